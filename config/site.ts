@@ -1,0 +1,85 @@
+import type { Major } from "../postgres/versions.js";
+
+/**
+ * A site as it was described, resolved and validated: plain data, no Pulumi, no secrets. `config/` makes it from a
+ * stack file, `rehearsal/` translates it to one machine, `components/` turn it into resources, and `servers/` and
+ * `cli/` act on it.
+ */
+export interface Site {
+  /** The replicated database as a whole: the same name in every stack that takes part (`sispi`). */
+  readonly name: string;
+  /** The Pulumi stack that describes this part of the site. */
+  readonly stack: string;
+  readonly version: Major;
+  /** The superuser that pgsite connects as over TCP. */
+  readonly administrator: string;
+  /** The role that standbys connect to their upstream as. */
+  readonly replicationRole: string;
+  /** The declared primary among `servers`; absent in a stack that only mirrors. */
+  readonly primary?: string;
+  /** The server outside this stack that its mirrors follow; present in a stack that only mirrors. */
+  readonly upstream?: Endpoint;
+  /** Sorted by name. */
+  readonly servers: readonly Server[];
+  readonly initdb: InitdbOptions;
+}
+
+export type ServerRole = "primary" | "standby" | "mirror";
+
+/** How commands and files reach a host, and who acts there. */
+export interface HostSpec {
+  /** The host's name in the stack file: for messages, never for connecting. */
+  readonly name: string;
+  readonly transport: "local" | "ssh";
+  /** What `ssh` is given; unused for `local`. */
+  readonly address: string;
+  /** The OS user that owns the data and runs the server; commands run and files are made as this user. */
+  readonly user: string;
+}
+
+/** A server that can be reached, in this stack or another. */
+export interface Endpoint {
+  readonly name: string;
+  readonly host: HostSpec;
+  /** Address and port that PostgreSQL listens on, as clients and standbys use them. */
+  readonly address: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+}
+
+/** One server of this stack, with everything that is to stand on its host. */
+export interface Server extends Endpoint {
+  readonly role: ServerRole;
+  readonly version: Major;
+  /** Folder of the server programs (postgres, initdb, pg_ctl). */
+  readonly binDirectory: string;
+  /** `DATADIRECTORY.pgsite`, mode 0700: everything that pgsite keeps for this server outside its data directory. */
+  readonly controlDirectory: string;
+  /** Name of the server it replicates from: another of `servers`, or `Site.upstream`; absent for the primary. */
+  readonly upstream?: string;
+  /** hot_standby: false means that it refuses queries while in recovery. */
+  readonly hotStandby: boolean;
+  /** Effective settings in the version's own names, as rendered. */
+  readonly settings: Readonly<Record<string, string>>;
+  /**
+   * Content of the files that pgsite declares in the data directory, by name (`postgresql.conf`, `pg_hba.conf`,
+   * `recovery.conf`, `standby.signal`); null where the file must not exist.
+   */
+  readonly files: Readonly<Record<string, string | null>>;
+  /** Path of the passfile with which a standby authenticates to its upstream; in `controlDirectory`. */
+  readonly passfile: string;
+  /** True where removing the server from the stack may stop it and delete its data (rehearsals). */
+  readonly disposable: boolean;
+}
+
+export interface InitdbOptions {
+  /** `--locale`; @default "C" */
+  readonly locale: string;
+  /** `--encoding`; @default "UTF8" */
+  readonly encoding: string;
+  /** `--data-checksums`, 9.3 and later. */
+  readonly dataChecksums: boolean;
+}
+
+/** Plain passwords by role name; only ever held in memory. */
+export type Passwords = Readonly<Record<string, string>>;

@@ -1,0 +1,87 @@
+import type { Readable, Writable } from "node:stream";
+
+/** One machine on which servers run: the only way by which pgsite touches it. Knows nothing of PostgreSQL. */
+export interface Host {
+  /** The host's name in the stack file, for messages. */
+  readonly name: string;
+  /** The OS user as whom everything happens. */
+  readonly user: string;
+  /** True where two hosts with the same value share file systems (so that a plain `cp` can copy between them). */
+  readonly machine: string;
+
+  /**
+   * Runs a program to its end, as `user`, without a shell in between, in the C locale.
+   * A non-zero exit is a result, not an error. @throws HostUnreachable @throws HostTimeout
+   */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
+
+  /** Starts a program and hands over its streams. It is killed when our process goes away or `kill` is called. */
+  spawn(argv: readonly string[], options?: SpawnOptions): RunningProgram;
+
+  /** Content of a file, or undefined where there is none. */
+  readFile(path: string): Promise<Buffer | undefined>;
+  /** First `length` bytes from `offset`, or undefined where there is no such file. */
+  readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined>;
+  /** Last `length` bytes of a file (a log), or undefined where there is none. */
+  readTail(path: string, length: number): Promise<string | undefined>;
+  /** Writes a file whole or not at all: a new file beside it with owner and mode from the start, fsync, rename, fsync. */
+  writeFile(path: string, content: string | Buffer, options?: { readonly mode?: number }): Promise<void>;
+  /** What is at a path (symbolic links followed), or undefined. */
+  stat(path: string): Promise<FileStatus | undefined>;
+  /** Names in a folder, sorted, or undefined where it does not exist. */
+  list(path: string): Promise<readonly string[] | undefined>;
+  /** Makes a folder and its missing parents, owned by `user`. `mode` is the folder's own (@default 0o700); missing parents get 0755. */
+  makeDirectory(path: string, mode?: number): Promise<void>;
+  /** Removes a file or a whole tree; nothing there is fine. */
+  remove(path: string): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly input?: string | Buffer;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** @default 30_000 milliseconds */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type SpawnOptions = Omit<RunOptions, "input" | "timeout">;
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningProgram {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Resolves when the program has ended; standard error is kept. Never rejects for a non-zero exit. */
+  readonly ended: Promise<{ readonly code: number; readonly stderr: string }>;
+  kill(): void;
+}
+
+export interface FileStatus {
+  readonly type: "file" | "directory" | "other";
+  readonly size: number;
+  /** Permission bits, 0o0000 to 0o7777. */
+  readonly mode: number;
+  /** Owner's name, or the number where it has none. */
+  readonly owner: string;
+}
+
+/** The host could not be reached, or the transport failed: nothing is known of what is on it. */
+export class HostUnreachable extends Error {
+  constructor(host: string, reason: string) {
+    super(`${host} cannot be reached: ${reason}`);
+    this.name = "HostUnreachable";
+  }
+}
+
+/** A program on the host did not end in time and was killed. */
+export class HostTimeout extends Error {
+  constructor(host: string, program: string, milliseconds: number) {
+    super(`${program} on ${host} did not end within ${Math.round(milliseconds / 1000)} s and was ended`);
+    this.name = "HostTimeout";
+  }
+}
