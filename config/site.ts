@@ -1,3 +1,4 @@
+import type { HostSpec } from "../hosts/host.js";
 import type { Major } from "../postgres/versions.js";
 
 /**
@@ -25,17 +26,6 @@ export interface Site {
 }
 
 export type ServerRole = "primary" | "standby" | "mirror";
-
-/** How commands and files reach a host, and who acts there. */
-export interface HostSpec {
-  /** The host's name in the stack file: for messages, never for connecting. */
-  readonly name: string;
-  readonly transport: "local" | "ssh";
-  /** What `ssh` is given; unused for `local`. */
-  readonly address: string;
-  /** The OS user that owns the data and runs the server; commands run and files are made as this user. */
-  readonly user: string;
-}
 
 /** A server that can be reached, in this stack or another. */
 export interface Endpoint {

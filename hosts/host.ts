@@ -1,5 +1,16 @@
 import type { Readable, Writable } from "node:stream";
 
+/** How commands and files reach a host, and who acts there. */
+export interface HostSpec {
+  /** The host's name in the stack file: for messages, never for connecting. */
+  readonly name: string;
+  readonly transport: "local" | "ssh";
+  /** What `ssh` is given; unused for `local`. */
+  readonly address: string;
+  /** The OS user that owns the data and runs the server; commands run and files are made as this user. */
+  readonly user: string;
+}
+
 /** One machine on which servers run: the only way by which pgsite touches it. Knows nothing of PostgreSQL. */
 export interface Host {
   /** The host's name in the stack file, for messages. */
@@ -16,7 +27,7 @@ export interface Host {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>;
 
   /** Starts a program and hands over its streams. It is killed when our process goes away or `kill` is called. */
-  spawn(argv: readonly string[], options?: SpawnOptions): RunningProgram;
+  spawn(argv: readonly string[], options?: SpawnOptions): Promise<RunningProgram>;
 
   /** Content of a file, or undefined where there is none. */
   readFile(path: string): Promise<Buffer | undefined>;

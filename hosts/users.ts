@@ -1,0 +1,30 @@
+import { execa } from "execa";
+
+/** An OS user of this machine, as the password database has it. */
+export interface OsUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+const known = new Map<string, Promise<OsUser>>();
+
+/** Looks a user of this machine up. @throws where there is no such user, with the remedy. */
+export function osUser(name: string): Promise<OsUser> {
+  let found = known.get(name);
+  if (found === undefined) {
+    found = lookUp(name);
+    known.set(name, found);
+  }
+  return found;
+}
+
+async function lookUp(name: string): Promise<OsUser> {
+  const { stdout, exitCode } = await execa("getent", ["passwd", "--", name], { reject: false });
+  const [login, , uid, gid, , home] = stdout.split(":");
+  if (exitCode !== 0 || login === undefined || uid === undefined || gid === undefined) {
+    throw new Error(`this machine has no OS user "${name}": create it, or name another in osUser`);
+  }
+  return { name: login, uid: Number(uid), gid: Number(gid), home: home ?? "/" };
+}
