@@ -1,0 +1,37 @@
+// Where things are kept. Plain Node, no dependencies: this runs before node_modules exists.
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The checkout that this file, or the bundle that it was built into, belongs to. */
+export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)));
+
+export const platform = `${process.platform}-${process.arch}`;
+
+function findCheckout(from) {
+  for (let folder = from; folder !== dirname(folder); folder = dirname(folder)) {
+    const manifest = join(folder, "package.json");
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "pgsite") return folder;
+  }
+  throw new Error(`${from} is not inside a checkout of pgsite`);
+}
+
+/** The user's cache: what is kept there can be had again, and is shared by all checkouts. */
+export function toolchainCache() {
+  const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  const folder = join(base, "pgsite", "toolchain");
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/**
+ * The cache of server programs. PostgreSQL refuses to run as root, and the user it then runs as cannot look into
+ * root's home: for root the cache lies where everyone can search.
+ */
+export function programsCache() {
+  const asRoot = process.getuid?.() === 0;
+  const folder = asRoot ? "/var/cache/pgsite/postgresql" : join(toolchainCache(), "..", "postgresql");
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  return folder;
+}
