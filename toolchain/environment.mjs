@@ -1,0 +1,24 @@
+// The environment in which Pulumi, and what it starts, runs.
+import { delimiter, dirname } from "node:path";
+import { pulumiFolder } from "./pulumi.mjs";
+
+/**
+ * The user's environment with Pulumi on PATH, and none of their own Pulumi settings: a rehearsal must not end up in
+ * their account or state because PULUMI_BACKEND_URL or PULUMI_STACK happens to be set.
+ */
+export async function toolchainEnvironment({ home, backend, passphrase } = {}) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
+  const path = [await pulumiFolder(), process.env.PATH ?? "", dirname(process.execPath)];
+  return {
+    ...Object.fromEntries(own),
+    PATH: path.filter((part) => part !== "").join(delimiter),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
+    PULUMI_DIY_BACKEND_NO_LEGACY_WARNING: "true",
+    PULUMI_SUPPRESS_NEO_LINK: "true",
+    // Everything that is needed lies in the home: a plugin that does not is an error, not a download.
+    ...(home === undefined ? {} : { PULUMI_HOME: home, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" }),
+    ...(backend === undefined ? {} : { PULUMI_BACKEND_URL: backend }),
+    ...(passphrase === undefined ? {} : { PULUMI_CONFIG_PASSPHRASE: passphrase }),
+  };
+}
