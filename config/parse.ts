@@ -1,0 +1,111 @@
+import type { z } from "zod";
+import { error, nearest, type Problem } from "../postgres/problem.js";
+import { type StackDescription, stackSchema } from "./schema.js";
+
+/** The stack's configuration as Pulumi hands it over: `pgsite:KEY` to text, where objects and lists are JSON. */
+export type RawConfiguration = Readonly<Record<string, string>>;
+
+const namespace = "pgsite:";
+const passwordPrefix = "password-";
+
+/** The configuration key that holds a role's password, without the namespace. */
+export function passwordKey(role: string): string {
+  return `${passwordPrefix}${role}`;
+}
+
+/** The roles that have a password in the stack's configuration. */
+export function rolesWithPassword(raw: RawConfiguration): string[] {
+  return Object.keys(raw)
+    .filter((key) => key.startsWith(namespace + passwordPrefix))
+    .map((key) => key.slice((namespace + passwordPrefix).length))
+    .sort();
+}
+
+/**
+ * Reads a stack's configuration. Every problem of form is reported; where some keys are wrong, the description
+ * holds the others, so that the next stage can report its problems in the same run.
+ */
+export function parseStack(raw: RawConfiguration): { description?: StackDescription; problems: Problem[] } {
+  const values: Record<string, unknown> = {};
+  for (const [key, text] of Object.entries(raw)) {
+    if (!key.startsWith(namespace)) continue;
+    const name = key.slice(namespace.length);
+    if (!name.startsWith(passwordPrefix)) values[name] = decode(text);
+  }
+  const problems: Problem[] = [];
+  for (;;) {
+    const result = stackSchema.safeParse(values);
+    if (result.success) return { description: result.data, problems };
+    problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, values)));
+    if (!removeFaulty(values, result.error.issues)) return { problems };
+  }
+}
+
+function decode(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function problemsOf(issue: z.core.$ZodIssue, values: unknown): Problem[] {
+  const path = pathText(issue.path);
+  if (issue.code === "unrecognized_keys") return [error(path === "" ? "(stack file)" : path, issue.message)];
+  if (issue.code === "invalid_key") {
+    return issue.issues.map((inner) => error(path, inner.message));
+  }
+  const received = valueAt(values, issue.path);
+  if (received === undefined) return [error(path, `is missing; ${issue.message.replace(/^Invalid input: /, "")}`)];
+  if (issue.code === "invalid_union") {
+    const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
+    if (deepest !== undefined) {
+      return problemsOf({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, values);
+    }
+  }
+  const message = issue.message.replace(/^Invalid input: /, "");
+  const quoted = typeof received === "object" ? "" : `received ${JSON.stringify(received)}; `;
+  const options = issue.code === "invalid_value" ? issue.values.map(String) : [];
+  const near = typeof received === "string" ? nearest(received, options) : undefined;
+  return [error(path, `${quoted}${message}${near === undefined ? "" : ` (did you mean ${near}?)`}`)];
+}
+
+/**
+ * Takes what is wrong out of the values, as little as possible, so that the rest can be checked. False where
+ * nothing can be taken out: a required key is missing or cannot be mended.
+ */
+function removeFaulty(values: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): boolean {
+  let removed = false;
+  for (const issue of issues) {
+    const parent = valueAt(values, issue.path.slice(0, -1));
+    if (issue.code === "unrecognized_keys") {
+      const holder = valueAt(values, issue.path) as Record<string, unknown>;
+      for (const key of issue.keys) delete holder[key];
+      removed = true;
+      continue;
+    }
+    const last = issue.path.at(-1);
+    if (last === undefined || parent === null || typeof parent !== "object" || !(last in parent)) continue;
+    if (Array.isArray(parent)) parent.splice(Number(last), 1);
+    else delete (parent as Record<PropertyKey, unknown>)[last];
+    removed = true;
+  }
+  return removed;
+}
+
+function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
+  let value = values;
+  for (const key of path) {
+    if (value === null || typeof value !== "object") return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** A path as an administrator would write it: `access[2].method`. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
+    .join("");
+}

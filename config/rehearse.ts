@@ -1,0 +1,155 @@
+import { isIP } from "node:net";
+import type { AccessDescription, RehearsalDescription, ServerDescription, StackDescription } from "./schema.js";
+
+/**
+ * Translates a stack's description to one machine: every host becomes a loopback address and a folder, so that
+ * ports and everything else stay what they are. Pure: what comes out is a description like any other.
+ */
+export function rehearse(description: StackDescription, rehearsal: RehearsalDescription): StackDescription {
+  const folderOf = (host: string) => `${rehearsal.folder}/${host}`;
+  const inFolder = (host: string, path: string) => `${folderOf(host)}${path}`;
+  const addressOf = (host: string) => {
+    const address = rehearsal.addresses[host];
+    if (address === undefined) throw new Error(`rehearsal.addresses has no loopback address for the host ${host}`);
+    return address;
+  };
+
+  const hosts = Object.fromEntries(
+    Object.keys(description.hosts).map((name) => [
+      name,
+      { address: rehearsal.addresses[name] ?? "127.0.0.1", transport: "local" as const },
+    ]),
+  );
+
+  // What holds a path is said server by server, since each has its own folder; the rest stays where it was said.
+  const [moved, kept] = divide(description.settings, ([name, value]) => {
+    const translated = translateSettings({ [name]: value }, (path) => `/elsewhere${path}`);
+    return translated[name] !== value;
+  });
+
+  const servers = Object.fromEntries(
+    Object.entries(description.servers).map(([name, server]): [string, ServerDescription] => {
+      const host = server.host ?? name;
+      const { address: _address, ...rest } = server;
+      const socketFolder = `${folderOf(host)}/run`;
+      return [
+        name,
+        {
+          ...rest,
+          dataDirectory: inFolder(host, server.dataDirectory),
+          settings: {
+            ...translateSettings(moved, (path) => inFolder(host, path)),
+            ...translateSettings(server.settings ?? {}, (path) => inFolder(host, path)),
+            listen_addresses: addressOf(host),
+            unix_socket_directories: socketFolder,
+          },
+          ...(server.access === undefined ? {} : { access: translateAccess(server.access) }),
+        },
+      ];
+    }),
+  );
+
+  const { upstream, archiving, binaries: _binaries, rehearsal: _rehearsal, ...rest } = description;
+  return {
+    ...rest,
+    postgresql: rehearsal.postgresql ?? description.postgresql,
+    ...(rehearsal.binaries === undefined ? {} : { binaries: rehearsal.binaries }),
+    osUser: rehearsal.osUser,
+    hosts,
+    servers,
+    ...(upstream === undefined
+      ? {}
+      : {
+          upstream: { ...upstream, dataDirectory: inFolder(upstream.host ?? upstream.server, upstream.dataDirectory) },
+        }),
+    settings: kept,
+    ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
+    access: translateAccess(description.access),
+    disposable: true,
+  };
+}
+
+/** Settings that say where a server listens: a rehearsal decides these. */
+const places = new Set(["listen_addresses", "unix_socket_directory", "unix_socket_directories"]);
+
+/** Paths of this machine's own programs stay what they are. */
+const systemPath = /^\/(usr|bin|sbin|lib|opt|etc|dev|proc)(\/|$)/;
+
+/** Paths move into the host's folder, also those that are words of a command (archive_command …). */
+function translateSettings(
+  settings: StackDescription["settings"],
+  translate: (path: string) => string,
+): StackDescription["settings"] {
+  return Object.fromEntries(
+    Object.entries(settings)
+      .filter(([name]) => !places.has(name))
+      .map(([name, value]) => [
+        name,
+        typeof value !== "string"
+          ? value
+          : name.endsWith("_command")
+            ? translateCommand(value, translate)
+            : value.startsWith("/")
+              ? translate(value)
+              : value,
+      ]),
+  );
+}
+
+type Settings = StackDescription["settings"];
+
+function divide(settings: Settings, belongs: (entry: [string, Settings[string]]) => boolean): [Settings, Settings] {
+  const entries = Object.entries(settings);
+  return [
+    Object.fromEntries(entries.filter((entry) => belongs(entry))),
+    Object.fromEntries(entries.filter((entry) => !belongs(entry))),
+  ];
+}
+
+/** A WAL archive is one place for all hosts: in a rehearsal, a folder that they share. */
+function translateArchiving(
+  archiving: NonNullable<StackDescription["archiving"]>,
+  folder: string,
+): NonNullable<StackDescription["archiving"]> {
+  const translate = (command: string) => translateCommand(command, (path) => folder + path);
+  return {
+    ...archiving,
+    archiveCommand: translate(archiving.archiveCommand),
+    ...(archiving.restoreCommand === undefined ? {} : { restoreCommand: translate(archiving.restoreCommand) }),
+  };
+}
+
+/** The same for a command's words. */
+function translateCommand(command: string, translate: (path: string) => string): string {
+  return command.replace(/(^|[\s'"=])(\/[^\s'"]+)/g, (whole, before: string, path: string) =>
+    systemPath.test(path) ? whole : before + translate(path),
+  );
+}
+
+/**
+ * On Linux a connection to any 127.0.0.x comes from 127.0.0.1, so every address of an access rule becomes that
+ * one; rules that become equal by it are kept once.
+ */
+function translateAccess(rules: readonly AccessDescription[]): AccessDescription[] {
+  const translated = rules.map((rule): AccessDescription => {
+    if (typeof rule !== "string") {
+      return rule.address === undefined ? rule : { ...rule, address: loopbackFor(rule.address) };
+    }
+    const columns = rule.trim().split(/\s+/);
+    const address = columns[3];
+    if (columns[0] === "local" || address === undefined) return rule;
+    // An address may be followed by its mask in a column of its own.
+    const rest = columns.slice(isIP(address) !== 0 && isIP(columns[4] ?? "") !== 0 ? 5 : 4);
+    return [...columns.slice(0, 3), loopbackFor(address), ...rest].join(" ");
+  });
+  const seen = new Set<string>();
+  return translated.filter((rule) => {
+    const key = JSON.stringify(rule);
+    return seen.has(key) ? false : seen.add(key) !== undefined;
+  });
+}
+
+function loopbackFor(address: string): string {
+  if (["all", "samehost", "samenet"].includes(address)) return address;
+  return address.includes(":") ? "::1/128" : "127.0.0.1/32";
+}

@@ -1,0 +1,227 @@
+import { z } from "zod";
+import { nearest } from "../postgres/problem.js";
+import { majorOf, majors } from "../postgres/versions.js";
+
+/**
+ * The stack file: what an administrator may write below `config:` of Pulumi.STACK.yaml, each key with the
+ * prefix `pgsite:`. Strict: an unknown key is an error that names the nearest known one.
+ */
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, "a name is made of lower-case letters, digits, - and _")
+  .max(40);
+const roleName = z.string().min(1).max(63);
+const absolutePath = z
+  .string()
+  .regex(/^\/[^\0\r\n]*$/, "a path is absolute")
+  .refine((path) => !path.split("/").includes(".."), "a path has no .. in it")
+  .refine((path) => path === "/" || !path.endsWith("/"), "a path does not end in /");
+const port = z.coerce.number().int().min(1).max(65535);
+const address = z.string().regex(/^[A-Za-z0-9_.:-]+$/, "an address is an IP address or a host name");
+const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+
+const settingValue = z.union([z.string(), z.number(), z.boolean()]);
+
+/** Settings by PostgreSQL's own names or the portable ones; checked against the version by `postgres/`. */
+const settings = z
+  .record(z.string(), settingValue)
+  .describe("PostgreSQL's settings by name, in any of its units: max_connections: 400, work_mem: 64MB");
+
+const accessRule = z
+  .union([
+    z.string(),
+    strict({
+      type: z.string().default("host"),
+      database: z.union([z.string(), z.array(z.string())]).default("all"),
+      user: z.union([z.string(), z.array(z.string())]).default("all"),
+      address: z.string().optional(),
+      method: z.string().optional(),
+      options: z.record(z.string(), z.string()).optional(),
+    }),
+  ])
+  .describe("A line of pg_hba.conf, or its columns; a name of hosts: may stand for an address");
+
+const host = z.union([
+  address,
+  strict({
+    address,
+    transport: z
+      .enum(["ssh", "local"])
+      .default("ssh")
+      .describe("How pgsite reaches it: over SSH, or it is this machine"),
+  }),
+]);
+
+const server = strict({
+  host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
+  address: address.optional().describe("The address it listens on (by default its host's)"),
+  port: port.optional().describe("By default the stack's port"),
+  dataDirectory: absolutePath,
+  role: z
+    .enum(["standby", "mirror"])
+    .default("standby")
+    .describe(
+      "What it is when it is not the primary: a standby at the site, or a hot-standby mirror, always open for queries",
+    ),
+  upstream: name.optional().describe("The server that it replicates from (by default the primary, or upstream:)"),
+  settings: settings.optional(),
+  access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
+});
+
+const role = strict({
+  login: flag.default(true),
+  superuser: flag.default(false),
+  replication: flag.default(false).describe("9.1 and later; before, only a superuser may replicate"),
+  createdb: flag.default(false),
+  createrole: flag.default(false),
+  connectionLimit: z.coerce.number().int().min(-1).default(-1),
+  memberOf: z.array(roleName).default([]),
+});
+
+const database = strict({
+  owner: roleName.optional().describe("By default the administrator"),
+  encoding: z.string().optional(),
+  locale: z.string().optional(),
+  template: z.string().optional(),
+  connectionLimit: z.coerce.number().int().min(-1).default(-1),
+});
+
+const upstream = strict({
+  server: name,
+  host: name.optional().describe("A key of hosts: (by default the server's own name)"),
+  port: port.optional(),
+  dataDirectory: absolutePath.describe("Where the upstream's data is, for the base backup"),
+  settings: settings
+    .optional()
+    .describe("The upstream's hot-standby floors (max_connections …), so that a mirror below them is seen beforehand"),
+  stack: z
+    .string()
+    .optional()
+    .describe("The stack that describes it (ORGANIZATION/PROJECT/STACK), to be confirmed or contradicted"),
+});
+
+const rehearsal = strict({
+  folder: absolutePath.describe("Each host becomes a folder in it"),
+  osUser: z.string().describe("Who runs the servers here"),
+  addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
+  postgresql: z.string().optional().describe("The major version to rehearse with"),
+  binaries: absolutePath.optional(),
+});
+
+/** All keys but the passwords, which are keys of their own: `pgsite:password-ROLE`, always secret. */
+export const stackSchema = strict({
+  site: name.describe("The replicated database as a whole: the same name in every stack that takes part"),
+  postgresql: z
+    .string()
+    .refine((version) => majorOf(version) !== undefined, {
+      error: (issue) =>
+        `${JSON.stringify(issue.input)} is not a version that pgsite knows; allowed: ${majors.join(", ")}, with or without the minor version`,
+    })
+    .describe("The version of PostgreSQL"),
+  binaries: absolutePath
+    .optional()
+    .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
+  osUser: z.string().min(1).default("postgres").describe("The OS user that owns the data and runs the servers"),
+  port: port.default(5432),
+  hosts: z.record(name, host).describe("Every host by name, with its address"),
+  primary: name.optional().describe("The server that is read-write; absent in a stack that only mirrors"),
+  upstream: upstream.optional().describe("The server outside this stack that its mirrors follow"),
+  servers: z.record(name, server),
+  mirrors: z.array(name).default([]).describe("Hosts outside this stack whose servers may replicate from this one's"),
+  administrator: roleName.default("postgres").describe("The superuser that pgsite connects as"),
+  replicationRole: roleName
+    .optional()
+    .describe(
+      "The role that standbys connect as (by default replicator, REPLICATION without superuser; the administrator at 9.0)",
+    ),
+  authentication: z
+    .enum(["md5", "scram-sha-256"])
+    .optional()
+    .describe("Method of the access rules that pgsite adds (by default scram-sha-256, md5 before 10)"),
+  settings: settings.default({}),
+  access: z.array(accessRule).default([]).describe("pg_hba.conf, in order"),
+  roles: z.record(roleName, role).default({}),
+  databases: z.record(roleName, database).default({}),
+  initdb: strict({
+    locale: z.string().min(1).default("C"),
+    encoding: z.string().min(1).default("UTF8"),
+    dataChecksums: flag.optional().describe("By default on from 9.3"),
+  }).prefault({}),
+  synchronous: strict({
+    method: z.enum(["first", "any"]).default("first"),
+    number: z.coerce.number().int().min(1).default(1),
+    servers: z.array(name).min(1).describe("Standbys that a commit waits for"),
+  })
+    .optional()
+    .describe("Synchronous replication, rendered as synchronous_standby_names; 9.1 and later"),
+  archiving: strict({
+    archiveCommand: z.string().min(1).describe("archive_command: %p the file's path, %f its name"),
+    restoreCommand: z.string().min(1).optional().describe("restore_command of the standbys"),
+    timeout: settingValue.optional().describe("archive_timeout"),
+  })
+    .optional()
+    .describe("WAL archiving"),
+  disposable: flag.default(false).describe("Whether destroy, or removing a server, may stop it and delete its data"),
+  rehearsal: rehearsal
+    .optional()
+    .describe("Written by pgsite rehearsal into its copies of a stack file: everything on this machine"),
+});
+
+/** A stack file as it was understood: defaults filled in, nothing resolved yet. */
+export type StackDescription = z.output<typeof stackSchema>;
+export type ServerDescription = StackDescription["servers"][string];
+export type AccessDescription = StackDescription["access"][number];
+export type UpstreamDescription = NonNullable<StackDescription["upstream"]>;
+export type RehearsalDescription = NonNullable<StackDescription["rehearsal"]>;
+
+/** An object that refuses unknown keys, and says which known one was probably meant. */
+function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys") return undefined;
+      const meant = issue.keys.map((key) => {
+        const near = nearest(key, known);
+        return near === undefined ? `"${key}"` : `"${key}" (did you mean ${near}?)`;
+      });
+      return `unknown: ${meant.join(", ")}; known here: ${known.join(", ")}`;
+    },
+  });
+}
+
+/** The JSON Schema of a whole stack file, for editors. */
+export function stackFileJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(stackSchema, { io: "input", unrepresentable: "any" }) as {
+    properties: Record<string, unknown>;
+    required?: string[];
+  };
+  const prefixed = Object.entries(schema.properties).map(([key, value]) => [`pgsite:${key}`, value]);
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "A pgsite stack file, Pulumi.STACK.yaml",
+    type: "object",
+    properties: {
+      encryptionsalt: { type: "string" },
+      secretsprovider: { type: "string" },
+      encryptedkey: { type: "string" },
+      environment: {},
+      config: {
+        type: "object",
+        properties: Object.fromEntries(prefixed),
+        patternProperties: {
+          "^pgsite:password-.+$": {
+            type: "object",
+            description: "A role's password: pulumi config set --secret password-ROLE",
+            properties: { secure: { type: "string" } },
+            required: ["secure"],
+          },
+          "^(?!pgsite:)": {},
+        },
+        additionalProperties: false,
+        required: (schema.required ?? []).map((key) => `pgsite:${key}`),
+      },
+    },
+    required: ["config"],
+  };
+}
