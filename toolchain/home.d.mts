@@ -9,3 +9,5 @@ export interface HomeOptions {
  * where it is one already. The stand-in needs `dist/` to be built.
  */
 export declare function prepareHome(home: string, options?: HomeOptions): Promise<"official" | "stand-in" | "given">;
+/** The official plugin's program, fetched if it can be (a failure is remembered for a day); undefined where it cannot. */
+export declare function findCommandPlugin(): Promise<string | undefined>;

@@ -37,7 +37,7 @@ export async function prepareHome(home, { given, quiet = false } = {}) {
     put(folder, launcher(`exec ${quoted(join(given, name))} "$@"`));
     return "given";
   }
-  const official = await officialPlugin();
+  const official = await findCommandPlugin();
   if (official !== undefined) {
     link(official, folder);
     return "official";
@@ -88,7 +88,7 @@ function link(official, folder) {
 }
 
 /** The official plugin's program in the user's cache, fetched if it can be; undefined where it cannot. */
-async function officialPlugin() {
+export async function findCommandPlugin() {
   const program = join(toolchainCache(), `command-${version}-${platform}`, name);
   const note = join(toolchainCache(), `command-${version}-${platform}.json`);
   const has = () => existsSync(program);

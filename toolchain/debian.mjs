@@ -1,0 +1,46 @@
+// Debian's packages that tests need beside ours. Only as root on Debian: elsewhere those tests are skipped.
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { locked, must, say } from "./steps.mjs";
+
+/** Package → a program that it brings. */
+const needed = {
+  rsync: "/usr/bin/rsync",
+  shellcheck: "/usr/bin/shellcheck",
+  "openssh-server": "/usr/sbin/sshd",
+};
+
+const policy = "/usr/sbin/policy-rc.d";
+
+/** Installs what is missing; where it may not, says what will be skipped. */
+export async function installDebianPackages() {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    say(`not installed, tests that need them are skipped: ${missing.join(", ")}`);
+    return;
+  }
+  await locked("/var/lock/pgsite-apt", async () => {
+    if (missingPackages().length === 0) return;
+    say(`installing Debian packages for the tests: ${missing.join(", ")}`);
+    // Tests start what they need by themselves: no service of this machine is to be started by an installation.
+    const ours = !existsSync(policy);
+    if (ours) {
+      writeFileSync(policy, "#!/bin/sh\nexit 101\n");
+      chmodSync(policy, 0o755);
+    }
+    try {
+      const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+      const install = ["install", "-y", "--no-install-recommends", ...missing];
+      await must("update package lists", "apt-get", ["update", "-q"], { env, seconds: 300 });
+      await must(`install ${missing.join(", ")}`, "apt-get", install, { env, seconds: 600 });
+    } finally {
+      if (ours) rmSync(policy, { force: true });
+    }
+  });
+}
+
+export function missingPackages() {
+  return Object.entries(needed)
+    .filter(([, program]) => !existsSync(program))
+    .map(([name]) => name);
+}

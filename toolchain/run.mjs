@@ -1,0 +1,91 @@
+// The tasks of package.json. Each first gets what it needs: `node toolchain/run.mjs TASK [ARGUMENTS]`.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, buildBench } from "./build.mjs";
+import { installDebianPackages } from "./debian.mjs";
+import { toolchainEnvironment } from "./environment.mjs";
+import { findCommandPlugin } from "./home.mjs";
+import { installPackages } from "./packages.mjs";
+import { checkout } from "./paths.mjs";
+import { recall, say, ToolchainError } from "./steps.mjs";
+
+const pgsite = join(checkout, "dist", "pgsite.js");
+
+const tasks = {
+  /** Gets and builds everything, and runs nothing. */
+  setup: () => 0,
+  demo: (env, args) => node([pgsite, "rehearsal", "up", ...args], env),
+  "demo:down": (env, args) => node([pgsite, "rehearsal", "down", ...args], env),
+  bench: async (env, [name, ...args]) => node([await buildBench(name), ...args], env),
+  test,
+};
+
+async function main([task, ...args]) {
+  const act = tasks[task];
+  if (act === undefined)
+    throw new ToolchainError(`run.mjs TASK, where TASK is one of: ${Object.keys(tasks).join(", ")}`);
+  await installPackages();
+  await build();
+  const env = await toolchainEnvironment();
+  await findCommandPlugin();
+  return act(env, args);
+}
+
+/** Runs vitest; the last line counts, for whoever reads only that. */
+async function test(env, args) {
+  await installDebianPackages();
+  const folder = mkdtempSync(join(tmpdir(), "pgsite-test-"));
+  const report = join(folder, "report.json");
+  try {
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
+    const code = await node([vitest, "run", ...reporters, ...args], env);
+    const { passed, failed, skipped } = counts(recall(report), code);
+    process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+    return code === 0 && failed > 0 ? 1 : code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A file that could not be loaded, and an end without a report, count as a failure each: silence is not success. */
+export function counts(report, code) {
+  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
+  const broken = report.testResults.filter(({ status, assertionResults }) => {
+    return status === "failed" && !assertionResults.some((result) => result.status === "failed");
+  }).length;
+  const failed = report.numFailedTests + broken;
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: report.numPendingTests + (report.numTodoTests ?? 0),
+  };
+}
+
+/** Runs Node on a script with this terminal; returns its exit status. Ctrl-C reaches it directly, so we only wait. */
+function node(args, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: checkout, env, stdio: "inherit" });
+    const ignore = () => {};
+    const pass = () => child.kill("SIGTERM");
+    process.on("SIGINT", ignore).on("SIGTERM", pass);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", ignore).off("SIGTERM", pass);
+      resolve(code ?? 128 + constants.signals[signal]);
+    });
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    process.exitCode = await main(process.argv.slice(2).filter((arg) => arg !== "--"));
+  } catch (error) {
+    if (!(error instanceof ToolchainError)) throw error;
+    say(error.message);
+    process.exitCode = 1;
+  }
+}
