@@ -1,0 +1,224 @@
+import { join } from "node:path";
+import type { Server } from "../config/site.js";
+import type { Host } from "../hosts/host.js";
+import { atLeast } from "../postgres/versions.js";
+import { until } from "./deadline.js";
+import { causesIn, logMark, logSince } from "./log.js";
+import { openSession, SqlUnreachable } from "./session.js";
+
+/**
+ * Whether a server runs in a data directory. `stale`: postmaster.pid is there and its process is not (a crash, a
+ * power cut); PostgreSQL itself deals with that at the next start, pgsite never deletes the file.
+ */
+export type ProcessState =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "stale"; readonly pid: number }
+  | {
+      readonly kind: "running";
+      readonly pid: number;
+      /** From 10 on: what the postmaster says of itself (miscinit.h, PM_STATUS_…). `standby`: up, and no queries. */
+      readonly status?: "starting" | "stopping" | "ready" | "standby";
+    };
+
+const statuses = ["starting", "stopping", "ready", "standby"] as const;
+
+/** Looks at postmaster.pid and the process that it names. */
+export async function processState(host: Host, dataDirectory: string): Promise<ProcessState> {
+  const content = await host.readFile(join(dataDirectory, "postmaster.pid"));
+  const lines = content?.toString("utf8").split("\n") ?? [];
+  const pid = Number(lines[0]);
+  if (!Number.isInteger(pid) || pid <= 0) return { kind: "stopped" };
+  if (!(await isPostmaster(host, pid, dataDirectory))) return { kind: "stale", pid };
+  const status = statuses.find((known) => known === lines[7]?.trim());
+  return { kind: "running", pid, ...(status === undefined ? {} : { status }) };
+}
+
+/** A postmaster's working directory is its data directory: that tells it from a process that was given its old number. */
+async function isPostmaster(host: Host, pid: number, dataDirectory: string): Promise<boolean> {
+  const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
+  if (comm !== undefined) {
+    if (!/^(postgres|postmaster)$/.test(comm.toString("utf8").trim())) return false;
+    const { stdout } = await host.run(["readlink", "-f", `/proc/${pid}/cwd`, dataDirectory]);
+    const [cwd, data] = stdout.split("\n");
+    return cwd !== undefined && cwd === data;
+  }
+  if ((await host.stat("/proc/self")) !== undefined) return false;
+  const { stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
+  return /(postgres|postmaster)$/.test(stdout.trim());
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until the server must answer. @default 60000 */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Started {
+  readonly alreadyRunning: boolean;
+  readonly pid: number;
+}
+
+/** A server did not start. The message has the reason from its own log. */
+export class StartFailed extends Error {
+  constructor(server: string, reason: string) {
+    super(`${server} does not start: ${reason}`);
+    this.name = "StartFailed";
+  }
+}
+
+/** Start failures that pass by themselves: after a kill -9 the old backends need a moment to notice. */
+const passing = /lock file ".*" already exists|pre-existing shared memory block|Is another postmaster/;
+
+/**
+ * Starts a server so that it outlives us, and waits until it answers (a warm standby: until it refuses queries
+ * because it recovers). `pg_ctl -w` is not trusted: it errs in both directions (docs: postgres.md). A server that
+ * answers need not work yet; that is what `proveWorking` is for.
+ * @throws StartFailed with the reason from start.log and from the server's log
+ */
+export async function startServer(host: Host, server: Server, options: StartOptions = {}): Promise<Started> {
+  const { deadline = 60_000, signal } = options;
+  const before = await processState(host, server.dataDirectory);
+  await host.makeDirectory(server.controlDirectory);
+  if (before.kind === "running" && before.status !== "stopping") {
+    await waitForAnswer(host, server, Date.now() + deadline, signal);
+    return { alreadyRunning: true, pid: before.pid };
+  }
+  const end = Date.now() + deadline;
+  for (;;) {
+    const failure = await attempt(host, server, options, end);
+    if (failure === undefined) break;
+    if (!passing.test(failure) || Date.now() > end) throw new StartFailed(server.name, failure);
+    await until(async () => (await processState(host, server.dataDirectory)).kind !== "running", {
+      deadline: Math.max(0, end - Date.now()),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    await new Promise((done) => setTimeout(done, 500));
+    signal?.throwIfAborted();
+  }
+  const state = await processState(host, server.dataDirectory);
+  if (state.kind !== "running") throw new StartFailed(server.name, "it ended again at once");
+  return { alreadyRunning: false, pid: state.pid };
+}
+
+/** One start. Returns why it failed, or undefined once the server answers. */
+async function attempt(
+  host: Host,
+  server: Server,
+  { env = {}, signal }: StartOptions,
+  end: number,
+): Promise<string | undefined> {
+  const mark = await logMark(host, server);
+  // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
+  const pgCtl = [
+    join(server.binDirectory, "pg_ctl"),
+    "start",
+    "-W",
+    "-D",
+    server.dataDirectory,
+    "-l",
+    join(server.controlDirectory, "start.log"),
+  ];
+  const environment = { PGPASSFILE: server.passfile, ...env };
+  let result = await host.run(["setsid", ...pgCtl], { env: environment });
+  if (result.code === 127) result = await host.run(pgCtl, { env: environment });
+  if (result.code !== 0) {
+    return `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
+  }
+  try {
+    await waitForAnswer(host, server, end, signal, mark.at);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    const log = await logSince(host, server, mark);
+    const causes = causesIn(log).map(({ line, remedy }) => (remedy === undefined ? line : `${line} (${remedy})`));
+    return causes.length > 0 ? causes.join("; ") : `${error.message}; its log says nothing of why`;
+  }
+}
+
+class NoAnswer extends Error {}
+
+/** Waits until the server runs and says something of itself. `since`: when it was started, in milliseconds. */
+async function waitForAnswer(
+  host: Host,
+  server: Server,
+  end: number,
+  signal: AbortSignal | undefined,
+  since = 0,
+): Promise<void> {
+  let seen = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    const state = await processState(host, server.dataDirectory);
+    if (state.kind === "running") {
+      seen = true;
+      if (await answers(server, state.status, signal)) return;
+    } else if (seen || Date.now() - since > 3000) {
+      throw new NoAnswer("its process ended");
+    }
+    if (Date.now() > end) throw new NoAnswer("it does not answer in time");
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+async function answers(
+  server: Server,
+  status: (typeof statuses)[number] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (atLeast(server.version, "10")) return status === "ready" || status === "standby";
+  try {
+    const nobody = { user: "pgsite_probe", password: "" };
+    const session = await openSession(server, nobody, { timeout: 2000, ...(signal === undefined ? {} : { signal }) });
+    await session.end();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SqlUnreachable)) throw error;
+    if (error.kind === "authentication" || error.kind === "other") return true;
+    // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
+    return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
+  }
+}
+
+/** `smart` waits for sessions to end, `fast` ends them, `immediate` is a crash (recovery at the next start). */
+export type StopMode = "smart" | "fast" | "immediate";
+
+/**
+ * Stops a server; one that does not run is fine.
+ * @param deadline milliseconds @throws where it still runs then
+ */
+export async function stopServer(
+  host: Host,
+  server: Pick<Server, "name" | "dataDirectory" | "binDirectory">,
+  mode: StopMode = "fast",
+  deadline = 60_000,
+): Promise<{ readonly wasRunning: boolean }> {
+  const before = await processState(host, server.dataDirectory);
+  if (before.kind !== "running") return { wasRunning: false };
+  const gone = async () => {
+    const now = await processState(host, server.dataDirectory);
+    return now.kind !== "running" || now.pid !== before.pid;
+  };
+  const pgCtl = join(server.binDirectory, "pg_ctl");
+  const result = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
+  if (result.code !== 0 && !(await gone())) {
+    throw new Error(`${server.name} cannot be stopped: ${(result.stderr + result.stdout).trim()}`);
+  }
+  if (!(await until(gone, { deadline, interval: 50 }))) {
+    throw new Error(
+      `${server.name} (process ${before.pid}) still runs ${Math.round(deadline / 1000)} s after a ${mode} stop was asked for; its log tells what it waits for`,
+    );
+  }
+  return { wasRunning: true };
+}
+
+/** Makes a running server read its configuration files again. @throws where it does not run */
+export async function reloadServer(
+  host: Host,
+  server: Pick<Server, "name" | "dataDirectory" | "binDirectory">,
+): Promise<void> {
+  const result = await host.run([join(server.binDirectory, "pg_ctl"), "reload", "-D", server.dataDirectory]);
+  if (result.code !== 0) {
+    throw new Error(`${server.name} cannot be reloaded: ${(result.stderr + result.stdout).trim()}`);
+  }
+}

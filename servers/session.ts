@@ -1,0 +1,155 @@
+import { Socket } from "node:net";
+import pg from "pg";
+
+/** Where a server listens; every `Endpoint` and `Server` of a site is one. */
+export interface Address {
+  /** The server's name, for messages. */
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface SessionOptions {
+  /** @default "postgres" */
+  readonly database?: string;
+  /** Milliseconds until the connection must stand. @default 5000 */
+  readonly timeout?: number;
+  /** Milliseconds that one query may take; 0 is for ever. @default 30000 */
+  readonly queryTimeout?: number;
+  /** Breaks the connection off, whatever it is doing. */
+  readonly signal?: AbortSignal;
+}
+
+export type Row = Readonly<Record<string, string | null>>;
+
+/** One connection. Every value arrives as PostgreSQL's own text, or null: pgsite decides itself what is a number. */
+export interface Session {
+  query(sql: string, params?: readonly (string | number | boolean | null)[]): Promise<readonly Row[]>;
+  /** Ends the connection; never throws, and may be called twice. */
+  end(): Promise<void>;
+}
+
+export type UnreachableKind =
+  | "refused"
+  | "timeout"
+  | "authentication"
+  | "starting"
+  | "recoveryRefusesQueries"
+  | "stopping"
+  | "other";
+
+/** A server gave no session. `kind` says what that tells about it. */
+export class SqlUnreachable extends Error {
+  constructor(
+    readonly server: string,
+    readonly kind: UnreachableKind,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(reason, options);
+    this.name = "SqlUnreachable";
+  }
+}
+
+/**
+ * Connects as `application_name` pgsite.
+ *
+ * A warm standby answers "the database system is starting up" for ever before PostgreSQL 14, so `starting` may also
+ * mean `recoveryRefusesQueries` there.
+ * @throws SqlUnreachable
+ */
+export async function openSession(endpoint: Address, login: Login, options: SessionOptions = {}): Promise<Session> {
+  const { database = "postgres", timeout = 5000, queryTimeout = 30_000, signal } = options;
+  signal?.throwIfAborted();
+  const socket = new Socket();
+  const client = new pg.Client({
+    host: endpoint.address,
+    port: endpoint.port,
+    user: login.user,
+    password: login.password,
+    database,
+    application_name: "pgsite",
+    connectionTimeoutMillis: timeout,
+    ...(queryTimeout === 0 ? {} : { query_timeout: queryTimeout }),
+    keepAlive: true,
+    ssl: false,
+    stream: () => socket,
+    types: { getTypeParser: () => asText },
+  });
+  let broken: Error | undefined;
+  client.on("error", (error) => {
+    broken = error;
+  });
+  const abort = () => socket.destroy(new Error("stopped on request"));
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await client.connect();
+  } catch (error) {
+    signal?.removeEventListener("abort", abort);
+    socket.destroy();
+    signal?.throwIfAborted();
+    throw unreachable(endpoint, login, timeout, error);
+  }
+  return {
+    async query(sql, params) {
+      if (broken !== undefined) throw new Error(`the session on ${endpoint.name} broke off: ${broken.message}`);
+      const result = await client.query<Record<string, string | null>>(sql, params === undefined ? [] : [...params]);
+      return result.rows;
+    },
+    async end() {
+      signal?.removeEventListener("abort", abort);
+      await Promise.race([client.end().catch(() => undefined), new Promise((done) => setTimeout(done, 1000).unref())]);
+      socket.destroy();
+    },
+  };
+}
+
+/** Runs `act` with a session that is ended whatever happens. @throws SqlUnreachable */
+export async function withSession<T>(
+  endpoint: Address,
+  login: Login,
+  options: SessionOptions,
+  act: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(endpoint, login, options);
+  try {
+    return await act(session);
+  } finally {
+    await session.end();
+  }
+}
+
+function asText(value: string): string {
+  return value;
+}
+
+function unreachable(endpoint: Address, login: Login, timeout: number, error: unknown): SqlUnreachable {
+  const { code, message } = error as { readonly code?: string; readonly message: string };
+  const at = `${endpoint.name} (${endpoint.address}:${endpoint.port})`;
+  const make = (kind: UnreachableKind, reason: string) =>
+    new SqlUnreachable(endpoint.name, kind, `${at} ${reason}`, { cause: error });
+  if (code === "ECONNREFUSED") return make("refused", "refuses connections: no server listens there");
+  if (code === "ETIMEDOUT" || /timeout expired|Connection terminated due to connection timeout/.test(message)) {
+    return make("timeout", `does not answer within ${timeout / 1000} s`);
+  }
+  if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ENOTFOUND" || code === "EADDRNOTAVAIL") {
+    return make("timeout", `cannot be reached (${code})`);
+  }
+  if (code === "57P03") return make(cannotConnectNow(message), `answers "${message}"`);
+  if (code?.startsWith("28") === true) {
+    return make("authentication", `does not let ${login.user} in: ${message}`);
+  }
+  return make("other", `gives no session: ${message}`);
+}
+
+/** SQLSTATE 57P03, cannot_connect_now, stands for four states that only the text tells apart (postmaster.c). */
+function cannotConnectNow(message: string): UnreachableKind {
+  if (/shutting down/.test(message)) return "stopping";
+  if (/not accepting connections/.test(message)) return "recoveryRefusesQueries";
+  return "starting";
+}
