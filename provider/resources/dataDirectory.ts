@@ -1,0 +1,150 @@
+import { type HostSpec, HostUnreachable } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { error } from "../../postgres/problem.js";
+import { inspectDataDirectory } from "../../servers/dataDirectory.js";
+import { type Context, messageOf, type ResourceType } from "../resource.js";
+
+export interface DataDirectoryArgs {
+  readonly site: string;
+  readonly server: string;
+  readonly host: HostSpec;
+  /** The data directory, absolute. */
+  readonly path: string;
+  readonly controlDirectory: string;
+  /** True where deleting this resource may stop the server and delete its data. */
+  readonly disposable: boolean;
+}
+
+export interface DataDirectoryState extends DataDirectoryArgs {
+  /**
+   * `present` is what is wanted; `read` says what is there. `foreign`: data that pgsite did not make; `replaced`: data with
+   * another system identifier than the one that pgsite made here.
+   */
+  readonly data: "present" | "absent" | "empty" | "incomplete" | "foreign" | "replaced";
+  /** Rises each time that the data was found gone, so that whatever depends on it is seeded again. */
+  readonly incarnation: number;
+}
+
+/** Milliseconds. */
+const stopDeadline = 60_000;
+
+/**
+ * Whether a server has its data. It makes no data: `NAME-data`, a command that depends on `incarnation`, does. Created
+ * before that command, it promises `present`; where the command failed, the next read finds the data absent and says so.
+ */
+export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> = {
+  token: "pgsite:index:DataDirectory",
+
+  id: (state) => `${state.site}/${state.server}`,
+
+  async check(context, args, actual) {
+    const found = actual?.data ?? (await observeNew(context, args));
+    const refusal = refusalOf(args, found);
+    const gone = actual !== undefined && isGone(found);
+    if (gone)
+      await context.log("info", `data directory of ${args.server} is ${goneAs(found)}: it will be seeded again`);
+    const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
+    return {
+      state: { ...args, data: "present", incarnation },
+      problems: refusal === undefined ? [] : [error("", refusal)],
+    };
+  },
+
+  async create(_context, state) {
+    await refuseForeign(state);
+    return state;
+  },
+
+  async read(_context, _id, known) {
+    if (known === undefined) throw new Error("a data directory cannot be imported by its id");
+    return { ...known, data: await observe(known) };
+  },
+
+  async update(_context, wanted) {
+    await refuseForeign(wanted);
+    return wanted;
+  },
+
+  async delete(context, state) {
+    const found = await observe(state);
+    if (found === "absent" || found === "empty") return;
+    if (state.disposable && (found === "present" || found === "incomplete")) {
+      await removeData(context, state);
+    } else {
+      await context.log("warning", whatIsLeft(state));
+    }
+  },
+};
+
+function isGone(data: DataDirectoryState["data"]): boolean {
+  return data === "absent" || data === "empty" || data === "incomplete";
+}
+
+function goneAs(data: DataDirectoryState["data"]): string {
+  return data === "incomplete" ? "incomplete (its seeding was cut off)" : data === "empty" ? "empty" : "gone";
+}
+
+async function observe(args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
+  const found = await inspectDataDirectory(hostOf(args.host), {
+    dataDirectory: args.path,
+    controlDirectory: args.controlDirectory,
+  });
+  const { identity } = found;
+  const another = identity !== undefined && (identity.site !== args.site || identity.server !== args.server);
+  if (another && !isGone(found.kind as DataDirectoryState["data"])) return "foreign";
+  return found.kind === "ours" ? "present" : found.kind;
+}
+
+/** A first preview must work where no host can be reached: then nothing is known to be in the way. */
+async function observeNew(context: Context, args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
+  try {
+    return await observe(args);
+  } catch (error) {
+    if (!(error instanceof HostUnreachable)) await context.log("warning", messageOf(error));
+    return "absent";
+  }
+}
+
+async function refuseForeign(state: DataDirectoryState): Promise<void> {
+  const refusal = refusalOf(state, await observe(state));
+  if (refusal !== undefined) throw new Error(refusal);
+}
+
+function refusalOf(args: DataDirectoryArgs, data: DataDirectoryState["data"]): string | undefined {
+  const where = `${args.path} on ${args.host.name}, the data directory of ${args.server}`;
+  if (data === "foreign") {
+    return `${where}, is not empty and was not made by pgsite for this server: it is left untouched. Move it away, or declare another dataDirectory`;
+  }
+  if (data === "replaced") {
+    return `${where}, has another system identifier than the one that pgsite made there: it is left untouched. Put the right data back, or move it away so that ${args.server} is seeded again`;
+  }
+  return undefined;
+}
+
+function whatIsLeft(state: DataDirectoryState): string {
+  return `left ${state.server} as it is: its data in ${state.path} and ${state.controlDirectory} on ${state.host.name}, and the server where it runs; declare its data disposable to have it removed`;
+}
+
+/** The data directory is the last of a server's resources to go: nothing needs the server any more. */
+async function removeData(context: Context, state: DataDirectoryState): Promise<void> {
+  const host = hostOf(state.host);
+  await context.progress(`stopping ${state.server} and removing ${state.path}`);
+  await stop(state, context.signal);
+  await host.remove(state.path);
+  await host.remove(state.controlDirectory);
+}
+
+/** Stops whatever server runs there by signal: its programs may be gone already. SIGINT is PostgreSQL's fast shutdown. */
+async function stop(state: DataDirectoryState, signal: AbortSignal): Promise<void> {
+  const host = hostOf(state.host);
+  const { processState } = await import("../../servers/process.js");
+  const before = await processState(host, state.path);
+  if (before.kind !== "running") return;
+  await host.run(["sh", "-c", 'kill -INT "$1"', "sh", `${before.pid}`]);
+  const { until } = await import("../../servers/deadline.js");
+  const gone = async () => (await processState(host, state.path)).kind !== "running";
+  if (await until(gone, { deadline: stopDeadline, interval: 50, signal })) return;
+  throw new Error(
+    `${state.server} (process ${before.pid}) still runs ${stopDeadline / 1000} s after a fast stop was asked for: its data in ${state.path} was left untouched`,
+  );
+}

@@ -1,0 +1,93 @@
+import { dirname } from "node:path";
+import type { HostSpec } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { error } from "../../postgres/problem.js";
+import type { ResourceType } from "../resource.js";
+
+export interface HostFileArgs {
+  readonly host: HostSpec;
+  /** Absolute. */
+  readonly path: string;
+  readonly content: string;
+  /** Permission bits in octal, as `chmod` takes them. @default "0600" */
+  readonly mode?: string;
+}
+
+export interface HostFileState extends HostFileArgs {
+  readonly mode: string;
+  /** The OS user it belongs to: the host's. */
+  readonly owner: string;
+}
+
+/** One file on a host, with its content, mode and owner. */
+export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
+  token: "pgsite:index:HostFile",
+  replaceable: true,
+
+  id: (state) => `${state.host.name}:${state.path}`,
+
+  async check(context, args, actual) {
+    const mode = args.mode ?? "0600";
+    const problems = [];
+    if (!args.path.startsWith("/")) problems.push(error("path", `"${args.path}" is not absolute`));
+    if (!/^0[0-7]{3}$/.test(mode)) problems.push(error("mode", `"${mode}" is not a mode like "0600"`));
+    if (actual !== undefined && actual.content !== args.content && context.isSecret("content")) {
+      await context.log(
+        "info",
+        `${args.path} on ${args.host.name} differs from what is declared (secret, so not shown)`,
+      );
+    }
+    return { state: { ...args, mode, owner: args.host.user }, problems };
+  },
+
+  async create(_context, state) {
+    await write(state);
+    return state;
+  },
+
+  async read(_context, _id, known) {
+    if (known === undefined)
+      throw new Error("a file cannot be imported by its id: declare it, and `pulumi up` adopts it");
+    const host = hostOf(known.host);
+    const [status, content] = await Promise.all([host.stat(known.path), readText(known)]);
+    if (status === undefined || content === undefined) return undefined;
+    return { ...known, content, mode: octal(status.mode), owner: status.owner };
+  },
+
+  async update(_context, wanted) {
+    await write(wanted);
+    return wanted;
+  },
+
+  async delete(context, state) {
+    const content = await readText(state);
+    if (content === undefined) return;
+    if (content === state.content) {
+      await hostOf(state.host).remove(state.path);
+    } else {
+      await context.log(
+        "warning",
+        `left ${state.path} on ${state.host.name}: its content is no longer what pgsite wrote`,
+      );
+    }
+  },
+};
+
+/** Permission bits as people write them: "0600". */
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+async function write(state: HostFileState): Promise<void> {
+  const host = hostOf(state.host);
+  const status = await host.stat(state.path);
+  if (status !== undefined && status.type !== "file") {
+    throw new Error(`${state.path} on ${state.host.name} is there and is no file: move it away`);
+  }
+  await host.makeDirectory(dirname(state.path));
+  await host.writeFile(state.path, state.content, { mode: Number.parseInt(state.mode, 8) });
+}
+
+async function readText(state: HostFileState): Promise<string | undefined> {
+  return (await hostOf(state.host).readFile(state.path))?.toString("utf8");
+}

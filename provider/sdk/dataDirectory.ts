@@ -1,0 +1,29 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostSpec } from "../../hosts/host.js";
+
+export interface DataDirectoryArgs {
+  /** Name of the site. */
+  readonly site: pulumi.Input<string>;
+  /** Name of the server. */
+  readonly server: pulumi.Input<string>;
+  readonly host: pulumi.Input<HostSpec>;
+  /** The data directory, absolute. */
+  readonly path: pulumi.Input<string>;
+  /** `Server.controlDirectory` */
+  readonly controlDirectory: pulumi.Input<string>;
+  /** True where deleting this resource stops the server and deletes its data. */
+  readonly disposable: pulumi.Input<boolean>;
+}
+
+/**
+ * Whether a server has its data, and whose they are. It makes none: the command that seeds depends on it and has
+ * `incarnation` in its environment, so that it runs again where the data are found gone.
+ */
+export class DataDirectory extends pulumi.CustomResource {
+  /** 1 at first, one more each time that the data were found gone. Known in previews. */
+  declare readonly incarnation: pulumi.Output<number>;
+
+  constructor(name: string, args: DataDirectoryArgs, options?: pulumi.CustomResourceOptions) {
+    super("pgsite:index:DataDirectory", name, { ...args, data: undefined, incarnation: undefined }, options);
+  }
+}

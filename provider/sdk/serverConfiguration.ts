@@ -1,0 +1,34 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostSpec } from "../../hosts/host.js";
+
+export interface ServerConfigurationArgs {
+  /** Name of the site. */
+  readonly site: pulumi.Input<string>;
+  /** Name of the server. */
+  readonly server: pulumi.Input<string>;
+  readonly host: pulumi.Input<HostSpec>;
+  readonly dataDirectory: pulumi.Input<string>;
+  /** `Server.controlDirectory` */
+  readonly controlDirectory: pulumi.Input<string>;
+  /** Major version of the server. */
+  readonly version: pulumi.Input<string>;
+  /** Content of the files that are to be in the data directory, by name. */
+  readonly files: pulumi.Input<Readonly<Record<string, pulumi.Input<string>>>>;
+  /** Names of files that must not be in the data directory. */
+  readonly absent: pulumi.Input<readonly string[]>;
+  /** `DataDirectory.incarnation`: files are written at once into data that no server has run on. */
+  readonly incarnation: pulumi.Input<number>;
+}
+
+/**
+ * The files of a server, with mode 0600 and the host's OS user as owner. Written when it is created or the data
+ * directory is a new incarnation; later changes are staged in the control directory and installed by `Rollout`.
+ */
+export class ServerConfiguration extends pulumi.CustomResource {
+  /** One hash of all files. Known in previews. */
+  declare readonly hash: pulumi.Output<string>;
+
+  constructor(name: string, args: ServerConfigurationArgs, options?: pulumi.CustomResourceOptions) {
+    super("pgsite:index:ServerConfiguration", name, { ...args, permissions: undefined, hash: undefined }, options);
+  }
+}

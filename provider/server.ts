@@ -1,0 +1,237 @@
+import * as grpc from "@grpc/grpc-js";
+import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb.js";
+import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
+import { Status } from "@pulumi/pulumi/proto/status_pb.js";
+import { Any } from "google-protobuf/google/protobuf/any_pb.js";
+import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
+import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
+import { Engine } from "./engine.js";
+import { type Context, messageOf, type ResourceType, Unfinished } from "./resource.js";
+import { type Path, type Properties, same, unwrap, wrap } from "./values.js";
+
+/**
+ * The provider's edge. It speaks the engine's protocol directly rather than through `@pulumi/pulumi/provider`: that
+ * loads the whole SDK (twice the start-up time), drops the refreshed inputs that a diff needs, and crashes on import.
+ */
+
+// biome-ignore lint/suspicious/noExplicitAny: the edge dispatches by token; each type's own shapes begin behind it.
+export type AnyResourceType = ResourceType<any, any>;
+
+const version = "0.1.0";
+const anyType = "pulumirpc.ErrorResourceInitFailed";
+
+/** Serves `types` to the engine until it goes away. Writes the port to standard output, as the engine expects. */
+export async function serve(types: readonly AnyResourceType[], engineAddress: string | undefined): Promise<void> {
+  const engine = new Engine(engineAddress);
+  const cancelled = new AbortController();
+  const server = new grpc.Server({ "grpc.max_receive_message_length": 400 * 1024 * 1024 });
+  // biome-ignore lint/suspicious/noExplicitAny: the generated service type has no useful signature for partial services.
+  server.addService(ResourceProviderService as any, handlers(types, engine, cancelled) as any);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  process.stdout.write(`${port}\n`);
+  endWithParent(cancelled);
+}
+
+/** A provider whose engine was killed must not go on with a rollout: it stops what it does, and ends. */
+function endWithParent(cancelled: AbortController): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid === parent) return;
+    cancelled.abort();
+    setTimeout(() => process.exit(1), 1000);
+  }, 500).unref();
+}
+
+type Handler<Request, Response> = (request: Request) => Promise<Response>;
+
+function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: AbortController) {
+  const byToken = new Map(types.map((type) => [type.token, type]));
+  const typeOf = (urn: string): AnyResourceType => {
+    const token = urn.split("::")[2]?.split("$").at(-1) ?? "";
+    const type = byToken.get(token);
+    if (type === undefined) throw new Error(`this version of pgsite's provider has no resource type ${token}`);
+    return type;
+  };
+  const contextOf = (urn: string, secrets: readonly Path[]): Context => ({
+    isSecret: (property) => secrets.some(([first]) => first === property),
+    name: urn.split("::").at(-1) ?? urn,
+    signal: cancelled.signal,
+    log: (severity, message) => engine.log(urn, severity, message),
+    progress: (message) => engine.log(urn, "info", message, true),
+  });
+
+  const check: Handler<pb.CheckRequest, pb.CheckResponse> = async (request) => {
+    const type = typeOf(request.getUrn());
+    const news = unwrap(toProperties(request.getNews()));
+    const olds = unwrap(toProperties(request.getOlds()));
+    const response = new pb.CheckResponse();
+    if (news.unknown) return response.setInputs(request.getNews());
+    const context = contextOf(request.getUrn(), secretsOf(type, news.secrets));
+    const actual = Object.keys(olds.properties).length === 0 ? undefined : olds.properties;
+    const checked = await type.check(context, news.properties, actual);
+    for (const problem of checked.problems ?? []) {
+      if (problem.severity === "warning") {
+        await context.log("warning", problem.message);
+      } else {
+        // The engine would quote the value of a property that is named here: it is named in the message instead.
+        const failure = new pb.CheckFailure();
+        failure.setReason(problem.path === "" ? problem.message : `${problem.path}: ${problem.message}`);
+        response.addFailures(failure);
+      }
+    }
+    return response.setInputs(toStruct(checked.state, secretsOf(type, news.secrets)));
+  };
+
+  const diff: Handler<pb.DiffRequest, pb.DiffResponse> = async (request) => {
+    const type = typeOf(request.getUrn());
+    const olds = unwrap(toProperties(request.getOldInputs())).properties;
+    const news = unwrap(toProperties(request.getNews()));
+    const response = new pb.DiffResponse();
+    const changed = !same(olds, news.properties);
+    response.setChanges(changed ? pb.DiffResponse.DiffChanges.DIFF_SOME : pb.DiffResponse.DiffChanges.DIFF_NONE);
+    if (changed && type.replaceable === true && !news.unknown && type.id(olds) !== type.id(news.properties)) {
+      response.setReplacesList(Object.keys(news.properties).filter((name) => !same(olds[name], news.properties[name])));
+    }
+    return response;
+  };
+
+  const create: Handler<pb.CreateRequest, pb.CreateResponse> = async (request) => {
+    const type = typeOf(request.getUrn());
+    const { properties, secrets } = unwrap(toProperties(request.getProperties()));
+    const all = secretsOf(type, secrets);
+    return keepingUnfinished(type.id(properties), all, async () => {
+      const state = await type.create(contextOf(request.getUrn(), all), properties);
+      const response = new pb.CreateResponse();
+      response.setId(type.id(state));
+      return response.setProperties(toStruct(state, all));
+    });
+  };
+
+  const read: Handler<pb.ReadRequest, pb.ReadResponse> = async (request) => {
+    const type = typeOf(request.getUrn());
+    const inputs = unwrap(toProperties(request.getInputs()));
+    const outputs = unwrap(toProperties(request.getProperties()));
+    const secrets = secretsOf(type, [...inputs.secrets, ...outputs.secrets]);
+    const context = contextOf(request.getUrn(), secrets);
+    const known = Object.keys(outputs.properties).length === 0 ? undefined : outputs.properties;
+    const response = new pb.ReadResponse();
+    try {
+      const found = await type.read(context, request.getId(), known);
+      if (found === undefined) return response;
+      response.setId(type.id(found));
+      response.setInputs(toStruct(found, secrets));
+      return response.setProperties(toStruct(found, secrets));
+    } catch (error) {
+      if (known === undefined) throw error;
+      await context.log(
+        "warning",
+        `${messageOf(error)}. What is there now is not known; shown is what was last known.`,
+      );
+      response.setId(request.getId());
+      response.setInputs(request.getInputs());
+      return response.setProperties(toStruct({ ...outputs.properties, reachable: false }, outputs.secrets));
+    }
+  };
+
+  const update: Handler<pb.UpdateRequest, pb.UpdateResponse> = async (request) => {
+    const type = typeOf(request.getUrn());
+    const olds = unwrap(toProperties(request.getOldInputs()));
+    const news = unwrap(toProperties(request.getNews()));
+    const secrets = secretsOf(type, news.secrets);
+    return keepingUnfinished(request.getId(), secrets, async () => {
+      const state = await type.update(contextOf(request.getUrn(), secrets), news.properties, olds.properties);
+      return new pb.UpdateResponse().setProperties(toStruct(state, secrets));
+    });
+  };
+
+  const remove: Handler<pb.DeleteRequest, Empty> = async (request) => {
+    const { properties, secrets } = unwrap(toProperties(request.getProperties()));
+    await typeOf(request.getUrn()).delete(contextOf(request.getUrn(), secrets), properties);
+    return new Empty();
+  };
+
+  return {
+    check: answer(check),
+    diff: answer(diff),
+    create: answer(create),
+    read: answer(read),
+    update: answer(update),
+    delete: answer(remove),
+    configure: answer(async () => new pb.ConfigureResponse().setAcceptsecrets(true)),
+    getPluginInfo: answer(async () => new PluginInfo().setVersion(version)),
+    getSchema: answer(async () => new pb.GetSchemaResponse().setSchema("{}")),
+    attach: answer(async (request: { getAddress(): string }) => {
+      engine.attach(request.getAddress());
+      return new Empty();
+    }),
+    cancel: answer(async () => {
+      cancelled.abort();
+      return new Empty();
+    }),
+  };
+}
+
+function answer<Request, Response>(handler: Handler<Request, Response>): grpc.handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    handler(call.request).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(grpcError(error)),
+    );
+  };
+}
+
+function grpcError(error: unknown): Partial<grpc.StatusObject> {
+  const message = messageOf(error);
+  const metadata = new grpc.Metadata();
+  if (error instanceof KeptState) {
+    const status = new Status().setCode(grpc.status.UNKNOWN).setMessage(message);
+    const details = new Any();
+    details.pack(error.detail.serializeBinary(), anyType);
+    status.addDetails(details);
+    metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
+  }
+  return { code: grpc.status.UNKNOWN, details: message, metadata };
+}
+
+/** Tells the engine to keep the state of a resource that was not finished. */
+class KeptState extends Error {
+  constructor(
+    message: string,
+    readonly detail: pb.ErrorResourceInitFailed,
+  ) {
+    super(message);
+  }
+}
+
+async function keepingUnfinished<T>(id: string, secrets: readonly Path[], act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof Unfinished)) throw error;
+    const state = toStruct(error.state as Properties, secrets);
+    const detail = new pb.ErrorResourceInitFailed();
+    detail.setId(id);
+    detail.setProperties(state);
+    detail.setInputs(state);
+    detail.setReasonsList([error.message]);
+    throw new KeptState(error.message, detail);
+  }
+}
+
+function secretsOf(type: AnyResourceType, found: readonly Path[]): readonly Path[] {
+  return [...found, ...(type.secrets ?? []).map((name) => [name])];
+}
+
+function toProperties(struct: Struct | undefined): Properties {
+  return struct === undefined ? {} : (struct.toJavaScript() as Properties);
+}
+
+function toStruct(properties: Properties, secrets: readonly Path[]): Struct {
+  return Struct.fromJavaScript(wrap(properties, secrets) as Record<string, JavaScriptValue>);
+}

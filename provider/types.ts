@@ -1,0 +1,7 @@
+import { dataDirectory } from "./resources/dataDirectory.js";
+import { hostFile } from "./resources/hostFile.js";
+import { serverConfiguration } from "./resources/serverConfiguration.js";
+import type { AnyResourceType } from "./server.js";
+
+/** Every type of resource that the provider serves. */
+export const resourceTypes: readonly AnyResourceType[] = [hostFile, dataDirectory, serverConfiguration];
