@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { passwordKey, type RawConfiguration } from "../config/parse.js";
+import { resolveStack } from "../config/resolve.js";
+import type { Passwords, Site } from "../config/site.js";
+import { receiveHandover } from "../handover/receive.js";
+
+/** A stack's site as a command needs it. */
+export interface LoadedSite {
+  readonly site: Site;
+  /** Of the administrator and the replication role; one that the stack does not have is missing. */
+  readonly passwords: Passwords;
+  /** Fires when the command must stop: the `up` that it belongs to is gone, or the user pressed Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The sites of the stacks named, by default of all stack files of the project. A command that an `up` runs
+ * (PGSITE_STACK in its environment) gets its site from that `up`; by hand, it comes from Pulumi's configuration.
+ * @throws with all problems of a stack file, or with Pulumi's own words where it cannot read it
+ */
+export async function loadSites(names?: readonly string[]): Promise<LoadedSite[]> {
+  const running = process.env.PGSITE_STACK;
+  if (running !== undefined) {
+    const handover = await receiveHandover(running);
+    if (handover !== undefined) return [{ ...handover, signal: AbortSignal.any([handover.signal, interrupted()]) }];
+  }
+  const project = projectFolder();
+  const stacks =
+    names !== undefined && names.length > 0 ? names : running === undefined ? await stacksOf(project) : [running];
+  return Promise.all(stacks.map((stack) => loadFromPulumi(project, stack)));
+}
+
+async function loadFromPulumi(project: string, stack: string): Promise<LoadedSite> {
+  const { stdout, stderr, exitCode } = await execa(
+    "pulumi",
+    ["config", "--json", "--show-secrets", "--non-interactive", "--stack", stack],
+    { cwd: project, reject: false, timeout: 60_000 },
+  );
+  if (exitCode !== 0) {
+    throw new Error(
+      `the configuration of the stack ${stack} cannot be read in ${project}: ${(stderr || stdout).replace(/^error: /, "").trim()}`,
+    );
+  }
+  const entries = JSON.parse(stdout) as Record<string, { value?: string }>;
+  const raw: RawConfiguration = Object.fromEntries(
+    Object.entries(entries).map(([key, { value }]) => [key, value ?? ""]),
+  );
+  const { stack: resolved, problems } = resolveStack(stack, raw);
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (resolved === undefined || errors.length > 0) {
+    throw new Error(
+      `Pulumi.${stack}.yaml has ${errors.length} problems:\n${errors.map(({ path, message }) => `  ${path}: ${message}`).join("\n")}`,
+    );
+  }
+  const { site } = resolved;
+  const passwords = Object.fromEntries(
+    [site.administrator, site.replicationRole].flatMap((role) => {
+      const password = raw[`pgsite:${passwordKey(role)}`];
+      return password === undefined ? [] : [[role, password]];
+    }),
+  );
+  return { site, passwords, signal: interrupted() };
+}
+
+/** The folder of Pulumi.yaml: PGSITE_PROJECT, or the nearest at or above the current one. */
+export function projectFolder(): string {
+  const given = process.env.PGSITE_PROJECT;
+  if (given !== undefined) return given;
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "Pulumi.yaml"))) return folder;
+    if (folder === dirname(folder)) {
+      throw new Error(
+        "there is no Pulumi.yaml here or above: go to the project's folder, or name it in PGSITE_PROJECT",
+      );
+    }
+  }
+}
+
+async function stacksOf(project: string): Promise<string[]> {
+  const names = await readdir(project);
+  const stacks = names.flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []).sort();
+  if (stacks.length === 0) throw new Error(`${project} has no stack file (Pulumi.STACK.yaml)`);
+  return stacks;
+}
+
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => controller.abort(new Error(`ended by ${signal}`)));
+  }
+  return controller.signal;
+}

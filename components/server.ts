@@ -1,0 +1,112 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { describeServer, type ServerInputs } from "../config/describe.js";
+import type { ServerRole, Server as ServerSite } from "../config/site.js";
+import { renderPassfile } from "../postgres/passfile.js";
+import { DataDirectory, HostFile, ServerConfiguration } from "../provider/sdk/index.js";
+
+/** What a server is made from, whatever its role. */
+export interface ServerArgs {
+  /** Its typed inputs: host, data directory, settings, access rules. */
+  readonly inputs: ServerInputs;
+  /** The stack, by which its commands find the running program. */
+  readonly stack: string;
+  /** The replication role's password. */
+  readonly replicationPassword: pulumi.Input<string>;
+  /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
+  readonly after?: pulumi.Input<pulumi.Resource>[];
+}
+
+/**
+ * A server of the site. Its identity is its name, not its role: the classes over it share one type token and register
+ * the same children, so that a change of role is updates only (ARCHITECTURE.md).
+ */
+export abstract class Server extends pulumi.ComponentResource {
+  /** The server as described, with the text of its files. */
+  readonly description: ServerSite;
+  /** The last of its own resources: the server runs when this stands. */
+  readonly start: pulumi.Resource;
+  /** Hash of the files declared for it. */
+  readonly configuration: ServerConfiguration;
+
+  protected constructor(role: ServerRole, name: string, args: ServerArgs, options?: pulumi.ComponentResourceOptions) {
+    super("pgsite:index:Server", name, {}, options);
+    const { server, problems } = describeServer(role, name, args.inputs);
+    const errors = problems.filter(({ severity }) => severity === "error");
+    if (errors.length > 0) {
+      throw new pulumi.ResourceError(errors.map(({ path, message }) => `${path}: ${message}`).join("\n"), this, true);
+    }
+    this.description = server;
+
+    const parent = { parent: this };
+    const { site, peers } = args.inputs;
+    const { host, dataDirectory, controlDirectory, disposable } = server;
+    const directory = new DataDirectory(
+      `${name}-directory`,
+      { site: site.name, server: name, host, path: dataDirectory, controlDirectory, disposable },
+      parent,
+    );
+    const data = new local.Command(
+      `${name}-data`,
+      {
+        create: "node pgsite.js seed",
+        environment: {
+          PGSITE_STACK: args.stack,
+          PGSITE_SERVER: name,
+          PGSITE_INCARNATION: pulumi.interpolate`${directory.incarnation}`,
+        },
+        addPreviousOutputInEnv: false,
+      },
+      { ...parent, dependsOn: [directory, ...(args.after ?? [])] },
+    );
+    const passfile = new HostFile(
+      `${name}-passfile`,
+      {
+        host,
+        path: server.passfile,
+        content: pulumi.secret(args.replicationPassword).apply((password) =>
+          renderPassfile(
+            peers
+              .filter((peer) => peer.name !== name)
+              .map(({ address, port }) => ({
+                host: address,
+                port,
+                database: "*",
+                user: site.replicationRole,
+                password,
+              })),
+          ),
+        ),
+      },
+      { ...parent, dependsOn: directory },
+    );
+    this.configuration = new ServerConfiguration(
+      `${name}-configuration`,
+      {
+        site: site.name,
+        server: name,
+        host,
+        dataDirectory,
+        controlDirectory,
+        version: server.version,
+        files: present(server.files),
+        absent: Object.keys(server.files).filter((file) => server.files[file] === null),
+      },
+      { ...parent, dependsOn: data },
+    );
+    this.start = new local.Command(
+      `${name}-start`,
+      {
+        create: "node pgsite.js start",
+        environment: { PGSITE_STACK: args.stack, PGSITE_SERVER: name },
+        addPreviousOutputInEnv: false,
+      },
+      { ...parent, dependsOn: [this.configuration, passfile] },
+    );
+    this.registerOutputs({});
+  }
+}
+
+function present(files: Readonly<Record<string, string | null>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).flatMap(([name, text]) => (text === null ? [] : [[name, text]])));
+}

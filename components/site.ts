@@ -1,0 +1,142 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ResolvedStack } from "../config/resolve.js";
+import type { Server as ServerSite } from "../config/site.js";
+import { Database, Role, Rollout } from "../provider/sdk/index.js";
+import { Mirror } from "./mirror.js";
+import { Primary } from "./primary.js";
+import type { Server } from "./server.js";
+import { Standby } from "./standby.js";
+
+const classes = { primary: Primary, standby: Standby, mirror: Mirror } as const;
+
+export interface SiteArgs {
+  readonly stack: ResolvedStack;
+  /** A role's password, as the stack's configuration has it; always a secret. */
+  readonly passwordOf: (role: string) => pulumi.Output<string> | undefined;
+}
+
+/** The servers of one stack, what is in their databases, and the rollout that brings changes to all of them in order. */
+export class Site extends pulumi.ComponentResource {
+  /** Every server of the stack, by name. */
+  readonly servers: Readonly<Record<string, Server>>;
+
+  constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
+    super("pgsite:index:Site", name, {}, options);
+    const { site, description, inputs } = args.stack;
+    const parent = { parent: this };
+    const password = (role: string) => args.passwordOf(role) ?? missingPassword(role);
+    const connection = {
+      site: site.name,
+      endpoints: Object.values(inputs)[0]?.peers ?? [],
+      administrator: site.administrator,
+      administratorPassword: password(site.administrator),
+    };
+
+    // Upstreams before those that follow them; the roles as soon as there is a server to make them on.
+    const servers: Record<string, Server> = {};
+    const roles: Role[] = [];
+    for (const server of upstreamsFirst(site.servers)) {
+      const after = server.role === "primary" ? [] : [...roles, ...startOf(servers[server.upstream ?? ""])];
+      const created = new classes[server.role](
+        server.name,
+        {
+          stack: site.stack,
+          inputs: inputs[server.name] as ResolvedStack["inputs"][string],
+          replicationPassword: password(site.replicationRole),
+          after,
+        },
+        parent,
+      );
+      servers[server.name] = created;
+      if (server.role === "primary") {
+        for (const [role, attributes] of rolesOf(args.stack)) {
+          roles.push(
+            new Role(
+              role,
+              { ...connection, name: role, ...attributes, ...passwordInput(args.passwordOf(role)) },
+              { ...parent, dependsOn: created.start },
+            ),
+          );
+        }
+      }
+    }
+    this.servers = servers;
+
+    for (const [database, { owner, ...attributes }] of Object.entries(description.databases)) {
+      new Database(
+        database,
+        { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
+        { ...parent, dependsOn: roles },
+      );
+    }
+
+    new Rollout(
+      `${site.name}-rollout`,
+      {
+        site: site.name,
+        ...(site.primary === undefined ? {} : { primary: site.primary }),
+        ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+        administrator: site.administrator,
+        administratorPassword: password(site.administrator),
+        servers: Object.fromEntries(
+          site.servers.map((server) => [server.name, rolloutServer(server, servers[server.name] as Server)]),
+        ),
+      },
+      { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
+    );
+    this.registerOutputs({});
+  }
+}
+
+function rolloutServer({ files: _files, ...server }: ServerSite, { configuration }: Server) {
+  return { ...server, filesHash: configuration.hash };
+}
+
+function startOf(server: Server | undefined): pulumi.Resource[] {
+  return server === undefined ? [] : [server.start];
+}
+
+/** Servers in the order in which they can be seeded. */
+function upstreamsFirst(servers: readonly ServerSite[]): ServerSite[] {
+  const depth = (server: ServerSite | undefined): number =>
+    server === undefined || server.upstream === undefined
+      ? 0
+      : 1 + depth(servers.find(({ name }) => name === server.upstream));
+  return [...servers].sort((a, b) => depth(a) - depth(b));
+}
+
+/** The roles that pgsite needs itself, with what the stack declares laid over them, and the stack's others. */
+function rolesOf({ site, description }: ResolvedStack) {
+  const plain = {
+    login: true,
+    superuser: false,
+    replication: false,
+    createdb: false,
+    createrole: false,
+    connectionLimit: -1,
+    memberOf: [] as string[],
+  };
+  const hasReplication = site.version !== "9.0";
+  const needed = {
+    [site.administrator]: { superuser: true },
+    ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: hasReplication } }),
+  };
+  const all = { ...needed, ...description.roles };
+  return Object.keys(all)
+    .sort()
+    .map((role) => [role, { ...plain, ...description.roles[role], ...needed[role] }] as const);
+}
+
+function passwordInput(password: pulumi.Output<string> | undefined): { password?: pulumi.Output<string> } {
+  return password === undefined ? {} : { password };
+}
+
+/** A preview goes on without a password; an up cannot. */
+function missingPassword(role: string): pulumi.Output<string> {
+  if (!pulumi.runtime.isDryRun()) {
+    throw new pulumi.RunError(
+      `the role ${role} has no password: give one with pulumi config set --secret password-${role}`,
+    );
+  }
+  return pulumi.secret("");
+}

@@ -1,0 +1,189 @@
+import { isIP } from "node:net";
+import type { HostSpec } from "../hosts/host.js";
+import { renderConfiguration } from "../postgres/configuration-file.js";
+import { renderConninfo } from "../postgres/conninfo.js";
+import { type HbaRule, parseHbaLine } from "../postgres/hba/index.js";
+import { renderHba } from "../postgres/hba/render.js";
+import { validateHba } from "../postgres/hba/validate.js";
+import type { Problem } from "../postgres/problem.js";
+import { renderRecovery } from "../postgres/recovery.js";
+import { checkSettings } from "../postgres/rules.js";
+import { type Layer, resolveSettings } from "../postgres/settings.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import { defaultsOf, mandatoryOf } from "./layers.js";
+import type { AccessDescription } from "./schema.js";
+import type { Server, ServerRole } from "./site.js";
+
+/** What the servers of a site have in common. */
+export interface SiteFacts {
+  readonly name: string;
+  readonly version: Major;
+  readonly administrator: string;
+  readonly replicationRole: string;
+  /** Method of the access rules that pgsite adds: `md5` or `scram-sha-256`. */
+  readonly authentication: string;
+  readonly disposable: boolean;
+}
+
+/** A server as another one connects to it. */
+export interface Peer {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The typed inputs of a server. */
+export interface ServerInputs {
+  readonly site: SiteFacts;
+  readonly host: HostSpec;
+  /** Where it listens, as clients and standbys connect to it. */
+  readonly address: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** Folder of the server programs. */
+  readonly binDirectory: string;
+  /** The server that it replicates from unless it is the primary. */
+  readonly upstream?: Peer;
+  /** Every server of the site that it may ever connect to: what its passfile holds. */
+  readonly peers: readonly Peer[];
+  /** Addresses of the servers that may replicate from it. */
+  readonly replicas: readonly string[];
+  /** Settings, the later layer over the earlier: by their own or portable names (wal_level, max_wal_senders, wal_keep_segments …). */
+  readonly settings: readonly Layer[];
+  /** Access rules in order, each with its path in the stack file. */
+  readonly access: readonly { readonly path: string; readonly rule: AccessDescription }[];
+  /** The stack's names for addresses. */
+  readonly addressOf: Readonly<Record<string, string>>;
+}
+
+/**
+ * Renders a server from its typed inputs: its three files, its effective settings, and every problem of theirs.
+ * The bytes depend on the inputs alone.
+ */
+export function describeServer(
+  role: ServerRole,
+  name: string,
+  inputs: ServerInputs,
+): { readonly server: Server; readonly problems: readonly Problem[] } {
+  const { site, dataDirectory } = inputs;
+  const { version } = site;
+  const controlDirectory = `${dataDirectory}.pgsite`;
+  const passfile = `${controlDirectory}/passfile`;
+  const layers: Layer[] = [
+    { source: "pgsite's defaults", path: "", values: defaultsOf(version) },
+    ...inputs.settings,
+    {
+      source: "pgsite",
+      path: "",
+      mandatory: true,
+      values: {
+        ...mandatoryOf(role, version),
+        port: inputs.port,
+        ...(inputs.upstream === undefined || role === "primary"
+          ? {}
+          : { primary_conninfo: conninfo(name, inputs.upstream, passfile, site) }),
+      },
+    },
+  ];
+  const { postgresql, recovery, problems: ofSettings, notes } = resolveSettings(version, layers);
+  const rules = accessRules(inputs);
+  const header = [
+    `Server ${name} of the site ${site.name}: written by pgsite.`,
+    "Change the stack file instead: what is changed here shows in the next preview.",
+  ];
+
+  return {
+    server: {
+      name,
+      role,
+      host: inputs.host,
+      address: inputs.address,
+      port: inputs.port,
+      dataDirectory,
+      controlDirectory,
+      binDirectory: inputs.binDirectory,
+      version,
+      passfile,
+      hotStandby: (postgresql.hot_standby ?? (atLeast(version, "10") ? "on" : "off")) === "on",
+      disposable: site.disposable,
+      settings: postgresql,
+      ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
+      files: {
+        "postgresql.conf": renderConfiguration(postgresql, { header }),
+        "pg_hba.conf": renderHba(rules.rules, { header }),
+        ...renderRecovery(version, { standby: role !== "primary", parameters: recovery }),
+      },
+    },
+    problems: [
+      ...ofSettings,
+      ...notes,
+      ...rules.problems,
+      ...checkSettings(version, postgresql, `servers.${name}.settings`),
+    ],
+  };
+}
+
+/** How a standby connects: without a password, which is in its passfile (named here from 10 on, before by PGPASSFILE). */
+function conninfo(name: string, upstream: Peer, passfile: string, site: SiteFacts): string {
+  return renderConninfo({
+    host: upstream.address,
+    port: `${upstream.port}`,
+    user: site.replicationRole,
+    application_name: name,
+    ...(atLeast(site.version, "10") ? { passfile } : {}),
+  });
+}
+
+/**
+ * pg_hba.conf: the database's OS user locally, pgsite's administrator over loopback, what the stack declares, and
+ * the servers that may replicate. The same in every role, so that a change of role needs no new rules.
+ */
+function accessRules(inputs: ServerInputs): { rules: HbaRule[]; problems: Problem[] } {
+  const { site, addressOf } = inputs;
+  const local = atLeast(site.version, "9.1") ? "peer" : "ident";
+  const own: AccessDescription[] = [
+    { type: "local", database: "all", user: "postgres", method: local },
+    { type: "host", database: "all", user: site.administrator, address: "127.0.0.1/32", method: site.authentication },
+  ];
+  const replication = inputs.replicas.map(
+    (address): AccessDescription => ({
+      type: "host",
+      database: "replication",
+      user: site.replicationRole,
+      address: sourceOf(address),
+      method: site.authentication,
+    }),
+  );
+  const problems: Problem[] = [];
+  const rules = new Map<string, HbaRule>();
+  const add = (path: string, description: AccessDescription) => {
+    const line = typeof description === "string" ? description : lineOf(description, site.authentication);
+    const parsed = parseHbaLine(line, path);
+    problems.push(...parsed.problems);
+    if (parsed.rule === undefined) return;
+    const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
+    const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
+    problems.push(...validateHba(rule, site.version, path));
+    rules.set(JSON.stringify(rule), rule);
+  };
+  for (const rule of own) add("access (pgsite's own)", rule);
+  for (const { path, rule } of inputs.access) add(path, rule);
+  for (const rule of replication) add("access (replication)", rule);
+  return { rules: [...rules.values()], problems };
+}
+
+/** The address from which a host connects, as an access rule says it. On Linux, any 127.0.0.x connects from 127.0.0.1. */
+function sourceOf(address: string): string {
+  const family = isIP(address);
+  if (family === 4) return address.startsWith("127.") ? "127.0.0.1/32" : `${address}/32`;
+  return family === 6 ? `${address}/128` : address;
+}
+
+function lineOf(rule: Exclude<AccessDescription, string>, authentication: string): string {
+  const list = (names: string | readonly string[]) => [names].flat().map(quoted).join(",");
+  const options = Object.entries(rule.options ?? {}).map(([name, value]) => `${name}=${quoted(value)}`);
+  const address = rule.address === undefined ? (rule.type === "local" ? [] : ["all"]) : [rule.address];
+  return [rule.type, list(rule.database), list(rule.user), ...address, rule.method ?? authentication, ...options].join(
+    " ",
+  );
+}

@@ -1,0 +1,45 @@
+import type { SettingValue } from "../postgres/settings.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import type { ServerRole } from "./site.js";
+
+type Values = Readonly<Record<string, SettingValue>>;
+
+interface Row {
+  readonly from?: Major;
+  readonly until?: Major;
+  readonly values: Values;
+}
+
+/** What pgsite sets where a stack says nothing: what replication needs and PostgreSQL's own default does not give. */
+const defaults: readonly Row[] = [
+  { values: { listen_addresses: "*", wal_level: "replica", max_wal_senders: 10, hot_standby: true } },
+  { until: "12", values: { wal_keep_segments: 64 } },
+  { from: "13", values: { wal_keep_size: "1GB" } },
+  { from: "10", until: "13", values: { password_encryption: "scram-sha-256" } },
+];
+
+/** What a role decides, whatever the stack says. */
+const mandatory: readonly (Row & { readonly roles: readonly ServerRole[] })[] = [
+  { roles: ["mirror"], values: { hot_standby: true } },
+  // Before 12 a standby follows its upstream to a new timeline only when told; before 9.3 it cannot over streaming.
+  { roles: ["standby", "mirror"], from: "9.3", until: "11", values: { recovery_target_timeline: "latest" } },
+];
+
+export function defaultsOf(version: Major): Values {
+  return merged(defaults, version);
+}
+
+export function mandatoryOf(role: ServerRole, version: Major): Values {
+  return merged(
+    mandatory.filter(({ roles }) => roles.includes(role)),
+    version,
+  );
+}
+
+function merged(rows: readonly Row[], version: Major): Values {
+  const valid = rows.filter(
+    ({ from, until }) =>
+      (from === undefined || atLeast(version, from)) && (until === undefined || atLeast(until, version)),
+  );
+  return Object.assign({}, ...valid.map(({ values }) => values)) as Values;
+}
