@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { toolchainEnvironment } from "../../toolchain/environment.mjs";
+import { prepareHome } from "../../toolchain/home.mjs";
+import { checkout } from "../../toolchain/paths.mjs";
+
+export interface PulumiResult {
+  /** Exit status; 128 and more where a signal ended it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface PulumiRun {
+  readonly pid: number;
+  readonly finished: Promise<PulumiResult>;
+}
+
+export interface RunOptions {
+  /** What the run may take before it is killed. @default 60 */
+  readonly seconds?: number;
+  /** Added to the sandbox's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** @default the program's folder */
+  readonly cwd?: string;
+}
+
+/** A resource as `pulumi stack export` shows it. */
+export interface StateResource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A Pulumi of its own for a test: home, file back end and program folder are temporary, and nothing of the user's is
+ * read or written. `await sandbox.remove()` in the end, also after a failure: it ends every process that was started.
+ */
+export class PulumiSandbox {
+  /** The folder of the program; `node_modules` in it is the checkout's. */
+  readonly program: string;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly #folder: string;
+  readonly #children = new Set<ChildProcess>();
+
+  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+    this.#folder = folder;
+    this.program = join(folder, "program");
+    this.home = join(folder, "home");
+    this.env = env;
+  }
+
+  /** @param commandPlugin folder of a `pulumi-resource-command` to use. @default the official one, or the stand-in */
+  static async make(commandPlugin?: string): Promise<PulumiSandbox> {
+    const folder = mkdtempSync(join(tmpdir(), "pgsite-pulumi-"));
+    const home = join(folder, "home");
+    mkdirSync(join(folder, "state"));
+    mkdirSync(join(folder, "program"));
+    symlinkSync(join(checkout, "node_modules"), join(folder, "program", "node_modules"));
+    await prepareHome(home, { quiet: true, ...(commandPlugin === undefined ? {} : { given: commandPlugin }) });
+    const backend = `file://${join(folder, "state")}`;
+    return new PulumiSandbox(folder, await toolchainEnvironment({ home, backend, passphrase: "a test's passphrase" }));
+  }
+
+  /** Writes files of the program (`Pulumi.yaml`, `index.js` …), by their path in its folder. */
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.program, path)), { recursive: true });
+      writeFileSync(join(this.program, path), content);
+    }
+  }
+
+  /** Starts `pulumi ARGUMENTS` without waiting for its end. */
+  start(args: readonly string[], { seconds = 60, env = {}, cwd = this.program }: RunOptions = {}): PulumiRun {
+    const child = spawn("pulumi", ["--non-interactive", "--color=never", ...args], {
+      cwd,
+      env: { ...this.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    this.#children.add(child);
+    const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    const finished = new Promise<PulumiResult>((resolve, reject) => {
+      child.on("error", reject);
+      // Not `close`: a plugin that outlives a killed Pulumi may hold its output open.
+      child.on("exit", (code) => {
+        clearTimeout(timer);
+        setTimeout(() => resolve({ code: code ?? 128, stdout, stderr }), 20);
+      });
+    });
+    return { pid: child.pid ?? 0, finished };
+  }
+
+  /** Runs `pulumi ARGUMENTS` to its end, whatever its status. */
+  async run(args: readonly string[], options?: RunOptions): Promise<PulumiResult> {
+    return this.start(args, options).finished;
+  }
+
+  /** Like `run`, but anything but success throws, with all that Pulumi printed. */
+  async must(args: readonly string[], options?: RunOptions): Promise<PulumiResult> {
+    const result = await this.run(args, options);
+    if (result.code === 0) return result;
+    throw new Error(`pulumi ${args.join(" ")} ended with status ${result.code}\n${result.stdout}${result.stderr}`);
+  }
+
+  /** The stack's resources by name, secrets as Pulumi stores them, or opened with `showSecrets`. */
+  async state(stack: string, showSecrets = false): Promise<ReadonlyMap<string, StateResource>> {
+    const args = ["stack", "export", "--stack", stack, ...(showSecrets ? ["--show-secrets"] : [])];
+    const { deployment } = JSON.parse((await this.must(args)).stdout) as {
+      deployment: { resources?: StateResource[] };
+    };
+    return new Map(deployment.resources?.map((resource) => [resource.urn.split("::").pop() ?? "", resource]));
+  }
+
+  /** Ends everything that runs in this sandbox, and deletes it. */
+  async remove(): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    for (const pid of this.#leftOver()) process.kill(pid, "SIGKILL");
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  /** Plugins, programs and commands: whatever carries this sandbox's Pulumi home in its environment. */
+  #leftOver(): readonly number[] {
+    const marker = `PULUMI_HOME=${this.home}\0`;
+    const pids = process.platform === "linux" ? readdirSync("/proc").map(Number).filter(Number.isInteger) : [];
+    return pids.filter((pid) => {
+      try {
+        return pid !== process.pid && readFileSync(`/proc/${pid}/environ`, "latin1").includes(marker);
+      } catch {
+        return false; // It ended meanwhile, or is another user's.
+      }
+    });
+  }
+}
