@@ -94,12 +94,14 @@ export class PulumiSandbox {
       stderr += text;
     });
     const finished = new Promise<PulumiResult>((resolve, reject) => {
-      child.on("error", reject);
-      // Not `close`: a plugin that outlives a killed Pulumi may hold its output open.
-      child.on("exit", (code) => {
+      const end = (code: number | null) => {
         clearTimeout(timer);
-        setTimeout(() => resolve({ code: code ?? 128, stdout, stderr }), 20);
-      });
+        resolve({ code: code ?? 128, stdout, stderr });
+      };
+      child.on("error", reject);
+      child.on("close", end);
+      // A plugin that outlives a killed Pulumi holds its output open: do not wait for that.
+      child.on("exit", (code) => setTimeout(() => end(code), 1000));
     });
     return { pid: child.pid ?? 0, finished };
   }
