@@ -1,0 +1,127 @@
+import { context, findSetting } from "./catalogue.js";
+import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.js";
+import { formatValue, meaning, sameValue } from "./values.js";
+import { atLeast, type Major } from "./versions.js";
+
+/** Values of the settings that a hot standby must not have below its primary. */
+export type Floors = Readonly<Record<string, number>>;
+
+/** What one server needs, on its own. */
+export interface Change {
+  readonly action: "none" | Action;
+  readonly because: readonly string[];
+  /** True where it answers queries in recovery as it runs now. */
+  readonly hotNow: boolean;
+}
+
+const floorSettings: readonly { readonly name: string; readonly from: Major }[] = [
+  { name: "max_connections", from: "9.0" },
+  { name: "max_prepared_transactions", from: "9.0" },
+  { name: "max_locks_per_transaction", from: "9.0" },
+  { name: "max_worker_processes", from: "9.4" },
+  { name: "max_wal_senders", from: "12" },
+];
+
+export function floorNames(version: Major): readonly string[] {
+  return floorSettings.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
+}
+
+/** The floors that settings mean at a version; what is not set, or not a number, is the version's default. */
+export function floorsOf(version: Major, settings: ConfigurationFacts["settings"]): Floors {
+  return Object.fromEntries(
+    floorNames(version).map((name) => {
+      const setting = findSetting(version, name);
+      const fallback = Number(setting?.default ?? 0);
+      const text = settings[name];
+      const value = setting === undefined || text === undefined ? fallback : meaning(setting, text);
+      return [name, typeof value === "number" ? value : fallback];
+    }),
+  );
+}
+
+const ranks = ["none", "install", "reload", "restart"] as const;
+type Needs = (typeof ranks)[number];
+
+/** What it takes to bring what is declared into force on a running server, and why. */
+export function changeOf(version: Major, is: ActualServer, shall: DesiredServer): Change {
+  const settings = settingChanges(version, is, shall);
+  // A file of settings that differs beside settings that differ says nothing more.
+  const files = fileChanges(is, shall).filter(({ text }) => text !== true || settings.length === 0);
+  const found = [...settings, ...files, ...pendingChanges(is)];
+  const needs = found.reduce<Needs>(
+    (most, one) => (ranks.indexOf(one.needs) > ranks.indexOf(most) ? one.needs : most),
+    "none",
+  );
+  const hotDefault = atLeast(version, "10") ? "on" : "off";
+  return {
+    action: needs,
+    because: found.map(({ because }) => because),
+    hotNow: is.inRecovery && (is.settings.hot_standby ?? hotDefault) !== "off",
+  };
+}
+
+interface Found {
+  readonly needs: Needs;
+  readonly because: string;
+  /** True for a file of settings whose text differs. */
+  readonly text?: boolean;
+}
+
+function settingChanges(version: Major, is: ConfigurationFacts, shall: ConfigurationFacts): readonly Found[] {
+  const names = [
+    ...new Set([...Object.keys(is.settings), ...Object.keys(shall.settings)].map((name) => name.toLowerCase())),
+  ];
+  const before = byLowerCase(is.settings);
+  const after = byLowerCase(shall.settings);
+  return names.sort().flatMap((name) => {
+    const setting = findSetting(version, name);
+    const left = before.get(name) ?? setting?.default;
+    const right = after.get(name) ?? setting?.default;
+    if (left === right) return [];
+    if (setting !== undefined && left !== undefined && right !== undefined && sameValue(setting, left, right))
+      return [];
+    const change = context(version, name);
+    if (change === "nothing") return [];
+    const shown = (given: string | undefined): string => {
+      const value = setting === undefined || given === undefined ? undefined : meaning(setting, given);
+      return value === undefined || setting === undefined ? (given ?? "unset") : formatValue(setting, value);
+    };
+    const [from, to] = [shown(left), shown(right)];
+    const brief = from.length + to.length <= 60;
+    return [
+      {
+        needs: change === "restart" || change === undefined ? "restart" : "reload",
+        because: brief ? `${setting?.name ?? name} ${quoted(from)} → ${quoted(to)}` : `${setting?.name ?? name}`,
+      } as const,
+    ];
+  });
+}
+
+function byLowerCase(settings: ConfigurationFacts["settings"]): ReadonlyMap<string, string> {
+  return new Map(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** A value that is empty or has white space is shown in quotes. */
+function quoted(value: string): string {
+  return value === "" || /\s/.test(value) ? `'${value}'` : value;
+}
+
+/** Files whose settings are compared one by one; a difference beside those is in comments or order. */
+const settingFiles = new Set(["postgresql.conf", "recovery.conf"]);
+
+function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonly Found[] {
+  const names = [...new Set([...Object.keys(is.files), ...Object.keys(shall.files)])].sort();
+  return names.flatMap((name): readonly Found[] => {
+    const [left, right] = [is.files[name], shall.files[name]];
+    if (left === right) return [];
+    const reread = settingFiles.has(name) || name.endsWith(".signal") ? "install" : "reload";
+    if (right === undefined) return [{ needs: reread, because: `${name} must not be there` }];
+    if (left === undefined) return [{ needs: reread, because: `${name} is missing` }];
+    if (settingFiles.has(name)) return [{ needs: "install", because: `text of ${name}`, text: true }];
+    return [{ needs: reread, because: name }];
+  });
+}
+
+function pendingChanges(is: ActualServer): readonly Found[] {
+  return is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }];
+}
