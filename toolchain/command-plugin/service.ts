@@ -83,6 +83,8 @@ export function commandService(log: EngineLog, stop: AbortController): Partial<I
       const { DIFF_SOME, DIFF_NONE } = proto.DiffResponse.DiffChanges;
       const response = new proto.DiffResponse().setHasdetaileddiff(true);
       response.setChanges(changes.size > 0 ? DIFF_SOME : DIFF_NONE);
+      response.setDiffsList([...new Set([...changes.keys()].map((path) => /^\w+/.exec(path)?.[0] ?? path))]);
+      if (changes.has("triggers")) response.setReplacesList(["triggers"]);
       for (const [path, change] of changes) {
         // Items of triggers replace too, but that is the SDK's doing: it asks the engine for it.
         const kind = kindOf(change, path === "triggers");
@@ -180,8 +182,9 @@ function struct(of: Values): Struct {
   return Struct.fromJavaScript(of as Record<string, JavaScriptValue>);
 }
 
+/** The engine prints the value of the property that a failure names, secret or not: so none is named. */
 function failureOf({ property, reason }: { property: string; reason: string }): proto.CheckFailure {
-  return new proto.CheckFailure().setProperty(property).setReason(reason);
+  return new proto.CheckFailure().setReason(`${property} ${reason}`);
 }
 
 function kindOf(change: Change, replace: boolean): proto.PropertyDiff.Kind {
