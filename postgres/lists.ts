@@ -6,27 +6,35 @@ import { atLeast, type Major } from "./versions.js";
  * invalid". Letter case is kept.
  */
 export function splitList(text: string): readonly string[] | undefined {
-  return split(text, /^[^\s,"][^\s,]*/);
+  return split(text, /^[^ \t\n\r\f\v,"][^ \t\n\r\f\v,]*/, false);
+}
+
+/** As `splitList`, with unquoted elements in lower case, as names of SQL are. */
+export function splitIdentifiers(text: string): readonly string[] | undefined {
+  return split(text, /^[^ \t\n\r\f\v,"][^ \t\n\r\f\v,]*/, true);
 }
 
 /** As `splitList`, for lists of paths (SplitDirectoriesString): an unquoted element may hold spaces. */
 export function splitPaths(text: string): readonly string[] | undefined {
-  return split(text, /^[^\s,"](?:[^,]*[^\s,])?/);
+  return split(text, /^[^ \t\n\r\f\v,"](?:[^,]*[^ \t\n\r\f\v,])?/, false);
 }
 
-function split(text: string, bare: RegExp): readonly string[] | undefined {
-  let rest = text.trimStart();
+const leadingSpace = /^[ \t\n\r\f\v]+/;
+
+function split(text: string, bare: RegExp, fold: boolean): readonly string[] | undefined {
+  let rest = text.replace(leadingSpace, "");
   if (rest === "") return [];
   const elements: string[] = [];
   for (;;) {
     const quoted = /^"((?:[^"]|"")*)"/.exec(rest);
     const match = quoted ?? bare.exec(rest);
     if (match === null) return undefined;
-    elements.push(quoted === null ? match[0] : (quoted[1] ?? "").replaceAll('""', '"'));
-    rest = rest.slice(match[0].length).trimStart();
+    const plainText = fold ? match[0].toLowerCase() : match[0];
+    elements.push(quoted === null ? plainText : (quoted[1] ?? "").replaceAll('""', '"'));
+    rest = rest.slice(match[0].length).replace(leadingSpace, "");
     if (rest === "") return elements;
     if (!rest.startsWith(",")) return undefined;
-    rest = rest.slice(1).trimStart();
+    rest = rest.slice(1).replace(leadingSpace, "");
   }
 }
 
@@ -43,6 +51,7 @@ const nameLists: ReadonlySet<string> = new Set([
   "datestyle",
   "debug_io_direct",
   "listen_addresses",
+  "log_connections",
   "log_destination",
   "oauth_validator_libraries",
   "restrict_nonsystem_relation_kind",
@@ -74,7 +83,7 @@ export interface SynchronousStandbys {
   readonly names: readonly string[];
 }
 
-const standbyNames = String.raw`(?:"(?:[^"]|"")+"|\*|[A-Za-z0-9_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*)`;
+const standbyNames = String.raw`(?:"(?:[^"]|"")*"|\*|[0-9]+|[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*)`;
 const standbyList = String.raw`\s*(${standbyNames}(?:\s*,\s*${standbyNames})*)\s*`;
 const counted = new RegExp(String.raw`^\s*(?:(first|any)\s+)?([0-9]+)\s*\(${standbyList}\)\s*$`, "i");
 const plain = new RegExp(`^${standbyList}$`);
@@ -84,16 +93,22 @@ const plain = new RegExp(`^${standbyList}$`);
  * and `ANY 1 (a, b)` from 10. An empty text is `{form: "names", number: 1, names: []}`; undefined where it is not understood.
  */
 export function parseSynchronousStandbys(major: Major, text: string): SynchronousStandbys | undefined {
-  if (text.trim() === "") return { form: "names", number: 1, names: [] };
-  const match = counted.exec(text);
-  if (match !== null && atLeast(major, "9.6")) {
-    const word = match[1]?.toLowerCase();
-    const number = Number(match[2]);
-    if ((word !== undefined && !atLeast(major, "10")) || number < 1 || number >= 2 ** 31) return undefined;
-    const form = word === "first" || word === "any" ? word : "count";
-    return { form, number, names: splitList(match[3] ?? "") ?? [] };
+  if (/^[ \t\n\r\f\v]*$/.test(text)) return { form: "names", number: 1, names: [] };
+  if (!atLeast(major, "9.6")) {
+    const names = splitList(text);
+    return names === undefined ? undefined : { form: "names", number: 1, names };
   }
-  const names = plain.test(text) ? splitList(text) : undefined;
-  const isWord = atLeast(major, "10") && names?.some((name) => /^(?:first|any)$/i.test(name)) && !text.includes('"');
-  return names === undefined || isWord === true ? undefined : { form: "names", number: 1, names };
+  const match = counted.exec(text);
+  const [, method, count, within] = match ?? [];
+  const list = match === null ? (plain.exec(text)?.[1] ?? "") : (within ?? "");
+  const names = splitList(list) ?? [];
+  // From 10 on first and any are words of the grammar: a standby of such a name is written in quotes.
+  const keyword =
+    atLeast(major, "10") && /(?:^|,)\s*(?:first|any)\s*(?:,|$)/i.test(list.replaceAll(/"(?:[^"]|"")*"/g, "x"));
+  if (names.length === 0 || keyword) return undefined;
+  if (match === null) return { form: "names", number: 1, names };
+  const number = Number(count);
+  if ((method !== undefined && !atLeast(major, "10")) || number < 1 || number >= 2 ** 31) return undefined;
+  const word = method?.toLowerCase();
+  return { form: word === "first" || word === "any" ? word : "count", number, names };
 }

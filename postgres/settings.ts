@@ -137,13 +137,21 @@ function sameText(major: Major, name: string, a: string, b: string): boolean {
   return setting === undefined ? a === b : sameValue(setting, a, b);
 }
 
+/** Settings whose values may hold a secret, and so stay out of messages. */
+const discreet: ReadonlySet<string> = new Set(["primary_conninfo", "ssl_passphrase_command"]);
+
+function quotedUnlessSecret(entry: Entry): string {
+  return discreet.has(entry.name) ? "another value" : `"${entry.text}"`;
+}
+
 /** Which mandatory layer decides an entry, where its own layer may not contradict it. */
 function contradiction(major: Major, entry: Entry, winner: Entry): string | undefined {
   if (winner.layer.mandatory !== true || entry.layer.defaults === true || entry.layer === winner.layer)
     return undefined;
   if (sameText(major, entry.name, entry.text, winner.text)) return undefined;
   const decider = winner.layer.decidedBy?.[entry.name] ?? winner.layer.source;
-  return `"${entry.text}" contradicts ${decider}, which decides it: "${winner.text}"; leave it out, or change that`;
+  const decision = discreet.has(entry.name) ? "" : `: "${winner.text}"`;
+  return `${quotedUnlessSecret(entry)} contradicts ${decider}, which decides it${decision}; leave it out, or change that`;
 }
 
 /**
@@ -166,7 +174,10 @@ export function resolveSettings(major: Major, layers: readonly Layer[]): Resolve
       const twin = inLayer.get(key);
       if (twin !== undefined && !sameText(major, entry.name, twin.text, entry.text)) {
         problems.push(
-          error(entry.path, `"${entry.text}" contradicts ${twin.path}, which is "${twin.text}"; keep one of them`),
+          error(
+            entry.path,
+            `${quotedUnlessSecret(entry)} contradicts ${twin.path}, which is ${quotedUnlessSecret(twin)}; keep one of them`,
+          ),
         );
         continue;
       }

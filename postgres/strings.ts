@@ -1,4 +1,4 @@
-import { listKind, parseSynchronousStandbys, splitList, splitPaths } from "./lists.js";
+import { listKind, parseSynchronousStandbys, splitIdentifiers, splitList, splitPaths } from "./lists.js";
 import { atLeast, type Major } from "./versions.js";
 
 /** What a value may be, in words, for the setting's problem; undefined where the value will do. */
@@ -36,7 +36,7 @@ function checkDateStyle(text: string): string | undefined {
 }
 
 const timestamp =
-  /^(?:\d{4}-\d{2}-\d{2}(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?: ?(?:Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?))?)?$/i;
+  /^(?:\d{4}-\d{2}-\d{2}(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?: ?(?:UTC|GMT|[+-]\d{1,2}(?::?\d{2})?))?)?$/i;
 
 function checkTimestamp(text: string): string | undefined {
   const allowed = "allowed: a time such as 2026-01-31 12:00:00+00";
@@ -59,6 +59,18 @@ function checkTimeline(text: string, major: Major): string | undefined {
   const words = atLeast(major, "12") ? ["latest", "current"] : ["latest"];
   const number = /^[1-9][0-9]*$/.test(text) && Number(text) < 2 ** 32;
   return number || words.includes(text) ? undefined : `allowed: ${words.join(", ")} or the number of a timeline`;
+}
+
+const connectionAspects = ["receipt", "authentication", "authorization", "setup_durations", "all"];
+
+/** A list from 18 on; before it is a boolean, whose words are still understood when they stand alone. */
+function checkLogConnections(text: string): string | undefined {
+  const words = splitList(text) ?? [];
+  if (words.length === 1 && /^(?:on|off|true|false|yes|no|1|0)$/i.test(words[0] ?? "")) return undefined;
+  const wrong = words.find((word) => !connectionAspects.includes(word.toLowerCase()));
+  return wrong === undefined
+    ? undefined
+    : `"${wrong}" is unknown; allowed: on, off, or a list of ${connectionAspects.join(", ")}`;
 }
 
 function checkStandbyNames(text: string, major: Major): string | undefined {
@@ -88,9 +100,12 @@ function checkEncoding(text: string): string | undefined {
 const slotName = matching(/^[a-z0-9_]{0,63}$/, "at most 63 lower-case letters, digits and _");
 
 function checkSlots(text: string): string | undefined {
-  const wrong = splitList(text)?.find((name) => !/^[a-z0-9_]{1,63}$/.test(name.toLowerCase()));
+  const wrong = splitIdentifiers(text)?.find((name) => !/^[a-z0-9_]{1,63}$/.test(name));
   return wrong === undefined ? undefined : `"${wrong}" is no name of a slot; allowed: lower-case letters, digits and _`;
 }
+
+/** Settings that are strings and take on and off too. */
+export const booleanStrings: ReadonlySet<string> = new Set(["log_connections"]);
 
 /** Check hooks of string settings (guc.c, guc_tables.c), by name in lower case: what type and range do not say. */
 const checks: Readonly<Record<string, StringCheck>> = {
@@ -106,8 +121,8 @@ const checks: Readonly<Record<string, StringCheck>> = {
     ["wal", "16"],
     ["wal_init", "16"],
   ]),
-  default_table_access_method: (text) =>
-    text !== "" && Buffer.byteLength(text) < 64 ? undefined : "allowed: a name of 1 to 63 bytes",
+  default_table_access_method: matching(/./s, "the name of a table access method"),
+  log_connections: checkLogConnections,
   log_destination: oneOf([
     ["stderr", "9.0"],
     ["csvlog", "9.0"],

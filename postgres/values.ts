@@ -1,7 +1,7 @@
 import type { Setting } from "./catalogue.js";
 import { joinList, listKind, splitList, splitPaths } from "./lists.js";
 import { formatQuantity, parseInteger, parseReal, type Quantity, unitNames } from "./quantities.js";
-import { checkString } from "./strings.js";
+import { booleanStrings, checkString } from "./strings.js";
 import { atLeast, type Major, majors } from "./versions.js";
 
 /** A setting's value as a stack file gives it: YAML's `true`, `400`, `64MB`, or a list for settings that are lists. */
@@ -35,9 +35,10 @@ const hidden: readonly HiddenValues[] = [
   {
     setting: "trace_recovery_messages",
     from: "9.0",
-    until: "16",
+    until: "11",
     names: { ...levels, fatal: "fatal", panic: "panic" },
   },
+  { setting: "trace_recovery_messages", from: "12", until: "16", names: levels },
   { setting: "icu_validation_level", from: "16", until: "18", names: levels },
   { setting: "password_encryption", from: "10", until: "13", names: { on: "md5", true: "md5", yes: "md5", 1: "md5" } },
   { setting: "wal_level", from: "9.6", until: "18", names: { archive: "replica", hot_standby: "replica" } },
@@ -129,6 +130,7 @@ const slruBuffers = new Set([
 /** Check hooks of numbers: what the range does not say, in words. */
 function specialNumber(setting: Setting, value: number): string | undefined {
   if (slruBuffers.has(setting.name) && value % 16 !== 0) return "allowed: multiples of 16 (times 8kB)";
+  if (setting.name === "io_max_concurrency" && value === 0) return "allowed: -1 or at least 1";
   if (setting.name === "vacuum_buffer_usage_limit" && value > 0 && value < 128) return "allowed: 0 or at least 128kB";
   return undefined;
 }
@@ -141,7 +143,7 @@ function asText(setting: Setting | undefined, name: string, value: SettingValue)
     if (listKind(name) === undefined) return { ok: false, message: `it is a list; ${name} takes one value` };
     return { ok: true, text: joinList(value) };
   }
-  if (setting?.type !== "string") return { ok: true, text: value ? "on" : "off" };
+  if (setting?.type !== "string" || booleanStrings.has(setting.name)) return { ok: true, text: value ? "on" : "off" };
   return { ok: false, message: `${value} is not text; where the word is meant, write it in quotes: '${value}'` };
 }
 
