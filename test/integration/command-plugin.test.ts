@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CommandProgram, prepare, preview, stack, type UpResult, up } from "../support/commands.js";
+import { runs, until } from "../support/processes.js";
 import { PulumiSandbox, type StateResource } from "../support/pulumi.js";
 
 /**
@@ -28,22 +28,6 @@ function note(text: string): string {
 
 function outputOf(state: State, name: string): unknown {
   return state.get(name)?.outputs?.stdout;
-}
-
-async function until(what: string, holds: () => boolean, seconds = 20): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
-    await sleep(50);
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 beforeAll(async () => {
