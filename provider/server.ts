@@ -8,7 +8,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { Engine } from "./engine.js";
 import { type Context, messageOf, type ResourceType, Unfinished } from "./resource.js";
-import { type Path, type Properties, same, unwrap, wrap } from "./values.js";
+import { differences, formatPath, type Path, type Properties, unwrap, wrap } from "./values.js";
 
 /**
  * The provider's edge. It speaks the engine's protocol directly rather than through `@pulumi/pulumi/provider`: that
@@ -47,6 +47,13 @@ function endWithParent(cancelled: AbortController): void {
     setTimeout(() => process.exit(1), 1000);
   }, 500).unref();
 }
+
+const { ADD, ADD_REPLACE, DELETE, DELETE_REPLACE, UPDATE, UPDATE_REPLACE } = pb.PropertyDiff.Kind;
+const propertyKinds = {
+  add: [ADD, ADD_REPLACE],
+  delete: [DELETE, DELETE_REPLACE],
+  update: [UPDATE, UPDATE_REPLACE],
+} as const;
 
 type Handler<Request, Response> = (request: Request) => Promise<Response>;
 
@@ -92,12 +99,22 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const type = typeOf(request.getUrn());
     const olds = unwrap(toProperties(request.getOldInputs())).properties;
     const news = unwrap(toProperties(request.getNews()));
+    const found = differences(olds, news.properties);
+    const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
     const response = new pb.DiffResponse();
-    const changed = !same(olds, news.properties);
-    response.setChanges(changed ? pb.DiffResponse.DiffChanges.DIFF_SOME : pb.DiffResponse.DiffChanges.DIFF_NONE);
-    if (changed && type.replaceable === true && !news.unknown && type.id(olds) !== type.id(news.properties)) {
-      response.setReplacesList(Object.keys(news.properties).filter((name) => !same(olds[name], news.properties[name])));
+    response.setChanges(found.length > 0 ? DIFF_SOME : DIFF_NONE);
+    const replaced = type.replaceable === true && !news.unknown && type.id(olds) !== type.id(news.properties);
+    // Every difference by its place: what is the same is then left out of the preview.
+    response.setHasdetaileddiff(true);
+    for (const { path, kind } of found) {
+      const property = new pb.PropertyDiff();
+      property.setKind(propertyKinds[kind][replaced ? 1 : 0]);
+      property.setInputdiff(true);
+      response.getDetaileddiffMap().set(formatPath(path), property);
     }
+    const changed = [...new Set(found.map(({ path }) => `${path[0]}`))];
+    response.setDiffsList(changed);
+    if (replaced) response.setReplacesList(changed);
     return response;
   };
 

@@ -1,7 +1,17 @@
+import { database } from "./resources/database.js";
 import { dataDirectory } from "./resources/dataDirectory.js";
 import { hostFile } from "./resources/hostFile.js";
+import { role } from "./resources/role.js";
+import { rollout } from "./resources/rollout.js";
 import { serverConfiguration } from "./resources/serverConfiguration.js";
 import type { AnyResourceType } from "./server.js";
 
 /** Every type of resource that the provider serves. */
-export const resourceTypes: readonly AnyResourceType[] = [hostFile, dataDirectory, serverConfiguration];
+export const resourceTypes: readonly AnyResourceType[] = [
+  hostFile,
+  dataDirectory,
+  serverConfiguration,
+  role,
+  database,
+  rollout,
+];

@@ -51,15 +51,39 @@ export function wrap(properties: Properties, secrets: readonly Path[]): Properti
   return visit(properties, []) as Properties;
 }
 
-/** True where two properties are the same once what is undefined or null is left out. */
-export function same(left: unknown, right: unknown): boolean {
+/** One difference, at the deepest place that has one. */
+export interface Difference {
+  readonly path: Path;
+  readonly kind: "add" | "delete" | "update";
+}
+
+/** What differs between two properties; undefined and null are nothing. */
+export function differences(left: unknown, right: unknown, path: Path = []): readonly Difference[] {
   if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, index) => same(item, right[index]));
+    const length = Math.max(left.length, right.length);
+    return Array.from({ length }).flatMap((_, index) => differences(left[index], right[index], [...path, index]));
   }
   if (isObject(left) && isObject(right)) {
-    return [...new Set([...Object.keys(left), ...Object.keys(right)])].every((name) => same(left[name], right[name]));
+    const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
+    return names.flatMap((name) => differences(left[name], right[name], [...path, name]));
   }
-  return (left ?? undefined) === (right ?? undefined);
+  if ((left ?? undefined) === (right ?? undefined)) return [];
+  const kind = (left ?? undefined) === undefined ? "add" : (right ?? undefined) === undefined ? "delete" : "update";
+  return [{ path, kind }];
+}
+
+export function same(left: unknown, right: unknown): boolean {
+  return differences(left, right).length === 0;
+}
+
+/** A place as the engine writes it: `files["postgresql.conf"]`, `plan[0]`. */
+export function formatPath(path: Path): string {
+  const parts = path.map((part, index) => {
+    if (typeof part === "number") return `[${part}]`;
+    if (!/^[A-Za-z_$][\w$]*$/.test(part)) return `["${part.replaceAll(/["\\]/g, "\\$&")}"]`;
+    return index === 0 ? part : `.${part}`;
+  });
+  return parts.join("");
 }
 
 function isObject(value: unknown): value is Properties {

@@ -8,7 +8,7 @@ export interface HostFileArgs {
   /** May be a secret; then no preview, output or state shows it. */
   readonly content: pulumi.Input<string>;
   /** Permission bits in octal. @default "0600" */
-  readonly mode?: pulumi.Input<string>;
+  readonly mode?: pulumi.Input<string> | undefined;
 }
 
 /** One file on a host, owned by the host's OS user. Previews show what differs in its content, mode and owner. */

@@ -1,3 +1,6 @@
+export { Database, type DatabaseArgs } from "./database.js";
 export { DataDirectory, type DataDirectoryArgs } from "./dataDirectory.js";
 export { HostFile, type HostFileArgs } from "./hostFile.js";
+export { Role, type RoleArgs, type SqlArgs } from "./role.js";
+export { Rollout, type RolloutArgs } from "./rollout.js";
 export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfiguration.js";

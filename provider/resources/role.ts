@@ -1,0 +1,164 @@
+import { randomBytes } from "node:crypto";
+import { atLeast } from "../../postgres/versions.js";
+import type { Context, ResourceType } from "../resource.js";
+import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
+
+export interface RoleArgs extends SqlArgs {
+  readonly name: string;
+  /** @default false */
+  readonly superuser?: boolean;
+  /** @default true */
+  readonly login?: boolean;
+  /** Not known to 9.0, where replication takes a superuser. @default false */
+  readonly replication?: boolean;
+  /** @default false */
+  readonly createdb?: boolean;
+  /** @default false */
+  readonly createrole?: boolean;
+  /** @default -1, no limit */
+  readonly connectionLimit?: number;
+  /** Roles whose member it is. @default none */
+  readonly memberOf?: readonly string[];
+  /** Kept on the server as a verifier. Left out: pgsite leaves the role's password alone. */
+  readonly password?: string;
+}
+
+export interface RoleState extends RoleArgs {
+  readonly superuser: boolean;
+  readonly login: boolean;
+  readonly replication: boolean;
+  readonly createdb: boolean;
+  readonly createrole: boolean;
+  readonly connectionLimit: number;
+  readonly memberOf: readonly string[];
+  /** Whether the verifier on the server is the password's; the password itself is never shown. */
+  readonly passwordIs?: "as declared" | "another" | "none";
+}
+
+/** A role of a site: made and altered on whichever server takes writes, adopted where it exists, never dropped. */
+export const role: ResourceType<RoleArgs, RoleState> = {
+  token: "pgsite:index:Role",
+  secrets: ["password", "administratorPassword"],
+
+  id: (state) => `${state.site}/role:${state.name}`,
+
+  async check(context, args, actual) {
+    if (args.password !== undefined && (actual?.passwordIs ?? "as declared") !== "as declared") {
+      await context.log("info", `the password of the role ${args.name} differs from what is declared: it will be set`);
+    }
+    return {
+      state: {
+        ...args,
+        superuser: args.superuser ?? false,
+        login: args.login ?? true,
+        replication: args.replication ?? false,
+        createdb: args.createdb ?? false,
+        createrole: args.createrole ?? false,
+        connectionLimit: args.connectionLimit ?? -1,
+        memberOf: [...(args.memberOf ?? [])].sort(),
+        ...(args.password === undefined ? {} : { passwordIs: "as declared" as const }),
+      },
+    };
+  },
+
+  create: (context, state) => apply(context, state, undefined),
+
+  async read(context, _id, known) {
+    if (known === undefined)
+      throw new Error("a role cannot be imported by its id: declare it, and `pulumi up` adopts it");
+    return onWritable(context, known, (session) => observe(session, known), { reading: true });
+  },
+
+  update: (context, wanted, actual) => apply(context, wanted, actual),
+
+  async delete(context, state) {
+    const { identifier } = await import("../../servers/sql.js");
+    await context.log(
+      "warning",
+      `left the role ${state.name} of ${state.site}; to drop it: DROP ROLE ${identifier(state.name)};`,
+    );
+  },
+};
+
+async function observe(session: WritableSession, known: RoleState): Promise<RoleState | undefined> {
+  const hasReplication = atLeast(session.version, "9.1");
+  const [found] = await session.query(
+    `select rolsuper, rolcanlogin, rolcreatedb, rolcreaterole, rolconnlimit, rolpassword,
+            ${hasReplication ? "rolreplication" : "null as rolreplication"}
+       from pg_authid where rolname = $1`,
+    [known.name],
+  );
+  if (found === undefined) return undefined;
+  const { password } = known;
+  const verifier = found.rolpassword ?? undefined;
+  return {
+    ...known,
+    superuser: found.rolsuper === "t",
+    login: found.rolcanlogin === "t",
+    replication: hasReplication ? found.rolreplication === "t" : known.replication,
+    createdb: found.rolcreatedb === "t",
+    createrole: found.rolcreaterole === "t",
+    connectionLimit: Number(found.rolconnlimit),
+    memberOf: await memberships(session, known.name),
+    ...(password === undefined ? {} : { passwordIs: await compare(verifier, password, known.name) }),
+  };
+}
+
+async function compare(verifier: string | undefined, password: string, name: string) {
+  if (verifier === undefined) return "none" as const;
+  const { matchesVerifier } = await import("../../postgres/verifier.js");
+  return (await matchesVerifier(verifier, password, name)) ? ("as declared" as const) : ("another" as const);
+}
+
+async function memberships(session: WritableSession, name: string): Promise<readonly string[]> {
+  const rows = await session.query(
+    `select distinct g.rolname from pg_auth_members m join pg_roles g on g.oid = m.roleid
+       join pg_roles r on r.oid = m.member where r.rolname = $1`,
+    [name],
+  );
+  return rows.map(({ rolname }) => rolname ?? "").sort();
+}
+
+async function apply(context: Context, wanted: RoleState, before: RoleState | undefined): Promise<RoleState> {
+  const { identifier, literal } = await import("../../servers/sql.js");
+  return onWritable(
+    context,
+    wanted,
+    async (session) => {
+      const found = await observe(session, wanted);
+      const flag = (on: boolean, word: string) => (on ? word : `NO${word}`);
+      const options = [
+        flag(wanted.superuser, "SUPERUSER"),
+        flag(wanted.login, "LOGIN"),
+        flag(wanted.createdb, "CREATEDB"),
+        flag(wanted.createrole, "CREATEROLE"),
+        ...(atLeast(session.version, "9.1") ? [flag(wanted.replication, "REPLICATION")] : []),
+        `CONNECTION LIMIT ${Math.trunc(wanted.connectionLimit)}`,
+        ...(wanted.password === undefined || found?.passwordIs === "as declared"
+          ? []
+          : [`ENCRYPTED PASSWORD ${literal(await verifierFor(session, wanted.password, wanted.name))}`]),
+      ];
+      await session.query("begin");
+      await session.query(
+        `${found === undefined ? "CREATE" : "ALTER"} ROLE ${identifier(wanted.name)} ${options.join(" ")}`,
+      );
+      for (const group of wanted.memberOf.filter((one) => found?.memberOf.includes(one) !== true)) {
+        await session.query(`GRANT ${identifier(group)} TO ${identifier(wanted.name)}`);
+      }
+      for (const group of found?.memberOf.filter((one) => !wanted.memberOf.includes(one)) ?? []) {
+        await session.query(`REVOKE ${identifier(group)} FROM ${identifier(wanted.name)}`);
+      }
+      await session.query("commit");
+      return wanted;
+    },
+    { before },
+  );
+}
+
+/** The form that the server itself would store, so that nothing ever sends or logs the plain password. */
+async function verifierFor(session: WritableSession, password: string, name: string): Promise<string> {
+  const { md5Verifier, scramVerifier } = await import("../../postgres/verifier.js");
+  const [row] = await session.query("select current_setting('password_encryption') as method");
+  if (row?.method !== "scram-sha-256") return md5Verifier(password, name);
+  return scramVerifier(password, { salt: randomBytes(16), iterations: 4096 });
+}

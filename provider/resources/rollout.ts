@@ -1,0 +1,86 @@
+import type { Endpoint, Server } from "../../config/site.js";
+import type { ConfigurationFacts } from "../../postgres/rollout.js";
+import type { Context, ResourceType } from "../resource.js";
+import { messageOf } from "../resource.js";
+import { type Observed, observeServer } from "../rollout/observe.js";
+import { same } from "../values.js";
+
+/** A server as declared: what it takes to act on it, and a digest of its files. */
+export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
+  /** Files that must not be in the data directory. */
+  readonly absent: readonly string[];
+}
+
+export interface RolloutArgs {
+  readonly site: string;
+  readonly servers: Readonly<Record<string, RolloutServer>>;
+  readonly primary?: string;
+  readonly upstream?: Endpoint;
+  readonly administrator: string;
+  readonly administratorPassword: string;
+}
+
+export interface RolloutState extends RolloutArgs {
+  readonly servers: Readonly<Record<string, RolloutServer & Observed>>;
+  /** What is to be done, in words; empty where everything is as declared. */
+  readonly plan: readonly string[];
+}
+
+/** Brings what is staged into force on all servers of a stack, in order, and starts what is stopped. */
+export const rollout: ResourceType<RolloutArgs, RolloutState> = {
+  token: "pgsite:index:Rollout",
+  secrets: ["administratorPassword"],
+
+  id: (state) => `${state.site}/rollout`,
+
+  async check(context, args, actual) {
+    const servers = Object.fromEntries(
+      Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
+    );
+    const unchanged = actual === undefined || same(actual.servers, servers);
+    const plan = unchanged ? [] : await planInWords(args.servers, actual.servers);
+    if (plan.length > 0) await context.log("info", ["the rollout:", ...plan].join("\n"));
+    return { state: { ...args, servers, plan } };
+  },
+
+  create: (context, state) => bringIntoForce(context, state),
+
+  async read(context, _id, known) {
+    if (known === undefined) throw new Error("a rollout cannot be imported");
+    const servers = await Promise.all(
+      Object.entries(known.servers).map(async ([name, server]) => {
+        try {
+          return [name, { ...server, ...(await observeServer(server)) }] as const;
+        } catch (error) {
+          await context.log("warning", `${name}: ${messageOf(error)}. What is there now is not known`);
+          return [name, server] as const;
+        }
+      }),
+    );
+    return { ...known, servers: Object.fromEntries(servers), plan: [] };
+  },
+
+  update: (context, wanted) => bringIntoForce(context, wanted),
+
+  async delete() {
+    // The servers run on as they are.
+  },
+};
+
+function asDeclared(server: RolloutServer): RolloutServer & Observed {
+  return { ...server, data: "present", state: "running", recovery: server.role !== "primary" };
+}
+
+async function planInWords(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  actual: Readonly<Record<string, RolloutServer & Observed>>,
+): Promise<readonly string[]> {
+  const { describePlan, planOf } = await import("../rollout/plan.js");
+  return describePlan(planOf(wanted, actual));
+}
+
+async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {
+  const { execute } = await import("../rollout/execute.js");
+  await execute(context, state);
+  return { ...state, plan: [] };
+}

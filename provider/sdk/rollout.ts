@@ -1,0 +1,51 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Endpoint, Server } from "../../config/site.js";
+import { configurationFacts } from "../facts.js";
+
+export interface RolloutArgs {
+  /** Name of the site. */
+  readonly site: pulumi.Input<string>;
+  /** Every server of the stack by name, as described, files included: the provider gets their hashes and settings. */
+  readonly servers: pulumi.Input<Readonly<Record<string, Server>>>;
+  /** `Site.primary` */
+  readonly primary?: pulumi.Input<string> | undefined;
+  /** `Site.upstream` */
+  readonly upstream?: pulumi.Input<Endpoint> | undefined;
+  readonly administrator: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  readonly administratorPassword: pulumi.Input<string>;
+}
+
+/**
+ * Brings what `ServerConfiguration` staged into force: one server at a time, in the order that hot standby needs, each
+ * proven to work before the next; starts what is stopped. Previews show the plan, one line a step. Depends on
+ * everything else of the stack's servers.
+ */
+export class Rollout extends pulumi.CustomResource {
+  /** `1. server3: restart (max_connections 400 → 500)`; empty where there is nothing to do. */
+  declare readonly plan: pulumi.Output<readonly string[]>;
+
+  constructor(name: string, args: RolloutArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      "pgsite:index:Rollout",
+      name,
+      {
+        ...args,
+        administratorPassword: pulumi.secret(args.administratorPassword),
+        servers: pulumi.output(args.servers).apply(mapServers),
+        plan: undefined,
+      },
+      options,
+    );
+  }
+}
+
+function mapServers(servers: Readonly<Record<string, Server>>) {
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, { files, settings: _settings, disposable: _disposable, ...server }]) => {
+      const present = Object.entries(files).flatMap(([file, text]) => (text === null ? [] : [[file, text] as const]));
+      const absent = Object.keys(files).filter((file) => files[file] === null);
+      return [name, { ...server, ...configurationFacts(Object.fromEntries(present)), absent }];
+    }),
+  );
+}

@@ -1,0 +1,75 @@
+import { type Major, majorOfNumber } from "../postgres/versions.js";
+import type { Address, Login, Session } from "../servers/session.js";
+import type { ServerState, Writable } from "../servers/writable.js";
+import type { Context } from "./resource.js";
+
+/** What every resource that lives in the databases of a site carries. */
+export interface SqlArgs {
+  readonly site: string;
+  /** Every server of the site that could be the writable one, in this stack and others. */
+  readonly endpoints: readonly Address[];
+  readonly administrator: string;
+  readonly administratorPassword: string;
+}
+
+export interface WritableSession extends Session {
+  readonly version: Major;
+}
+
+/** Milliseconds for which reads trust what was found: long enough for one refresh, too short for a role change. */
+const trusted = 3000;
+const found = new Map<string, { readonly at: number; readonly writable: Promise<Writable<Address>> }>();
+
+/**
+ * Runs `act` on whichever server of the site takes writes now. `before` is what was known: where the administrator's
+ * password is being changed, the old one may still be the right one.
+ * @throws where none takes writes, naming each server and why; where two do
+ */
+export async function onWritable<T>(
+  context: Context,
+  args: SqlArgs,
+  act: (session: WritableSession) => Promise<T>,
+  { before, reading = false }: { readonly before?: SqlArgs | undefined; readonly reading?: boolean } = {},
+): Promise<T> {
+  const { withSession } = await import("../servers/session.js");
+  const passwords = [
+    ...new Set([args.administratorPassword, before?.administratorPassword ?? args.administratorPassword]),
+  ];
+  let states: readonly ServerState[] = [];
+  for (const password of passwords) {
+    const login = { user: args.administrator, password };
+    const answer = await ask(args.endpoints, login, context.signal, reading);
+    states = answer.states;
+    if (answer.writable !== undefined) {
+      return withSession(answer.writable, login, { signal: context.signal }, async (session) => {
+        const [row] = await session.query("select current_setting('server_version_num') as number");
+        const version = majorOfNumber(Number(row?.number));
+        if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
+        return act({ ...session, version });
+      });
+    }
+    if (!states.some(({ unreachable }) => unreachable?.kind === "authentication")) break;
+  }
+  throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
+}
+
+async function ask(
+  endpoints: readonly Address[],
+  login: Login,
+  signal: AbortSignal,
+  reading: boolean,
+): Promise<Writable<Address>> {
+  const { findWritable } = await import("../servers/writable.js");
+  const key = JSON.stringify([endpoints, login]);
+  const known = found.get(key);
+  if (reading && known !== undefined && Date.now() - known.at < trusted) return known.writable;
+  const writable = findWritable(endpoints, login, { signal });
+  found.set(key, { at: Date.now(), writable });
+  return writable;
+}
+
+function sayState({ endpoint, state, unreachable }: ServerState): string {
+  return state === "inRecovery"
+    ? `${endpoint.name} is in recovery`
+    : (unreachable?.message ?? `${endpoint.name} is not`);
+}
