@@ -10,6 +10,10 @@ const { stack, problems } = resolveStack(name, pulumi.runtime.allConfig());
 for (const { path, message, severity } of problems) {
   if (severity === "warning") void pulumi.log.warn(`${path}: ${message}`);
 }
+if (stack !== undefined && stack.notes.length > 0) {
+  const list = stack.notes.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+  void pulumi.log.info(`translated to PostgreSQL ${stack.site.version}:${list}`);
+}
 const errors = problems.filter(({ severity }) => severity === "error");
 if (stack === undefined || errors.length > 0) {
   const list = errors.map(({ path, message }) => `\n  ${path}: ${message}`).join("");

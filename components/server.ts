@@ -91,6 +91,7 @@ export abstract class Server extends pulumi.ComponentResource {
         version: server.version,
         files: present(server.files),
         absent: Object.keys(server.files).filter((file) => server.files[file] === null),
+        incarnation: directory.incarnation,
       },
       { ...parent, dependsOn: data },
     );

@@ -78,18 +78,12 @@ export class Site extends pulumi.ComponentResource {
         ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
         administrator: site.administrator,
         administratorPassword: password(site.administrator),
-        servers: Object.fromEntries(
-          site.servers.map((server) => [server.name, rolloutServer(server, servers[server.name] as Server)]),
-        ),
+        servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
       },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
     this.registerOutputs({});
   }
-}
-
-function rolloutServer({ files: _files, ...server }: ServerSite, { configuration }: Server) {
-  return { ...server, filesHash: configuration.hash };
 }
 
 function startOf(server: Server | undefined): pulumi.Resource[] {

@@ -2,13 +2,18 @@ import { isIP } from "node:net";
 import type { HostSpec } from "../hosts/host.js";
 import { renderConfiguration } from "../postgres/configuration-file.js";
 import { renderConninfo } from "../postgres/conninfo.js";
-import { type HbaRule, parseHbaLine } from "../postgres/hba/index.js";
-import { renderHba } from "../postgres/hba/render.js";
-import { validateHba } from "../postgres/hba/validate.js";
+import {
+  type HbaName,
+  type HbaRule,
+  literalName,
+  parseHbaLine,
+  renderHba,
+  validateHba,
+} from "../postgres/hba/index.js";
 import type { Problem } from "../postgres/problem.js";
 import { renderRecovery } from "../postgres/recovery.js";
-import { checkSettings } from "../postgres/rules.js";
-import { type Layer, resolveSettings } from "../postgres/settings.js";
+import { checkRules } from "../postgres/rules.js";
+import { type Layer, type Note, resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
@@ -64,18 +69,23 @@ export function describeServer(
   role: ServerRole,
   name: string,
   inputs: ServerInputs,
-): { readonly server: Server; readonly problems: readonly Problem[] } {
+): { readonly server: Server; readonly problems: readonly Problem[]; readonly notes: readonly Note[] } {
   const { site, dataDirectory } = inputs;
   const { version } = site;
   const controlDirectory = `${dataDirectory}.pgsite`;
   const passfile = `${controlDirectory}/passfile`;
   const layers: Layer[] = [
-    { source: "pgsite's defaults", path: "", values: defaultsOf(version) },
+    { source: "pgsite's defaults", path: "", defaults: true, values: defaultsOf(version) },
     ...inputs.settings,
     {
       source: "pgsite",
       path: "",
       mandatory: true,
+      decidedBy: {
+        port: `servers.${name}.port`,
+        primary_conninfo: "the upstream",
+        hot_standby: `servers.${name}.role`,
+      },
       values: {
         ...mandatoryOf(role, version),
         port: inputs.port,
@@ -85,7 +95,8 @@ export function describeServer(
       },
     },
   ];
-  const { postgresql, recovery, problems: ofSettings, notes } = resolveSettings(version, layers);
+  const resolved = resolveSettings(version, layers);
+  const { postgresql, recovery } = resolved;
   const rules = accessRules(inputs);
   const header = [
     `Server ${name} of the site ${site.name}: written by pgsite.`,
@@ -111,15 +122,11 @@ export function describeServer(
       files: {
         "postgresql.conf": renderConfiguration(postgresql, { header }),
         "pg_hba.conf": renderHba(rules.rules, { header }),
-        ...renderRecovery(version, { standby: role !== "primary", parameters: recovery }),
+        ...renderRecovery(version, { standby: role !== "primary", parameters: recovery, header }),
       },
     },
-    problems: [
-      ...ofSettings,
-      ...notes,
-      ...rules.problems,
-      ...checkSettings(version, postgresql, `servers.${name}.settings`),
-    ],
+    problems: [...resolved.problems, ...checkRules(version, resolved, `servers.${name}.settings`), ...rules.problems],
+    notes: resolved.notes,
   };
 }
 
@@ -141,35 +148,36 @@ function conninfo(name: string, upstream: Peer, passfile: string, site: SiteFact
 function accessRules(inputs: ServerInputs): { rules: HbaRule[]; problems: Problem[] } {
   const { site, addressOf } = inputs;
   const local = atLeast(site.version, "9.1") ? "peer" : "ident";
-  const own: AccessDescription[] = [
-    { type: "local", database: "all", user: "postgres", method: local },
-    { type: "host", database: "all", user: site.administrator, address: "127.0.0.1/32", method: site.authentication },
+  const any: HbaName = { text: "all", literal: false };
+  const host = { type: "host", method: site.authentication, options: [] } as const;
+  const own: HbaRule[] = [
+    { type: "local", databases: [any], users: [literalName("postgres")], method: local, options: [] },
+    { ...host, databases: [any], users: [literalName(site.administrator)], address: "127.0.0.1/32" },
   ];
   const replication = inputs.replicas.map(
-    (address): AccessDescription => ({
-      type: "host",
-      database: "replication",
-      user: site.replicationRole,
+    (address): HbaRule => ({
+      ...host,
+      databases: [{ text: "replication", literal: false }],
+      users: [literalName(site.replicationRole)],
       address: sourceOf(address),
-      method: site.authentication,
     }),
   );
   const problems: Problem[] = [];
-  const rules = new Map<string, HbaRule>();
-  const add = (path: string, description: AccessDescription) => {
-    const line = typeof description === "string" ? description : lineOf(description, site.authentication);
-    const parsed = parseHbaLine(line, path);
+  const declared = inputs.access.flatMap(({ path, rule: description }): HbaRule[] => {
+    const parsed =
+      typeof description === "string"
+        ? parseHbaLine(description, path)
+        : { rule: ruleOf(description, site), problems: [] };
     problems.push(...parsed.problems);
-    if (parsed.rule === undefined) return;
+    if (parsed.rule === undefined) return [];
     const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
     const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
     problems.push(...validateHba(rule, site.version, path));
-    rules.set(JSON.stringify(rule), rule);
-  };
-  for (const rule of own) add("access (pgsite's own)", rule);
-  for (const { path, rule } of inputs.access) add(path, rule);
-  for (const rule of replication) add("access (replication)", rule);
-  return { rules: [...rules.values()], problems };
+    return [rule];
+  });
+  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts")));
+  const distinct = new Map([...own, ...declared, ...replication].map((rule) => [JSON.stringify(rule), rule]));
+  return { rules: [...distinct.values()], problems };
 }
 
 /** The address from which a host connects, as an access rule says it. On Linux, any 127.0.0.x connects from 127.0.0.1. */
@@ -179,11 +187,18 @@ function sourceOf(address: string): string {
   return family === 6 ? `${address}/128` : address;
 }
 
-function lineOf(rule: Exclude<AccessDescription, string>, authentication: string): string {
-  const list = (names: string | readonly string[]) => [names].flat().map(quoted).join(",");
-  const options = Object.entries(rule.options ?? {}).map(([name, value]) => `${name}=${quoted(value)}`);
-  const address = rule.address === undefined ? (rule.type === "local" ? [] : ["all"]) : [rule.address];
-  return [rule.type, list(rule.database), list(rule.user), ...address, rule.method ?? authentication, ...options].join(
-    " ",
-  );
+/** A rule given by its columns. A name in double quotes is only a name, as in the file itself. */
+function ruleOf(rule: Exclude<AccessDescription, string>, site: SiteFacts): HbaRule {
+  const names = (list: string | readonly string[]) =>
+    [list]
+      .flat()
+      .map((text): HbaName => (/^".*"$/.test(text) ? literalName(text.slice(1, -1)) : { text, literal: false }));
+  return {
+    type: rule.type,
+    databases: names(rule.database),
+    users: names(rule.user),
+    ...(rule.address === undefined ? {} : { address: rule.address }),
+    method: rule.method ?? site.authentication,
+    options: Object.entries(rule.options ?? {}).map(([name, value]) => ({ name, value })),
+  };
 }

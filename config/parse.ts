@@ -33,11 +33,15 @@ export function parseStack(raw: RawConfiguration): { description?: StackDescript
     if (!name.startsWith(passwordPrefix)) values[name] = decode(text);
   }
   const problems: Problem[] = [];
+  const takenOut = new Set<string>();
   for (;;) {
     const result = stackSchema.safeParse(values);
     if (result.success) return { description: result.data, problems };
-    problems.push(...result.error.issues.flatMap((issue) => problemsOf(issue, values)));
-    if (!removeFaulty(values, result.error.issues)) return { problems };
+    const { issues } = result.error;
+    // What was taken out in an earlier round is missing now, and was reported then.
+    const news = issues.filter(({ path }) => !takenOut.has(pathText(path)));
+    problems.push(...news.flatMap((issue) => problemsOf(issue, values)));
+    if (!issues.every((issue) => takeOut(values, issue, takenOut))) return { problems };
   }
 }
 
@@ -57,41 +61,45 @@ function problemsOf(issue: z.core.$ZodIssue, values: unknown): Problem[] {
     return issue.issues.map((inner) => error(path, inner.message));
   }
   const received = valueAt(values, issue.path);
-  if (received === undefined) return [error(path, `is missing; ${issue.message.replace(/^Invalid input: /, "")}`)];
+  if (received === undefined)
+    return [error(path, `is missing; ${plain(issue.message).replace(/, received undefined$/, "")}`)];
   if (issue.code === "invalid_union") {
     const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
     if (deepest !== undefined) {
       return problemsOf({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, values);
     }
   }
-  const message = issue.message.replace(/^Invalid input: /, "");
+  const message = plain(issue.message);
   const quoted = typeof received === "object" ? "" : `received ${JSON.stringify(received)}; `;
   const options = issue.code === "invalid_value" ? issue.values.map(String) : [];
   const near = typeof received === "string" ? nearest(received, options) : undefined;
   return [error(path, `${quoted}${message}${near === undefined ? "" : ` (did you mean ${near}?)`}`)];
 }
 
+function plain(message: string): string {
+  return message.replace(/^Invalid (input|option): /, "");
+}
+
 /**
- * Takes what is wrong out of the values, as little as possible, so that the rest can be checked. False where
- * nothing can be taken out: a required key is missing or cannot be mended.
+ * Takes what is wrong out of the values, as little as possible, so that the rest can be checked: the value at fault,
+ * or what it was a required part of. False where that is the whole stack file.
  */
-function removeFaulty(values: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): boolean {
-  let removed = false;
-  for (const issue of issues) {
-    const parent = valueAt(values, issue.path.slice(0, -1));
-    if (issue.code === "unrecognized_keys") {
-      const holder = valueAt(values, issue.path) as Record<string, unknown>;
-      for (const key of issue.keys) delete holder[key];
-      removed = true;
-      continue;
-    }
-    const last = issue.path.at(-1);
-    if (last === undefined || parent === null || typeof parent !== "object" || !(last in parent)) continue;
-    if (Array.isArray(parent)) parent.splice(Number(last), 1);
-    else delete (parent as Record<PropertyKey, unknown>)[last];
-    removed = true;
+function takeOut(values: Record<string, unknown>, issue: z.core.$ZodIssue, takenOut: Set<string>): boolean {
+  if (issue.code === "unrecognized_keys") {
+    const holder = valueAt(values, issue.path) as Record<string, unknown>;
+    for (const key of issue.keys) delete holder[key];
+    return true;
   }
-  return removed;
+  for (let path = issue.path; path.length > 0; path = path.slice(0, -1)) {
+    const parent = valueAt(values, path.slice(0, -1)) as Record<PropertyKey, unknown> | undefined;
+    const last = path.at(-1) as PropertyKey;
+    takenOut.add(pathText(path));
+    if (parent === undefined || parent === null || !(last in parent)) continue;
+    if (Array.isArray(parent)) parent.splice(Number(last), 1);
+    else delete parent[last];
+    return true;
+  }
+  return false;
 }
 
 function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {

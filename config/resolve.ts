@@ -1,7 +1,7 @@
 import type { HostSpec } from "../hosts/host.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { standbyFloor } from "../postgres/rules.js";
-import type { Layer } from "../postgres/settings.js";
+import type { Layer, Note } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { describeServer, type Peer, type ServerInputs, type SiteFacts } from "./describe.js";
 import { parseStack, passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
@@ -15,6 +15,8 @@ export interface ResolvedStack {
   readonly site: Site;
   /** By server; `site.servers` holds what is rendered from them. */
   readonly inputs: Readonly<Record<string, ServerInputs>>;
+  /** What was translated to the version's own names: shown in the preview. */
+  readonly notes: readonly Note[];
 }
 
 /**
@@ -34,6 +36,7 @@ export function resolveStack(
   const version = majorOf(description.postgresql) as Major;
   const context = new Context(name, description, version);
   const servers: Server[] = [];
+  const notes: Note[] = [];
   const inputs: Record<string, ServerInputs> = {};
   for (const server of Object.keys(description.servers).sort()) {
     const input = context.inputsOf(server);
@@ -41,6 +44,7 @@ export function resolveStack(
     inputs[server] = input;
     servers.push(described.server);
     problems.push(...described.problems);
+    notes.push(...described.notes);
   }
   problems.push(...checkPlaces(servers), ...checkFloors(version, description, servers));
   const { primary } = description;
@@ -59,7 +63,7 @@ export function resolveStack(
       dataChecksums: description.initdb.dataChecksums ?? atLeast(version, "9.3"),
     },
   };
-  return { stack: { description, site, inputs }, problems: unique(problems) };
+  return { stack: { description, site, inputs, notes: unique(notes) }, problems: unique(problems) };
 }
 
 /** Turns a description's names into hosts, addresses and layers. */
@@ -332,11 +336,17 @@ function checkFloors(version: Major, description: StackDescription, servers: rea
     const floor = upstreamSettings(server);
     return floor === undefined
       ? []
-      : standbyFloor(version, floor, server.settings, server.hotStandby, `servers.${server.name}.settings`);
+      : standbyFloor(
+          version,
+          floor,
+          server.settings,
+          server.hotStandby,
+          (setting) => `servers.${server.name}.settings.${setting}`,
+        );
   });
 }
 
 /** A problem of the stack's own rules is found at each server, and said once. */
-function unique(problems: readonly Problem[]): Problem[] {
+function unique<T extends Note>(problems: readonly T[]): T[] {
   return [...new Map(problems.map((problem) => [`${problem.path} ${problem.message}`, problem])).values()];
 }

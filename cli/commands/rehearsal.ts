@@ -14,7 +14,10 @@ export function rehearsalCommand(): Command {
     .command("up")
     .description("make it, or bring it up to date, and show that it works")
     .option(...name)
-    .option("--postgresql <major>", `major version to rehearse with (default: ${defaultMajor}, the oldest that npm's packages carry)`)
+    .option(
+      "--postgresql <major>",
+      `major version to rehearse with (default: ${defaultMajor}, the oldest that npm's packages carry)`,
+    )
     .option("--binaries <folder>", "server programs found on this machine")
     .argument("[stacks...]", "the stacks, in the order in which they come up (default: ctio fnal)")
     .action(async (stacks: string[], options: { name: string; postgresql?: string; binaries?: string }) => {
@@ -22,7 +25,9 @@ export function rehearsalCommand(): Command {
       const { record } = rehearsal;
       say(`rehearsing ${record.stacks.join(" and ")} with PostgreSQL ${record.postgresql} in ${rehearsal.folder}`);
       if (options.postgresql === undefined && options.binaries === undefined && record.postgresql === defaultMajor) {
-        say(`(the stacks declare another version; ${defaultMajor} is the oldest that npm's packages carry, and reads the same three files as 9.0)`);
+        say(
+          `(the stacks declare another version; ${defaultMajor} is the oldest that npm's packages carry, and reads the same three files as 9.0)`,
+        );
       }
       const changes: Record<string, number> = {};
       for (const stack of rehearsal.stacks) {
@@ -41,7 +46,9 @@ export function rehearsalCommand(): Command {
           : `changed: ${changed.map(([kind, count]) => `${count} ${kind}`).join(", ")}`,
       );
       await printStatus(sites, {});
-      say(`look around: npx pgsite rehearsal pulumi preview --stack ${record.stacks[0]}; take it down: npm run demo:down`);
+      say(
+        `look around: npx pgsite rehearsal pulumi preview --stack ${record.stacks[0]}; take it down: npm run demo:down`,
+      );
     });
 
   command

@@ -1,0 +1,56 @@
+/**
+ * Connection strings as libpq reads them (PostgreSQL: "Connection Strings", keyword/value form), for primary_conninfo.
+ */
+
+/** Parameters by name; `undefined` ones are left out. */
+export type Conninfo = Readonly<Record<string, string | undefined>>;
+
+/** The order in which administrators write them; others follow by name. */
+const order = ["host", "hostaddr", "port", "dbname", "user", "passfile", "application_name", "sslmode"];
+
+/**
+ * Renders parameters as one line.
+ * @throws for a value with a line break or NUL (it could stand in no configuration file), and for a name that is none
+ */
+export function renderConninfo(parameters: Conninfo): string {
+  return Object.entries(parameters)
+    .flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
+    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .map(([name, value]) => `${checkedName(name)}=${quoted(name, value)}`)
+    .join(" ");
+}
+
+function rank(name: string): number {
+  const index = order.indexOf(name);
+  return index < 0 ? order.length : index;
+}
+
+function checkedName(name: string): string {
+  if (!/^[a-z_]+$/.test(name)) throw new Error(`"${name}" is not the name of a connection parameter`);
+  return name;
+}
+
+function quoted(name: string, value: string): string {
+  if (/[\r\n\0]/.test(value)) throw new Error(`the connection parameter ${name} has a line break or NUL in it`);
+  if (/^[^\s'\\]+$/.test(value)) return value;
+  return `'${value.replace(/['\\]/g, "\\$&")}'`;
+}
+
+/**
+ * Reads a connection string in keyword/value form, as conninfo_parse of libpq does: blanks around `=`, values in single
+ * quotes, a backslash before any character. The last one of a name wins. Undefined where libpq would refuse it.
+ */
+export function parseConninfo(text: string): Record<string, string> | undefined {
+  const found: Record<string, string> = {};
+  const parameter =
+    /\s*([^\s=]+)\s*=\s*(?:'((?:[^'\\]|\\[\s\S])*)'|((?:[^\s\\']|\\[\s\S])(?:[^\s\\]|\\[\s\S])*)?)(?=\s|$)/y;
+  let end = 0;
+  while (text.slice(end).trim() !== "") {
+    parameter.lastIndex = end;
+    const match = parameter.exec(text);
+    if (match === null) return undefined;
+    found[match[1] as string] = (match[2] ?? match[3] ?? "").replace(/\\([\s\S])/g, "$1");
+    end = parameter.lastIndex;
+  }
+  return found;
+}

@@ -1,0 +1,4 @@
+export { type HbaEntry, parseHba, parseHbaLine } from "./parse.js";
+export { renderHba, renderHbaLine } from "./render.js";
+export { type HbaName, type HbaOption, type HbaRule, literalName } from "./rule.js";
+export { type HbaFacts, validateHba } from "./validate.js";

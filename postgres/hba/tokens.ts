@@ -1,0 +1,60 @@
+/** A word of a line; `quoted` is true where its first character stood in quotes, which takes its special meaning away. */
+export interface Token {
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+/**
+ * Splits one logical line into fields of words, as next_field_expand of hba.c does: blanks separate fields, commas the
+ * words of a field, double quotes protect both, a doubled quote within quotes is one, # begins a comment.
+ * Undefined where a quote is not closed.
+ */
+export function tokenize(line: string): Token[][] | undefined {
+  const fields: Token[][] = [];
+  let field: Token[] = [];
+  let text = "";
+  let started = false;
+  let quoted = false;
+  let inQuotes = false;
+  let afterComma = false;
+  const endWord = () => {
+    if (started) field.push({ text, quoted });
+    text = "";
+    started = false;
+    quoted = false;
+  };
+  const endField = () => {
+    endWord();
+    if (field.length > 0 && !afterComma) {
+      fields.push(field);
+      field = [];
+    }
+  };
+  for (let index = 0; index < line.length; index++) {
+    const character = line[index] as string;
+    if (inQuotes) {
+      if (character !== '"') text += character;
+      else if (line[index + 1] === '"') {
+        text += character;
+        index++;
+      } else inQuotes = false;
+    } else if (character === "#") break;
+    else if (character === '"') {
+      if (!started) quoted = true;
+      inQuotes = true;
+      started = true;
+      afterComma = false;
+    } else if (character === ",") {
+      endWord();
+      afterComma = true;
+    } else if (/\s/.test(character)) endField();
+    else {
+      text += character;
+      started = true;
+      afterComma = false;
+    }
+  }
+  afterComma = false;
+  endField();
+  return inQuotes ? undefined : fields;
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { parseStack } from "../../../config/parse.js";
+
+const good = {
+  "pgsite:site": "orders",
+  "pgsite:postgresql": "15",
+  "pgsite:hosts": JSON.stringify({ db1: "192.0.2.1" }),
+  "pgsite:primary": "db1",
+  "pgsite:servers": JSON.stringify({ db1: { dataDirectory: "/srv/pg" } }),
+};
+
+function messages(raw: Record<string, string>): string[] {
+  return parseStack(raw).problems.map(({ path, message }) => `${path}: ${message}`);
+}
+
+describe("a stack file", () => {
+  it("is understood with its defaults filled in", () => {
+    const { description, problems } = parseStack(good);
+    expect(problems).toEqual([]);
+    expect(description).toMatchObject({ port: 5432, osUser: "postgres", administrator: "postgres", mirrors: [] });
+  });
+
+  it("takes numbers and flags that Pulumi hands over as text", () => {
+    const { description } = parseStack({ ...good, "pgsite:port": "5442", "pgsite:disposable": "true" });
+    expect(description).toMatchObject({ port: 5442, disposable: true });
+  });
+
+  it("leaves the keys of other programs alone", () => {
+    expect(messages({ ...good, "aws:region": "x" })).toEqual([]);
+  });
+
+  it("refuses an unknown key and names the nearest", () => {
+    const [message] = messages({ ...good, "pgsite:sevrers": "{}" });
+    expect(message).toMatch(/^\(stack file\): unknown: "sevrers" \(did you mean servers\?\); known here: site, /);
+  });
+
+  it("refuses an unknown key deep inside, with its path", () => {
+    const servers = JSON.stringify({ db1: { dataDirectory: "/srv/pg", dataDir: "/x", rol: "standby" } });
+    const [message] = messages({ ...good, "pgsite:servers": servers });
+    expect(message).toContain('servers.db1: unknown: "dataDir", "rol" (did you mean role?)');
+  });
+
+  it("reports every problem at once, and keeps what is right for the next stage", () => {
+    const { description, problems } = parseStack({
+      ...good,
+      "pgsite:port": "70000",
+      "pgsite:authentication": "md6",
+      "pgsite:mirrors": JSON.stringify(["Big Host"]),
+    });
+    expect(problems.map(({ path }) => path)).toEqual(["port", "mirrors[0]", "authentication"]);
+    expect(problems[2]?.message).toBe('received "md6"; expected one of "md5"|"scram-sha-256" (did you mean md5?)');
+    expect(description).toMatchObject({ port: 5432, site: "orders" });
+  });
+
+  it("says what is missing", () => {
+    const { "pgsite:site": _, ...rest } = good;
+    const { description, problems } = parseStack(rest);
+    expect(problems).toEqual([{ path: "site", message: "is missing; expected string", severity: "error" }]);
+    expect(description).toBeUndefined();
+  });
+
+  it("refuses a version that pgsite does not know, and lists those it does", () => {
+    expect(messages({ ...good, "pgsite:postgresql": "8.3" })[0]).toContain(
+      'postgresql: received "8.3"; "8.3" is not a version that pgsite knows; allowed: 9.0, 9.1,',
+    );
+  });
+
+  it("refuses a data directory that is not absolute or climbs", () => {
+    for (const path of ["data", "/srv/../etc", "/srv/", "/srv\n/x"]) {
+      expect(messages({ ...good, "pgsite:servers": JSON.stringify({ db1: { dataDirectory: path } }) })).toHaveLength(1);
+    }
+  });
+});
