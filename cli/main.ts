@@ -1,0 +1,29 @@
+import { Command } from "commander";
+import { rehearsalCommand } from "./commands/rehearsal.js";
+import { schemaCommand } from "./commands/schema.js";
+import { baseBackupCommand, seedCommand } from "./commands/seed.js";
+import { startCommand } from "./commands/start.js";
+import { statusCommand } from "./commands/status.js";
+import { stopCommand } from "./commands/stop.js";
+
+const program = new Command("pgsite")
+  .description("acts on and looks at the servers of replicated PostgreSQL sites")
+  .option("--verbose", "show where an error comes from")
+  .enablePositionalOptions();
+program.addCommand(statusCommand());
+program.addCommand(startCommand());
+program.addCommand(stopCommand());
+program.addCommand(baseBackupCommand());
+program.addCommand(seedCommand());
+program.addCommand(rehearsalCommand());
+program.addCommand(schemaCommand());
+
+// The handover's connection and timers must not keep a command alive that is done.
+program
+  .parseAsync()
+  .then(() => process.exit())
+  .catch((error: unknown) => {
+    const known = error instanceof Error ? error : new Error(String(error));
+    process.stderr.write(`pgsite: ${program.opts().verbose === true ? known.stack : known.message}\n`);
+    process.exit(1);
+  });

@@ -1,0 +1,158 @@
+import { pipeline } from "node:stream/promises";
+import type { Host } from "../../hosts/host.js";
+import type { Directories } from "../dataDirectory.js";
+import { writing } from "../lock.js";
+
+export const copyMethods = ["cp", "rsync", "tar"] as const;
+export type CopyMethod = (typeof copyMethods)[number];
+
+/** One way of copying files of a folder into another, keeping modes and times; owner is the target's OS user. */
+export interface Copier {
+  readonly method: CopyMethod;
+  /** How many batches at once. */
+  readonly parallel: number;
+  /** Copies files (paths relative to both folders; their folders exist). One that vanished is fine. @throws otherwise */
+  copy(from: string, to: string, paths: readonly string[], signal?: AbortSignal): Promise<void>;
+}
+
+/** A batch is at most one file of 1 GB, or 64 MB; this is for a host that stands still. */
+const batchTimeout = 30 * 60_000;
+
+/**
+ * The best way between two hosts, or the one asked for. @throws where that one cannot work, saying why
+ */
+export async function copierFor(
+  source: Host,
+  target: Host,
+  directories: Directories,
+  asked?: CopyMethod,
+): Promise<Copier> {
+  const together = source.machine === target.machine && source.user === target.user;
+  const method = asked ?? (together ? "cp" : "tar");
+  if (method !== "tar" && !together) {
+    throw new Error(
+      `${method} copies on one machine, as one OS user; from ${source.user}@${source.name} to ${target.user}@${target.name} use --copy tar`,
+    );
+  }
+  if ((await target.run([method, "--version"])).code !== 0) {
+    throw new Error(
+      `${target.name} has no ${method}: install it, or choose another --copy (${copyMethods.join(", ")})`,
+    );
+  }
+  switch (method) {
+    case "cp":
+      return cp(target, directories);
+    case "rsync":
+      return rsync(target, directories);
+    case "tar":
+      return tar(source, target, directories);
+  }
+}
+
+function cp(host: Host, directories: Directories): Copier {
+  return {
+    method: "cp",
+    parallel: 3,
+    async copy(from, to, paths, signal) {
+      const argv = ["cp", "-a", "--reflink=auto", "--parents", "-t", to, "--", ...paths];
+      const result = await host.run(writing(directories, argv), { cwd: from, timeout: batchTimeout, ...given(signal) });
+      signal?.throwIfAborted();
+      check("cp", result.code, result.stderr, [
+        /^cp: (cannot stat|cannot open|failed to get attributes of) .*: No such file or directory$/,
+      ]);
+    },
+  };
+}
+
+function rsync(host: Host, directories: Directories): Copier {
+  return {
+    method: "rsync",
+    parallel: 2,
+    async copy(from, to, paths, signal) {
+      // --ignore-times: what is to be copied was decided before, and not by size and time alone.
+      const argv = [
+        "rsync",
+        "--archive",
+        "--no-owner",
+        "--no-group",
+        "--ignore-times",
+        "--from0",
+        "--files-from=-",
+        `${from}/`,
+        `${to}/`,
+      ];
+      const result = await host.run(writing(directories, argv), {
+        input: `${paths.join("\0")}\0`,
+        timeout: batchTimeout,
+        ...given(signal),
+      });
+      signal?.throwIfAborted();
+      check("rsync", result.code, result.stderr, [
+        /^file has vanished: /,
+        /^rsync: .*link_stat .* failed: No such file or directory \(2\)$/,
+        /^rsync (error|warning): some files/,
+      ]);
+    },
+  };
+}
+
+function tar(source: Host, target: Host, directories: Directories): Copier {
+  return {
+    method: "tar",
+    parallel: 2,
+    async copy(from, to, paths, signal) {
+      // posix: times to the nanosecond, names of any length.
+      const options = ["--format=posix", "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
+      const reader = await source.spawn(
+        ["tar", "--create", "--file=-", ...options, `--directory=${from}`],
+        given(signal),
+      );
+      const writer = await target.spawn(
+        writing(directories, [
+          "tar",
+          "--extract",
+          "--file=-",
+          "--no-same-owner",
+          "--preserve-permissions",
+          `--directory=${to}`,
+        ]),
+        given(signal),
+      );
+      reader.stdin.on("error", () => undefined);
+      reader.stdin.end(`${paths.join("\0")}\0`);
+      const moved = await pipeline(reader.stdout, writer.stdin).then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      if (moved !== undefined) {
+        reader.kill();
+        writer.kill();
+      }
+      const [read, written] = await Promise.all([reader.ended, writer.ended]);
+      signal?.throwIfAborted();
+      check(`tar on ${target.name}`, written.code, written.stderr, []);
+      check(`tar on ${source.name}`, read.code, read.stderr, [
+        /: Cannot (stat|open): No such file or directory$/,
+        /: file changed as we read it$/,
+        /: File removed before we read it$/,
+        /: File shrank by \d+ bytes; padding with zeros$/,
+        /: Exiting with failure status due to previous errors$/,
+      ]);
+      if (moved !== undefined) throw new Error(`the copy through tar broke off: ${moved.message}`);
+    },
+  };
+}
+
+function given(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** Files vanish and change while PostgreSQL runs, and recovery makes up for that; anything else is an error. */
+function check(program: string, code: number, stderr: string, fine: readonly RegExp[]): void {
+  if (code === 0) return;
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  const bad = lines.filter((line) => !fine.some((pattern) => pattern.test(line)));
+  if (bad.length > 0 || lines.length === 0) {
+    throw new Error(`${program} failed (exit code ${code}): ${bad.slice(0, 3).join("; ") || "it says nothing"}`);
+  }
+}

@@ -1,0 +1,143 @@
+import type { Major } from "../../postgres/versions.js";
+import { namesOf } from "../names.js";
+
+/** Something found by walking a folder. */
+export interface Entry {
+  readonly type: "file" | "directory" | "link" | "other";
+  readonly size: number;
+  /** Seconds since the epoch, as find writes them (with a fraction): change of the inode, of the content. */
+  readonly changed: string;
+  readonly modified: string;
+  /** A link's target. */
+  readonly link: string;
+  /** Relative to the folder that was walked. */
+  readonly path: string;
+}
+
+export const walkFormat = "%y\\0%s\\0%C@\\0%T@\\0%l\\0%P\\0";
+
+const types: Readonly<Record<string, Entry["type"]>> = { f: "file", d: "directory", l: "link" };
+
+/** Reads what `find -printf walkFormat` wrote. */
+export function parseWalk(output: string): readonly Entry[] {
+  const fields = output.split("\0");
+  const entries: Entry[] = [];
+  for (let index = 0; index + 5 < fields.length; index += 6) {
+    const [type = "", size = "", changed = "", modified = "", link = "", path = ""] = fields.slice(index, index + 6);
+    entries.push({ type: types[type] ?? "other", size: Number(size), changed, modified, link, path });
+  }
+  return entries;
+}
+
+/** Folders whose content is made anew at a start, or belongs to one server; the folders themselves are needed. */
+const emptied = [
+  "pg_replslot",
+  "pg_dynshmem",
+  "pg_notify",
+  "pg_serial",
+  "pg_snapshots",
+  "pg_stat_tmp",
+  "pg_subtrans",
+] as const;
+
+/** Files of the data directory's top level that belong to one server, or that pgsite writes itself. */
+const ownFiles = new Set([
+  "postmaster.pid",
+  "postmaster.opts",
+  "backup_label",
+  "backup_label.old",
+  "tablespace_map",
+  "tablespace_map.old",
+  "backup_manifest",
+  "recovery.conf",
+  "recovery.done",
+  "standby.signal",
+  "recovery.signal",
+  "current_logfiles",
+  "current_logfiles.tmp",
+  "postgresql.conf",
+  "pg_hba.conf",
+  "postgresql.auto.conf.tmp",
+  "pgsite.incomplete",
+]);
+
+const anywhere = /^(pgsql_tmp|pg_internal\.init)|\.pgsite-new$/;
+const temporaryRelation = /^t\d+_\d+(_(fsm|vm|init))?(\.\d+)?$/;
+
+/**
+ * Whether something in the data directory is left out of a base backup ("Making a Base Backup Using the Low Level
+ * API", and the lists in basebackup.c). global/pg_control is left out too: pgsite writes it last.
+ * @param path relative to the data directory @param logDirectory as the setting says
+ */
+export function isExcluded(path: string, version: Major, logDirectory: string): boolean {
+  const parts = path.split("/");
+  if (parts.some((part) => anywhere.test(part))) return true;
+  if (path === "global/pg_control" || (parts.length === 1 && ownFiles.has(path))) return true;
+  if (temporaryRelation.test(parts.at(-1) ?? "")) return true;
+  const inside = (folder: string) => path.startsWith(`${folder.replace(/\/+$/, "")}/`);
+  return inside(namesOf(version).walDirectory) || emptied.some(inside) || (logDirectory !== "" && inside(logDirectory));
+}
+
+/** A tablespace's folder holds one folder a version ("PG_15_202209061"); only the server's own is copied. */
+export function isExcludedInTablespace(path: string, version: Major): boolean {
+  const [top = "", ...rest] = path.split("/");
+  if (!top.startsWith(`PG_${version}_`)) return true;
+  return rest.some((part) => anywhere.test(part)) || temporaryRelation.test(rest.at(-1) ?? "");
+}
+
+const batchBytes = 64 * 1024 * 1024;
+const batchFiles = 500;
+
+/** Cuts files into batches small enough that none goes on for long when we are killed. */
+export function batchesOf(files: readonly Entry[]): readonly (readonly Entry[])[] {
+  const batches: Entry[][] = [];
+  let current: Entry[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (current.length > 0 && (bytes + file.size > batchBytes || current.length >= batchFiles)) {
+      batches.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(file);
+    bytes += file.size;
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}
+
+/** Clocks and time stamps are coarser than they look: what was written within this of the beginning is copied again. */
+const slackSeconds = 2;
+
+/**
+ * Whether a file that an earlier attempt copied need not be copied again: its inode has not changed since before
+ * that attempt began (so what was copied is what is there now), and the copy is whole (cp, rsync and tar set the
+ * time of a file after its content). Same size and time alone would not do: PostgreSQL writes in place.
+ */
+export function isProvenCopy(source: Entry, copy: Entry | undefined, began: number): boolean {
+  return (
+    copy !== undefined &&
+    copy.type === "file" &&
+    copy.size === source.size &&
+    copy.modified === source.modified &&
+    Number(source.changed) + slackSeconds < began
+  );
+}
+
+/**
+ * The names of the WAL segments from `first` to `last`, both included.
+ * @param segmentSize bytes
+ */
+export function segmentsBetween(first: string, last: string, segmentSize: number, version: Major): readonly string[] {
+  const timeline = first.slice(0, 8);
+  // Until 9.2 the last segment of each 4 GB was never used.
+  const perFile = 2 ** 32 / segmentSize - (["9.0", "9.1", "9.2"].includes(version) ? 1 : 0);
+  const number = (name: string) =>
+    Number.parseInt(name.slice(8, 16), 16) * perFile + Number.parseInt(name.slice(16, 24), 16);
+  const hex = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
+  const names: string[] = [];
+  for (let segment = number(first); segment <= number(last); segment += 1) {
+    names.push(`${timeline}${hex(Math.floor(segment / perFile))}${hex(segment % perFile)}`);
+  }
+  return names;
+}

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { namesOf } from "../names.js";
+import type { RunningBackup } from "./backupSession.js";
+import type { Copier } from "./copiers.js";
+import { onNames } from "./copyTree.js";
+import { segmentsBetween } from "./entries.js";
+
+/**
+ * Copies the WAL from the backup's start to its stop, so that the copy becomes consistent without its upstream, and
+ * marks it as archived, so that it is not archived again after a promotion (as pg_basebackup does).
+ * @throws where a segment is gone already, with the remedy
+ */
+export async function copyWal(options: {
+  readonly source: Host;
+  readonly from: string;
+  readonly target: Host;
+  readonly server: Server;
+  readonly backup: RunningBackup;
+  readonly copier: Copier;
+  readonly first: string;
+  readonly last: string;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { source, target, server, backup, copier, first, last, signal } = options;
+  const directory = namesOf(server.version).walDirectory;
+  const from = join(options.from, directory);
+  const to = join(server.dataDirectory, directory);
+  await target.makeDirectory(join(to, "archive_status"));
+  const segments = segmentsBetween(first, last, backup.facts.segmentSize, backup.facts.version);
+  const histories = ((await source.list(from)) ?? []).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+  const names = [...histories, ...segments];
+  for (let index = 0; index < names.length; index += 4) {
+    await copier.copy(from, to, names.slice(index, index + 4), signal);
+  }
+  // Looked at after the copy: a segment that was recycled meanwhile no longer has its name.
+  const present = new Set(await source.list(from));
+  const gone = segments.filter((name) => !present.has(name));
+  if (gone.length > 0) {
+    throw new Error(
+      `WAL of the time of the copy is gone already (${gone[0]}${gone.length > 1 ? ` and ${gone.length - 1} more` : ""}): raise wal_keep_segments (wal_keep_size) on the source, or free a replication slot, and run again`,
+    );
+  }
+  const done = names.map((name) => `${name}.done`);
+  await onNames(target, server, ["touch", "--"], join(to, "archive_status"), done, signal);
+}

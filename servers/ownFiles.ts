@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import type { Server } from "../config/site.js";
+import type { Host } from "../hosts/host.js";
+import { atLeast } from "../postgres/versions.js";
+
+/** An access file that lets nobody in: better than initdb's until the declared one stands. */
+const letsNobodyIn = "# Lets nobody in until pgsite installs the declared rules.\nlocal all all reject\n";
+
+/** Writes the configuration that the stack declares into a data directory that is being filled. */
+export async function writeDeclaredFiles(host: Host, server: Server, dataDirectory: string): Promise<void> {
+  const files = { "pg_hba.conf": letsNobodyIn, ...server.files };
+  for (const [name, content] of Object.entries(files)) {
+    if (content !== null) await host.writeFile(join(dataDirectory, name), content);
+  }
+}
+
+/**
+ * The declared files, and whatever its role is declared to be, a file that makes it a standby: a copy must never come
+ * up as a second primary. (The declared primary is copied while another server is writable, after a failover.)
+ */
+export async function writeStandbyFiles(host: Host, server: Server): Promise<void> {
+  const minimal: Readonly<Record<string, string>> = {
+    "postgresql.conf": "# Minimal, until pgsite installs the declared configuration.\nhot_standby = off\n",
+    ...(atLeast(server.version, "12") ? { "standby.signal": "" } : { "recovery.conf": "standby_mode = 'on'\n" }),
+  };
+  const declared = Object.fromEntries(Object.entries(server.files).filter(([, content]) => content !== null));
+  await writeDeclaredFiles(host, { ...server, files: { ...minimal, ...declared } }, server.dataDirectory);
+}

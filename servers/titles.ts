@@ -1,0 +1,24 @@
+import type { Server } from "../config/site.js";
+import type { Host } from "../hosts/host.js";
+import { processState } from "./process.js";
+
+/** What the processes of a server in recovery say in their titles: all that a warm standby tells. */
+export interface RecoveryTitles {
+  /** How far the walreceiver has received, where it streams. */
+  readonly receiver?: string;
+  /** The WAL segment that is being replayed. */
+  readonly recovering?: string;
+}
+
+/** Reads the titles with ps; the words differ from version to version, the positions do not. */
+export async function recoveryTitles(host: Host, server: Pick<Server, "dataDirectory">): Promise<RecoveryTitles> {
+  const state = await processState(host, server.dataDirectory);
+  if (state.kind !== "running") return {};
+  const { stdout } = await host.run(["ps", "-ww", "-o", "args=", "--ppid", `${state.pid}`]);
+  const receiver = /wal ?receiver.*streaming ([0-9A-F]+\/[0-9A-F]+)/.exec(stdout)?.[1];
+  const recovering = /startup.*(?:recovering|waiting for) ([0-9A-F]{24})/.exec(stdout)?.[1];
+  return {
+    ...(receiver === undefined ? {} : { receiver }),
+    ...(recovering === undefined ? {} : { recovering }),
+  };
+}
