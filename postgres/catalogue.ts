@@ -139,7 +139,7 @@ export function versionsOf(name: string): readonly Major[] {
  * the scanner of postgresql.conf (guc-file.l, QUALIFIED_ID) takes.
  */
 export function isCustomName(name: string): boolean {
-  return /^[\p{L}_][\p{L}\p{N}_$]*\.[\p{L}_][\p{L}\p{N}_$]*$/u.test(name);
+  return /^[\p{L}_][\p{L}\p{N}_]*\.[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
 }
 
 /** What it takes for a changed setting to be in force. */

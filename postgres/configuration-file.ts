@@ -66,10 +66,10 @@ export interface ParsedConfiguration {
 }
 
 const assignment =
-  /^[ \t\r\f\v]*([A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*(?:\.[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*)?)(?:[ \t\r\f\v]*=[ \t\r\f\v]*|[ \t\r\f\v]+|(?='))(.*)$/s;
+  /^[ \t\r\f\v]*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*(?:\.[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?)(?:[ \t\r\f\v]*=[ \t\r\f\v]*|[ \t\r\f\v]+|(?=['+]))(.*)$/s;
 const quoted = /^'((?:[^'\\\n]|\\[^\n]|'')*)'(.*)$/s;
 const bare =
-  /^([-+]?0[xX][0-9a-fA-F]+[A-Za-z]*|[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[A-Za-z]*|[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff\-._:/]*)(.*)$/s;
+  /^([-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+)[A-Za-z]*|[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff\-._:/]*)(?=[ \t\r\f\v#]|$)(.*)$/s;
 
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 

@@ -58,12 +58,20 @@ function oneStatistic(name: string): Rule {
   };
 }
 
-/** The processes that share the limit MAX_BACKENDS, which is the largest value of max_connections. */
+/**
+ * The processes that share the limit MAX_BACKENDS, which is the largest value of max_connections. Until 17 the server adds
+ * up at every line of the file, with the defaults of what stands further down: each counts with its default at least.
+ */
 function processes(names: readonly string[]): Rule["broken"] {
   return (values) => {
+    const defaults = new Effective(values.major, {});
+    const count = (name: string) =>
+      atLeast(values.major, "18") ? values.number(name) : Math.max(values.number(name), defaults.number(name));
     const limit = findSetting(values.major, "max_connections")?.max ?? Number.POSITIVE_INFINITY;
-    const sum = names.reduce((total, name) => total + values.number(name), 1);
-    return sum > limit ? `${names.map((name) => values.shown(name)).join(" + ")} + 1 is above ${limit}` : undefined;
+    const sum = names.reduce((total, name) => total + count(name), 1);
+    return sum > limit
+      ? `${names.map((name) => `${name} ${count(name)}`).join(" + ")} + 1 is above ${limit}`
+      : undefined;
   };
 }
 
