@@ -52,8 +52,8 @@ export async function build() {
     if (fresh()) return;
     say("building dist/");
     const missing = targets.filter(({ entry }) => !existsSync(join(checkout, entry)));
-    if (missing.length > 0) say(`not built, there is no ${missing.map(({ entry }) => entry).join(", ")}`);
-    await Promise.all(targets.filter((target) => !missing.includes(target)).map(bundle));
+    if (missing.length > 0) throw new ToolchainError(`there is no ${missing.map(({ entry }) => entry).join(", ")}`);
+    await Promise.all(targets.map(bundle));
     remember(stamp, { state });
   });
 }
@@ -135,7 +135,7 @@ function stateOfSources() {
 }
 
 function outputsPresent() {
-  return targets.every(({ entry, output }) => existsSync(join(dist, output)) || !existsSync(join(checkout, entry)));
+  return targets.every(({ output }) => existsSync(join(dist, output)));
 }
 
 /** Fails where docs/stack.schema.json is not what the stack file's schema says today. */
