@@ -26,7 +26,13 @@ exec node "$(dirname "$(readlink -f "$0")")/main.js" "$@"
 /** What is built. `launcher`: the name under which Pulumi looks for the plugin. */
 const targets = [
   // The program shares its instance of the SDK with Pulumi's own runner, which loads it from node_modules.
-  { entry: "index.ts", output: "index.js", external: ["@pulumi/pulumi"] },
+  // It runs what a CommonJS program exports as a whole: our default export.
+  {
+    entry: "index.ts",
+    output: "index.js",
+    external: ["@pulumi/pulumi"],
+    footer: "module.exports = module.exports.default;",
+  },
   { entry: "cli/main.ts", output: "pgsite.js", executable: true },
   { entry: "provider/main.ts", output: "provider/main.js", launcher: "pulumi-resource-pgsite" },
   { entry: "toolchain/command-plugin/main.ts", output: "command-plugin/main.js", launcher: "pulumi-resource-command" },
@@ -70,7 +76,7 @@ export async function buildBench(name) {
   return join(dist, output);
 }
 
-async function bundle({ entry, output, external = [], executable = false, launcher: plugin }) {
+async function bundle({ entry, output, external = [], executable = false, launcher: plugin, footer = "" }) {
   const esbuild = await import("esbuild");
   const result = await esbuild
     .build({
@@ -88,6 +94,7 @@ async function bundle({ entry, output, external = [], executable = false, launch
       // CommonJS has no import.meta; the banner gives what our own files ask of it.
       define: { "import.meta.url": "importMetaUrl" },
       banner: { js: `const importMetaUrl = require("node:url").pathToFileURL(__filename).href;` },
+      footer: { js: footer },
       plugins: [stubs],
     })
     .catch((error) => {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout, toolchainCache } from "./paths.mjs";
-import { locked, must, recall, say } from "./steps.mjs";
+import { locked, must, recall, say, ToolchainError } from "./steps.mjs";
 
 /** Installs what package-lock.json names where node_modules does not hold it yet. */
 export async function installPackages() {
@@ -13,8 +13,10 @@ export async function installPackages() {
     if (installed()) return;
     say("installing npm packages");
     // No package of ours needs its install script; not running any is safer, and newer npm asks about them.
-    const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+    // Not `npm ci`: it refuses a lockfile without the optional packages for platforms that a registry does not carry.
+    const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
     await must("install npm packages", "npm", args, { cwd: checkout, seconds: 900 });
+    if (!installed()) throw new ToolchainError("npm installed other packages than package-lock.json names");
   });
 }
 

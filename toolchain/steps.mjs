@@ -69,14 +69,16 @@ export function run(program, args, { cwd, env, seconds, onLine, inherit = false 
   });
 }
 
-/** Like `run`, but a failure is a ToolchainError that says what was tried and quotes the program's last lines. */
+/** Like `run`, but a failure is a ToolchainError that says what was tried and quotes the program. */
 export async function must(what, program, args, options = {}) {
   const result = await run(program, args, options).catch((error) => {
     if (error.code === "ENOENT") throw new ToolchainError(`${what}: ${program} is not installed (not found on PATH)`);
     throw error;
   });
   if (result.code !== 0) {
-    const told = `${result.stderr}\n${result.stdout}`.trim().split("\n").slice(-15).join("\n  ");
+    const lines = `${result.stderr}\n${result.stdout}`.trim().split("\n");
+    // The cause stands first with some programs, last with others.
+    const told = (lines.length > 24 ? [...lines.slice(0, 12), "…", ...lines.slice(-12)] : lines).join("\n  ");
     const ending = result.timedOut ? `was ended after ${options.seconds} s` : `ended with status ${result.code}`;
     throw new ToolchainError(`${what}: ${program} ${args.slice(0, 2).join(" ")} ${ending}\n  ${told}`);
   }
