@@ -1,52 +1,68 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Site } from "./components/site.js";
-import { passwordKey } from "./config/parse.js";
-import { resolveStack } from "./config/resolve.js";
+import { contradictions, type ServerOutput } from "./components/upstream.js";
+import { passwordKey, rolesWithPassword } from "./config/parse.js";
+import { type ResolvedStack, resolveStack } from "./config/resolve.js";
+import type { Server } from "./config/site.js";
 import { serveHandover } from "./handover/serve.js";
+import { error, type Problem } from "./postgres/problem.js";
+import { floorSettings } from "./postgres/rules.js";
+import type { Note } from "./postgres/settings.js";
 
-const name = pulumi.getStack();
-const { stack, problems } = resolveStack(name, pulumi.runtime.allConfig());
+/** One stack: its configuration read and checked, its site composed, what others may know of it exported. */
+export default async function main() {
+  const name = pulumi.getStack();
+  const raw = pulumi.runtime.allConfig();
+  const { stack, problems } = resolveStack(name, raw);
+  refuse(name, [...problems, ...passwordsInClear(rolesWithPassword(raw))]);
+  const { site, notes } = stack as ResolvedStack;
+  if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
+  refuse(name, await contradictions(stack as ResolvedStack));
 
-for (const { path, message, severity } of problems) {
-  if (severity === "warning") void pulumi.log.warn(`${path}: ${message}`);
-}
-if (stack !== undefined && stack.notes.length > 0) {
-  const list = stack.notes.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
-  void pulumi.log.info(`translated to PostgreSQL ${stack.site.version}:${list}`);
-}
-const errors = problems.filter(({ severity }) => severity === "error");
-if (stack === undefined || errors.length > 0) {
-  const list = errors.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
-  throw new pulumi.RunError(
-    `${errors.length} ${errors.length === 1 ? "problem" : "problems"} in Pulumi.${name}.yaml; nothing was touched:${list}\n`,
-  );
-}
+  const config = new pulumi.Config();
+  const passwordOf = (role: string) => config.getSecret(passwordKey(role));
+  if (!pulumi.runtime.isDryRun()) serveHandover(site, passwordOf);
 
-const config = new pulumi.Config();
-const passwordOf = (role: string) => config.getSecret(passwordKey(role));
-
-if (!pulumi.runtime.isDryRun()) {
-  const { administrator, replicationRole } = stack.site;
-  const passwords = pulumi.all({
-    [administrator]: passwordOf(administrator),
-    [replicationRole]: passwordOf(replicationRole),
-  });
-  const handover = new Promise<Record<string, string>>((resolve) =>
-    passwords.apply((known) => resolve(known as Record<string, string>)),
-  );
-  serveHandover(
-    name,
-    handover.then((known) => ({ site: stack.site, passwords: known })),
-  );
+  new Site(site.name, { stack: stack as ResolvedStack, passwordOf });
+  return {
+    primary: site.primary ?? site.upstream?.name,
+    servers: Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
+  };
 }
 
-new Site(stack.site.name, { stack, passwordOf });
+/** Says what is worth a warning, and ends the run where anything is wrong: all of it at once, before anything is done. */
+function refuse(stack: string, problems: readonly Problem[]): void {
+  for (const { path, message, severity } of problems) {
+    if (severity === "warning") void pulumi.log.warn(`${path}: ${message}`);
+  }
+  const errors = problems.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) return;
+  const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
+  throw new pulumi.RunError(`${count} in Pulumi.${stack}.yaml; nothing was touched:${listed(errors)}\n`);
+}
 
-/** Where the servers of this stack are, for other stacks and for clients. Holds no secret. */
-export const servers = Object.fromEntries(
-  stack.site.servers.map(({ name, role, address, port, dataDirectory }) => [
-    name,
-    { role, address, port, dataDirectory },
-  ]),
-);
-export const primary = stack.site.primary;
+function listed(notes: readonly Note[]): string {
+  return notes.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+}
+
+/** Pulumi tells its language host which keys are encrypted in the stack file. */
+function passwordsInClear(roles: readonly string[]): Problem[] {
+  const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
+  return roles
+    .map(passwordKey)
+    .filter((key) => !secret.includes(`pgsite:${key}`))
+    .map((key) =>
+      error(key, `is stored in clear: pulumi config set --secret ${key} encrypts it (and choose a new one)`),
+    );
+}
+
+function outputOf({ role, address, port, dataDirectory, version, settings }: Server): ServerOutput {
+  const names = floorSettings(version).filter((setting) => setting in settings);
+  return {
+    role,
+    address,
+    port,
+    dataDirectory,
+    floors: Object.fromEntries(names.map((setting) => [setting, settings[setting] as string])),
+  };
+}

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
+import * as pulumi from "@pulumi/pulumi";
 import type { Passwords, Site } from "../config/site.js";
 import { handoverSocket } from "./place.js";
 
@@ -13,18 +14,23 @@ export interface Handover {
  * Serves the handover to the commands of this `up`, until this process ends. A connection stays open for as long
  * as we live: by its end a command knows that its `up` is gone. Keeps the process alive no longer than it would be.
  */
-export function serveHandover(stack: string, handover: Promise<Handover>): void {
-  // The commands that ask may come before the passwords are known; a failure is theirs to report.
-  handover.catch(() => undefined);
-  const path = handoverSocket(stack);
+export function serveHandover(site: Site, passwordOf: (role: string) => pulumi.Output<string> | undefined): void {
+  const roles = [...new Set([site.administrator, site.replicationRole])];
+  const passwords = pulumi.all(roles.map((role) => passwordOf(role) ?? pulumi.output(undefined)));
+  const handover = new Promise<Handover>((resolve) =>
+    passwords.apply((known) => {
+      const given = roles
+        .map((role, index) => [role, known[index]] as const)
+        .filter(([, password]) => password !== undefined);
+      resolve({ site, passwords: Object.fromEntries(given) as Passwords });
+    }),
+  );
+  const path = handoverSocket(site.stack);
   rmSync(path, { force: true });
   const server = createServer((connection) => {
     connection.unref();
     connection.on("error", () => connection.destroy());
-    handover.then(
-      (value) => connection.write(`${JSON.stringify(value)}\n`),
-      () => connection.destroy(),
-    );
+    void handover.then((value) => connection.write(`${JSON.stringify(value)}\n`));
   });
   server.listen({ path, readableAll: false, writableAll: false });
   server.unref();

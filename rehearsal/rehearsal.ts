@@ -118,7 +118,8 @@ export class Rehearsal {
   ) {
     return execa("pulumi", [...args], {
       cwd: this.project,
-      env: this.environment,
+      // --event-log is behind this switch; the Automation API relies on it too.
+      env: { ...this.environment, PULUMI_DEBUG_COMMANDS: "true" },
       extendEnv: false,
       reject: false,
       timeout: options.timeout ?? 20 * 60_000,

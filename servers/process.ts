@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
+import { splitPaths } from "../postgres/lists.js";
 import { atLeast } from "../postgres/versions.js";
 import { until } from "./deadline.js";
-import { causesIn, logMark, logSince } from "./log.js";
+import { causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { openSession, SqlUnreachable } from "./session.js";
 
 /**
@@ -80,8 +81,11 @@ export async function startServer(host: Host, server: Server, options: StartOpti
   const { deadline = 60_000, signal } = options;
   const before = await processState(host, server.dataDirectory);
   await host.makeDirectory(server.controlDirectory);
+  // Folders of sockets lie on file systems that a reboot empties (/run): the server does not make them itself.
+  for (const folder of socketFolders(server)) await host.makeDirectory(folder, 0o755);
   if (before.kind === "running" && before.status !== "stopping") {
-    await waitForAnswer(host, server, Date.now() + deadline, signal);
+    const failure = await answer(host, server, Date.now() + deadline, signal, await logMark(host, server));
+    if (failure !== undefined) throw new StartFailed(server.name, failure);
     return { alreadyRunning: true, pid: before.pid };
   }
   const end = Date.now() + deadline;
@@ -99,6 +103,11 @@ export async function startServer(host: Host, server: Server, options: StartOpti
   const state = await processState(host, server.dataDirectory);
   if (state.kind !== "running") throw new StartFailed(server.name, "it ended again at once");
   return { alreadyRunning: false, pid: state.pid };
+}
+
+function socketFolders({ settings }: Server): readonly string[] {
+  const { unix_socket_directories: several, unix_socket_directory: one } = settings;
+  return (splitPaths(several ?? one ?? "") ?? []).filter((folder) => folder.startsWith("/"));
 }
 
 /** One start. Returns why it failed, or undefined once the server answers. */
@@ -125,38 +134,58 @@ async function attempt(
   if (result.code !== 0) {
     return `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
   }
+  return answer(host, server, end, signal, mark);
+}
+
+/** Why a server that was started does not answer, or undefined once it does. */
+async function answer(
+  host: Host,
+  server: Server,
+  end: number,
+  signal: AbortSignal | undefined,
+  mark: LogMark,
+): Promise<string | undefined> {
   try {
-    await waitForAnswer(host, server, end, signal, mark.at);
+    await waitForAnswer(host, server, end, signal, mark);
     return undefined;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    const log = await logSince(host, server, mark);
-    const causes = causesIn(log).map(({ line, remedy }) => (remedy === undefined ? line : `${line} (${remedy})`));
-    return causes.length > 0 ? causes.join("; ") : `${error.message}; its log says nothing of why`;
+    const causes = causesIn(await logSince(host, server, mark));
+    const said = causes.map(({ line, remedy }) => (remedy === undefined ? line : `${line} (${remedy})`));
+    return said.length > 0 ? said.join("; ") : `${error.message}; its log says nothing of why`;
   }
 }
 
 class NoAnswer extends Error {}
 
-/** Waits until the server runs and says something of itself. `since`: when it was started, in milliseconds. */
+/**
+ * Waits until the server runs and says something of itself.
+ * @param mark from before it was started @throws NoAnswer, also where its log has a cause that waiting cannot mend
+ */
 async function waitForAnswer(
   host: Host,
   server: Server,
   end: number,
   signal: AbortSignal | undefined,
-  since = 0,
+  mark: LogMark,
 ): Promise<void> {
   let seen = false;
+  let looked = Date.now();
   for (;;) {
     signal?.throwIfAborted();
     const state = await processState(host, server.dataDirectory);
     if (state.kind === "running") {
       seen = true;
       if (await answers(server, state.status, signal)) return;
-    } else if (seen || Date.now() - since > 3000) {
+    } else if (seen || Date.now() - mark.at > 3000) {
       throw new NoAnswer("its process ended");
     }
     if (Date.now() > end) throw new NoAnswer("it does not answer in time");
+    if (Date.now() - looked > 1000) {
+      looked = Date.now();
+      const causes = causesIn(await logSince(host, server, mark));
+      if (causes.some(({ final }) => final)) throw new NoAnswer("its log says that it cannot");
+    }
     await new Promise((done) => setTimeout(done, 100));
   }
 }
