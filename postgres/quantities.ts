@@ -1,4 +1,4 @@
-import { atLeast, type Major, majors } from "./versions.js";
+import { atLeast, type Major } from "./versions.js";
 
 /** A number with or without unit, read in a setting's base unit, or why it is none. */
 export type Quantity = { readonly ok: true; readonly value: number } | { readonly ok: false; readonly why: Why };
@@ -153,10 +153,4 @@ export function formatQuantity(major: Major, base: string | undefined, value: nu
   if (size === undefined || value <= 0 || !Number.isInteger(value)) return String(value);
   const whole = unitsFor(major, base).find((unit) => Number.isInteger((value * size) / unit.size));
   return whole === undefined ? String(value) : `${(value * size) / whole.size}${whole.name}`;
-}
-
-/** True where `name` is a unit of some version, for saying since when. */
-export function unitSince(name: string): Major | undefined {
-  const unit = units.find((one) => one.name === name);
-  return unit === undefined ? undefined : majors.find((major) => major === unit.from);
 }
