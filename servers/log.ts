@@ -64,7 +64,7 @@ interface Known {
   readonly final: boolean;
 }
 
-/** Messages of PostgreSQL 9.0 to 18 that say why a server does not start or does not stream, with what to do. */
+/** Messages of PostgreSQL 9.0 to 18 that say why a server does not start or does not stream, with what to do; the more telling first. */
 const known: readonly Known[] = [
   {
     pattern: /requested WAL segment \S+ has already been removed/,
@@ -124,7 +124,8 @@ export function causesIn(log: string): readonly Cause[] {
   const lines = log.split("\n");
   for (const row of known) {
     const line = lines.findLast((candidate) => row.pattern.test(candidate));
-    if (line !== undefined) causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final });
+    if (line === undefined || causes.has(plain(line))) continue;
+    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final });
   }
   if (causes.size > 0) return [...causes.values()];
   const last = lines.findLastIndex((line) => marked.test(line));

@@ -104,7 +104,7 @@ function tar(source: Host, target: Host, directories: Directories): Copier {
       // posix: times to the nanosecond, names of any length.
       const options = ["--format=posix", "--no-recursion", "--null", "--verbatim-files-from", "--files-from=-"];
       const reader = await source.spawn(
-        ["tar", "--create", "--file=-", ...options, `--directory=${from}`],
+        ["tar", "--create", "--file=-", `--directory=${from}`, ...options],
         given(signal),
       );
       const writer = await target.spawn(

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { dirname, join } from "node:path";
 import pLimit from "p-limit";
 import type { Host } from "../../hosts/host.js";
@@ -86,6 +87,7 @@ export async function copyTrees(options: {
   const { target, directories, copier, progress } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  setMaxListeners(0, signal);
   const plans = options.trees.map((tree) => plan(tree, options.began));
   const bytes = (entries: readonly Entry[]) => entries.reduce((sum, { size }) => sum + size, 0);
   const kept = bytes(plans.flatMap(({ proven }) => proven));

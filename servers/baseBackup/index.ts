@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Endpoint, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
@@ -55,6 +56,7 @@ export async function baseBackup(options: BaseBackupOptions): Promise<BaseBackup
   const began = await clock(source.host);
   const backup = await beginBackup({ ...source, login, target: server.name, report, ...given });
   const stop = AbortSignal.any([backup.lost, ...(signal === undefined ? [] : [signal])]);
+  setMaxListeners(0, stop);
   try {
     const systemIdentifier = await checkSource(source, backup, server);
     const from = source.endpoint.dataDirectory;

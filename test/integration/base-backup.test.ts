@@ -1,6 +1,9 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { proveWorking } from "../../servers/proof.js";
-import { Cluster } from "../support/cluster.js";
+import { Cluster, hashOfTree } from "../support/cluster.js";
 import { availableMajors } from "../support/programs.js";
 
 const clusters: Cluster[] = [];
@@ -19,6 +22,8 @@ const servers = [
   { name: "server3", role: "standby" as const },
   { name: "des10", role: "mirror" as const },
 ];
+
+const hasRsync = ["/usr/bin", "/bin", "/usr/local/bin"].some((folder) => existsSync(join(folder, "rsync")));
 
 /** Versions at which the backup functions, recovery's files or what may be asked changed. */
 const majors = (["9.6", "10", "12", "15", "18"] as const).filter((major) => availableMajors().includes(major));
@@ -62,4 +67,42 @@ describe("a base backup", () => {
       expect((await cluster.seed("des10")).kind).toBe("there");
     },
   );
+
+  it("is the same by cp, rsync and tar, with a tablespace, and with a password of every awkward character", async () => {
+    const cluster = await describeSite({
+      major: "15",
+      first: 20,
+      administrator: "o'\"admin",
+      password: "a'b\"c\\d e:f$g",
+      servers: [...servers, { name: "extra", role: "standby" }],
+    });
+    await cluster.seed("server2");
+    await cluster.start("server2");
+    const folder = join(cluster.folder, "tablespace");
+    await cluster.host("server2").makeDirectory(folder);
+    await cluster.query(
+      "server2",
+      `create tablespace aside location '${folder}'`,
+      "create table far tablespace aside as select generate_series(1, 20000) as n",
+      "vacuum freeze",
+      "checkpoint",
+    );
+    const [oid] = await cluster.query("server2", "select oid::text as oid from pg_tablespace where spcname = 'aside'");
+    const hashes: string[] = [];
+    const copies = { server3: "cp", des10: "tar", extra: "rsync" } as const;
+    for (const [name, copy] of Object.entries(copies)) {
+      if (copy === "rsync" && !hasRsync) continue;
+      expect(await cluster.seed(name, { copy })).toMatchObject({ kind: "base-backup", method: copy });
+      const { dataDirectory, controlDirectory } = cluster.server(name);
+      const own = join(controlDirectory, "tablespaces", oid?.oid ?? "");
+      expect(readlinkSync(join(dataDirectory, "pg_tblspc", oid?.oid ?? ""))).toBe(own);
+      hashes.push(`${await hashOfTree(join(dataDirectory, "base"))} ${await hashOfTree(own)}`);
+    }
+    expect(new Set(hashes).size).toBe(1);
+    await cluster.start("des10");
+    await proveWorking({ ...cluster, server: cluster.server("des10"), deadline: 20_000 });
+    expect(await cluster.query("des10", "select count(*)::text as n from far")).toEqual([{ n: "20000" }]);
+    // grep finds nothing: exit code 1.
+    expect(spawnSync("grep", ["-rlaF", "--exclude=passfile", "-e", "a'b\"c", cluster.folder]).status).toBe(1);
+  }, 60_000);
 });
