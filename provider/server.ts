@@ -106,7 +106,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const replaced = type.replaceable === true && !news.unknown && type.id(olds) !== type.id(news.properties);
     // Every difference by its place: what is the same is then left out of the preview.
     response.setHasdetaileddiff(true);
-    for (const { path, kind } of found) {
+    for (const { path, kind } of found.filter((one) => !`${one.path[0]}`.startsWith("__"))) {
       const property = new pb.PropertyDiff();
       property.setKind(propertyKinds[kind][replaced ? 1 : 0]);
       property.setInputdiff(true);

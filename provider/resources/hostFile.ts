@@ -3,6 +3,7 @@ import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { error } from "../../postgres/problem.js";
 import type { ResourceType } from "../resource.js";
+import { hashOf } from "../staging.js";
 
 export interface HostFileArgs {
   readonly host: HostSpec;
@@ -17,11 +18,17 @@ export interface HostFileState extends HostFileArgs {
   readonly mode: string;
   /** The OS user it belongs to: the host's. */
   readonly owner: string;
+  /**
+   * Hash of what pgsite wrote, kept beside what `read` finds: it alone is pgsite's to remove. A secret, for a short content
+   * could be guessed from it; and internal, so that no preview shows it.
+   */
+  readonly __written: string;
 }
 
 /** One file on a host, with its content, mode and owner. */
 export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   token: "pgsite:index:HostFile",
+  secrets: ["__written"],
   replaceable: true,
 
   id: (state) => `${state.host.name}:${state.path}`,
@@ -37,7 +44,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
         `${args.path} on ${args.host.name} differs from what is declared (secret, so not shown)`,
       );
     }
-    return { state: { ...args, mode, owner: args.host.user }, problems };
+    return { state: { ...args, mode, owner: args.host.user, __written: hashOf(args.content) }, problems };
   },
 
   async create(_context, state) {
@@ -62,7 +69,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   async delete(context, state) {
     const content = await readText(state);
     if (content === undefined) return;
-    if (content === state.content) {
+    if (hashOf(content) === state.__written) {
       await hostOf(state.host).remove(state.path);
     } else {
       await context.log(

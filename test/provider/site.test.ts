@@ -1,0 +1,203 @@
+import { appendFileSync, chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Site } from "../../config/site.js";
+import { Cluster } from "../support/cluster.js";
+import { Stack } from "./stack.js";
+
+const administratorPassword = "adm1n' \\ \" $HOME";
+const rolePassword = "r0le: 'quoted' \\";
+let cluster: Cluster;
+let stack: Stack;
+
+beforeAll(async () => {
+  const servers = [
+    { name: "server2", role: "primary" as const, settings: { max_connections: "40" } },
+    { name: "server3", role: "standby" as const, settings: { max_connections: "40" } },
+    { name: "des10", role: "mirror" as const, settings: { max_connections: "40" } },
+  ];
+  const made = Cluster.describe({ major: "15", first: 200, servers, password: administratorPassword });
+  [cluster, stack] = await Promise.all([
+    made,
+    Stack.make({ administrator: administratorPassword, role: rolePassword }),
+  ]);
+  for (const { name } of servers) {
+    await cluster.seed(name);
+    await cluster.start(name);
+  }
+  declare();
+}, 180_000);
+
+afterAll(async () => {
+  await stack?.sandbox.remove();
+  await cluster?.close();
+});
+
+/** Declares the cluster's servers with other values of settings. */
+function declare(settings: Readonly<Record<string, string>> = {}, change: (site: Site) => Site = (site) => site): void {
+  const servers = cluster.site.servers.map((server) => {
+    const more = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
+    const conf = [server.files["postgresql.conf"], ...more].join("");
+    return { ...server, files: { ...server.files, "postgresql.conf": conf } };
+  });
+  stack.declare({
+    site: change({ ...cluster.site, servers }),
+    roles: { reader: { connectionLimit: 7 } },
+    databases: { science: { owner: "reader", encoding: "UTF8" } },
+  });
+}
+
+function dataFile(server: string, name: string): string {
+  return join(cluster.server(server).dataDirectory, name);
+}
+
+async function startedAt(): Promise<Record<string, string>> {
+  const rows = await Promise.all(
+    ["server2", "des10"].map(async (name) => [
+      name,
+      (await cluster.query(name, "select pg_postmaster_start_time()::text as at"))[0]?.at ?? "",
+    ]),
+  );
+  return Object.fromEntries(rows);
+}
+
+const unchanged = "Resources:\n    10 unchanged";
+
+describe("a running site under the real engine", { timeout: 60_000 }, () => {
+  it("is taken over as it runs: nothing restarts, and the first preview after it is empty", async () => {
+    const before = await startedAt();
+    const said = await stack.up();
+    expect(await startedAt()).toEqual(before);
+    expect((await stack.preview()).changes).toBe(unchanged);
+    const [role] = await cluster.query(
+      "server2",
+      "select rolconnlimit, rolcanlogin, rolsuper, left(rolpassword, 14) as verifier from pg_authid where rolname = 'reader'",
+    );
+    expect(role).toEqual({ rolconnlimit: "7", rolcanlogin: "t", rolsuper: "f", verifier: "SCRAM-SHA-256$" });
+    const state = JSON.stringify([...(await stack.sandbox.state("test"))]);
+    for (const secret of ["adm1n", "r0le"]) {
+      expect(said).not.toContain(secret);
+      expect(state).not.toContain(secret);
+    }
+  });
+
+  it("shows every kind of drift at once, and undoes it", async () => {
+    appendFileSync(dataFile("server2", "postgresql.conf"), "work_mem = '64MB'\n");
+    appendFileSync(dataFile("des10", "pg_hba.conf"), "host all all 0.0.0.0/0 trust\n");
+    chmodSync(dataFile("server3", "postgresql.conf"), 0o644);
+    await cluster.query(
+      "server2",
+      "alter role reader superuser password 'other'",
+      "alter database science owner to dbadmin",
+    );
+    await cluster.stop("server3");
+    const { changes, all } = await stack.preview();
+    for (const line of [
+      `          - work_mem = '64MB'`,
+      `          - host all all 0.0.0.0/0 trust`,
+      `          ~ postgresql.conf: "0644 ${cluster.server("server3").host.user}" => "0600 ${cluster.server("server3").host.user}"`,
+      `      ~ passwordIs: "another" => "as declared"`,
+      `      ~ superuser : true => false`,
+      `      ~ owner: "dbadmin" => "reader"`,
+      `              ~ state: "stopped" => "running"`,
+      `          + [0]: "1. server3: start (stopped)"`,
+      `          + [1]: "2. server2: reload (work_mem 64MB → 4MB)"`,
+      `          + [2]: "3. des10: reload (pg_hba.conf)"`,
+    ]) {
+      expect(changes).toContain(line);
+    }
+    expect(all).toContain("the password of the role reader differs from what is declared: it will be set");
+    const before = await startedAt();
+    await stack.up();
+    expect(await startedAt()).toEqual(before);
+    expect((await stack.preview()).changes).toBe(unchanged);
+    expect(readFileSync(dataFile("des10", "pg_hba.conf"), "utf8")).not.toContain("trust");
+  });
+
+  it("raises a floor on standbys first, and a preview says so before", async () => {
+    declare({ max_connections: "50" });
+    expect((await stack.preview()).all).toContain(
+      [
+        "the rollout:",
+        "1. des10: restart (max_connections 40 → 50)",
+        "2. server3: restart (max_connections 40 → 50)",
+        "3. server2: restart (max_connections 40 → 50)",
+      ].join("\n"),
+    );
+    await stack.up();
+    const started = await startedAt();
+    expect(Date.parse(started.des10 ?? "")).toBeLessThan(Date.parse(started.server2 ?? ""));
+    for (const name of ["server2", "des10"]) {
+      expect(await cluster.query(name, "show max_connections")).toEqual([{ max_connections: "50" }]);
+    }
+    expect((await stack.preview()).changes).toBe(unchanged);
+  });
+
+  it("lowers it on the primary first, and no standby ever refuses to recover", async () => {
+    declare();
+    await stack.up();
+    const started = await startedAt();
+    expect(Date.parse(started.server2 ?? "")).toBeLessThan(Date.parse(started.des10 ?? ""));
+    expect(await cluster.query("des10", "show max_connections")).toEqual([{ max_connections: "40" }]);
+    expect((await stack.preview()).changes).toBe(unchanged);
+  });
+
+  it("previews a change of roles as updates, and refuses it before anything is changed", async () => {
+    const before = await startedAt();
+    const files = () => ["server2", "server3"].map((name) => existsSync(dataFile(name, "standby.signal")));
+    const found = files();
+    declare({}, (site) => ({
+      ...site,
+      primary: "des10",
+      servers: site.servers.map(({ upstream: _upstream, ...server }) =>
+        server.name === "des10"
+          ? { ...server, role: "primary", files: { ...server.files, "standby.signal": null } }
+          : { ...server, role: "standby", upstream: "des10", files: { ...server.files, "standby.signal": "" } },
+      ),
+    }));
+    const { changes } = await stack.preview();
+    expect(changes).not.toMatch(/\((create|delete|replace|create-replacement|delete-replaced)\)/);
+    const said = await stack.failing("up");
+    expect(said).toContain(
+      "des10 is in recovery and is declared primary; server2 is not in recovery and is declared standby: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have",
+    );
+    expect(await startedAt()).toEqual(before);
+    expect(files()).toEqual(found);
+    declare();
+    await stack.up();
+    expect((await stack.preview()).changes).toBe(unchanged);
+  });
+
+  it("says that a data directory is gone, and counts a new incarnation", async () => {
+    const { dataDirectory } = cluster.server("des10");
+    await cluster.stop("des10");
+    const aside = `${dataDirectory}.aside`;
+    cpSync(dataDirectory, aside, { recursive: true, preserveTimestamps: true });
+    rmSync(dataDirectory, { recursive: true });
+    const { changes, all } = await stack.preview();
+    expect(all).toContain("data directory of des10 is gone: it will be seeded again");
+    expect(changes).toContain(`      ~ data       : "absent" => "present"`);
+    expect(changes).toContain(`      ~ incarnation: 1 => 2`);
+    mkdirSync(dataDirectory, { mode: 0o700 });
+    writeFileSync(join(dataDirectory, "PG_VERSION"), "15\n");
+    const refused = await stack.failing("preview");
+    expect(refused).toContain(`${dataDirectory} on des10, the data directory of des10,`);
+    expect(readFileSync(join(dataDirectory, "PG_VERSION"), "utf8")).toBe("15\n");
+    rmSync(dataDirectory, { recursive: true });
+    await cluster.host("des10").run(["true"]);
+    await cluster.seed("des10");
+    await cluster.start("des10");
+    rmSync(aside, { recursive: true });
+    await stack.up();
+    expect((await stack.preview()).changes).toBe(unchanged);
+  });
+
+  it("leaves roles and databases, and removes disposable data, each said by name", async () => {
+    const said = await stack.destroy();
+    expect(said).toContain('left the role reader of test; to drop it: DROP ROLE "reader";');
+    expect(said).toContain('left the database science of test; to drop it: DROP DATABASE "science";');
+    for (const { dataDirectory, controlDirectory } of cluster.site.servers) {
+      expect([existsSync(dataDirectory), existsSync(controlDirectory)]).toEqual([false, false]);
+    }
+  });
+});
