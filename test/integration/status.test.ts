@@ -53,7 +53,14 @@ describe("status", () => {
     mkdirSync(half);
     writeFileSync(join(half, "pgsite.incomplete"), "");
     const rows = await status();
-    const streaming = { version: expect.stringMatching(/^13\./), timeline: 1, upstream: "server2", lagBytes: 0, lagSeconds: 0, problems: [] };
+    const streaming = {
+      version: expect.stringMatching(/^13\./),
+      timeline: 1,
+      upstream: "server2",
+      lagBytes: 0,
+      lagSeconds: 0,
+      problems: [],
+    };
     expect(rows).toMatchObject({
       server2: { state: "read-write", timeline: 1, upstream: null, walSenders: ["des10", "server3"], problems: [] },
       server3: { ...streaming, version: "13", state: "in recovery, refuses queries", walSenders: null },

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { causesIn } from "../../../servers/log.js";
+
+describe("the cause in a server's log", () => {
+  it("is the known message, without time and process, with what to do", () => {
+    const log = [
+      "2026-11-21 10:00:00.123 UTC [42] LOG:  started streaming WAL from primary at 0/3000000 on timeline 1",
+      "2026-11-21 10:00:00.124 UTC [42] FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed",
+    ].join("\n");
+    expect(causesIn(log)).toEqual([
+      {
+        line: "FATAL: could not receive data from WAL stream: ERROR: requested WAL segment 000000010000000000000003 has already been removed",
+        remedy:
+          "its upstream no longer has the WAL that it needs: seed it again, and raise wal_keep_segments (wal_keep_size)",
+        final: true,
+      },
+    ]);
+  });
+
+  it("is the telling one of two known messages in one line", () => {
+    const line = 'FATAL:  could not connect to the primary server: FATAL:  password authentication failed for user "x"';
+    expect(causesIn(line).map(({ remedy }) => remedy)).toEqual([
+      "the passfile and the role on the upstream do not agree: run pulumi up, or check passwords in the stack",
+    ]);
+  });
+
+  it("is its last fatal line with details and hints where the message is not known", () => {
+    const log =
+      "LOG:  a\nFATAL:  data directory has wrong ownership\nHINT:  The server must be started by its owner.\nLOG:  b";
+    expect(causesIn(log)).toEqual([
+      { line: "FATAL: data directory has wrong ownership", final: false },
+      { line: "HINT: The server must be started by its owner.", final: false },
+    ]);
+  });
+
+  it("is none in a log of a server that works", () => {
+    expect(causesIn("LOG:  database system is ready to accept connections\n")).toEqual([]);
+  });
+});
