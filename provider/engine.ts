@@ -1,40 +1,41 @@
 import * as grpc from "@grpc/grpc-js";
-import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
-import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb.js";
+import type { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 
-const severities = { info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR };
+export type Severity = "info" | "warning" | "error";
 
 /** The engine that started us: the only way to tell the administrator something, since a provider's own output is hidden. */
 export class Engine {
+  #address: string | undefined;
   #client: EngineClient | undefined;
 
   /** `address` is absent while debugging; then everything said goes to standard error. */
   constructor(address: string | undefined) {
-    this.attach(address);
+    this.#address = address;
   }
 
-  attach(address: string | undefined): void {
-    this.#client =
-      address === undefined || address === ""
-        ? undefined
-        : new EngineClient(address, grpc.credentials.createInsecure(), {
-            "grpc.max_receive_message_length": 400 * 1024 * 1024,
-          });
+  attach(address: string): void {
+    this.#address = address;
+    this.#client = undefined;
   }
 
   /** Never fails: what cannot be said is not worth failing for. */
-  log(urn: string, severity: keyof typeof severities, message: string, ephemeral = false): Promise<void> {
+  async log(urn: string, severity: Severity, message: string, ephemeral = false): Promise<void> {
+    const address = this.#address;
+    if (address === undefined || address === "") {
+      console.error(`${severity}: ${message}`);
+      return;
+    }
+    // Loaded when there is something to say, which is seldom.
+    const { EngineClient } = await import("@pulumi/pulumi/proto/engine_grpc_pb.js");
+    const { LogRequest, LogSeverity } = await import("@pulumi/pulumi/proto/engine_pb.js");
+    this.#client ??= new EngineClient(address, grpc.credentials.createInsecure());
+    const client = this.#client;
     const request = new LogRequest();
     request.setUrn(urn);
-    request.setSeverity(severities[severity]);
+    request.setSeverity({ info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR }[severity]);
     request.setMessage(message);
     request.setEphemeral(ephemeral);
-    const client = this.#client;
-    if (client === undefined) {
-      console.error(`${severity}: ${message}`);
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       client.log(request, () => resolve());
     });
   }

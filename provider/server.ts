@@ -136,7 +136,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const outputs = unwrap(toProperties(request.getProperties()));
     const secrets = secretsOf(type, [...inputs.secrets, ...outputs.secrets]);
     const context = contextOf(request.getUrn(), secrets);
-    const known = Object.keys(outputs.properties).length === 0 ? undefined : outputs.properties;
+    const { reachable: _reachable, ...last } = outputs.properties;
+    const known = Object.keys(last).length === 0 ? undefined : last;
     const response = new pb.ReadResponse();
     try {
       const found = await type.read(context, request.getId(), known);
@@ -152,7 +153,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       );
       response.setId(request.getId());
       response.setInputs(request.getInputs());
-      return response.setProperties(toStruct({ ...outputs.properties, reachable: false }, outputs.secrets));
+      return response.setProperties(toStruct({ ...last, reachable: false }, outputs.secrets));
     }
   };
 

@@ -1,7 +1,6 @@
-import { type HostSpec, HostUnreachable } from "../../hosts/host.js";
-import { hostOf } from "../../hosts/index.js";
+import type { HostSpec } from "../../hosts/host.js";
 import { error } from "../../postgres/problem.js";
-import { inspectDataDirectory } from "../../servers/dataDirectory.js";
+import { hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 
 export interface DataDirectoryArgs {
@@ -66,7 +65,8 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
   },
 
   async delete(context, state) {
-    const found = await observe(state);
+    // What stays needs no look: a host that cannot be reached is left as it is too.
+    const found = state.disposable ? await observe(state) : await observe(state).catch(() => "present" as const);
     if (found === "absent" || found === "empty") return;
     if (state.disposable && (found === "present" || found === "incomplete")) {
       await removeData(context, state);
@@ -85,7 +85,8 @@ function goneAs(data: DataDirectoryState["data"]): string {
 }
 
 async function observe(args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
-  const found = await inspectDataDirectory(hostOf(args.host), {
+  const { inspectDataDirectory } = await import("../../servers/dataDirectory.js");
+  const found = await inspectDataDirectory(await hostOf(args.host), {
     dataDirectory: args.path,
     controlDirectory: args.controlDirectory,
   });
@@ -100,6 +101,7 @@ async function observeNew(context: Context, args: DataDirectoryArgs): Promise<Da
   try {
     return await observe(args);
   } catch (error) {
+    const { HostUnreachable } = await import("../../hosts/host.js");
     if (!(error instanceof HostUnreachable)) await context.log("warning", messageOf(error));
     return "absent";
   }
@@ -127,7 +129,7 @@ function whatIsLeft(state: DataDirectoryState): string {
 
 /** The data directory is the last of a server's resources to go: nothing needs the server any more. */
 async function removeData(context: Context, state: DataDirectoryState): Promise<void> {
-  const host = hostOf(state.host);
+  const host = await hostOf(state.host);
   await context.progress(`stopping ${state.server} and removing ${state.path}`);
   await stop(state, context.signal);
   await host.remove(state.path);
@@ -136,7 +138,7 @@ async function removeData(context: Context, state: DataDirectoryState): Promise<
 
 /** Stops whatever server runs there by signal: its programs may be gone already. SIGINT is PostgreSQL's fast shutdown. */
 async function stop(state: DataDirectoryState, signal: AbortSignal): Promise<void> {
-  const host = hostOf(state.host);
+  const host = await hostOf(state.host);
   const { processState } = await import("../../servers/process.js");
   const before = await processState(host, state.path);
   if (before.kind !== "running") return;

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
-import { hostOf } from "../../hosts/index.js";
 import { error } from "../../postgres/problem.js";
+import { hostOf } from "../host.js";
 import type { ResourceType } from "../resource.js";
 import { hashOf } from "../staging.js";
 
@@ -55,7 +55,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   async read(_context, _id, known) {
     if (known === undefined)
       throw new Error("a file cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    const host = hostOf(known.host);
+    const host = await hostOf(known.host);
     const [status, content] = await Promise.all([host.stat(known.path), readText(known)]);
     if (status === undefined || content === undefined) return undefined;
     return { ...known, content, mode: octal(status.mode), owner: status.owner };
@@ -70,7 +70,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     const content = await readText(state);
     if (content === undefined) return;
     if (hashOf(content) === state.__written) {
-      await hostOf(state.host).remove(state.path);
+      await (await hostOf(state.host)).remove(state.path);
     } else {
       await context.log(
         "warning",
@@ -86,7 +86,7 @@ export function octal(mode: number): string {
 }
 
 async function write(state: HostFileState): Promise<void> {
-  const host = hostOf(state.host);
+  const host = await hostOf(state.host);
   const status = await host.stat(state.path);
   if (status !== undefined && status.type !== "file") {
     throw new Error(`${state.path} on ${state.host.name} is there and is no file: move it away`);
@@ -96,5 +96,5 @@ async function write(state: HostFileState): Promise<void> {
 }
 
 async function readText(state: HostFileState): Promise<string | undefined> {
-  return (await hostOf(state.host).readFile(state.path))?.toString("utf8");
+  return (await (await hostOf(state.host)).readFile(state.path))?.toString("utf8");
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
-import { hostOf } from "../../hosts/index.js";
-import type { ResourceType } from "../resource.js";
-import { type Files, hashOfAll, readFiles, stage } from "../staging.js";
+import { hostOf } from "../host.js";
+import { messageOf, type ResourceType } from "../resource.js";
+import { type Files, hashOfAll, readFiles, stage, stagedDirectory } from "../staging.js";
 import { octal } from "./hostFile.js";
 
 export interface ServerConfigurationArgs {
@@ -49,7 +49,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
   async read(_context, _id, known) {
     if (known === undefined) throw new Error("a server's configuration cannot be imported by its id");
-    const host = hostOf(known.host);
+    const host = await hostOf(known.host);
     const files = await readFiles(host, known.dataDirectory, [...Object.keys(known.files), ...known.absent]);
     const permissions = await readPermissions(host, known, Object.keys(known.files));
     return { ...known, files, hash: hashOfAll(files), permissions };
@@ -61,11 +61,13 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
   },
 
   async delete(context, state) {
-    await hostOf(state.host).remove(join(state.controlDirectory, "staged"));
-    await context.log(
-      "info",
-      `left the configuration files of ${state.server} in ${state.dataDirectory} on ${state.host.name}`,
-    );
+    const where = `${state.dataDirectory} on ${state.host.name}`;
+    try {
+      await (await hostOf(state.host)).remove(stagedDirectory(state.controlDirectory));
+    } catch (error) {
+      await context.log("warning", `${messageOf(error)}. What was staged for ${state.server} may still be there`);
+    }
+    await context.log("info", `left the configuration files of ${state.server} in ${where}`);
   },
 };
 
@@ -79,7 +81,7 @@ async function readPermissions(host: Host, state: ServerConfigurationArgs, names
 }
 
 async function apply(state: ServerConfigurationState, fresh: boolean): Promise<void> {
-  const host = hostOf(state.host);
+  const host = await hostOf(state.host);
   if ((await host.stat(state.dataDirectory)) === undefined) {
     throw new Error(
       `${state.dataDirectory} on ${state.host.name}, the data directory of ${state.server}, does not exist`,

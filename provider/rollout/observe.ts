@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import { hostOf } from "../../hosts/index.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { configurationFacts } from "../facts.js";
+import { hostOf } from "../host.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import { readFiles } from "../staging.js";
 import { readPending } from "./pending.js";
@@ -18,7 +18,7 @@ export interface Observed extends ConfigurationFacts {
 
 /** @throws HostUnreachable */
 export async function observeServer(server: RolloutServer): Promise<Observed> {
-  const host = hostOf(server.host);
+  const host = await hostOf(server.host);
   const { processState } = await import("../../servers/process.js");
   const [control, files, process, pending] = await Promise.all([
     host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20),
