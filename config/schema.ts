@@ -32,12 +32,21 @@ const accessRule = z
   .union([
     z.string(),
     strict({
-      type: z.string().default("host"),
-      database: z.union([z.string(), z.array(z.string())]).default("all"),
-      user: z.union([z.string(), z.array(z.string())]).default("all"),
-      address: z.string().optional(),
-      method: z.string().optional(),
-      options: z.record(z.string(), z.string()).optional(),
+      type: z.string().default("host").describe("local, host, hostssl, hostnossl; from 12 hostgssenc, hostnogssenc"),
+      database: z
+        .union([z.string(), z.array(z.string())])
+        .default("all")
+        .describe("A database, several, or all, sameuser, samerole, replication"),
+      user: z
+        .union([z.string(), z.array(z.string())])
+        .default("all")
+        .describe("A role, several, all, or +ROLE for its members"),
+      address: z
+        .string()
+        .optional()
+        .describe("CIDR, a name of hosts:, samehost or samenet; from 9.1 a host name (by default all)"),
+      method: z.string().optional().describe("By default authentication:"),
+      options: z.record(z.string(), z.string()).optional().describe("What the method takes, by name"),
     }),
   ])
   .describe("A line of pg_hba.conf, or its columns; a name of hosts: may stand for an address");
@@ -45,7 +54,7 @@ const accessRule = z
 const host = z.union([
   address,
   strict({
-    address,
+    address: address.describe("An IP address, or from 9.1 a host name"),
     transport: z
       .enum(["ssh", "local"])
       .default("ssh")
@@ -57,7 +66,7 @@ const server = strict({
   host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
   address: address.optional().describe("The address it listens on (by default its host's)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: absolutePath,
+  dataDirectory: absolutePath.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
   role: z
     .enum(["standby", "mirror"])
     .default("standby")
@@ -65,32 +74,32 @@ const server = strict({
       "What it is when it is not the primary: a standby at the site, or a hot-standby mirror, always open for queries",
     ),
   upstream: name.optional().describe("The server that it replicates from (by default the primary, or upstream:)"),
-  settings: settings.optional(),
+  settings: settings.optional().describe("Settings of this server alone, over those of the stack"),
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
 });
 
 const role = strict({
-  login: flag.default(true),
-  superuser: flag.default(false),
+  login: flag.default(true).describe("Its password is the key password-ROLE"),
+  superuser: flag.default(false).describe("SUPERUSER"),
   replication: flag.default(false).describe("9.1 and later; before, only a superuser may replicate"),
-  createdb: flag.default(false),
-  createrole: flag.default(false),
-  connectionLimit: z.coerce.number().int().min(-1).default(-1),
-  memberOf: z.array(roleName).default([]),
+  createdb: flag.default(false).describe("CREATEDB"),
+  createrole: flag.default(false).describe("CREATEROLE"),
+  connectionLimit: z.coerce.number().int().min(-1).default(-1).describe("CONNECTION LIMIT; -1 is none"),
+  memberOf: z.array(roleName).default([]).describe("Roles that it is a member of"),
 });
 
 const database = strict({
   owner: roleName.optional().describe("By default the administrator"),
-  encoding: z.string().optional(),
-  locale: z.string().optional(),
-  template: z.string().optional(),
-  connectionLimit: z.coerce.number().int().min(-1).default(-1),
+  encoding: z.string().optional().describe("ENCODING, at creation (by default the template's)"),
+  locale: z.string().optional().describe("LC_COLLATE and LC_CTYPE, at creation (by default the template's)"),
+  template: z.string().optional().describe("TEMPLATE, at creation (by default template1)"),
+  connectionLimit: z.coerce.number().int().min(-1).default(-1).describe("CONNECTION LIMIT; -1 is none"),
 });
 
 const upstream = strict({
-  server: name,
+  server: name.describe("Its name in the stack that describes it"),
   host: name.optional().describe("A key of hosts: (by default the server's own name)"),
-  port: port.optional(),
+  port: port.optional().describe("By default the stack's port"),
   dataDirectory: absolutePath.describe("Where the upstream's data is, for the base backup"),
   settings: settings
     .optional()
@@ -123,11 +132,13 @@ export const stackSchema = strict({
     .optional()
     .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
   osUser: z.string().min(1).default("postgres").describe("The OS user that owns the data and runs the servers"),
-  port: port.default(5432),
+  port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
   primary: name.optional().describe("The server that is read-write; absent in a stack that only mirrors"),
   upstream: upstream.optional().describe("The server outside this stack that its mirrors follow"),
-  servers: z.record(name, server),
+  servers: z
+    .record(name, server)
+    .describe("The servers of this stack by name: a server's name is its identity, whatever its role"),
   mirrors: z.array(name).default([]).describe("Hosts outside this stack whose servers may replicate from this one's"),
   administrator: roleName.default("postgres").describe("The superuser that pgsite connects as"),
   replicationRole: roleName
@@ -139,18 +150,26 @@ export const stackSchema = strict({
     .enum(["md5", "scram-sha-256"])
     .optional()
     .describe("Method of the access rules that pgsite adds (by default scram-sha-256, md5 before 10)"),
-  settings: settings.default({}),
+  settings: settings.default({}).describe("Settings of every server: PostgreSQL's names, or the portable ones"),
   access: z.array(accessRule).default([]).describe("pg_hba.conf, in order"),
-  roles: z.record(roleName, role).default({}),
-  databases: z.record(roleName, database).default({}),
+  roles: z
+    .record(roleName, role)
+    .default({})
+    .describe("Roles by name, made on the writable server; one that exists is altered to this, none is ever dropped"),
+  databases: z
+    .record(roleName, database)
+    .default({})
+    .describe("Databases by name, made on the writable server; none is ever dropped"),
   initdb: strict({
-    locale: z.string().min(1).default("C"),
-    encoding: z.string().min(1).default("UTF8"),
-    dataChecksums: flag.optional().describe("By default on from 9.3"),
-  }).prefault({}),
+    locale: z.string().min(1).default("C").describe("--locale"),
+    encoding: z.string().min(1).default("UTF8").describe("--encoding"),
+    dataChecksums: flag.optional().describe("--data-checksums; by default on from 9.3"),
+  })
+    .prefault({})
+    .describe("How the first primary's cluster is made; later only read"),
   synchronous: strict({
-    method: z.enum(["first", "any"]).default("first"),
-    number: z.coerce.number().int().min(1).default(1),
+    method: z.enum(["first", "any"]).default("first").describe("FIRST of the list, or ANY of it (10 and later)"),
+    number: z.coerce.number().int().min(1).default(1).describe("How many of them (9.6 and later; before, one)"),
     servers: z.array(name).min(1).describe("Standbys that a commit waits for"),
   })
     .optional()

@@ -145,14 +145,24 @@ function outputsPresent() {
   return targets.every(({ output }) => existsSync(join(dist, output)));
 }
 
-/** Fails where docs/stack.schema.json is not what the stack file's schema says today. */
+/** Files that are generated from the stack file's schema, and what prints them. */
+const generated = [
+  { path: "docs/stack.schema.json", args: ["schema"] },
+  { path: "docs/stack-file.md", args: ["schema", "--markdown"] },
+];
+
+/** Fails where a generated file is not what the stack file's schema says today. */
 export async function checkSchema() {
-  const path = "docs/stack.schema.json";
-  const fresh = await must("generate the schema", process.execPath, [join(dist, "pgsite.js"), "schema"], {
-    seconds: 60,
-  });
-  const kept = existsSync(join(checkout, path)) ? readFileSync(join(checkout, path), "utf8") : "";
-  if (kept !== fresh) throw new ToolchainError(`${path} is out of date: node dist/pgsite.js schema > ${path}`);
+  for (const { path, args } of generated) {
+    const command = [join(dist, "pgsite.js"), ...args];
+    const fresh = await must(`generate ${path}`, process.execPath, command, { seconds: 60 });
+    const kept = existsSync(join(checkout, path)) ? readFileSync(join(checkout, path), "utf8") : "";
+    if (kept !== fresh) {
+      throw new ToolchainError(
+        `${path} is out of date: npm run build && node dist/pgsite.js ${args.join(" ")} > ${path}`,
+      );
+    }
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

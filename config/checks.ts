@@ -1,0 +1,187 @@
+import { error, type Problem, warning } from "../postgres/problem.js";
+import { standbyFloor } from "../postgres/rules.js";
+import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
+import type { StackDescription } from "./schema.js";
+import type { Server } from "./site.js";
+
+/** What a stack says of itself that does not fit together. */
+export function checkStack(description: StackDescription, raw: RawConfiguration): Problem[] {
+  return [...checkReferences(description), ...checkSynchronous(description), ...checkPasswords(description, raw)];
+}
+
+/** What its servers, resolved, are to each other. */
+export function checkServers(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
+  return [...checkPlaces(servers), ...checkFloors(version, description, servers)];
+}
+
+/** Names that point at nothing, and a site that has no head. */
+function checkReferences(description: StackDescription): Problem[] {
+  const { servers, hosts, primary, upstream, mirrors, synchronous } = description;
+  const names = Object.keys(servers);
+  const hostNames = Object.keys(hosts);
+  const unknownHost = (path: string, host: string) =>
+    host in hosts
+      ? []
+      : [error(path, `the host "${host}" has no address: add it to hosts (known: ${hostNames.join(", ")})`)];
+  const unknownServer = (path: string, server: string, known: readonly string[]) =>
+    known.includes(server) ? [] : [error(path, `there is no server "${server}"; allowed: ${known.join(", ")}`)];
+  const followable = upstream === undefined ? names : [...names, upstream.server];
+  return [
+    ...(names.length === 0 ? [error("servers", "is empty: describe at least one server")] : []),
+    ...(primary === undefined ? [] : unknownServer("primary", primary, names)),
+    ...(primary === undefined && upstream === undefined
+      ? [
+          error(
+            "primary",
+            "is missing: name the server that is read-write, or describe the upstream that this stack mirrors",
+          ),
+        ]
+      : []),
+    ...(primary !== undefined && upstream !== undefined
+      ? [error("upstream", "goes with a stack that only mirrors; this one has a primary of its own")]
+      : []),
+    ...(upstream === undefined ? [] : unknownHost("upstream.host", upstream.host ?? upstream.server)),
+    ...names.flatMap((name) => [
+      ...unknownHost(`servers.${name}.host`, servers[name]?.host ?? name),
+      ...(servers[name]?.upstream === undefined
+        ? []
+        : unknownServer(
+            `servers.${name}.upstream`,
+            servers[name].upstream,
+            followable.filter((other) => other !== name),
+          )),
+    ]),
+    ...names.flatMap((name) => checkChain(description, name)),
+    ...mirrors.flatMap((mirror, index) => unknownHost(`mirrors[${index}]`, mirror)),
+    ...(synchronous?.servers ?? []).flatMap((server, index) =>
+      unknownServer(`synchronous.servers[${index}]`, server, [...names, ...mirrors]),
+    ),
+    ...(primary === undefined && Object.keys(description.databases).length + Object.keys(description.roles).length > 0
+      ? [
+          error(
+            "databases",
+            "roles and databases are described in the stack that has the primary; a mirror receives them",
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** From a server, upstream by upstream, one must come to the primary (or to the upstream outside); by way of others from 9.2 on. */
+function checkChain({ servers, primary, postgresql }: StackDescription, name: string): Problem[] {
+  const path = `servers.${name}.upstream`;
+  const chain: string[] = [name];
+  for (let next = servers[name]?.upstream; next !== undefined && next !== primary; next = servers[next]?.upstream) {
+    if (chain.includes(next)) return [error(path, `goes in a circle: ${[...chain, next].join(" → ")}`)];
+    chain.push(next);
+  }
+  const version = majorOf(postgresql) as Major;
+  return name !== primary && chain.length > 1 && servers[chain[1] as string] !== undefined && !atLeast(version, "9.2")
+    ? [error(path, `${chain[1]} is a standby itself: cascading replication comes with 9.2; allowed: the primary`)]
+    : [];
+}
+
+/** synchronous says what a version can do. */
+function checkSynchronous({ synchronous, postgresql }: StackDescription): Problem[] {
+  const version = majorOf(postgresql) as Major;
+  if (synchronous === undefined) return [];
+  if (!atLeast(version, "9.1")) return [error("synchronous", "synchronous replication comes with 9.1")];
+  return [
+    ...(synchronous.method === "any" && !atLeast(version, "10")
+      ? [error("synchronous.method", `any comes with 10; allowed at ${version}: first`)]
+      : []),
+    ...(synchronous.number > 1 && !atLeast(version, "9.6")
+      ? [error("synchronous.number", `more than one comes with 9.6; allowed at ${version}: 1`)]
+      : []),
+    ...(synchronous.number > synchronous.servers.length
+      ? [
+          error(
+            "synchronous.number",
+            `is ${synchronous.number}, and servers names ${synchronous.servers.length}: no commit would ever end`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Passwords are secret keys of their own. That one is missing is only said: a preview works without. */
+function checkPasswords(description: StackDescription, raw: RawConfiguration): Problem[] {
+  const { administrator, replicationRole, roles } = description;
+  const needed = new Set([administrator, replicationRole ?? "replicator"]);
+  const given = rolesWithPassword(raw);
+  const stray = given.filter((role) => !needed.has(role) && roles[role] === undefined);
+  return [
+    ...[...needed]
+      .filter((role) => !given.includes(role))
+      .map((role) =>
+        warning(
+          passwordKey(role),
+          `the role ${role} has no password: pulumi up will refuse until you give one (pulumi config set --secret ${passwordKey(role)})`,
+        ),
+      ),
+    ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`)),
+    ...(replicationRole === administrator
+      ? [
+          warning(
+            "replicationRole",
+            `${administrator} is the administrator and also replicates: from 9.1 on a role with nothing but REPLICATION is safer (leave replicationRole out)`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Two servers in one place. */
+function checkPlaces(servers: readonly Server[]): Problem[] {
+  return servers.flatMap((server, index) =>
+    servers.slice(0, index).flatMap((other) => {
+      if (other.host.name !== server.host.name) return [];
+      return [
+        ...(other.port === server.port && (other.address === server.address || listensEverywhere(server, other))
+          ? [
+              error(
+                `servers.${server.name}.port`,
+                `${server.name} and ${other.name} are both on port ${server.port} of ${server.host.name} (${server.address}): give one of them another port or address`,
+              ),
+            ]
+          : []),
+        ...(other.dataDirectory === server.dataDirectory
+          ? [
+              error(
+                `servers.${server.name}.dataDirectory`,
+                `${server.name} and ${other.name} share ${server.dataDirectory} on ${server.host.name}: each needs its own`,
+              ),
+            ]
+          : []),
+      ];
+    }),
+  );
+}
+
+function listensEverywhere(...servers: readonly Server[]): boolean {
+  return servers.some(({ settings }) => /(^|[\s,])(\*|0\.0\.0\.0|::)($|[\s,])/.test(settings.listen_addresses ?? ""));
+}
+
+/** A hot standby below its upstream's settings does not start. */
+function checkFloors(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
+  const upstreamSettings = (server: Server) =>
+    servers.find(({ name }) => name === server.upstream)?.settings ??
+    (server.upstream === description.upstream?.server
+      ? Object.fromEntries(
+          Object.entries(description.upstream?.settings ?? {}).map(([key, value]) => [key, `${value}`]),
+        )
+      : undefined);
+  return servers.flatMap((server) => {
+    const floor = upstreamSettings(server);
+    return floor === undefined
+      ? []
+      : standbyFloor(
+          version,
+          floor,
+          server.settings,
+          server.hotStandby,
+          (setting) => `servers.${server.name}.settings.${setting}`,
+        );
+  });
+}

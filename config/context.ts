@@ -1,0 +1,157 @@
+import type { HostSpec } from "../hosts/host.js";
+import type { Layer } from "../postgres/settings.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import type { Peer, ServerInputs, SiteFacts } from "./describe.js";
+import type { ServerDescription, StackDescription } from "./schema.js";
+import type { Endpoint, ServerRole } from "./site.js";
+
+/** Turns a description's names into hosts, addresses and layers. */
+export class Context {
+  readonly facts: SiteFacts;
+  readonly #addresses: Readonly<Record<string, string>>;
+
+  constructor(
+    readonly stack: string,
+    readonly description: StackDescription,
+    readonly version: Major,
+  ) {
+    const { site, administrator, authentication, replicationRole, disposable, hosts } = description;
+    this.facts = {
+      name: site,
+      version,
+      administrator,
+      replicationRole: replicationRole ?? (atLeast(version, "9.1") ? "replicator" : administrator),
+      authentication: authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5"),
+      disposable,
+    };
+    this.#addresses = Object.fromEntries(
+      Object.entries(hosts).map(([name, host]) => [name, typeof host === "string" ? host : host.address]),
+    );
+  }
+
+  roleOf(server: string): ServerRole {
+    if (server === this.description.primary) return "primary";
+    return this.#server(server).role;
+  }
+
+  inputsOf(name: string): ServerInputs {
+    const { description, facts } = this;
+    const server = this.#server(name);
+    const upstream = this.#upstreamOf(name);
+    const others = Object.keys(description.servers).filter((other) => other !== name);
+    return {
+      site: facts,
+      host: this.#hostSpec(server.host ?? name),
+      address: this.#addressOf(name),
+      port: server.port ?? description.port,
+      dataDirectory: server.dataDirectory,
+      binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
+      ...(upstream === undefined ? {} : { upstream }),
+      peers: this.#peers(),
+      replicas: [
+        ...others.map((other) => this.#addressOf(other)),
+        ...description.mirrors.map((host) => this.#hostAddress(host)),
+      ],
+      settings: this.#settingsOf(name, server),
+      access: [
+        ...(server.access ?? []).map((rule, index) => ({ path: `servers.${name}.access[${index}]`, rule })),
+        ...description.access.map((rule, index) => ({ path: `access[${index}]`, rule })),
+      ],
+      addressOf: this.#addresses,
+    };
+  }
+
+  upstreamEndpoint(upstream: NonNullable<StackDescription["upstream"]>): Endpoint {
+    const host = upstream.host ?? upstream.server;
+    return {
+      name: upstream.server,
+      host: this.#hostSpec(host),
+      address: this.#hostAddress(host),
+      port: upstream.port ?? this.description.port,
+      dataDirectory: upstream.dataDirectory,
+    };
+  }
+
+  #upstreamOf(name: string): Peer | undefined {
+    const { primary } = this.description;
+    const wanted =
+      this.#server(name).upstream ?? (name === primary ? undefined : (primary ?? this.description.upstream?.server));
+    return wanted === undefined || name === primary ? undefined : this.#peers().find((peer) => peer.name === wanted);
+  }
+
+  #peers(): Peer[] {
+    const { servers, upstream, port } = this.description;
+    const own = Object.entries(servers).map(([name, server]) => ({
+      name,
+      address: this.#addressOf(name),
+      port: server.port ?? port,
+    }));
+    if (upstream === undefined) return own;
+    const { name, address, port: upstreamPort } = this.upstreamEndpoint(upstream);
+    return [...own, { name, address, port: upstreamPort }];
+  }
+
+  #settingsOf(name: string, server: ServerDescription): Layer[] {
+    const { settings, synchronous, archiving } = this.description;
+    return [
+      ...(synchronous === undefined
+        ? []
+        : [
+            {
+              source: "synchronous",
+              path: "synchronous",
+              values: { synchronous_standby_names: synchronousStandbyNames(this.version, synchronous, name) },
+            },
+          ]),
+      ...(archiving === undefined
+        ? []
+        : [
+            {
+              source: "archiving",
+              path: "archiving",
+              values: {
+                archive_mode: true,
+                archive_command: archiving.archiveCommand,
+                ...(archiving.timeout === undefined ? {} : { archive_timeout: archiving.timeout }),
+                ...(archiving.restoreCommand === undefined ? {} : { restore_command: archiving.restoreCommand }),
+              },
+            },
+          ]),
+      { source: "the stack's settings", path: "settings", values: settings },
+      { source: `${name}'s settings`, path: `servers.${name}.settings`, values: server.settings ?? {} },
+    ];
+  }
+
+  #server(name: string): ServerDescription {
+    return this.description.servers[name] as ServerDescription;
+  }
+
+  #addressOf(server: string): string {
+    const { address, host } = this.#server(server);
+    return address ?? this.#hostAddress(host ?? server);
+  }
+
+  #hostAddress(host: string): string {
+    return this.#addresses[host] ?? host;
+  }
+
+  #hostSpec(host: string): HostSpec {
+    const described = this.description.hosts[host];
+    const transport = typeof described === "object" ? described.transport : "ssh";
+    return { name: host, transport, address: this.#hostAddress(host), user: this.description.osUser };
+  }
+}
+
+/** synchronous_standby_names in the version's own syntax: a list until 9.5, N (list) in 9.6, FIRST or ANY from 10. */
+function synchronousStandbyNames(
+  version: Major,
+  { method, number, servers }: NonNullable<StackDescription["synchronous"]>,
+  self: string,
+): string {
+  const names = servers.filter((server) => server !== self).map((server) => `"${server}"`);
+  if (names.length === 0) return "";
+  const list = names.join(", ");
+  if (!atLeast(version, "9.6")) return list;
+  const count = Math.min(number, names.length);
+  return atLeast(version, "10") ? `${method.toUpperCase()} ${count} (${list})` : `${count} (${list})`;
+}
