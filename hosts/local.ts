@@ -48,6 +48,8 @@ export class LocalHost implements Host {
       stdin: "pipe",
       stdout: "pipe",
     });
+    // A program that ends before it has read everything is told by how it ended.
+    child.stdin.on("error", () => undefined);
     return {
       stdin: child.stdin,
       stdout: child.stdout,

@@ -118,10 +118,14 @@ const known: readonly Known[] = [
 const marked = /(FATAL|PANIC|ERROR): /;
 const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
 
+/** What our own asking leaves in a log. */
+const ourOwn =
+  /pgsite_probe|the database system is (starting up|shutting down|not (yet )?accepting connections)|Hot standby mode is disabled/;
+
 /** Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. */
 export function causesIn(log: string): readonly Cause[] {
   const causes = new Map<string, Cause>();
-  const lines = log.split("\n");
+  const lines = log.split("\n").filter((line) => !ourOwn.test(line));
   for (const row of known) {
     const line = lines.findLast((candidate) => row.pattern.test(candidate));
     if (line === undefined || causes.has(plain(line))) continue;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Host } from "../hosts/host.js";
 import { incompleteMarker } from "./dataDirectory.js";
+import { refuseNetworkFileSystem } from "./preflight.js";
 
 const schema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("initdb") }),
@@ -46,9 +47,10 @@ export async function clearDirectory(host: Host, directory: string, keep: readon
 
 /**
  * Makes a data directory to be filled, or takes an empty or half-filled one: 0700, owned by the host's OS user.
- * @throws where it belongs to somebody else
+ * @throws where it belongs to somebody else, or lies on NFS
  */
 export async function takeDirectory(host: Host, dataDirectory: string): Promise<void> {
+  await refuseNetworkFileSystem(host, dataDirectory);
   await host.makeDirectory(dataDirectory);
   const status = await host.stat(dataDirectory);
   if (status?.owner !== host.user) {

@@ -117,6 +117,7 @@ async function attempt(
   { env = {}, signal }: StartOptions,
   end: number,
 ): Promise<string | undefined> {
+  await makeSocketFolders(host, server);
   const mark = await logMark(host, server);
   // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
   const pgCtl = [
@@ -135,6 +136,14 @@ async function attempt(
     return `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
   }
   return answer(host, server, end, signal, mark);
+}
+
+/** A folder for sockets that is missing (/run is emptied by a boot) would be fatal; an empty one harms nobody. */
+async function makeSocketFolders(host: Host, { settings }: Server): Promise<void> {
+  const folders = settings.unix_socket_directories ?? settings.unix_socket_directory ?? "";
+  for (const folder of folders.split(",").map((part) => part.trim().replace(/^"(.*)"$/, "$1"))) {
+    if (folder.startsWith("/")) await host.makeDirectory(folder, 0o755);
+  }
 }
 
 /** Why a server that was started does not answer, or undefined once it does. */

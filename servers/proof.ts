@@ -9,7 +9,7 @@ import { administratorOf, endpointsOf } from "./seed.js";
 import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "./session.js";
 import { bytesOfLsn } from "./sql.js";
 import { recoveryTitles } from "./titles.js";
-import { findWritable } from "./writable.js";
+import { findWritable, type Writable } from "./writable.js";
 
 export interface ProofOptions {
   readonly site: Site;
@@ -59,13 +59,19 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
   const mark = options.mark ?? (await logMark(host, server));
   const given = signal === undefined ? {} : { signal };
   let marker: Marker | undefined;
+  let found: Writable<Endpoint> | undefined;
+  let asked = 0;
   let missing = "";
   let looked = 0;
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
     if (identifier === undefined) throw new NotWorking(server.name, `there is no data in ${server.dataDirectory}`);
-    const { writable, states } = await findWritable(endpointsOf(site), login, given);
+    if (found === undefined || found.writable === undefined || Date.now() - asked > askAgain) {
+      asked = Date.now();
+      found = await findWritable(endpointsOf(site), login, given);
+    }
+    const { writable, states } = found;
     if (writable === undefined) {
       const own = states.find(({ endpoint }) => endpoint.name === server.name);
       missing = `no server of the site takes writes${own?.unreachable === undefined ? "" : ` (${own.unreachable.message})`}`;
@@ -103,6 +109,9 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+/** Milliseconds: which server takes writes may change while we wait, but not often. */
+const askAgain = 3000;
 
 interface Marker {
   readonly on: string;

@@ -62,7 +62,7 @@ export async function seed(options: SeedOptions): Promise<SeedOutcome> {
     const state = await inspectDataDirectory(host, server);
     refuseWhatIsNotOurs(state, site, server);
     const running = await processState(host, server.dataDirectory);
-    const found = await findWritable(endpointsOf(site), login, signal === undefined ? {} : { signal });
+    const found = await findSettled(site, server, login, signal);
     const { writable } = found;
     if (state.kind === "ours") return keep(state, server, writable, options, found);
     if (running.kind === "running") {
@@ -88,6 +88,29 @@ export async function seed(options: SeedOptions): Promise<SeedOutcome> {
     await seal(host, site, server, systemIdentifier);
     return { kind: "initdb", systemIdentifier };
   });
+}
+
+/** Milliseconds that a primary which is just starting is waited for. */
+const patience = 15_000;
+
+/** Who is writable; where the declared primary (or the upstream outside) is starting, once it has started. */
+async function findSettled(
+  site: Site,
+  server: Server,
+  login: Login,
+  signal: AbortSignal | undefined,
+): Promise<Writable<Endpoint>> {
+  const given = signal === undefined ? {} : { signal };
+  const expected = [site.primary, site.upstream?.name].filter((name) => name !== server.name);
+  const end = Date.now() + patience;
+  for (;;) {
+    const found = await findWritable(endpointsOf(site), login, given);
+    const starting = found.states.some(
+      ({ endpoint, unreachable }) => unreachable?.kind === "starting" && expected.includes(endpoint.name),
+    );
+    if (found.writable !== undefined || !starting || Date.now() > end) return found;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
 }
 
 function pick({ copy, progress, signal }: SeedOptions) {

@@ -8,6 +8,7 @@ import { waitForWriters, writing } from "../lock.js";
 import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../marker.js";
 import { namesOf } from "../names.js";
 import { writeStandbyFiles } from "../ownFiles.js";
+import { refuseTooLittleSpace } from "../preflight.js";
 import type { Login } from "../session.js";
 import { beginBackup, type RunningBackup } from "./backupSession.js";
 import { type CopyMethod, copierFor } from "./copiers.js";
@@ -94,6 +95,9 @@ export async function baseBackup(options: BaseBackupOptions): Promise<BaseBackup
       });
     }
     const common = { target: host, directories: server, copier, progress, signal: stop };
+    const bytes = trees.flatMap(({ entries }) => entries).reduce((sum, { size }) => sum + size, 0);
+    const already = trees.flatMap(({ present }) => present).reduce((sum, { size }) => sum + size, 0);
+    await refuseTooLittleSpace(host, server.dataDirectory, bytes - already, copier.method === "cp");
     const amounts = await copyTrees({ ...common, trees, began: earlier?.began });
 
     const control = await readControl(source.host, from);
@@ -253,7 +257,23 @@ async function installTablespaces(host: Host, server: Server, tablespaces: reado
 async function settle(host: Host, server: Server, folders: readonly string[], groupRead: boolean): Promise<void> {
   const mode = groupRead ? "u=rwX,g=rX,o=" : "u=rwX,go=";
   for (const argv of [
-    ["chmod", "-R", mode, ...folders],
+    [
+      "find",
+      ...folders,
+      "-name",
+      "lost+found",
+      "-prune",
+      "-o",
+      "!",
+      "-type",
+      "l",
+      "-exec",
+      "chmod",
+      mode,
+      "--",
+      "{}",
+      "+",
+    ],
     ["sync", "-f", ...folders],
   ]) {
     const { code, stderr } = await host.run(writing(server, argv), { timeout: 30 * 60_000 });
