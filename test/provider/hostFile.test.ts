@@ -53,7 +53,6 @@ describe("a host file under the real engine", { timeout: 60_000 }, () => {
     );
     await stack.up();
     expect(readFileSync(path, "utf8")).toBe(secret);
-    expect((await stack.preview()).changes).toBe("Resources:\n    2 unchanged");
   });
 
   it("is made again where it was removed", async () => {
@@ -78,6 +77,19 @@ describe("a host file under the real engine", { timeout: 60_000 }, () => {
     expect(readFileSync(other, "utf8")).toBe(secret);
     expect(readdirSync(join(folder, "deeper"))).toEqual([]);
     path = other;
+  });
+
+  it("stays as it was known where its host cannot be reached, with a warning", async () => {
+    const exported = join(stack.sandbox.program, "state.json");
+    await stack.sandbox.must(["stack", "export", "--stack", "test", "--file", exported]);
+    writeFileSync(exported, readFileSync(exported, "utf8").replaceAll('"transport": "local"', '"transport": "ssh"'));
+    await stack.sandbox.must(["stack", "import", "--stack", "test", "--file", exported]);
+    const { changes, all } = await stack.preview();
+    expect(all).toContain("warning: here cannot be reached: it is reached over SSH");
+    expect(all).toContain("What is there now is not known; shown is what was last known.");
+    expect(changes).toContain('transport: "ssh" => "local"');
+    await stack.up();
+    expect((await stack.preview()).changes).toBe("Resources:\n    2 unchanged");
   });
 
   it("is left, and said to be, where somebody changed it before it is to be deleted", async () => {
