@@ -37,8 +37,8 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const unchanged = actual === undefined || same(actual.servers, servers);
-    const plan = unchanged ? [] : await planInWords(args.servers, actual.servers);
+    const found = actual?.servers ?? (await observeNew(args));
+    const plan = same(found, servers) ? [] : await planInWords(args.servers, found);
     if (plan.length > 0) await context.log("info", ["the rollout:", ...plan].join("\n"));
     return { state: { ...args, servers, plan } };
   },
@@ -66,6 +66,17 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     // The servers run on as they are.
   },
 };
+
+/** Servers that run already are taken over: their plan too is shown first. Those that cannot be seen are left out. */
+async function observeNew(args: RolloutArgs): Promise<RolloutState["servers"]> {
+  const found = await Promise.all(
+    Object.entries(args.servers).map(async ([name, server]) => {
+      const observed = await observeServer(server).catch(() => undefined);
+      return observed === undefined ? [] : [[name, { ...server, ...observed }] as const];
+    }),
+  );
+  return Object.fromEntries(found.flat());
+}
 
 function asDeclared(server: RolloutServer): RolloutServer & Observed {
   return { ...server, data: "present", state: "running", recovery: server.role !== "primary" };
