@@ -167,7 +167,7 @@ function listensEverywhere(...servers: readonly Server[]): boolean {
 function checkFloors(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
   const upstreamSettings = (server: Server) =>
     servers.find(({ name }) => name === server.upstream)?.settings ??
-    (server.upstream === description.upstream?.server
+    (server.upstream !== undefined && server.upstream === description.upstream?.server
       ? Object.fromEntries(
           Object.entries(description.upstream?.settings ?? {}).map(([key, value]) => [key, `${value}`]),
         )
