@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
 import { contradictions, type ServerOutput } from "./components/upstream.js";
 import { passwordKey, rolesWithPassword } from "./config/parse.js";
@@ -13,7 +14,7 @@ import type { Note } from "./postgres/settings.js";
 export default async function main() {
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
-  const { stack, problems } = resolveStack(name, raw);
+  const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
   refuse(name, [...problems, ...passwordsInClear(rolesWithPassword(raw))]);
   const { site, notes } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
@@ -38,7 +39,7 @@ function refuse(stack: string, problems: readonly Problem[]): void {
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
   const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
-  throw new pulumi.RunError(`${count} in Pulumi.${stack}.yaml; nothing was touched:${listed(errors)}\n`);
+  throw plainly(new pulumi.RunError(`${count} in Pulumi.${stack}.yaml; nothing was touched:${listed(errors)}\n`));
 }
 
 function listed(notes: readonly Note[]): string {

@@ -4,6 +4,7 @@ import { describeServer, type ServerInputs } from "../config/describe.js";
 import type { ServerRole, Server as ServerSite } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerConfiguration } from "../provider/sdk/index.js";
+import { plainly } from "./plainly.js";
 
 /** What a server is made from, whatever its role. */
 export interface ServerArgs {
@@ -34,7 +35,8 @@ export abstract class Server extends pulumi.ComponentResource {
     const { server, problems } = describeServer(role, name, args.inputs);
     const errors = problems.filter(({ severity }) => severity === "error");
     if (errors.length > 0) {
-      throw new pulumi.ResourceError(errors.map(({ path, message }) => `${path}: ${message}`).join("\n"), this, true);
+      const list = errors.map(({ path, message }) => `${path}: ${message}`).join("\n");
+      throw plainly(new pulumi.ResourceError(list, this, true));
     }
     this.description = server;
 
@@ -78,7 +80,8 @@ export abstract class Server extends pulumi.ComponentResource {
           ),
         ),
       },
-      { ...parent, dependsOn: directory },
+      // A standby that is left to run must be able to connect again.
+      { ...parent, dependsOn: directory, retainOnDelete: !disposable },
     );
     this.configuration = new ServerConfiguration(
       `${name}-configuration`,

@@ -6,8 +6,12 @@ import type { StackDescription } from "./schema.js";
 import type { Server } from "./site.js";
 
 /** What a stack says of itself that does not fit together. */
-export function checkStack(description: StackDescription, raw: RawConfiguration): Problem[] {
-  return [...checkReferences(description), ...checkSynchronous(description), ...checkPasswords(description, raw)];
+export function checkStack(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
+  return [
+    ...checkReferences(description),
+    ...checkSynchronous(description),
+    ...checkPasswords(description, raw, complete),
+  ];
 }
 
 /** What its servers, resolved, are to each other. */
@@ -105,8 +109,8 @@ function checkSynchronous({ synchronous, postgresql }: StackDescription): Proble
   ];
 }
 
-/** Passwords are secret keys of their own. That one is missing is only said: a preview works without. */
-function checkPasswords(description: StackDescription, raw: RawConfiguration): Problem[] {
+/** Passwords are secret keys of their own. A preview works without one, and only says that it is missing. */
+function checkPasswords(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   const { administrator, replicationRole, roles } = description;
   const needed = new Set([administrator, replicationRole ?? "replicator"]);
   const given = rolesWithPassword(raw);
@@ -115,9 +119,9 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration): P
     ...[...needed]
       .filter((role) => !given.includes(role))
       .map((role) =>
-        warning(
+        (complete ? error : warning)(
           passwordKey(role),
-          `the role ${role} has no password: pulumi up will refuse until you give one (pulumi config set --secret ${passwordKey(role)})`,
+          `the role ${role} has no password: ${complete ? "give one" : "pulumi up will refuse until you give one"} (pulumi config set --secret ${passwordKey(role)})`,
         ),
       ),
     ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`)),

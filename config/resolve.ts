@@ -22,16 +22,18 @@ export interface ResolvedStack {
 /**
  * Resolves a stack's configuration. All problems are reported together, sorted as found: form first, then what the
  * site says of itself, then each server. `stack` is absent where so much is missing that there is nothing to resolve.
+ * With `complete` a missing password is an error: nothing can be brought up without.
  */
 export function resolveStack(
   name: string,
   raw: RawConfiguration,
+  { complete = false }: { readonly complete?: boolean } = {},
 ): { readonly stack?: ResolvedStack; readonly problems: readonly Problem[] } {
   const parsed = parseStack(raw);
   if (parsed.description === undefined) return { problems: parsed.problems };
   const { rehearsal } = parsed.description;
   const description = rehearsal === undefined ? parsed.description : rehearse(parsed.description, rehearsal);
-  const problems = [...parsed.problems, ...checkStack(description, raw)];
+  const problems = [...parsed.problems, ...checkStack(description, raw, complete)];
 
   const version = majorOf(description.postgresql) as Major;
   const context = new Context(name, description, version);
