@@ -11,6 +11,7 @@ import { prepareHome } from "../toolchain/home.mjs";
 import { checkout } from "../toolchain/paths.mjs";
 import { programs } from "../toolchain/programs.mjs";
 import { freeAddresses } from "./addresses.js";
+import { type Show, shown } from "./output.js";
 import {
   missingPasswords,
   placesOf,
@@ -114,7 +115,7 @@ export class Rehearsal {
   /** Runs `pulumi` in the rehearsal's project. A failure is a result. */
   pulumi(
     args: readonly string[],
-    options: { readonly input?: string; readonly show?: boolean; readonly timeout?: number } = {},
+    options: { readonly input?: string; readonly show?: Show; readonly timeout?: number } = {},
   ) {
     return execa("pulumi", [...args], {
       cwd: this.project,
@@ -124,12 +125,12 @@ export class Rehearsal {
       reject: false,
       timeout: options.timeout ?? 20 * 60_000,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
-      ...(options.show === true ? { stdout: ["inherit", "pipe"] as const, stderr: ["inherit", "pipe"] as const } : {}),
+      ...(options.show === undefined ? {} : shown(options.show)),
     });
   }
 
   /** `pulumi up` of one stack; how many resources changed, by kind of change. @throws where it fails */
-  async up(stack: string, options: { readonly show?: boolean } = {}): Promise<Readonly<Record<string, number>>> {
+  async up(stack: string, options: { readonly show?: Show } = {}): Promise<Readonly<Record<string, number>>> {
     const events = join(this.folder, `events-${stack}.json`);
     await rm(events, { force: true });
     const result = await this.pulumi(
@@ -150,18 +151,28 @@ export class Rehearsal {
     );
     if (result.exitCode !== 0) {
       throw new Error(
-        `pulumi up of ${stack} failed${options.show === true ? "" : `:\n${result.stdout}\n${result.stderr}`}`,
+        `pulumi up of ${stack} failed${options.show !== undefined ? "" : `:\n${result.stdout}\n${result.stderr}`}`,
       );
     }
     return changesIn(await readFile(events, "utf8"));
   }
 
   /** Destroys what the stacks made, last first, and removes the rehearsal's folder. @throws where a destroy fails */
-  async down(options: { readonly show?: boolean } = {}): Promise<void> {
+  async down(options: { readonly show?: Show } = {}): Promise<void> {
     for (const stack of [...this.stacks].reverse()) {
       await this.pulumi(["cancel", "--stack", stack, "--yes"]);
       const result = await this.pulumi(
-        ["destroy", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--color", "never"],
+        [
+          "destroy",
+          "--stack",
+          stack,
+          "--yes",
+          "--skip-preview",
+          "--non-interactive",
+          "--color",
+          "never",
+          "--suppress-outputs",
+        ],
         options,
       );
       if (result.exitCode !== 0) {

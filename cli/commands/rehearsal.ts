@@ -32,7 +32,7 @@ export function rehearsalCommand(): Command {
       const changes: Record<string, number> = {};
       for (const stack of rehearsal.stacks) {
         say(`pulumi up of ${stack}`);
-        for (const [kind, count] of Object.entries(await rehearsal.up(stack, { show: true }))) {
+        for (const [kind, count] of Object.entries(await rehearsal.up(stack, { show: "news" }))) {
           changes[kind] = (changes[kind] ?? 0) + count;
         }
       }
@@ -61,7 +61,7 @@ export function rehearsalCommand(): Command {
         say(`there is no rehearsal "${options.name}": nothing to take down`);
         return;
       }
-      await rehearsal.down({ show: true });
+      await rehearsal.down({ show: "news" });
       say(`removed ${rehearsal.folder}`);
     });
 
@@ -82,7 +82,7 @@ export function rehearsalCommand(): Command {
     .passThroughOptions()
     .argument("<arguments...>")
     .action(async (args: string[], options: { name: string }) => {
-      const { exitCode } = await (await existing(options.name)).pulumi(args, { show: true });
+      const { exitCode } = await (await existing(options.name)).pulumi(args, { show: "everything" });
       process.exitCode = exitCode ?? 1;
     });
 
