@@ -1,4 +1,4 @@
-import { type Major, majorOfNumber } from "../postgres/versions.js";
+import { atLeast, type Major, majorOfNumber } from "../postgres/versions.js";
 import type { Address, Login, Session } from "../servers/session.js";
 import type { ServerState, Writable } from "../servers/writable.js";
 import type { Context } from "./resource.js";
@@ -45,6 +45,8 @@ export async function onWritable<T>(
         const [row] = await session.query("select current_setting('server_version_num') as number");
         const version = majorOfNumber(Number(row?.number));
         if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
+        // While a site is made, the standby that a synchronous commit waits for is not there yet.
+        if (!reading && atLeast(version, "9.1")) await session.query("set synchronous_commit = local");
         return act({ ...session, version });
       });
     }
