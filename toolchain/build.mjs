@@ -18,8 +18,10 @@ import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs
 
 const dist = join(checkout, "dist");
 
-// Starts the bundle beside it; Pulumi runs this as the plugin.
+// Starts the bundle beside it; Pulumi runs this as the plugin. To one that is called like the project it hands the whole
+// configuration in its environment, passwords in clear: neither the plugin nor what it starts keeps that.
 const launcher = `#!/bin/sh
+unset PULUMI_CONFIG
 exec node "$(dirname "$(readlink -f "$0")")/main.js" "$@"
 `;
 
