@@ -1,5 +1,6 @@
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { standbyFloor } from "../postgres/rules.js";
+import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
@@ -167,25 +168,20 @@ function listensEverywhere(...servers: readonly Server[]): boolean {
   return servers.some(({ settings }) => /(^|[\s,])(\*|0\.0\.0\.0|::)($|[\s,])/.test(settings.listen_addresses ?? ""));
 }
 
-/** A hot standby below its upstream's settings does not start. */
+/** A hot standby below its upstream's settings does not start. Of an upstream outside, only what is stated is known. */
 function checkFloors(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
-  const upstreamSettings = (server: Server) =>
-    servers.find(({ name }) => name === server.upstream)?.settings ??
-    (server.upstream !== undefined && server.upstream === description.upstream?.server
-      ? Object.fromEntries(
-          Object.entries(description.upstream?.settings ?? {}).map(([key, value]) => [key, `${value}`]),
-        )
-      : undefined);
-  return servers.flatMap((server) => {
-    const floor = upstreamSettings(server);
-    return floor === undefined
-      ? []
-      : standbyFloor(
-          version,
-          floor,
-          server.settings,
-          server.hotStandby,
-          (setting) => `servers.${server.name}.settings.${setting}`,
-        );
+  const { upstream } = description;
+  const path = "upstream.settings";
+  const stated = resolveSettings(version, [{ source: path, path, values: upstream?.settings ?? {} }]);
+  const floorOf = (server: Server) => {
+    if (server.upstream === undefined) return undefined;
+    if (server.upstream === upstream?.server) return { ...server.settings, ...stated.postgresql };
+    return servers.find(({ name }) => name === server.upstream)?.settings;
+  };
+  const below = servers.flatMap((server) => {
+    const floor = floorOf(server);
+    const at = (setting: string) => `servers.${server.name}.settings.${setting}`;
+    return floor === undefined ? [] : standbyFloor(version, floor, server.settings, server.hotStandby, at);
   });
+  return [...stated.problems, ...below];
 }
