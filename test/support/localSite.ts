@@ -1,0 +1,302 @@
+import { execFile } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { execa } from "execa";
+import { parse, stringify } from "yaml";
+import type { Host } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import type { Major } from "../../postgres/versions.js";
+import { type Row, withSession } from "../../servers/session.js";
+import { checkout } from "../../toolchain/paths.mjs";
+import { runs, until } from "./processes.js";
+import { programsOf } from "./programs.js";
+import { type PulumiResult, PulumiSandbox, type RunOptions } from "./pulumi.js";
+
+type Settings = Readonly<Record<string, unknown>>;
+
+export interface LocalSiteOptions {
+  readonly major: Major;
+  /** Server N listens on 127.0.BLOCK.(N + 2): test files run at the same time. */
+  readonly block: number;
+  /** The first is the primary. @default server2, server3 */
+  readonly servers?: readonly string[];
+  /** Keys of the stack file over those below. */
+  readonly description?: Settings;
+  /** By role. */
+  readonly passwords?: Readonly<Record<string, string>>;
+}
+
+const stack = "site";
+
+/** What a test site is quick with; a standby that lost its primary tries again soon. */
+const quick = { shared_buffers: "8MB", fsync: false, max_connections: 30, wal_keep_segments: 4 };
+
+/**
+ * A stack that is no rehearsal: this project's own program, on hosts that are this machine, with a Pulumi of its own.
+ * Its servers keep their data in a folder of the test's. `await site.remove()` in the end, also after a failure.
+ */
+export class LocalSite {
+  readonly passwords: Record<string, string>;
+  #description: Settings = {};
+
+  private constructor(
+    readonly folder: string,
+    readonly sandbox: PulumiSandbox,
+    private readonly options: LocalSiteOptions & { readonly servers: readonly string[] },
+    private readonly base: Settings,
+  ) {
+    this.passwords = { postgres: "adm1nistrator", replicator: "repl1cator", ...options.passwords };
+  }
+
+  /** Makes the project and its stack file; brings nothing up. */
+  static async make(options: LocalSiteOptions): Promise<LocalSite> {
+    const { major, block, servers = ["server2", "server3"] } = options;
+    const [binaries, osUser, sandbox] = await Promise.all([
+      programsOf(major),
+      serverUser(),
+      PulumiSandbox.make(),
+      promisify(execFile)(process.execPath, [join(checkout, "toolchain/build.mjs")]),
+    ]);
+    const folder = mkdtempSync("/var/tmp/pgsite-site-");
+    chmodSync(folder, 0o755);
+    const base = {
+      site: "orders",
+      postgresql: major,
+      binaries,
+      osUser,
+      port: 5442,
+      primary: servers[0],
+      hosts: Object.fromEntries(
+        servers.map((name, index) => [name, { address: `127.0.${block}.${index + 2}`, transport: "local" }]),
+      ),
+    };
+    const site = new LocalSite(folder, sandbox, { ...options, servers }, base);
+    try {
+      sandbox.write({ "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8") });
+      symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
+      await sandbox.must(["stack", "init", stack]);
+      for (const [role, password] of Object.entries(site.passwords)) await site.setPassword(role, password);
+      site.declare();
+    } catch (error) {
+      await site.remove();
+      throw error;
+    }
+    return site;
+  }
+
+  /** As an operator does it: nothing on the command line. */
+  async setPassword(role: string, password: string): Promise<void> {
+    const args = ["config", "set", "--secret", `pgsite:password-${role}`, "--stack", stack];
+    const { program, env } = this.sandbox;
+    await execa("pulumi", args, { cwd: program, env, extendEnv: false, input: password, timeout: 60_000 });
+    this.passwords[role] = password;
+  }
+
+  /** Writes the stack file: the site's own description, with these keys over it. `servers` may leave some out. */
+  declare(more: Settings = {}): void {
+    this.#description = { ...this.options.description, ...more };
+    const { settings = {}, servers = {}, ...rest } = this.#description as Record<string, Record<string, unknown>>;
+    const declared = Object.fromEntries(
+      this.options.servers
+        .filter((name) => servers[name] !== null)
+        .map((name) => [name, { dataDirectory: this.dataDirectory(name), ...(servers[name] as Settings) }]),
+    );
+    const sockets = Object.fromEntries(
+      Object.entries(declared).map(([name, server]) => [
+        name,
+        {
+          ...server,
+          settings: {
+            listen_addresses: this.address(name),
+            unix_socket_directories: "",
+            ...(server as { settings?: Settings }).settings,
+          },
+        },
+      ]),
+    );
+    const file = join(this.sandbox.program, `Pulumi.${stack}.yaml`);
+    const { config, ...salt } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
+    const secrets = Object.entries(config ?? {}).filter(([key]) => key.startsWith("pgsite:password-"));
+    const keys = { ...this.base, ...rest, servers: sockets, settings: { ...quick, ...settings } };
+    const plain = Object.entries(keys).map(([key, value]) => [`pgsite:${key}`, value]);
+    this.sandbox.write({
+      [`Pulumi.${stack}.yaml`]: stringify({ ...salt, config: Object.fromEntries([...plain, ...secrets]) }),
+    });
+  }
+
+  /** This machine, as the servers' OS user. */
+  host(): Host {
+    return hostOf({ name: "here", transport: "local", address: "", user: this.base.osUser as string });
+  }
+
+  /** A server program of the site's version. */
+  program(name: string): string {
+    return join(this.base.binaries as string, name);
+  }
+
+  dataDirectory(server: string): string {
+    return join(this.folder, server, "data");
+  }
+
+  controlDirectory(server: string): string {
+    return `${this.dataDirectory(server)}.pgsite`;
+  }
+
+  address(server: string): string {
+    return `127.0.${this.options.block}.${this.options.servers.indexOf(server) + 2}`;
+  }
+
+  /** Path of the events that a run with `--event-log` writes. */
+  get eventLog(): string {
+    return join(this.sandbox.program, "events.log");
+  }
+
+  /** What the run that `startUp` began has said so far, messages of commands among it. */
+  events(): string {
+    return existsSync(this.eventLog) ? readFileSync(this.eventLog, "utf8") : "";
+  }
+
+  /** Starts `pulumi up` without waiting; its events go to `eventLog`. */
+  startUp(more: readonly string[] = []) {
+    rmSync(this.eventLog, { force: true });
+    const args = ["up", "--yes", "--skip-preview", "--stack", stack, "--event-log", this.eventLog, ...more];
+    return this.sandbox.start(args, { env: { PULUMI_DEBUG_COMMANDS: "true" }, seconds: 120 });
+  }
+
+  /** All that `pulumi up` prints. @throws where it fails */
+  async up(more: readonly string[] = []): Promise<string> {
+    return said(await this.sandbox.must(["up", "--yes", "--skip-preview", "--stack", stack, ...more], slow));
+  }
+
+  async preview(more: readonly string[] = []): Promise<string> {
+    return said(await this.sandbox.must(["preview", "--diff", "--stack", stack, ...more], slow));
+  }
+
+  async destroy(): Promise<string> {
+    return said(await this.sandbox.must(["destroy", "--yes", "--skip-preview", "--stack", stack], slow));
+  }
+
+  async refresh(more: readonly string[] = []): Promise<string> {
+    return said(await this.sandbox.must(["refresh", "--yes", "--skip-preview", "--stack", stack, ...more], slow));
+  }
+
+  cancel(): Promise<PulumiResult> {
+    return this.sandbox.must(["cancel", "--yes", "--stack", stack]);
+  }
+
+  /** All that a run prints that must fail. @throws where it succeeds */
+  async failing(command: "up" | "preview", more: readonly string[] = []): Promise<string> {
+    const args = command === "up" ? ["--yes", "--skip-preview"] : ["--diff"];
+    const result = await this.sandbox.run([command, ...args, "--stack", stack, ...more], slow);
+    if (result.code === 0) throw new Error(`pulumi ${command} was to fail and did not:\n${said(result)}`);
+    return said(result);
+  }
+
+  /** What is stored of the stack, as text. */
+  async exported(): Promise<string> {
+    return (await this.sandbox.must(["stack", "export", "--stack", stack])).stdout;
+  }
+
+  /** Runs statements one after the other; the rows of the last. @param login a role. @default the administrator */
+  async query(
+    server: string,
+    statements: string | readonly string[],
+    login: { readonly user?: string; readonly database?: string; readonly password?: string } = {},
+  ): Promise<readonly Row[]> {
+    const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "" } = login;
+    const at = { name: server, address: this.address(server), port: 5442 };
+    return withSession(at, { user, password }, { database }, async (session) => {
+      let rows: readonly Row[] = [];
+      for (const statement of [statements].flat()) rows = await session.query(statement);
+      return rows;
+    });
+  }
+
+  /**
+   * What runs on this site's behalf, its servers aside: Pulumi, plugins, the program, commands, and what those started.
+   * As `PID COMMAND LINE`.
+   */
+  processes(): readonly string[] {
+    const home = `PULUMI_HOME=${this.sandbox.home}\0`;
+    const postmasters = this.options.servers.map((name) => this.postmaster(name));
+    return readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && pid !== process.pid && !postmasters.includes(pid) && runs(pid))
+      .flatMap((pid) => {
+        const words = procFile(pid, "cmdline").replaceAll("\0", " ").trim();
+        return words.includes(this.folder) || procFile(pid, "environ").includes(home) ? [`${pid} ${words}`] : [];
+      });
+  }
+
+  /** The postmaster of a server that runs; undefined of one that does not. */
+  postmaster(server: string): number | undefined {
+    return postmasterOf(this.dataDirectory(server));
+  }
+
+  /** Ends a server's processes: `SIGQUIT` as a crash, `SIGINT` as `pg_ctl stop -m fast`, `SIGKILL` the postmaster alone. */
+  async stop(server: string, signal: "SIGINT" | "SIGQUIT" | "SIGKILL" = "SIGINT"): Promise<void> {
+    const pid = this.postmaster(server);
+    if (pid === undefined) throw new Error(`${server} does not run`);
+    process.kill(pid, signal);
+    await until(`the end of ${server}`, () => !runs(pid));
+  }
+
+  /** Ends every process of the site and removes all of it. */
+  async remove(): Promise<void> {
+    await this.sandbox.remove();
+    const folders = readdirSync(this.folder, { recursive: true, withFileTypes: true })
+      .filter(({ name }) => name === "postmaster.pid")
+      .map(({ parentPath }) => parentPath);
+    for (const directory of folders) {
+      const pid = postmasterOf(directory);
+      if (pid === undefined) continue;
+      process.kill(pid, "SIGCONT");
+      process.kill(pid, "SIGQUIT");
+      await until("the end of a server", () => !runs(pid), 5).catch(() => process.kill(pid, "SIGKILL"));
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+const slow: RunOptions = { seconds: 120 };
+
+function said({ stdout, stderr }: PulumiResult): string {
+  return `${stdout}${stderr}`;
+}
+
+/** A file of a process, or nothing where it has ended meanwhile. */
+export function procFile(pid: number, name: "cmdline" | "environ"): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function postmasterOf(dataDirectory: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[0]);
+    return runs(pid) && readlinkSync(`/proc/${pid}/cwd`) === dataDirectory ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The OS user that servers run as: ourselves, or where we are root an unprivileged one. */
+export async function serverUser(): Promise<string> {
+  const me = userInfo();
+  if (me.uid !== 0) return me.username;
+  const found = await promisify(execFile)("getent", ["passwd", "postgres"]).catch(() => undefined);
+  return found === undefined ? "nobody" : "postgres";
+}
