@@ -27,6 +27,9 @@ export interface ServerConfigurationState extends ServerConfigurationArgs {
   readonly hash: string;
 }
 
+/** Files that make a server a standby by being there. */
+const roleFiles = new Set(["recovery.conf", "recovery.signal", "standby.signal"]);
+
 /**
  * The files of a server. Where no server has been started on them they are written at once. Later they are staged:
  * the rollout, which alone knows the order, installs them. A file that must not be there shows in the difference as one
@@ -50,9 +53,12 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
   async read(_context, _id, known) {
     if (known === undefined) throw new Error("a server's configuration cannot be imported by its id");
     const host = await hostOf(known.host);
-    const files = await readFiles(host, known.dataDirectory, [...Object.keys(known.files), ...known.absent]);
-    const permissions = await readPermissions(host, known, Object.keys(known.files));
-    return { ...known, files, hash: hashOfAll(files), permissions };
+    const names = [...Object.keys(known.files), ...known.absent].sort();
+    const files = await readFiles(host, known.dataDirectory, names);
+    const permissions = await readPermissions(host, known, Object.keys(files));
+    // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
+    const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined);
+    return { ...known, files, absent, hash: hashOfAll(files), permissions };
   },
 
   async update(_context, wanted, actual) {
