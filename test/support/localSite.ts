@@ -107,28 +107,17 @@ export class LocalSite {
   declare(more: Settings = {}): void {
     this.#description = { ...this.options.description, ...more };
     const { settings = {}, servers = {}, ...rest } = this.#description as Record<string, Record<string, unknown>>;
-    const declared = Object.fromEntries(
-      this.options.servers
-        .filter((name) => servers[name] !== null)
-        .map((name) => [name, { dataDirectory: this.dataDirectory(name), ...(servers[name] as Settings) }]),
-    );
-    const sockets = Object.fromEntries(
-      Object.entries(declared).map(([name, server]) => [
-        name,
-        {
-          ...server,
-          settings: {
-            listen_addresses: this.address(name),
-            unix_socket_directories: "",
-            ...(server as { settings?: Settings }).settings,
-          },
-        },
-      ]),
-    );
+    const declared = this.options.servers.flatMap((name) => {
+      const given = servers[name] as Settings | null | undefined;
+      if (given === null) return [];
+      const places = { listen_addresses: this.address(name), unix_socket_directories: "" };
+      const all = { ...places, ...(given?.settings as Settings | undefined) };
+      return [[name, { dataDirectory: this.dataDirectory(name), ...given, settings: all }]];
+    });
     const file = join(this.sandbox.program, `Pulumi.${stack}.yaml`);
     const { config, ...salt } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
     const secrets = Object.entries(config ?? {}).filter(([key]) => key.startsWith("pgsite:password-"));
-    const keys = { ...this.base, ...rest, servers: sockets, settings: { ...quick, ...settings } };
+    const keys = { ...this.base, ...rest, servers: Object.fromEntries(declared), settings: { ...quick, ...settings } };
     const plain = Object.entries(keys).map(([key, value]) => [`pgsite:${key}`, value]);
     this.sandbox.write({
       [`Pulumi.${stack}.yaml`]: stringify({ ...salt, config: Object.fromEntries([...plain, ...secrets]) }),
