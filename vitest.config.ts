@@ -4,5 +4,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
+    // Tests of real servers wait as much as they work: both cores stay busy with two files at once.
+    maxWorkers: 2,
+    minWorkers: 1,
+    maxConcurrency: 3,
   },
 });

@@ -1,3 +1,4 @@
+import { checkSqlName } from "../postgres/names.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { standbyFloor } from "../postgres/rules.js";
 import { resolveSettings } from "../postgres/settings.js";
@@ -10,6 +11,7 @@ import type { Server } from "./site.js";
 export function checkStack(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   return [
     ...checkReferences(description),
+    ...checkNames(description),
     ...checkSynchronous(description),
     ...checkPasswords(description, raw, complete),
   ];
@@ -85,6 +87,17 @@ function checkChain({ servers, primary, postgresql }: StackDescription, name: st
   return name !== primary && chain.length > 1 && servers[chain[1] as string] !== undefined && !atLeast(version, "9.2")
     ? [error(path, `${chain[1]} is a standby itself: cascading replication comes with 9.2; allowed: the primary`)]
     : [];
+}
+
+/** Names of roles and databases, as servers of this version take them. */
+function checkNames({ administrator, replicationRole, roles, databases, postgresql }: StackDescription): Problem[] {
+  const version = majorOf(postgresql) as Major;
+  return [
+    ...checkSqlName("role", administrator, version, "administrator"),
+    ...(replicationRole === undefined ? [] : checkSqlName("role", replicationRole, version, "replicationRole")),
+    ...Object.keys(roles).flatMap((name) => checkSqlName("role", name, version, `roles.${name}`)),
+    ...Object.keys(databases).flatMap((name) => checkSqlName("database", name, version, `databases.${name}`)),
+  ];
 }
 
 /** synchronous says what a version can do. */

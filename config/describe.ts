@@ -97,7 +97,7 @@ export function describeServer(
   ];
   const resolved = resolveSettings(version, layers);
   const { postgresql, recovery } = resolved;
-  const rules = accessRules(inputs);
+  const rules = accessRules(inputs, postgresql.ssl === "on");
   const header = [
     `Server ${name} of the site ${site.name}: written by pgsite.`,
     "Change the stack file instead: what is changed here shows in the next preview.",
@@ -145,7 +145,7 @@ function conninfo(name: string, upstream: Peer, passfile: string, site: SiteFact
  * pg_hba.conf: the database's OS user locally, pgsite's administrator over loopback, what the stack declares, and
  * the servers that may replicate. The same in every role, so that a change of role needs no new rules.
  */
-function accessRules(inputs: ServerInputs): { rules: HbaRule[]; problems: Problem[] } {
+function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; problems: Problem[] } {
   const { site, addressOf } = inputs;
   const local = atLeast(site.version, "9.1") ? "peer" : "ident";
   const any: HbaName = { text: "all", literal: false };
@@ -172,8 +172,9 @@ function accessRules(inputs: ServerInputs): { rules: HbaRule[]; problems: Proble
     if (parsed.rule === undefined) return [];
     const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
     const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
-    problems.push(...validateHba(rule, site.version, path));
-    return [rule];
+    const found = validateHba(rule, site.version, path, { sslOn });
+    problems.push(...found);
+    return found.some(({ severity }) => severity === "error") ? [] : [rule];
   });
   problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts")));
   const distinct = new Map([...own, ...declared, ...replication].map((rule) => [JSON.stringify(rule), rule]));

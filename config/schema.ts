@@ -11,7 +11,10 @@ const name = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/, "a name is made of lower-case letters, digits, - and _")
   .max(40);
-const roleName = z.string().min(1).max(63);
+const roleName = z
+  .string()
+  .min(1)
+  .regex(/^[^\r\n\0]*$/, "a name has no line break in it");
 const absolutePath = z
   .string()
   .regex(/^\/[^\0\r\n]*$/, "a path is absolute")

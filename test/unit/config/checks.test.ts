@@ -33,3 +33,25 @@ it("compares a mirror with what its upstream is stated to have, and with nothing
   ]);
   expect(stack('{"max_conections": 400}')[0]).toMatch(/^upstream\.settings\.max_conections: .*max_connections/);
 });
+
+it("lets nothing through that a file could not hold or a server would not take, and throws for none of it", () => {
+  const paths = (more: Record<string, string>) =>
+    resolveStack("site", {
+      "pgsite:site": "orders",
+      "pgsite:postgresql": "15",
+      "pgsite:hosts": '{"server2": "192.0.2.2"}',
+      "pgsite:primary": "server2",
+      "pgsite:servers": '{"server2": {"dataDirectory": "/srv/two"}}',
+      "pgsite:password-postgres": "secret",
+      "pgsite:password-replicator": "secret",
+      ...more,
+    })
+      .problems.filter(({ severity }) => severity === "error")
+      .map(({ path }) => path);
+  expect(paths({ "pgsite:access": JSON.stringify(["host all all\n0.0.0.0/0 trust"]) })).toEqual(["access[0]"]);
+  expect(paths({ "pgsite:access": JSON.stringify([{ user: "a\nb", address: "all" }]) })).not.toEqual([]);
+  expect(paths({ "pgsite:replicationRole": "a\nb" })).toContain("replicationRole");
+  expect(paths({ "pgsite:roles": '{"pg_boss": {}}' })).toEqual(["roles.pg_boss"]);
+  expect(paths({ "pgsite:databases": `{"${"ä".repeat(32)}": {}}` })).toHaveLength(1);
+  expect(paths({ "pgsite:settings": JSON.stringify({ log_directory: "a\nb" }) })).toEqual([]);
+});
