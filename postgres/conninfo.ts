@@ -41,16 +41,17 @@ function quoted(name: string, value: string): string {
  * quotes, a backslash before any character. The last one of a name wins. Undefined where libpq would refuse it.
  */
 export function parseConninfo(text: string): Record<string, string> | undefined {
-  const found: Record<string, string> = {};
+  const found = new Map<string, string>();
+  // isspace of C: other white space is part of a value. After a closing quote none is needed.
   const parameter =
-    /\s*([^\s=]+)\s*=\s*(?:'((?:[^'\\]|\\[\s\S])*)'|((?:[^\s\\']|\\[\s\S])(?:[^\s\\]|\\[\s\S])*)?)(?=\s|$)/y;
-  let end = 0;
-  while (text.slice(end).trim() !== "") {
+    /[ \t-\r]*([a-z_]+)[ \t-\r]*=[ \t-\r]*(?:'((?:[^'\\]|\\[\s\S])*)'|(?!')((?:[^ \t-\r\\]|\\[\s\S])*)(\\$)?)/y;
+  const blank = /[ \t-\r]*$/y;
+  for (let end = 0; ; end = parameter.lastIndex) {
+    blank.lastIndex = end;
+    if (blank.test(text)) return Object.fromEntries(found);
     parameter.lastIndex = end;
     const match = parameter.exec(text);
-    if (match === null) return undefined;
-    found[match[1] as string] = (match[2] ?? match[3] ?? "").replace(/\\([\s\S])/g, "$1");
-    end = parameter.lastIndex;
+    if (match === null || text.includes("\0")) return undefined;
+    found.set(match[1] as string, (match[2] ?? match[3] ?? "").replace(/\\([\s\S])/g, "$1"));
   }
-  return found;
 }

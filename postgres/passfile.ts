@@ -15,7 +15,8 @@ export function renderPassfile(lines: readonly PassfileLine[]): string {
   return lines
     .map(({ host, port, database, user, password }) =>
       [
-        field("host", host),
+        // A line that begins with # is a comment.
+        field("host", host).replace(/^#/, "\\#"),
         `${port}`,
         field("database", database),
         field("user", user),
@@ -31,16 +32,18 @@ function field(name: string, value: string): string {
   return value.replace(/[\\:]/g, "\\$&");
 }
 
-/** Reads a password file; comments, empty lines and lines without five fields are passed over, as libpq does. */
+/**
+ * Reads a password file; comments, empty lines, lines without five fields and lines whose port no connection has are passed
+ * over, as libpq does. What follows a fifth colon is not read.
+ */
 export function parsePassfile(text: string): PassfileLine[] {
-  return text.split(/\r?\n/).flatMap((line) => {
-    if (line === "" || line.startsWith("#")) return [];
-    const fields = [...line.matchAll(/((?:[^\\:]|\\[\s\S])*)(?::|$)/g)]
-      .map((match) => (match[1] as string).replace(/\\([\s\S])/g, "$1"))
-      .slice(0, 5);
-    const [host, port, database, user, password] = fields;
-    if (host === undefined || port === undefined || database === undefined || user === undefined) return [];
-    if (password === undefined) return [];
-    return [{ host, port: port === "*" ? ("*" as const) : Number(port), database, user, password }];
+  return text.split(/\r*\n/).flatMap((line) => {
+    if (line.startsWith("#")) return [];
+    const fields = /^((?:[^\\:]|\\.)*):(\*|\d+):((?:[^\\:]|\\.)*):((?:[^\\:]|\\.)*):((?:[^\\:]|\\.|\\$)*)/s.exec(line);
+    if (fields === null) return [];
+    const [host = "", port = "", database = "", user = "", password = ""] = fields
+      .slice(1)
+      .map((one) => one.replace(/\\(.)/gs, "$1"));
+    return [{ host, port: port === "*" ? port : Number(port), database, user, password }];
   });
 }
