@@ -35,12 +35,13 @@ export function md5Verifier(password: string, role: string): string {
 
 /** Whether a verifier, as pg_authid.rolpassword has it, was made from this password. A plain text there never matches. */
 export function matchesVerifier(verifier: string, password: string, role: string): boolean {
-  const scram = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier);
+  const scram = /^SCRAM-SHA-256\$([1-9]\d{0,8}):([^$]+)\$/.exec(verifier);
   const own =
     scram === null
       ? md5Verifier(password, role)
       : scramVerifier(password, { iterations: Number(scram[1]), salt: Buffer.from(scram[2] as string, "base64") });
-  return own.length === verifier.length && timingSafeEqual(Buffer.from(own), Buffer.from(verifier));
+  const [a, b] = [Buffer.from(own), Buffer.from(verifier)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function hmac(key: Buffer, text: string): Buffer {
