@@ -28,9 +28,17 @@ export interface HbaOption {
 /** Words that are more than names where they are not quoted. */
 const keywords = new Set(["all", "sameuser", "samerole", "samegroup", "replication"]);
 
+/** Words that are no host name where they are not quoted. */
+export const addressKeywords: ReadonlySet<string> = new Set(["all", "samehost", "samenet"]);
+
 /** Whether a name without quotes is read as more than a name: a keyword, `+role`, `@file`, `/regular expression`. */
 export function hasMeaning(text: string): boolean {
-  return keywords.has(text) || /^[+@/]/.test(text);
+  return keywords.has(text) || hasSigil(text);
+}
+
+/** Whether a name begins with the sign of a role's members, a file or a regular expression. */
+export function hasSigil(text: string): boolean {
+  return /^[+@/]/.test(text);
 }
 
 /** A plain name, quoted where it must be so that it is only a name. */

@@ -6,8 +6,9 @@ export interface Token {
 
 /**
  * Splits one logical line into fields of words, as next_field_expand of hba.c does: blanks separate fields, commas the
- * words of a field, double quotes protect both, a doubled quote within quotes is one, # begins a comment.
- * Undefined where a quote is not closed.
+ * words of a field (a comma after a blank is passed over), double quotes protect both, a doubled quote within quotes is
+ * one, # begins a comment. Blanks are space, tab and carriage return (pg_isblank), nothing else. Undefined where a quote
+ * is not closed: servers take the rest of the line into the name then, which nobody means.
  */
 export function tokenize(line: string): Token[][] | undefined {
   const fields: Token[][] = [];
@@ -47,7 +48,7 @@ export function tokenize(line: string): Token[][] | undefined {
     } else if (character === ",") {
       endWord();
       afterComma = true;
-    } else if (/\s/.test(character)) endField();
+    } else if (isBlank(character)) endField();
     else {
       text += character;
       started = true;
@@ -57,4 +58,9 @@ export function tokenize(line: string): Token[][] | undefined {
   afterComma = false;
   endField();
   return inQuotes ? undefined : fields;
+}
+
+/** pg_isblank of hba.c: other white space is part of a word. */
+function isBlank(character: string): boolean {
+  return character === " " || character === "\t" || character === "\r";
 }

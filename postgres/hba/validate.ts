@@ -1,171 +1,133 @@
-import { isIP } from "node:net";
-import ipaddr from "ipaddr.js";
 import { error, nearest, type Problem, warning } from "../problem.js";
 import type { Major } from "../versions.js";
-import type { HbaRule } from "./rule.js";
-import { methods, namesAsAddress, options, regularExpressions, spans, types, whenKnown } from "./versions.js";
+import { checkAddress } from "./addresses.js";
+import { checkOptions } from "./options.js";
+import { regexProblem } from "./regex.js";
+import { renderHbaLine } from "./render.js";
+import type { HbaName, HbaRule } from "./rule.js";
+import {
+  limits,
+  membersInQuotes,
+  methods,
+  regularExpressions,
+  rowOf,
+  type Span,
+  spans,
+  sslNeeded,
+  types,
+  whenKnown,
+} from "./versions.js";
 
 export interface HbaFacts {
-  /** Whether the server's ssl is on: hostssl never matches without. @default not known, nothing is said */
+  /** Whether the server's ssl is on: without, hostssl never matches, and is refused until 9.6. @default not known, nothing is said */
   readonly sslOn?: boolean;
+  /** Whether oauth_validator_libraries names any: oauth is refused without. @default not known, nothing is said */
+  readonly oauthValidators?: boolean;
 }
 
 /**
  * Everything in a rule that a server of this version would refuse (errors), or take and not do what was meant (warnings).
- * `path` is the rule's own: `access[2]`.
+ * `path` is the rule's own: `access[2]`; its columns follow as `access[2].method`. What only the host knows is not asked
+ * here: whether its build has a method (gss, ldap, pam, bsd, sspi), whether a host name resolves.
  */
 export function validateHba(rule: HbaRule, major: Major, path: string, facts: HbaFacts = {}): Problem[] {
   return [
-    ...checkType(rule, major, path, facts),
-    ...checkNames(rule, major, path),
-    ...checkAddress(rule, major, path),
-    ...checkMethod(rule, major, path),
-    ...checkOptions(rule, major, path),
+    ...checkType(rule, major, `${path}.type`, facts),
+    ...checkNames(rule.databases, major, `${path}.database`),
+    ...checkNames(rule.users, major, `${path}.user`),
+    ...checkAddress(rule, major, `${path}.address`),
+    ...checkMethod(rule, major, `${path}.method`, facts),
+    ...checkOptions(rule, major, `${path}.options`),
+    ...checkLength(rule, major, path),
   ];
 }
 
-function checkType({ type }: HbaRule, major: Major, path: string, { sslOn }: HbaFacts): Problem[] {
-  const at = `${path}.type`;
-  const known = types[type];
-  if (known === undefined) {
-    return [
-      error(
-        at,
-        `"${type}" is no connection type; allowed: ${namesAt(types, major).join(", ")}${meant(type, namesAt(types, major))}`,
-      ),
-    ];
-  }
-  if (!spans(known, major))
-    return [error(at, `${type} ${whenKnown(known, major)}; allowed at ${major}: ${namesAt(types, major).join(", ")}`)];
-  return type === "hostssl" && sslOn === false
-    ? [warning(at, "hostssl never matches while ssl is off: set ssl: true")]
-    : [];
-}
-
-function checkNames({ databases, users }: HbaRule, major: Major, path: string): Problem[] {
-  const columns = [
-    ["database", databases],
-    ["user", users],
-  ] as const;
-  return columns.flatMap(([column, names]) =>
-    names.flatMap(({ text, literal }) => {
-      if (text === "") return [error(`${path}.${column}`, "is an empty name")];
-      if (Buffer.byteLength(text) > 63 && !/^[@/]/.test(text)) {
-        return [error(`${path}.${column}`, `"${text}" has ${Buffer.byteLength(text)} bytes; a name has 63 at most`)];
-      }
-      return !literal && text.startsWith("/") && !spans(regularExpressions, major)
-        ? [
-            warning(
-              `${path}.${column}`,
-              `"${text}" is a regular expression from 16 on; at ${major} it is a name, and never matches`,
-            ),
-          ]
-        : [];
-    }),
-  );
-}
-
-function checkAddress(rule: HbaRule, major: Major, path: string): Problem[] {
-  const { type, address, mask } = rule;
-  const at = `${path}.address`;
-  if (type === "local") return address === undefined ? [] : [error(at, "a local rule has no address")];
-  if (address === undefined) return [error(at, "is missing")];
-  if (address === "samehost" || address === "samenet") return [];
-  if (mask !== undefined) return checkMask(address, mask, at);
-  const slash = address.indexOf("/");
-  const network = slash < 0 ? address : address.slice(0, slash);
-  const family = isIP(network);
-  if (slash >= 0) {
-    if (family === 0) {
-      return [
-        error(
-          at,
-          `"${address}": ${/^[0-9.]+$/.test(network) || network.includes(":") ? "is no IP address" : "a host name has no prefix length"}`,
-        ),
-      ];
-    }
-    const length = address.slice(slash + 1);
-    const most = family === 4 ? 32 : 128;
-    return /^\d+$/.test(length) && Number(length) <= most
-      ? []
-      : [error(at, `"${address}": "${length}" is no prefix length of an IPv${family} address; allowed: 0 to ${most}`)];
-  }
-  if (family !== 0) {
-    return [
-      error(
-        at,
-        `"${address}" needs a prefix length (${address}/${family === 4 ? 32 : 128} for this one host) or a mask`,
-      ),
-    ];
-  }
-  if (/^[0-9.]+$/.test(address) || address.includes(":")) return [error(at, `"${address}" is no IP address`)];
-  if (!/^\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(address))
-    return [error(at, `"${address}" is neither an address nor a host name`)];
-  return spans(namesAsAddress, major)
-    ? []
-    : [
-        error(
-          at,
-          `"${address}": ${address === "all" ? '"all" as an address comes' : "host names come"} with ${namesAsAddress.from}; ${address === "all" ? "write 0.0.0.0/0" : "map the name to an address under hosts:"}`,
-        ),
-      ];
-}
-
-function checkMask(address: string, mask: string, at: string): Problem[] {
-  if (isIP(address) !== isIP(mask)) return [error(at, `"${address}" and the mask "${mask}" are not of one family`)];
-  return ipaddr.parse(mask).prefixLengthFromSubnetMask() === null ? [error(at, `"${mask}" is no network mask`)] : [];
-}
-
-function checkMethod({ type, method }: HbaRule, major: Major, path: string): Problem[] {
-  const at = `${path}.method`;
-  const known = methods[method];
-  const allowed = namesAt(methods, major);
+function checkType({ type }: HbaRule, major: Major, at: string, { sslOn }: HbaFacts): Problem[] {
+  const known = rowOf(types, type);
+  const allowed = `allowed at ${major}: ${namesAt(types, major).join(", ")}`;
   if (known === undefined)
+    return [error(at, `"${type}" is no connection type; ${allowed}${meant(type, types, major)}`)];
+  if (!spans(known, major)) return [error(at, `${type} ${whenKnown(known, major)}; ${allowed}`)];
+  if (type !== "hostssl" || sslOn !== false) return [];
+  return spans(sslNeeded, major)
+    ? [error(at, `${major} refuses hostssl while ssl is off: set ssl: true`)]
+    : [warning(at, "hostssl never matches while ssl is off: set ssl: true")];
+}
+
+function checkNames(names: readonly HbaName[], major: Major, at: string): Problem[] {
+  if (names.length === 0) return [error(at, "names nothing; allowed: a name, several, or all")];
+  return names.flatMap((name) => checkName(name, major, at));
+}
+
+function checkName({ text, literal }: HbaName, major: Major, at: string): Problem[] {
+  if (text === "") return [error(at, "is an empty name")];
+  if (/[\r\n\0]/.test(text)) {
+    return [error(at, `${JSON.stringify(text)} has a line break or NUL in it, which pg_hba.conf cannot hold`)];
+  }
+  if (literal && text.startsWith("/") && spans(regularExpressions, major)) {
     return [
-      error(
-        at,
-        `"${method}" is no authentication method; allowed at ${major}: ${allowed.join(", ")}${meant(method, allowed)}`,
-      ),
+      error(at, `"${text}" is a regular expression from 16 on, in quotes too: write one that matches this name alone`),
     ];
-  if (!spans(known, major))
-    return [error(at, `${method} ${whenKnown(known, major)}; allowed at ${major}: ${allowed.join(", ")}`)];
+  }
+  if (literal && text.startsWith("+") && spans(membersInQuotes, major)) {
+    return [error(at, `"${text}" means the members of ${text.slice(1)} until 9.1, in quotes too: rename the role`)];
+  }
+  const plain = !literal && text.startsWith("+") ? text.slice(1) : text;
+  const isName = literal || !/^[@/]/.test(text);
+  if (isName && Buffer.byteLength(plain) > 63) {
+    return [
+      warning(at, `"${plain}" has ${Buffer.byteLength(plain)} bytes; a name has 63 at most, so that it never matches`),
+    ];
+  }
+  if (literal || !text.startsWith("/")) return [];
+  if (spans(regularExpressions, major)) {
+    const wrong = regexProblem(text.slice(1));
+    return wrong === undefined ? [] : [error(at, `"${text}" is no regular expression: ${wrong}`)];
+  }
+  return [warning(at, `"${text}" is a regular expression from 16 on; at ${major} it is a name, and never matches`)];
+}
+
+function checkMethod({ type, method }: HbaRule, major: Major, at: string, facts: HbaFacts): Problem[] {
+  const known = rowOf(methods, method);
+  const allowed = `allowed at ${major}: ${namesAt(methods, major).join(", ")}`;
+  if (known === undefined) {
+    return [error(at, `"${method}" is no authentication method; ${allowed}${meant(method, methods, major)}`)];
+  }
+  if (!spans(known, major)) return [error(at, `${method} ${whenKnown(known, major)}; ${allowed}`)];
   if (known.types !== undefined && !known.types.includes(type)) {
-    return [
-      error(
-        at,
-        `${method} does not work on ${type} connections; it works on ${known.types.filter((name) => types[name] !== undefined && spans(types[name], major)).join(", ")}`,
-      ),
-    ];
+    const works = namesAt(types, major).filter((name) => known.types?.includes(name));
+    return [error(at, `${method} does not work on ${type} connections; it works on ${works.join(", ")}`)];
+  }
+  if (method === "oauth" && facts.oauthValidators === false) {
+    return [error(at, "oauth needs a validator: set oauth_validator_libraries")];
   }
   return method === "trust" && type !== "local"
     ? [warning(at, "trust lets anyone at that address in as anyone, without a password")]
     : [];
 }
 
-function checkOptions(rule: HbaRule, major: Major, path: string): Problem[] {
-  const at = `${path}.options`;
-  const unknown = rule.options.flatMap(({ name }) => {
-    const known = options[name];
-    return known !== undefined && !spans(known, major) ? [error(at, `${name} ${whenKnown(known, major)}`)] : [];
-  });
-  const needed = required[rule.method]?.(rule, major) ?? [];
-  const missing = needed.filter((name) => !rule.options.some((option) => option.name === name));
-  return [...unknown, ...missing.map((name) => error(at, `${rule.method} needs ${name}`))];
+/** Older servers read words and lines up to a length only. */
+function checkLength(rule: HbaRule, major: Major, path: string): Problem[] {
+  if (!spans(limits, major)) return [];
+  const { word, line } = limits;
+  const words = [...rule.databases, ...rule.users].map(({ text }) => text);
+  words.push(rule.address ?? "", ...rule.options.map(({ name, value }) => `${name}=${value}`));
+  if (words.some((text) => Buffer.byteLength(text) > word)) {
+    return [error(path, `has a name or option of more than the ${word} bytes that ${major} reads`)];
+  }
+  if (words.some((text) => /[\r\n\0]/.test(text))) return [];
+  const bytes = Buffer.byteLength(renderHbaLine(rule));
+  return bytes > line ? [error(path, `has ${bytes} bytes; ${major} reads lines of ${line}`)] : [];
 }
 
-/** Options without which a server refuses the rule. */
-const required: Readonly<Record<string, (rule: HbaRule, major: Major) => readonly string[]>> = {
-  ldap: ({ options: given }) => (given.some(({ name }) => name === "ldapurl") ? [] : ["ldapserver"]),
-  radius: (_, major) =>
-    spans({ from: "10", until: "18" }, major) ? ["radiusservers", "radiussecrets"] : ["radiusserver", "radiussecret"],
-  oauth: () => ["issuer", "scope"],
-};
-
-function namesAt(table: Readonly<Record<string, { from: Major; until: Major }>>, major: Major): string[] {
+function namesAt(table: Readonly<Record<string, Span>>, major: Major): string[] {
   return Object.entries(table).flatMap(([name, span]) => (spans(span, major) ? [name] : []));
 }
 
-function meant(name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
-  return near === undefined ? "" : ` (did you mean ${near}?)`;
+/** The nearest name, and since or until when it exists where this version lacks it. */
+function meant(name: string, table: Readonly<Record<string, Span>>, major: Major): string {
+  const near = nearest(name, namesAt(table, major)) ?? nearest(name, Object.keys(table));
+  const span = near === undefined ? undefined : rowOf(table, near);
+  if (near === undefined || span === undefined) return "";
+  return spans(span, major) ? ` (did you mean ${near}?)` : ` (did you mean ${near}, which ${whenKnown(span, major)}?)`;
 }
