@@ -67,8 +67,8 @@ interface Turn {
 }
 
 /**
- * Plans a rollout. Stopped servers are started first, those that others follow before these; then what a reload is enough
- * for; then restarts: standbys, leaves first, as far as the primary's present values allow; the primary; and the standbys
+ * Plans a rollout. First what a reload is enough for (a stopped standby may need its upstream's new rule); then stopped
+ * servers are started, those that others follow before these; then restarts: standbys, leaves first, as far as the primary's present values allow; the primary; and the standbys
  * that wait for its lower values. Where a change raises one floor and lowers another, a standby is restarted twice, the
  * first time with the lowered setting held.
  */
@@ -104,13 +104,13 @@ export function planRollout(
     turn.done = held.length === 0;
   };
 
+  for (const turn of rootFirst(turns.filter(({ running, change }) => running && change.action !== "restart"))) {
+    if (turn.change.action === "none") turn.done = true;
+    else take(turn, turn.change.action, {});
+  }
   for (const turn of rootFirst(turns.filter(({ running }) => !running))) {
     const hold = turn === primary ? tooHighFor(turn, standbys) : tooLowFor(turn, primary);
     take(turn, "start", hold);
-  }
-  for (const turn of rootFirst(turns.filter(({ taken, change }) => !taken && change.action !== "restart"))) {
-    if (turn.change.action === "none") turn.done = true;
-    else take(turn, turn.change.action, {});
   }
   for (const turn of leavesFirst(standbys.filter(({ done }) => !done))) {
     const hold = tooLowFor(turn, primary);

@@ -10,14 +10,18 @@ import { type Proof, type ProofOptions, proveWorking } from "./proof.js";
 import { administratorOf, endpointsOf, Refused } from "./seed.js";
 import { findWritable } from "./writable.js";
 
+export interface Working {
+  readonly started: Started;
+  /** Absent where the upstream does not run with its declared files yet: then the rollout, which installs them, proves. */
+  readonly proof?: Proof;
+}
+
 /**
  * Starts a server that has its data, and proves that it works; one that runs is only proven.
  * @throws Refused for data that is not ours, and where it would be a second writable server
  * @throws StartFailed @throws NotWorking
  */
-export async function startWorking(
-  options: ProofOptions,
-): Promise<{ readonly started: Started; readonly proof: Proof }> {
+export async function startWorking(options: ProofOptions): Promise<Working> {
   const { server, signal, deadline = 60_000 } = options;
   const host = (options.hostOf ?? hostOf)(server.host as HostSpec);
   const end = Date.now() + deadline;
@@ -33,8 +37,21 @@ export async function startWorking(
     if ((await processState(host, server.dataDirectory)).kind !== "running") await refuseSecondPrimary(host, options);
     return startServer(host, server, { deadline, ...given });
   });
+  // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
+  if (await isUpstreamBehind(options)) return { started };
   const left = Math.max(1000, end - Date.now());
   return { started, proof: await proveWorking({ ...options, mark, deadline: left }) };
+}
+
+/** Whether the server that it follows, where that is of this stack, has other files than are declared for it. */
+async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOptions): Promise<boolean> {
+  const upstream = site.servers.find(({ name }) => name === server.upstream);
+  if (upstream === undefined) return false;
+  const host = open(upstream.host);
+  const real = await Promise.all(
+    Object.keys(upstream.files).map((name) => host.readFile(join(upstream.dataDirectory, name))),
+  );
+  return Object.values(upstream.files).some((text, index) => (text ?? undefined) !== real[index]?.toString("utf8"));
 }
 
 /** Without the file that makes it a standby it would take writes; one server of the site does already. */

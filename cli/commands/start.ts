@@ -1,5 +1,7 @@
 import { Command } from "commander";
 import prettyMilliseconds from "pretty-ms";
+import type { Server } from "../../config/site.js";
+import type { Proof } from "../../servers/proof.js";
 import { startWorking } from "../../servers/start.js";
 import { findServer, say } from "../find.js";
 
@@ -20,10 +22,14 @@ export function startCommand(): Command {
         deadline: options.timeout * 1000,
       });
       const did = started.alreadyRunning ? "runs already" : "started";
-      const proven =
-        proof.state === "writes"
-          ? "takes writes"
-          : `streams from ${proof.upstream} and has replayed up to ${proof.marker}`;
-      say(`${server.name} ${did} and ${proven} (proven in ${prettyMilliseconds(proof.took)})`);
+      say(`${server.name} ${did}${proven(server, proof)}`);
     });
+}
+
+function proven({ upstream }: Server, proof: Proof | undefined): string {
+  if (proof === undefined)
+    return `; the rollout brings ${upstream}'s configuration into force, and proves that it streams`;
+  const does =
+    proof.state === "writes" ? "takes writes" : `streams from ${proof.upstream} and has replayed up to ${proof.marker}`;
+  return ` and ${does} (proven in ${prettyMilliseconds(proof.took)})`;
 }

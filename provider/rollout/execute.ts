@@ -116,11 +116,13 @@ async function install(
   }
 }
 
-/** A server that was down is proven to work, and so is every running one that follows it, however far. */
+/**
+ * A server that had its turn is proven to work, and so is every running one that follows it, however far: it may have lost
+ * its upstream, or have waited for the upstream's new rule.
+ */
 async function prove(context: Context, state: RolloutState, step: Step, running: ReadonlySet<string>): Promise<void> {
   if (step.action === "install") return;
-  const concerned = step.action === "reload" ? [step.server] : [step.server, ...followers(state, step.server)];
-  for (const name of concerned.filter((one) => running.has(one))) {
+  for (const name of [step.server, ...followers(state, step.server)].filter((one) => running.has(one))) {
     await proveWorking({
       site: siteOf(state),
       server: serverOf(of(state, name)),
