@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest as Request } from "@pulumi/pulumi/proto/resource_pb.js";
+import { beforeAll, describe, expect, it } from "vitest";
+import { Site } from "../../components/site.js";
+import type { RawConfiguration } from "../../config/parse.js";
+import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
+import { rawConfiguration } from "../../rehearsal/stackFiles.js";
+import { checkout } from "../../toolchain/paths.mjs";
+
+/** A resource as the program registers it. */
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly parent: string;
+  readonly dependsOn: readonly string[];
+  /** As they go to the engine: a secret is an envelope. */
+  readonly inputs: Record<string, unknown>;
+  readonly aliases: number;
+}
+
+const password = "the only password";
+
+/** The graph that a stack's program registers, its shape alone: nothing behind it is real. */
+async function graphOf(stack: string, raw: RawConfiguration): Promise<readonly Registered[]> {
+  await pulumi.runtime.setMocks(
+    { newResource: ({ name, inputs }) => ({ id: name, state: { ...inputs, incarnation: 1 } }), call: () => ({}) },
+    "pgsite",
+    stack,
+    false,
+  );
+  const registered = recorded();
+  const { stack: resolved, problems } = resolveStack(stack, raw);
+  expect(problems.filter(({ severity }) => severity === "error")).toEqual([]);
+  new Site("sispi", { stack: resolved as ResolvedStack, passwordOf: () => pulumi.secret(password) });
+  await pulumi.runtime.disconnect();
+  return registered;
+}
+
+/** What the monitor of the mocks is asked to register. They themselves tell of neither parents nor dependencies. */
+function recorded(): readonly Registered[] {
+  const monitor = pulumi.runtime.getMonitor();
+  if (monitor === undefined) throw new Error("there are no mocks");
+  const registered: Registered[] = [];
+  const register = monitor.registerResource.bind(monitor) as (request: Request, ...rest: unknown[]) => unknown;
+  const recording = (request: Request, ...rest: unknown[]) => {
+    registered.push({
+      type: request.getType(),
+      name: request.getName(),
+      parent: nameIn(request.getParent()),
+      dependsOn: request.getDependenciesList().map(nameIn).sort(),
+      inputs: (request.getObject()?.toJavaScript() ?? {}) as Record<string, unknown>,
+      aliases: request.getAliasesList().length + request.getAliasurnsList().length,
+    });
+    return register(request, ...rest);
+  };
+  Object.assign(monitor, { registerResource: recording });
+  return registered;
+}
+
+function nameIn(urn: string): string {
+  return urn.split("::").at(-1) ?? "";
+}
+
+function committed(stack: string, changes: RawConfiguration = {}): RawConfiguration {
+  return { ...rawConfiguration(readFileSync(join(checkout, `Pulumi.${stack}.yaml`), "utf8")), ...changes };
+}
+
+const graphs: Record<string, readonly Registered[]> = {};
+
+beforeAll(async () => {
+  graphs.before = await graphOf("ctio", committed("ctio"));
+  graphs.after = await graphOf("ctio", committed("ctio", { "pgsite:primary": "server3" }));
+  graphs.mirror = await graphOf("fnal", committed("fnal"));
+});
+
+const graph = (name: string) => graphs[name] ?? [];
+const childrenOf = (name: string, server: string) =>
+  graph(name)
+    .filter(({ parent }) => parent === server)
+    .map((child) => `${child.type} ${child.name}`);
+const commands = (name: string) => graph(name).filter(({ type }) => type === "command:local:Command");
+
+describe("the resources of a stack", () => {
+  it("make every server of one type token, whatever its role", () => {
+    const named = (name: string) => graph(name).filter((one) => /^(server2|server3|des10)$/.test(one.name));
+    expect(named("before").map(({ name }) => name)).toEqual(["server2", "server3"]);
+    expect(named("after").map(({ name }) => name)).toEqual(["server3", "server2"]);
+    expect(named("mirror").map(({ name }) => name)).toEqual(["des10"]);
+    for (const name of ["before", "after", "mirror"]) {
+      for (const { type, parent } of named(name))
+        expect({ type, parent }).toEqual({ type: "pgsite:index:Server", parent: "sispi" });
+    }
+  });
+
+  it("give a primary, a standby and a mirror the same children", () => {
+    const expected = (server: string) => [
+      `pgsite:index:DataDirectory ${server}-directory`,
+      `command:local:Command ${server}-data`,
+      `pgsite:index:HostFile ${server}-passfile`,
+      `pgsite:index:ServerConfiguration ${server}-configuration`,
+      `command:local:Command ${server}-start`,
+    ];
+    for (const name of ["before", "after"]) {
+      for (const server of ["server2", "server3"])
+        expect(childrenOf(name, server).sort()).toEqual(expected(server).sort());
+    }
+    expect(childrenOf("mirror", "des10").sort()).toEqual(expected("des10").sort());
+  });
+
+  it("have the same names, types and parents after the primary has changed", () => {
+    const shape = (name: string) =>
+      graph(name)
+        .map(({ type, name: resource, parent }) => `${parent} > ${type} ${resource}`)
+        .sort();
+    expect(shape("after")).toEqual(shape("before"));
+  });
+
+  it("run commands that are told the server's name, and nothing that a change of role or place changes", () => {
+    for (const name of ["before", "after", "mirror"]) {
+      for (const { name: command, inputs } of commands(name)) {
+        const server = command.replace(/-(data|start)$/, "");
+        const environment = { PGSITE_STACK: name === "mirror" ? "fnal" : "ctio", PGSITE_SERVER: server };
+        expect(inputs).toEqual(
+          command.endsWith("-data")
+            ? {
+                create: "node pgsite.js seed",
+                environment: { ...environment, PGSITE_INCARNATION: "1" },
+                addPreviousOutputInEnv: false,
+              }
+            : { create: "node pgsite.js start", environment, addPreviousOutputInEnv: false },
+        );
+        expect(JSON.stringify(inputs)).not.toMatch(/primary|standby|mirror|upstream|"\/|\s\/|password/i);
+      }
+    }
+    const inputsOf = (name: string) => new Map(commands(name).map(({ name: command, inputs }) => [command, inputs]));
+    expect(inputsOf("after")).toEqual(inputsOf("before"));
+  });
+
+  it("need no alias for a server that changes its role", () => {
+    expect([...graph("before"), ...graph("after"), ...graph("mirror")].filter(({ aliases }) => aliases > 0)).toEqual(
+      [],
+    );
+  });
+
+  it("hand the password to the engine as a secret alone, and to no command", () => {
+    const secret = "4dabf18193072939515e22adb298388d";
+    for (const name of ["before", "mirror"]) {
+      const text = JSON.stringify(graph(name).map(({ inputs }) => inputs));
+      expect(text).toContain(password);
+      const outside = JSON.stringify(
+        graph(name).map(({ inputs }) => inputs),
+        (_key, value) => (typeof value === "object" && value !== null && secret in value ? "a secret" : value),
+      );
+      expect(outside).not.toContain(password);
+      expect(JSON.stringify(commands(name))).not.toContain(password);
+    }
+  });
+
+  it("seed a standby after the server that it follows, in either order", () => {
+    const dataOf = (name: string, server: string) =>
+      graph(name).find((one) => one.name === `${server}-data`)?.dependsOn;
+    expect(dataOf("before", "server3")).toContain("server2-start");
+    expect(dataOf("before", "server2")).not.toContain("server3-start");
+    expect(dataOf("after", "server2")).toContain("server3-start");
+    expect(dataOf("after", "server3")).not.toContain("server2-start");
+  });
+
+  it("end with one rollout, after every server runs", () => {
+    const rollouts = graph("before").filter(({ type }) => type === "pgsite:index:Rollout");
+    expect(rollouts.map(({ name }) => name)).toEqual(["sispi-rollout"]);
+    expect(rollouts[0]?.dependsOn).toEqual(expect.arrayContaining(["server2-start", "server3-start"]));
+    expect(graph("mirror").at(-1)?.name).toBe("sispi-rollout");
+  });
+});

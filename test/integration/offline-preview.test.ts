@@ -1,0 +1,167 @@
+import { chmodSync, existsSync, readFileSync, symlinkSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { build } from "../../toolchain/build.mjs";
+import { checkout } from "../../toolchain/paths.mjs";
+import { PulumiSandbox } from "../support/pulumi.js";
+import { stackText, stepsIn } from "../support/rehearsal.js";
+
+let sandbox: PulumiSandbox;
+
+beforeAll(async () => {
+  await build();
+  sandbox = await PulumiSandbox.make();
+  sandbox.write({
+    "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8"),
+    "Pulumi.ctio.yaml": stackText("ctio"),
+    "Pulumi.fnal.yaml": stackText("fnal"),
+  });
+  symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
+  for (const stack of ["ctio", "fnal"]) await sandbox.must(["stack", "init", stack]);
+}, 120_000);
+
+afterAll(() => sandbox?.remove(), 60_000);
+
+/** What is made of each server. */
+const parts = [
+  ["pgsite:index:DataDirectory", "directory"],
+  ["command:local:Command", "data"],
+  ["pgsite:index:HostFile", "passfile"],
+  ["pgsite:index:ServerConfiguration", "configuration"],
+  ["command:local:Command", "start"],
+] as const;
+
+const server = (name: string) => [
+  `create pgsite:index:Server ${name}`,
+  ...parts.map(([type, part]) => `create ${type} ${name}-${part}`),
+];
+
+const plans: Readonly<Record<string, readonly string[]>> = {
+  ctio: [
+    "create pgsite:index:Site sispi",
+    ...server("server2"),
+    ...server("server3"),
+    "create pgsite:index:Role dbadmin",
+    "create pgsite:index:Database decam_dev",
+    "create pgsite:index:Rollout sispi-rollout",
+  ],
+  fnal: ["create pgsite:index:Site sispi", ...server("des10"), "create pgsite:index:Rollout sispi-rollout"],
+};
+
+const resources = (stack: string) => [...(plans[stack] ?? [])].sort();
+
+const addresses: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ctio: { server2: "192.0.2.2", server3: "192.0.2.3" },
+  fnal: { des10: "192.0.2.10" },
+};
+
+/** It stands in both: until it is there, previews say so and an up refuses. */
+const missing =
+  "password-dbadmin: the role dbadmin has no password: pulumi up will refuse until you give one (pulumi config set --secret password-dbadmin)";
+const said = ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`;
+
+/** Generous on a machine of CI; a single connection to an address that nobody answers from takes over two minutes. */
+const quick = { seconds: 20 };
+
+async function givePassword(stack: string): Promise<void> {
+  const args = ["config", "set", "--secret", "password-dbadmin", "--stack", stack];
+  await execa("pulumi", args, {
+    cwd: sandbox.program,
+    env: sandbox.env,
+    extendEnv: false,
+    input: "s3cret",
+    timeout: 60_000,
+  });
+}
+
+const canIsolate = userInfo().uid === 0 && ["/sbin/ip", "/usr/sbin/ip"].some((path) => existsSync(path));
+
+/**
+ * Runs Pulumi in a network of its own that leads nowhere, and counts what was sent to addresses other than this machine's:
+ * by Pulumi, and then with one connection that is tried on purpose, so that the count is known to count.
+ */
+async function sentNowhere(args: readonly string[]): Promise<{ before: number; after: number }> {
+  const counter = `awk '/^Ip: [0-9]/ { print $13 }' /proc/net/snmp`;
+  const script = `#!/bin/sh
+PATH=\${PATH#*:}
+exec unshare --net sh -c '
+  ip link set lo up
+  pulumi "$@" || exit
+  ${counter.replaceAll("'", `'"'"'`)} > "$COUNTS"
+  node -e "require(\\"net\\").connect(5442, \\"192.0.2.2\\").on(\\"error\\", () => {})"
+  ${counter.replaceAll("'", `'"'"'`)} >> "$COUNTS"
+' sh "$@"
+`;
+  sandbox.write({ "isolated/pulumi": script });
+  chmodSync(join(sandbox.program, "isolated", "pulumi"), 0o755);
+  const counts = join(sandbox.program, "counts");
+  await sandbox.must(args, {
+    ...quick,
+    env: { COUNTS: counts, PATH: `${join(sandbox.program, "isolated")}:${sandbox.env.PATH}` },
+  });
+  const [before, after] = readFileSync(counts, "utf8").trim().split("\n").map(Number);
+  return { before: before ?? -1, after: after ?? -1 };
+}
+
+describe.each(["ctio", "fnal"])("the committed stack %s, on a machine that reaches none of its hosts", (stack) => {
+  const preview = () => sandbox.must(["preview", "--json", "--stack", stack], quick);
+  const planned = async () =>
+    stepsIn((await preview()).stdout)
+      .filter(({ type }) => type !== "pulumi:pulumi:Stack")
+      .map(({ op, type, name }) => `${op} ${type} ${name}`);
+  /** What the state holds beside Pulumi's own groups, which stand for nothing. */
+  const made = async () =>
+    [...(await sandbox.state(stack)).values()].filter(
+      ({ id, type }) => id !== undefined && !type.startsWith("pulumi:"),
+    );
+
+  it("previews in full without a password, and says which one is missing", async () => {
+    expect((await planned()).sort()).toEqual(resources(stack));
+    expect(said(await sandbox.must(["preview", "--stack", stack], quick))).toContain(`warning: ${missing}`);
+  }, 60_000);
+
+  it("refuses an up without the password, with the remedy, before anything is made", async () => {
+    const result = await sandbox.run(["up", "--yes", "--skip-preview", "--stack", stack], quick);
+    expect(result.code).not.toBe(0);
+    expect(said(result)).toContain(`1 problem in Pulumi.${stack}.yaml; nothing was touched:`);
+    expect(said(result)).toContain(
+      "password-dbadmin: the role dbadmin has no password: give one (pulumi config set --secret password-dbadmin)",
+    );
+    expect(said(result)).not.toMatch(/^\s+at /m);
+    expect(await made()).toEqual([]);
+  }, 60_000);
+
+  it("previews in full with the password, and does not show it", async () => {
+    await givePassword(stack);
+    expect((await planned()).sort()).toEqual(resources(stack));
+    const shown = said(await sandbox.must(["preview", "--diff", "--stack", stack], quick));
+    expect(shown).not.toContain(missing);
+    expect(shown).not.toContain("s3cret");
+  }, 60_000);
+
+  it.skipIf(!canIsolate)(
+    "dials nobody in a preview",
+    async () => {
+      expect(await sentNowhere(["preview", "--stack", stack])).toEqual({ before: 0, after: 1 });
+    },
+    60_000,
+  );
+
+  it("refuses an up with one line a server, since SSH is to come, before anything is made", async () => {
+    const result = await sandbox.run(["up", "--yes", "--skip-preview", "--stack", stack], quick);
+    expect(result.code).not.toBe(0);
+    const { stdout } = result;
+    const told = stdout.slice(stdout.indexOf("Diagnostics:"), stdout.indexOf("Outputs:")).split("\n");
+    const lines = told.map((line) => line.trim()).filter((line) => /^error: (?!update failed)/.test(line));
+    expect(lines.sort()).toEqual(
+      Object.entries(addresses[stack] ?? {}).map(
+        ([host, address]) =>
+          `error: ${host} cannot be reached: it is reached over SSH (${address}), which this version of pgsite cannot do yet; rehearse the stack on this machine (npm run demo), or set hosts.${host}.transport: local where it is this machine`,
+      ),
+    );
+    expect(said(result)).not.toMatch(/^\s+at /m);
+    expect(await made()).toEqual([]);
+  }, 60_000);
+});
