@@ -45,10 +45,10 @@ export function rehearsalCommand(): Command {
           ? `nothing changed: all ${changes.same ?? 0} resources are as described`
           : `changed: ${changed.map(([kind, count]) => `${count} ${kind}`).join(", ")}`,
       );
-      await printStatus(sites, {});
       say(
         `look around: npx pgsite rehearsal pulumi preview --stack ${record.stacks[0]}; take it down: npm run demo:down`,
       );
+      await printStatus(sites, {});
     });
 
   command

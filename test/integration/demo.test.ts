@@ -1,132 +1,147 @@
-import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StatusRow } from "../../servers/status.js";
 import { checkout } from "../../toolchain/paths.mjs";
+import { hashOfTree } from "../support/cluster.js";
+import { runs } from "../support/processes.js";
+import { processesIn, said, sweepFolder } from "../support/rehearsal.js";
 
-/** A clone of this checkout as it stands, changes that are not committed among it, in an empty folder. */
-let clone: string;
-const rehearsals = `/var/tmp/pgsite-${userInfo().uid}`;
+/** The same in every run of this checkout's tests, so that what a killed run has left is found. */
+const folder = join("/var/tmp", `pgsite-test-demo-${digest(checkout)}`);
+const clone = join(folder, "pgsite");
+const home = join(folder, "home");
+const rehearsals = join("/var/tmp", `pgsite-${userInfo().uid}`);
+const rehearsal = join(rehearsals, `demo-${digest(clone)}`);
+const neighbour = join(rehearsals, `not-the-demo-${digest(clone)}`);
 
-beforeAll(() => {
-  clone = mkdtempSync("/var/tmp/pgsite-clone-");
-  execFileSync("git", ["clone", "--quiet", checkout, clone]);
-  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-    cwd: checkout,
-  });
-  for (const file of listed
-    .toString()
-    .split("\0")
-    .filter((name) => name !== "" && existsSync(join(checkout, name)))) {
+function digest(path: string): string {
+  return createHash("sha256").update(path).digest("hex").slice(0, 6);
+}
+
+async function clean(): Promise<void> {
+  for (const path of [rehearsal, folder]) await sweepFolder(path);
+  rmSync(neighbour, { force: true });
+}
+
+beforeAll(async () => {
+  await clean();
+  await cloneAsItStands();
+  // A user of Pulumi, logged in elsewhere.
+  mkdirSync(join(home, ".pulumi", "workspaces"), { recursive: true });
+  writeFileSync(join(home, ".pulumi", "credentials.json"), '{"current": "https://pulumi.example.org"}\n');
+  mkdirSync(rehearsals, { recursive: true });
+  writeFileSync(neighbour, "another's");
+}, 180_000);
+
+afterAll(clean, 120_000);
+
+/** A clone of this checkout with what is not committed yet, as if it were. */
+async function cloneAsItStands(): Promise<void> {
+  mkdirSync(folder);
+  const git = (cwd: string, ...args: string[]) => execa("git", args, { cwd, timeout: 60_000 });
+  await git(folder, "clone", "--quiet", checkout, clone);
+  const { stdout } = await git(checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard");
+  for (const file of stdout.split("\0").filter((name) => name !== "")) {
+    rmSync(join(clone, file), { force: true });
+    if (!existsSync(join(checkout, file))) continue;
     mkdirSync(dirname(join(clone, file)), { recursive: true });
     cpSync(join(checkout, file), join(clone, file));
   }
-  const git = (...args: string[]) =>
-    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.org", ...args], { cwd: clone });
-  git("add", "-A");
-  git("commit", "--quiet", "--allow-empty", "-m", "as it stands");
-}, 120_000);
+  await git(clone, "add", "--all");
+  const author = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
+  await git(clone, ...author, "commit", "--quiet", "--allow-empty", "--message", "as it stands");
+}
 
-afterAll(async () => {
-  await npm("demo:down");
-  rmSync(clone, { recursive: true, force: true });
-}, 120_000);
-
-function npm(script: string, ...args: string[]) {
-  return execa("npm", ["run", "--silent", script, ...(args.length > 0 ? ["--", ...args] : [])], {
+/** The user's environment in the clone: what was downloaded once may be used, and nothing of this test run's own. */
+function run(program: string, ...args: string[]) {
+  const foreign = /^(npm_(package|lifecycle|command|execpath|node)|INIT_CWD|NODE_|VITEST|PULUMI_|PGSITE_)/;
+  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return execa(program, args, {
     cwd: clone,
+    env: {
+      npm_config_cache: join(homedir(), ".npm"),
+      npm_config_userconfig: join(homedir(), ".npmrc"),
+      XDG_CACHE_HOME: join(homedir(), ".cache"),
+      ...Object.fromEntries(inherited),
+      HOME: home,
+    },
+    extendEnv: false,
     reject: false,
-    all: true,
-    timeout: 15 * 60_000,
     stdin: "ignore",
+    timeout: 20 * 60_000,
   });
 }
 
-function untouched(): string {
-  return execFileSync("git", ["status", "--porcelain"], { cwd: clone }).toString();
-}
+const changedInTheClone = async () => said(await run("git", "status", "--porcelain"));
+const pidsOf = (rows: readonly StatusRow[]) =>
+  rows.map(({ dataDirectory }) => readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[0]);
 
-/** Everything about the user's own Pulumi that a run could leave a trace in. */
-function ownPulumi(): string {
-  const home = join(homedir(), ".pulumi");
-  return existsSync(home)
-    ? readdirSync(home)
-        .map((name) => `${name} ${lstatSync(join(home, name)).mtimeMs}`)
-        .join("\n")
-    : "none";
-}
+describe("the demo, from a clean clone", () => {
+  let ownPulumi: string;
+  let pids: readonly (string | undefined)[];
+  let rows: readonly StatusRow[];
 
-it("goes from a clean clone to three streaming servers by one command, stays so, and leaves nothing behind", async () => {
-  const before = { rehearsals: existsSync(rehearsals) ? readdirSync(rehearsals) : [], pulumi: ownPulumi() };
+  beforeAll(async () => {
+    ownPulumi = await hashOfTree(join(home, ".pulumi"));
+  });
 
-  const first = await npm("demo");
-  expect(first.exitCode, first.all).toBe(0);
-  expect(first.stdout).toContain("a row written on server2 was read on des10\n");
-  expect(first.stdout).toMatch(/server2 .* primary .* read-write .* 1 .* des10, server3/);
-  expect(first.stdout).toMatch(/server3 .* standby .* in recovery, refuses queries .* server2 .* 0 B/);
-  expect(first.stdout).toMatch(/des10 .* mirror .* in recovery, read-only .* server2 .* 0 B/);
-  expect(untouched()).toBe("");
+  it("brings up both stacks by one command, and ends with the table of three streaming servers", async () => {
+    const printed = said(await run("npm", "run", "demo"));
+    expect(printed).toContain("\na row written on server2 was read on des10\n");
+    expect(printed.trimEnd().split("\n").slice(-6)).toEqual([
+      expect.stringMatching(/^│ server .* role .* state .* walsenders +│$/),
+      expect.stringMatching(/^├─.*┤$/),
+      expect.stringMatching(
+        /^│ server2 │ primary │ 127\.0\.\d+\.2:5442 │ 10\.\d+ +│ read-write +│ 1 .*│ des10, server3 │$/,
+      ),
+      expect.stringMatching(
+        /^│ server3 │ standby │ 127\.0\.\d+\.3:5442 │ 10 +│ in recovery, refuses queries │ 1 .*│ server2 /,
+      ),
+      expect.stringMatching(
+        /^│ des10 +│ mirror +│ 127\.0\.\d+\.4:5442 │ 10\.\d+ +│ in recovery, read-only +│ 1 .*│ server2 /,
+      ),
+      expect.stringMatching(/^└─.*┘$/),
+    ]);
+    expect(existsSync(rehearsal)).toBe(true);
+    expect(await changedInTheClone()).toBe("");
+  }, 900_000);
 
-  const again = await npm("demo");
-  expect(again.exitCode, again.all).toBe(0);
-  expect(again.stdout).toMatch(/\nnothing changed: all \d+ resources are as described\n/);
-  expect(untouched()).toBe("");
+  it("tells programs the same as JSON", async () => {
+    rows = (JSON.parse(said(await run("npx", "pgsite", "rehearsal", "status", "--json"))) as { servers: StatusRow[] })
+      .servers;
+    const told = rows.map(({ name, role, state, upstream, problems }) => ({ name, role, state, upstream, problems }));
+    expect(told).toEqual([
+      { name: "server2", role: "primary", state: "read-write", upstream: null, problems: [] },
+      { name: "server3", role: "standby", state: "in recovery, refuses queries", upstream: "server2", problems: [] },
+      { name: "des10", role: "mirror", state: "in recovery, read-only", upstream: "server2", problems: [] },
+    ]);
+    pids = pidsOf(rows);
+    expect(await changedInTheClone()).toBe("");
+  }, 120_000);
 
-  const status = await execa("npx", ["pgsite", "rehearsal", "status", "--json"], { cwd: clone });
-  const { servers } = JSON.parse(status.stdout) as { servers: StatusRow[] };
-  expect(servers.map(({ name }) => name).sort()).toEqual(["des10", "server2", "server3"]);
-  for (const row of servers) {
-    for (const key of [
-      "name",
-      "role",
-      "address",
-      "port",
-      "dataDirectory",
-      "version",
-      "state",
-      "timeline",
-      "upstream",
-      "lagBytes",
-      "lagSeconds",
-      "problems",
-    ]) {
-      expect(row, `${row.name} has ${key}`).toHaveProperty(key);
-    }
-  }
+  it("changes nothing when it is run again, and says so", async () => {
+    const printed = said(await run("npm", "run", "demo"));
+    expect(printed).toMatch(/\nnothing changed: all \d+ resources are as described\n/);
+    expect(pidsOf(rows)).toEqual(pids);
+    expect(await changedInTheClone()).toBe("");
+  }, 300_000);
 
-  const folder = /with PostgreSQL 10 in (\S+)/.exec(first.stdout)?.[1] ?? "";
-  const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
-  expect(files).toEqual([]);
-  const neighbour = join(rehearsals, "not-ours");
-  writeFileSync(neighbour, "stays");
-  const pids = servers.map(
-    ({ dataDirectory }) => readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[0],
-  );
+  it("is taken down by one command, which removes what it made and nothing else", async () => {
+    expect(processesIn(rehearsal).length).toBeGreaterThan(0);
+    said(await run("npm", "run", "demo:down"));
+    expect(existsSync(rehearsal)).toBe(false);
+    expect(processesIn(rehearsal)).toEqual([]);
+    expect(pids.filter((pid) => runs(Number(pid)))).toEqual([]);
+    expect(readFileSync(neighbour, "utf8")).toBe("another's");
+    expect(await changedInTheClone()).toBe("");
+    expect(said(await run("npm", "run", "demo:down"))).toContain('there is no rehearsal "demo": nothing to take down');
+  }, 300_000);
 
-  const down = await npm("demo:down");
-  expect(down.exitCode, down.all).toBe(0);
-  expect(existsSync(folder)).toBe(false);
-  expect(readFileSync(neighbour, "utf8")).toBe("stays");
-  rmSync(neighbour);
-  expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
-  expect(readdirSync(rehearsals).filter((name) => name.startsWith("demo-"))).toEqual(
-    before.rehearsals.filter((name) => name.startsWith("demo-")),
-  );
-  expect(untouched()).toBe("");
-  expect(ownPulumi()).toBe(before.pulumi);
-
-  expect((await npm("demo:down")).stdout).toContain("nothing to take down");
-}, 900_000);
+  it("never touches the user's own Pulumi", async () => {
+    expect(await hashOfTree(join(home, ".pulumi"))).toBe(ownPulumi);
+  });
+});
