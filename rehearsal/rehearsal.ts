@@ -41,6 +41,13 @@ export interface RehearsalOptions {
   readonly commandPlugin?: string;
 }
 
+/** How a run of Pulumi ended; the text of what was shown meanwhile is here too. */
+export interface PulumiResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** The oldest major version that can be had on any machine: it reads the same three files as 9.0 does. */
 export const defaultMajor = "10";
 
@@ -113,11 +120,11 @@ export class Rehearsal {
   }
 
   /** Runs `pulumi` in the rehearsal's project. A failure is a result. */
-  pulumi(
+  async pulumi(
     args: readonly string[],
     options: { readonly input?: string; readonly show?: Show; readonly timeout?: number } = {},
-  ) {
-    return execa("pulumi", [...args], {
+  ): Promise<PulumiResult> {
+    const { exitCode, stdout, stderr } = await execa("pulumi", [...args], {
       cwd: this.project,
       // --event-log is behind this switch; the Automation API relies on it too.
       env: { ...this.environment, PULUMI_DEBUG_COMMANDS: "true" },
@@ -127,6 +134,7 @@ export class Rehearsal {
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
       ...(options.show === undefined ? {} : shown(options.show)),
     });
+    return { exitCode: exitCode ?? 1, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
   }
 
   /** `pulumi up` of one stack; how many resources changed, by kind of change. @throws where it fails */

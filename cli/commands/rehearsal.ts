@@ -83,7 +83,7 @@ export function rehearsalCommand(): Command {
     .argument("<arguments...>")
     .action(async (args: string[], options: { name: string }) => {
       const { exitCode } = await (await existing(options.name)).pulumi(args, { show: "everything" });
-      process.exitCode = exitCode ?? 1;
+      process.exitCode = exitCode;
     });
 
   return command;
