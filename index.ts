@@ -12,6 +12,8 @@ import type { Note } from "./postgres/settings.js";
 
 /** One stack: its configuration read and checked, its site composed, what others may know of it exported. */
 export default async function main() {
+  // The SDK takes a stack for every resource and promise, and its runner looks each line up in source maps: a bundle has none.
+  delete (Error as { prepareStackTrace?: unknown }).prepareStackTrace;
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { error, nearest, type Problem } from "../postgres/problem.js";
 import { type StackDescription, stackSchema } from "./schema.js";
 

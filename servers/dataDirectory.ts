@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 

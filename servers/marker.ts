@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Host } from "../hosts/host.js";
 import { incompleteMarker } from "./dataDirectory.js";
 import { refuseNetworkFileSystem } from "./preflight.js";

@@ -22,7 +22,7 @@ const dist = join(checkout, "dist");
 // configuration in its environment, passwords in clear: neither the plugin nor what it starts keeps that.
 const launcher = `#!/bin/sh
 unset PULUMI_CONFIG
-exec node "$(dirname "$(readlink -f "$0")")/main.js" "$@"
+exec node "\${0%/*}/main.js" "$@"
 `;
 
 /** What is built. `launcher`: the name under which Pulumi looks for the plugin. */
@@ -41,7 +41,9 @@ const targets = [
 ];
 
 /** Folders and files whose content goes into the bundles. */
-const sources = "index.ts config postgres components hosts servers provider cli rehearsal toolchain".split(" ");
+const sources = "index.ts config postgres components handover hosts servers provider cli rehearsal toolchain".split(
+  " ",
+);
 
 /**
  * What the SDK loads for turning functions into programs, and for its Automation API: a compiler, a package manager.
