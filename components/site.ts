@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
+import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Server as ServerSite } from "../config/site.js";
-import { Database, Role, Rollout } from "../provider/sdk/index.js";
+import { Access, Database, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -43,6 +44,7 @@ export class Site extends pulumi.ComponentResource {
           stack: site.stack,
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
+          administratorPassword: password(site.administrator),
           after,
         },
         parent,
@@ -62,26 +64,37 @@ export class Site extends pulumi.ComponentResource {
     }
     this.servers = servers;
 
-    for (const [database, { owner, ...attributes }] of Object.entries(description.databases)) {
-      new Database(
-        database,
-        { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
-        { ...parent, dependsOn: roles },
+    const databases = Object.entries(description.databases).map(
+      ([database, { owner, settings: _settings, ...attributes }]) =>
+        new Database(
+          database,
+          { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
+          { ...parent, dependsOn: roles },
+        ),
+    );
+    // Only the stack that has the primary describes what is in the databases.
+    if (site.primary !== undefined) {
+      const declared = sessionSettingsOf(description);
+      new Access(
+        `${site.name}-access`,
+        { ...connection, version: site.version, roles: rolesOf(args.stack).map(([role]) => role), declared },
+        { ...parent, dependsOn: [...roles, ...databases] },
       );
     }
 
-    new Rollout(
-      `${site.name}-rollout`,
-      {
-        site: site.name,
-        ...(site.primary === undefined ? {} : { primary: site.primary }),
-        ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
-        administrator: site.administrator,
-        administratorPassword: password(site.administrator),
-        servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
-      },
-      { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
-    );
+    const whole = {
+      site: site.name,
+      ...(site.primary === undefined ? {} : { primary: site.primary }),
+      ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+      administrator: site.administrator,
+      administratorPassword: password(site.administrator),
+      servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
+    };
+    const rollout = new Rollout(`${site.name}-rollout`, whole, {
+      ...parent,
+      dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles],
+    });
+    new Topology(`${site.name}-topology`, { ...whole, slots: description.slots }, { ...parent, dependsOn: rollout });
     this.registerOutputs({});
   }
 }
@@ -118,7 +131,10 @@ function rolesOf({ site, description }: ResolvedStack) {
   const all = { ...needed, ...description.roles };
   return Object.keys(all)
     .sort()
-    .map((role) => [role, { ...plain, ...description.roles[role], ...needed[role] }] as const);
+    .map((role) => {
+      const { settings: _settings, databaseSettings: _inDatabases, ...declared } = description.roles[role] ?? {};
+      return [role, { ...plain, ...declared, ...needed[role] }] as const;
+    });
 }
 
 function passwordInput(password: pulumi.Output<string> | undefined): { password?: pulumi.Output<string> } {

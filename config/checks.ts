@@ -3,6 +3,7 @@ import { standbyFloor } from "../postgres/rules.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
+import { checkSessionSettings } from "./session-settings.js";
 import type { Server } from "./site.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -10,6 +11,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
   return [
     ...checkReferences(description),
     ...checkSynchronous(description),
+    ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkPasswords(description, raw, complete),
   ];
 }

@@ -15,6 +15,8 @@ export const consequences = [
   "restart",
   /** A setting that a hot standby may not have below its primary: servers restart one after the other. */
   "restart in order",
+  /** Follows from other differences: `up` waits until it is right, and fails with the reason where that does not come. */
+  "wait",
   /** The data are gone: the server is seeded again. */
   "seed again",
   /** Nothing that `up` does undoes it: the sentence says who must do what. */

@@ -10,8 +10,10 @@ import type { Major } from "./versions.js";
 export interface ConfigurationFacts {
   /** A hash of each file by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** What postgresql.conf and recovery.conf say, by name; of a running server: what it runs with. */
+  /** What the files of settings say, by name; of a running server: what it runs with. */
   readonly settings: Readonly<Record<string, string>>;
+  /** A hash of the rules of pg_hba.conf in order: with the same one, its text differs in nothing that matters. */
+  readonly rules?: string;
 }
 
 export interface ActualServer extends ConfigurationFacts {
@@ -21,6 +23,10 @@ export interface ActualServer extends ConfigurationFacts {
   readonly inRecovery: boolean;
   /** What an interrupted rollout still owes, where files are in place that are not in force. */
   readonly pending?: "reload" | "restart";
+  /** What the files of a running server say, where that is not what it runs with. */
+  readonly filed?: Readonly<Record<string, string>>;
+  /** Settings that the program was started with, by name: no file overrides those. */
+  readonly given?: readonly string[];
 }
 
 export interface DesiredServer extends ConfigurationFacts {

@@ -1,17 +1,18 @@
 import { join } from "node:path";
-import type { Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
 import { describePlan, type Step } from "../../postgres/rollout.js";
 import { withLock } from "../../servers/lock.js";
 import { reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
+import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { planOf } from "./plan.js";
+import { serverOf, siteOf } from "./site.js";
 
 /**
  * Observes all servers afresh, plans, and carries the plan out. Nothing is changed where something is refused, a server
@@ -20,7 +21,9 @@ import { planOf } from "./plan.js";
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
   const observed = Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await observeServer(of(state, name))] as const)),
+    await Promise.all(
+      names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
+    ),
   );
   const plan = planOf(state.servers, observed);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
@@ -30,7 +33,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
   }
 
-  const running = new Set(names.filter((name) => observed[name]?.state === "running"));
+  const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
@@ -58,10 +61,10 @@ async function contentFor(server: RolloutServer, observed: Observed): Promise<Re
   const names = Object.keys(server.files);
   const [staged, real] = await Promise.all([
     readFiles(host, stagedDirectory(server.controlDirectory), names),
-    readFiles(host, server.dataDirectory, names),
+    readServerFiles(host, server, names),
   ]);
   const found = names.map((name): readonly [string, string] => {
-    const right = [staged[name], real[name]].find((text) => text !== undefined && hashOf(text) === server.files[name]);
+    const right = [staged[name], real.files[name]].find((text) => text !== undefined && hashOf(text) === server.files[name]);
     if (right !== undefined) return [name, right];
     const what = observed.files[name] === undefined ? "is missing" : "differs";
     throw new Error(
@@ -103,13 +106,22 @@ async function install(
   hold: Step["hold"],
 ): Promise<void> {
   const host = hostOf(server.host);
-  const real = await readFiles(host, server.dataDirectory, [...Object.keys(content), ...server.absent]);
+  const names = [...Object.keys(content), ...server.absent];
   const held = Object.entries(hold).map(([name, value]) => `${name} = ${quoteValue(value)}`);
   const comment = "# Held by pgsite in the middle of a rollout; the next `pulumi up` takes these lines away.";
-  for (const [name, text] of Object.entries(content)) {
-    const wanted =
-      name === "postgresql.conf" && held.length > 0 ? `${text}\n${[comment, ...held, ""].join("\n")}` : text;
-    if (real[name] !== wanted) await host.writeFile(join(server.dataDirectory, name), wanted);
+  const tail = held.length > 0 ? `\n${[comment, ...held, ""].join("\n")}` : "";
+  const wanted: Readonly<Record<string, string>> = Object.fromEntries(
+    Object.entries(content).map(([name, text]) => [name, name === "postgresql.conf" ? text + tail : text]),
+  );
+  const counted = await readServerFiles(host, server, names);
+  const changed = names.filter((name) => counted.files[name] !== wanted[name]);
+  if (counted.standIns !== undefined && changed.length > 0) {
+    const { forgetStandIns } = await import("../../servers/adopted.js");
+    await forgetStandIns(host, server, changed);
+  }
+  const { files: real } = await readServerFiles(host, server, names);
+  for (const [name, text] of Object.entries(wanted)) {
+    if (real[name] !== text) await host.writeFile(join(server.dataDirectory, name), text);
   }
   for (const name of server.absent) {
     if (real[name] !== undefined) await host.remove(join(server.dataDirectory, name));
@@ -135,24 +147,4 @@ function followers(state: RolloutState, name: string): readonly string[] {
     .filter((one) => state.servers[one]?.upstream === name)
     .sort();
   return direct.flatMap((one) => [one, ...followers(state, one)]);
-}
-
-function serverOf({ absent: _absent, files: _files, ...facts }: RolloutServer): Server {
-  return { ...facts, files: {}, disposable: false };
-}
-
-/** As much of the site as the proof needs. */
-function siteOf(state: RolloutState): Site {
-  const servers = Object.values(state.servers).map(serverOf);
-  return {
-    name: state.site,
-    stack: "",
-    version: (servers[0] as Server).version,
-    administrator: state.administrator,
-    replicationRole: "",
-    ...(state.primary === undefined ? {} : { primary: state.primary }),
-    ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
-    servers,
-    initdb: { locale: "C", encoding: "UTF8", dataChecksums: false },
-  };
 }
