@@ -63,12 +63,18 @@ export async function standIns(host: Host, directories: Directories): Promise<St
 /**
  * Before files are written: what belongs together with one of them is from now on taken for what it is. Else a crash
  * between two files could leave a rest that still passes for what it stood for.
+ * @returns the files that stood for others until now: they are to be written, mode and owner too
  */
-export async function forgetStandIns(host: Host, directories: Directories, names: readonly string[]): Promise<void> {
+export async function forgetStandIns(
+  host: Host,
+  directories: Directories,
+  names: readonly string[],
+): Promise<readonly string[]> {
   const adopted = await readAdopted(host, directories);
-  if (adopted === undefined) return;
+  if (adopted === undefined) return [];
   const groups = adopted.groups.filter(({ standsFor }) => !names.some((name) => name in standsFor));
   if (groups.length < adopted.groups.length) await writeAdopted(host, directories, { groups });
+  return adopted.groups.filter((group) => !groups.includes(group)).flatMap(({ standsFor }) => Object.keys(standsFor));
 }
 
 async function readAdopted(host: Host, { controlDirectory }: Directories): Promise<Adopted | undefined> {

@@ -164,6 +164,8 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
     wanted,
     async (session) => {
       const found = await observe(session, wanted);
+      // One that is as declared is not touched: taking over what exists changes nothing.
+      if (found !== undefined && same(found, wanted)) return wanted;
       const flag = (on: boolean, word: string) => (on ? word : `NO${word}`);
       const options = [
         flag(wanted.superuser, "SUPERUSER"),

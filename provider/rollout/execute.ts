@@ -64,7 +64,9 @@ async function contentFor(server: RolloutServer, observed: Observed): Promise<Re
     readServerFiles(host, server, names),
   ]);
   const found = names.map((name): readonly [string, string] => {
-    const right = [staged[name], real.files[name]].find((text) => text !== undefined && hashOf(text) === server.files[name]);
+    const right = [staged[name], real.files[name]].find(
+      (text) => text !== undefined && hashOf(text) === server.files[name],
+    );
     if (right !== undefined) return [name, right];
     const what = observed.files[name] === undefined ? "is missing" : "differs";
     throw new Error(
@@ -115,13 +117,15 @@ async function install(
   );
   const counted = await readServerFiles(host, server, names);
   const changed = names.filter((name) => counted.files[name] !== wanted[name]);
+  let real = counted.files;
+  let handMade: readonly string[] = [];
   if (counted.standIns !== undefined && changed.length > 0) {
     const { forgetStandIns } = await import("../../servers/adopted.js");
-    await forgetStandIns(host, server, changed);
+    handMade = await forgetStandIns(host, server, changed);
+    real = (await readServerFiles(host, server, names)).files;
   }
-  const { files: real } = await readServerFiles(host, server, names);
   for (const [name, text] of Object.entries(wanted)) {
-    if (real[name] !== text) await host.writeFile(join(server.dataDirectory, name), text);
+    if (real[name] !== text || handMade.includes(name)) await host.writeFile(join(server.dataDirectory, name), text);
   }
   for (const name of server.absent) {
     if (real[name] !== undefined) await host.remove(join(server.dataDirectory, name));

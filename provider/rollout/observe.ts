@@ -41,7 +41,8 @@ export async function observeServer(
   const running = process.kind === "running";
   const { name, address, port } = server;
   const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
-  const runs = isLive(live) && pending === undefined
+  const runs =
+    isLive(live) && pending === undefined
       ? await countedRuns(await runningBeside(live, files), counted, live.version)
       : {};
   return {
