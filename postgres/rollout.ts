@@ -111,7 +111,7 @@ export function planRollout(
   };
 
   for (const turn of rootFirst(turns.filter(({ running }) => !running))) {
-    const hold = turn === primary ? tooHighFor(turn, standbys) : tooLowFor(turn, primary);
+    const hold = turn === primary ? tooHighFor(turn, standbys) : highest(lastValues(turn), tooLowFor(turn, primary));
     take(turn, "start", hold);
   }
   for (const turn of rootFirst(turns.filter(({ taken, change }) => !taken && change.action !== "restart"))) {
@@ -176,6 +176,11 @@ function isHot(turn: Turn): boolean {
   return turn.desired.hotStandby || turn.change.hotNow;
 }
 
+function highest(one: Floors, other: Floors): Floors {
+  const higher = Object.entries(other).map(([name, value]) => [name, Math.max(value, one[name] ?? value)]);
+  return { ...one, ...Object.fromEntries(higher) };
+}
+
 function below(one: Floors, other: Floors): boolean {
   return Object.entries(other).some(([name, value]) => (one[name] ?? 0) < value);
 }
@@ -184,6 +189,15 @@ function below(one: Floors, other: Floors): boolean {
 function tooLowFor(standby: Turn, primary: Turn | undefined): Floors {
   if (primary === undefined || !isHot(standby)) return {};
   return Object.fromEntries(Object.entries(primary.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
+}
+
+/**
+ * What a stopped hot standby must start with: settings declared below its last values. Its control file may ask for these
+ * (it has not replayed the primary's lower ones yet), also where the primary has the new value long since.
+ */
+function lastValues(standby: Turn): Floors {
+  if (!isHot(standby)) return {};
+  return Object.fromEntries(Object.entries(standby.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
 }
 
 /** What the primary must keep for now: settings whose declared value is above what a running hot standby has. */

@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
 import { describePlan, type Step } from "../../postgres/rollout.js";
+import { floorsOf } from "../../postgres/rollout-changes.js";
 import { withLock } from "../../servers/lock.js";
-import { reloadServer, startServer, stopServer } from "../../servers/process.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
 import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
@@ -11,7 +12,7 @@ import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
-import { planOf } from "./plan.js";
+import { inForce, planOf } from "./plan.js";
 import { serverOf, siteOf } from "./site.js";
 
 /**
@@ -38,6 +39,9 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
     try {
+      if (lowersFloor(of(state, step.server), step, observed[step.server] as Observed)) {
+        await proveOne(context, state, step.server);
+      }
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       await prove(context, state, step, running);
@@ -88,7 +92,9 @@ async function take(
   const host = hostOf(facts.host);
   await withLock(host, facts, `rollout: ${step.action}`, async () => {
     if (step.action === "reload" || step.action === "restart") {
-      await writePending(host, facts.controlDirectory, { action: step.action, settings: before.settings });
+      const process = await processState(host, facts.dataDirectory);
+      const pid = process.kind === "running" ? { pid: process.pid } : {};
+      await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
     }
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
@@ -99,6 +105,17 @@ async function take(
     await removePending(host, facts.controlDirectory);
     if (Object.keys(step.hold).length === 0) await stage(host, facts.controlDirectory, {});
   });
+}
+
+/**
+ * Whether a running standby is to restart with less than it has. What it needs is in its control file until it has
+ * replayed its primary's lower value, which a rollout that was cut off, or one of another stack, may not have waited for.
+ */
+function lowersFloor(server: RolloutServer, step: Step, before: Observed): boolean {
+  if (step.action !== "restart" || server.upstream === undefined) return false;
+  const now = floorsOf(server.version, inForce(before));
+  const next = floorsOf(server.version, { ...server.settings, ...step.hold });
+  return Object.entries(now).some(([name, value]) => (next[name] ?? 0) < value);
 }
 
 /** Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. */
@@ -137,13 +154,17 @@ async function prove(context: Context, state: RolloutState, step: Step, running:
   if (step.action === "install") return;
   const concerned = step.action === "reload" ? [step.server] : [step.server, ...followers(state, step.server)];
   for (const name of concerned.filter((one) => running.has(one))) {
-    await proveWorking({
-      site: siteOf(state),
-      server: serverOf(of(state, name)),
-      passwords: { [state.administrator]: state.administratorPassword },
-      signal: context.signal,
-    });
+    await proveOne(context, state, name);
   }
+}
+
+async function proveOne(context: Context, state: RolloutState, name: string): Promise<void> {
+  await proveWorking({
+    site: siteOf(state),
+    server: serverOf(of(state, name)),
+    passwords: { [state.administrator]: state.administratorPassword },
+    signal: context.signal,
+  });
 }
 
 function followers(state: RolloutState, name: string): readonly string[] {

@@ -7,7 +7,7 @@ import { configurationFacts } from "../facts.js";
 import { hostOf } from "../host.js";
 import { isLive, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
 import type { RolloutServer } from "../resources/rollout.js";
-import { readPending } from "./pending.js";
+import { type Pending, readPending } from "./pending.js";
 
 /** What is really there of a server. */
 export interface Observed extends ConfigurationFacts {
@@ -39,10 +39,11 @@ export async function observeServer(
   const { files } = counted;
   const facts = configurationFacts(files);
   const running = process.kind === "running";
+  const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const { name, address, port } = server;
   const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
   const runs =
-    isLive(live) && pending === undefined
+    isLive(live) && owed?.settings === undefined
       ? await countedRuns(await runningBeside(live, files), counted, live.version)
       : {};
   return {
@@ -51,8 +52,8 @@ export async function observeServer(
     recovery: await isInRecovery(host, server, control, running, Object.keys(files)),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
-    settings: running && pending !== undefined ? pending.settings : facts.settings,
-    ...(running && pending !== undefined ? { pending: pending.action } : {}),
+    settings: owed?.settings ?? facts.settings,
+    ...(owed === undefined ? {} : { pending: owed.action }),
     ...(Object.keys(runs).length === 0 ? {} : { runs }),
   };
 }
@@ -61,6 +62,14 @@ export async function observeServer(
 export function serviceState(running: boolean, live: LiveAnswer | undefined): Observed["state"] {
   if (!running) return "stopped";
   return live === undefined || isLive(live) || live.kind !== "timeout" ? "running" : "silent";
+}
+
+/**
+ * Another process has started since with what was installed: to take it for one with the old values would let its
+ * standbys go below it. What is left to do is to prove that it works.
+ */
+function owedOf(pending: Pending, pid: number): Pick<Pending, "action"> & Partial<Pending> {
+  return pending.pid === undefined || pending.pid === pid ? pending : { action: "reload" };
 }
 
 /** `DBState` of pg_control.h: shut down in recovery, in archive recovery. */

@@ -32,7 +32,7 @@ export function planOf(
 }
 
 /** The files' values, with those of the running server over them. */
-function inForce({ settings, runs = {} }: Observed): Readonly<Record<string, string>> {
+export function inForce({ settings, runs = {} }: Observed): Readonly<Record<string, string>> {
   const names = new Set(Object.keys(runs).map((name) => name.toLowerCase()));
   const others = Object.entries(settings).filter(([name]) => !names.has(name.toLowerCase()));
   return {
