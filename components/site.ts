@@ -51,15 +51,19 @@ export class Site extends pulumi.ComponentResource {
       );
       servers[server.name] = created;
       if (server.role === "primary") {
-        for (const [role, attributes] of rolesOf(args.stack)) {
-          roles.push(
+        const made = new Map<string, Role>();
+        for (const [role, attributes] of groupsFirst(rolesOf(args.stack))) {
+          const groups = attributes.memberOf.flatMap((group) => made.get(group) ?? []);
+          made.set(
+            role,
             new Role(
               role,
               { ...connection, name: role, ...attributes, ...passwordInput(args.passwordOf(role)) },
-              { ...parent, dependsOn: created.start },
+              { ...parent, dependsOn: [created.start, ...groups] },
             ),
           );
         }
+        roles.push(...made.values());
       }
     }
     this.servers = servers;
@@ -135,6 +139,18 @@ function rolesOf({ site, description }: ResolvedStack) {
       const { settings: _settings, databaseSettings: _inDatabases, ...declared } = description.roles[role] ?? {};
       return [role, { ...plain, ...declared, ...needed[role] }] as const;
     });
+}
+
+/** A role is made after those that it is a member of. */
+function groupsFirst<T extends { readonly memberOf: readonly string[] }>(
+  roles: readonly (readonly [string, T])[],
+): readonly (readonly [string, T])[] {
+  const byName = new Map(roles);
+  const depth = (role: string, seen: readonly string[] = []): number =>
+    seen.includes(role)
+      ? 0
+      : 1 + Math.max(-1, ...(byName.get(role)?.memberOf ?? []).map((group) => depth(group, [...seen, role])));
+  return [...roles].sort(([one], [other]) => depth(one) - depth(other));
 }
 
 function passwordInput(password: pulumi.Output<string> | undefined): { password?: pulumi.Output<string> } {

@@ -80,7 +80,12 @@ function presence(is: ConfigurationState, shall: ConfigurationState, make: Make)
     const [left, right] = [is.files[name], shall.files[name]];
     if (left !== undefined && right !== undefined) return [];
     const rereads = name === "pg_hba.conf" ? "reload" : "install";
-    return [left === undefined ? make(name, "missing", rereads) : make(name, "there and must not be", rereads)];
+    if (left !== undefined) return [make(name, "there and must not be", rereads)];
+    const settings = Object.keys(parseConfiguration(shall.files[name] ?? "").values).length > 0;
+    const lost = settings && settingFiles.some((one) => one === name);
+    // What a server runs with is known of one that answers, save for what recovery.conf says.
+    const known = Object.keys(is.runs).length > 0 && name !== "recovery.conf";
+    return [make(name, "missing", lost ? (known ? "reload" : "restart") : rereads)];
   });
 }
 

@@ -27,6 +27,11 @@ export async function liveOf(access: LiveAccess, signal: AbortSignal, fresh = fa
   return answer;
 }
 
+/** What was said a moment ago is not true any more: something was changed. */
+export function forget(): void {
+  known.clear();
+}
+
 async function ask(access: LiveAccess, signal: AbortSignal): Promise<LiveAnswer> {
   const { askLive } = await import("../servers/live.js");
   const login = { user: access.administrator, password: access.administratorPassword };
@@ -44,7 +49,10 @@ export function isLive(answer: LiveAnswer | undefined): answer is Live {
 }
 
 /** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */
-const ofNoFile = new Set(["override", "client", "session", "user", "database", "database user", "interactive", "test"]);
+const ofNoFile = new Set([
+  ...["override", "client", "session", "interactive", "test"],
+  ...["global", "user", "database", "database user"],
+]);
 
 /** Settings that the server computes from its surroundings, or shows otherwise than it was given them. */
 const computed = new Set([

@@ -76,10 +76,10 @@ async function ask(session: Session): Promise<Live> {
 /** A value that waits for a restart counts as an error in pg_file_settings; it is none. */
 async function refusedLines(session: Session, version: Major): Promise<readonly string[]> {
   const settings = atLeast(version, "9.5")
-    ? "select sourcefile as file, sourceline::text as line, error from pg_file_settings where error is not null and error <> 'setting could not be applied'"
+    ? "select sourcefile as file, sourceline::text as line, error from pg_file_settings where error is not null and sourceline is not null and error <> 'setting could not be applied'"
     : undefined;
   const access = atLeast(version, "10")
-    ? `select ${atLeast(version, "16") ? "file_name" : "'pg_hba.conf'"} as file, line_number::text as line, error from pg_hba_file_rules where error is not null`
+    ? `select ${atLeast(version, "16") ? "file_name" : "'pg_hba.conf'"} as file, line_number::text as line, error from pg_hba_file_rules where error is not null and line_number is not null`
     : undefined;
   const parts = [settings, access].filter((part) => part !== undefined);
   if (parts.length === 0) return [];

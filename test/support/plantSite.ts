@@ -1,5 +1,15 @@
-import type { Major } from "../../postgres/versions.js";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import type { RolloutArgs } from "../../provider/resources/rollout.js";
+import { serverOf } from "../../provider/rollout/site.js";
 import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
+import { withSession } from "../../servers/session.js";
+import type { InProcess } from "./engine.js";
 
 /** A site with one of everything that can drift: a primary, a warm standby, a hot mirror, roles, databases, their settings. */
 export const plantStack = `config:
@@ -48,4 +58,99 @@ export async function plantSite(major: Major, block: number): Promise<Rehearsal>
   });
   await rehearsal.up("plants");
   return rehearsal;
+}
+
+/** The servers of a rehearsed site, for whoever wants to change something behind pgsite's back. */
+export class Plot {
+  readonly #servers: Readonly<Record<string, Server>>;
+  readonly #password: string;
+
+  constructor(
+    readonly major: Major,
+    readonly engine: InProcess,
+  ) {
+    const rollout = engine.resources.find(({ type }) => type.token.endsWith(":Rollout"));
+    if (rollout === undefined) throw new Error("the stack has no rollout");
+    const { servers, administratorPassword } = rollout.declared as unknown as RolloutArgs;
+    this.#password = administratorPassword;
+    this.#servers = Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, serverOf(server)]));
+  }
+
+  server(name: string): Server {
+    return this.#servers[name] as Server;
+  }
+
+  path(server: string, file: string): string {
+    const { dataDirectory, passfile } = this.server(server);
+    return file === "passfile" ? passfile : join(dataDirectory, file);
+  }
+
+  read(server: string, file: string): string {
+    return readFileSync(this.path(server, file), "utf8");
+  }
+
+  /** Writes a file anew, with owner and mode as they were. */
+  async edit(server: string, file: string, change: (text: string) => string): Promise<void> {
+    writeFileSync(this.path(server, file), change(this.read(server, file)));
+  }
+
+  async append(server: string, file: string, line: string): Promise<void> {
+    await this.edit(server, file, (text) => `${text}${line}\n`);
+  }
+
+  /** Where the settings of recovery are at this version. */
+  get recoveryFile(): string {
+    return atLeast(this.major, "12") ? "postgresql.conf" : "recovery.conf";
+  }
+
+  host(server: string): Host {
+    return hostOf(this.server(server).host);
+  }
+
+  async reload(server: string): Promise<void> {
+    await reloadServer(this.host(server), this.server(server));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+
+  async stop(server: string): Promise<void> {
+    await stopServer(this.host(server), this.server(server));
+  }
+
+  async restart(server: string): Promise<void> {
+    await this.stop(server);
+    await startServer(this.host(server), this.server(server));
+  }
+
+  /** Started by hand, with settings on the command line. */
+  async startWith(server: string, options: string): Promise<void> {
+    const { binDirectory, dataDirectory } = this.server(server);
+    const log = join(this.server(server).controlDirectory, "start.log");
+    const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", log, "-o", options];
+    const { code, stdout, stderr } = await this.host(server).run(argv);
+    if (code !== 0) throw new Error(`${stdout}${stderr}`);
+  }
+
+  async signal(server: string, signal: NodeJS.Signals): Promise<void> {
+    const state = await processState(this.host(server), this.server(server).dataDirectory);
+    if (state.kind === "running") process.kill(state.pid, signal);
+  }
+
+  async sql(server: string, ...statements: readonly string[]): Promise<void> {
+    const login = { user: "dbadmin", password: this.#password };
+    await withSession(this.server(server), login, {}, async (session) => {
+      for (const statement of statements) await session.query(statement);
+    });
+  }
+
+  /** When each server that answers was started. */
+  async started(): Promise<Readonly<Record<string, string>>> {
+    const login = { user: "dbadmin", password: this.#password };
+    const rows = await Promise.all(
+      ["server2", "des10"].map(async (name) => {
+        const sql = "select pg_postmaster_start_time()::text as at";
+        return [name, (await withSession(this.server(name), login, {}, (session) => session.query(sql)))[0]?.at ?? ""];
+      }),
+    );
+    return Object.fromEntries(rows);
+  }
 }
