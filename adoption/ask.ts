@@ -6,9 +6,16 @@ import { type Login, type Row, type Session, withSession } from "../servers/sess
 export interface Contents {
   readonly roles: readonly FoundRole[];
   readonly databases: readonly FoundDatabase[];
-  /** ALTER ROLE / DATABASE … SET: `role app in database science: work_mem=64MB`. */
-  readonly ownSettings: readonly string[];
+  readonly ownSettings: readonly OwnSetting[];
   readonly initdb: { readonly locale: string; readonly encoding: string; readonly dataChecksums: boolean };
+}
+
+/** One of ALTER ROLE, ALTER DATABASE or ALTER ROLE … IN DATABASE … SET. */
+export interface OwnSetting {
+  readonly role?: string;
+  readonly database?: string;
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface FoundRole {
@@ -42,6 +49,8 @@ export interface Running {
   readonly inRecovery: boolean;
   /** Names of settings that were changed in the files and wait for a restart (9.5 and later). */
   readonly pendingRestart: readonly string[];
+  /** Replication slots (9.4 and later). */
+  readonly slots: readonly string[];
 }
 
 interface Endpoint {
@@ -56,10 +65,19 @@ export function askRunning(endpoint: Endpoint, login: Login): Promise<Running> {
     const [self] = await session.query(
       "select pg_is_in_recovery()::text as recovery, current_setting('server_version_num') as number",
     );
-    const pending = atLeast(majorOfServer(self?.number ?? ""), "9.5")
+    const version = majorOfServer(self?.number ?? "");
+    const temporary = atLeast(version, "10") ? "where not temporary" : "";
+    const slots = atLeast(version, "9.4")
+      ? await session.query(`select slot_name from pg_replication_slots ${temporary} order by 1`)
+      : [];
+    const pending = atLeast(version, "9.5")
       ? await session.query("select name from pg_settings where pending_restart order by name")
       : [];
-    return { inRecovery: self?.recovery === "true", pendingRestart: pending.map(({ name }) => name ?? "") };
+    return {
+      inRecovery: self?.recovery === "true",
+      pendingRestart: pending.map(({ name }) => name ?? ""),
+      slots: slots.map(({ slot_name }) => slot_name ?? ""),
+    };
   });
 }
 
@@ -137,18 +155,21 @@ function roleOf(row: Row, memberships: readonly Row[]): FoundRole {
   };
 }
 
-async function ownSettings(session: Session): Promise<string[]> {
+async function ownSettings(session: Session): Promise<OwnSetting[]> {
   const rows = await session.query(
     `select r.rolname as role, d.datname as database, unnest(s.setconfig) as setting
        from pg_db_role_setting s left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase
       order by 1, 2, 3`,
   );
   return rows.map(({ role, database, setting }) => {
-    const whose = [
-      ...(role == null ? [] : [`role ${role}`]),
-      ...(database == null ? [] : [`${role == null ? "" : "in "}database ${database}`]),
-    ];
-    return `${whose.join(" ")}: ${setting}`;
+    const text = setting ?? "";
+    const equals = text.indexOf("=");
+    return {
+      ...(role == null ? {} : { role }),
+      ...(database == null ? {} : { database }),
+      name: text.slice(0, equals),
+      value: text.slice(equals + 1),
+    };
   });
 }
 

@@ -1,7 +1,8 @@
 import { parseConninfo } from "../postgres/conninfo.js";
 import { literalName, parseHbaLine, renderHbaLine } from "../postgres/hba/index.js";
 import { atLeast } from "../postgres/versions.js";
-import type { Contents, FoundRole } from "./ask.js";
+import type { Contents } from "./ask.js";
+import { databasesOf, rolesOf, undeclaredSettings } from "./contents.js";
 import type { HandMade } from "./read.js";
 import { type StackSetting, settingsFor } from "./settings.js";
 
@@ -16,6 +17,8 @@ export interface Wanted {
   readonly administrator: string;
   readonly servers: readonly Named[];
   readonly contents: Contents;
+  /** Replication slots on any of them. */
+  readonly slots?: readonly string[];
 }
 
 /** The keys of a stack file, without `pgsite:`, in the order in which they are to be written. */
@@ -33,7 +36,7 @@ export interface Described {
 }
 
 /** Turns what was found into a stack's description. Pure. */
-export function describe({ site, administrator, servers, contents }: Wanted): Described {
+export function describe({ site, administrator, servers, contents, slots = [] }: Wanted): Described {
   const primaries = servers.filter(({ found }) => !found.inRecovery);
   const first = (primaries[0] ?? servers[0]) as Named;
   const { version } = first.found;
@@ -64,6 +67,9 @@ export function describe({ site, administrator, servers, contents }: Wanted): De
   const hosts = new Map(servers.map(({ found: { place } }) => [place.host, place]));
   const usual = `/usr/lib/postgresql/${version}/bin`;
   const locale = contents.initdb;
+  // A standby's own slot is known by its primary_slot_name.
+  const used = servers.map(({ found }) => found.settings.primary_slot_name?.value ?? found.recovery.primary_slot_name);
+  const foreign = [...new Set(slots)].filter((slot) => !used.includes(slot)).sort();
   const origins: Record<string, string> = {};
   const keys = {
     site,
@@ -100,13 +106,12 @@ export function describe({ site, administrator, servers, contents }: Wanted): De
     ...(replicationRole === (atLeast(version, "9.1") ? "replicator" : administrator) ? {} : { replicationRole }),
     ...(access.authentication === undefined ? {} : { authentication: access.authentication }),
     access: access.shared,
-    ...rolesOf(contents.roles, administrator, replicationRole, notes),
+    ...rolesOf(contents, administrator, replicationRole, notes),
     ...databasesOf(contents, administrator, notes),
+    ...(foreign.length === 0 ? {} : { slots: foreign }),
     initdb: { locale: locale.locale, encoding: locale.encoding, dataChecksums: locale.dataChecksums },
   };
-  notes.push(
-    ...contents.ownSettings.map((setting) => `ALTER ROLE / DATABASE … SET is not in the stack file: ${setting}`),
-  );
+  notes.push(...undeclaredSettings(contents));
   return { keys, origins, replicationRole, notes, obstacles };
 }
 
@@ -267,49 +272,4 @@ function singleSpaced(line: string): string {
   const plain = line.replaceAll("  ", " ");
   const meaning = (text: string) => JSON.stringify(parseHbaLine(text, "").rule);
   return meaning(plain) === meaning(line) ? plain : line;
-}
-
-/** Those that log in or are superusers. The two that pgsite needs are there by themselves, and said where they have more. */
-function rolesOf(roles: readonly FoundRole[], administrator: string, replicationRole: string, notes: string[]) {
-  const entries = roles.flatMap((role): [string, Record<string, unknown>][] => {
-    const { name } = role;
-    for (const more of role.more) notes.push(`role ${name}: ${more} is not in the stack file`);
-    const needed = {
-      superuser: name === administrator,
-      replication: name === replicationRole && name !== administrator,
-    };
-    const attributes = {
-      ...(role.login ? {} : { login: false }),
-      ...(role.superuser && !needed.superuser ? { superuser: true } : {}),
-      ...(role.replication && !needed.replication ? { replication: true } : {}),
-      ...(role.createdb ? { createdb: true } : {}),
-      ...(role.createrole ? { createrole: true } : {}),
-      ...(role.connectionLimit === -1 ? {} : { connectionLimit: role.connectionLimit }),
-      ...(role.memberOf.length === 0 ? {} : { memberOf: role.memberOf }),
-    };
-    const isNeeded = name === administrator || name === replicationRole;
-    return isNeeded && Object.keys(attributes).length === 0 ? [] : [[name, attributes]];
-  });
-  return entries.length === 0 ? {} : { roles: Object.fromEntries(entries) };
-}
-
-function databasesOf({ databases, initdb }: Contents, administrator: string, notes: string[]) {
-  const entries = databases.map((database): [string, Record<string, unknown>] => {
-    const { name, owner, collate, ctype, encoding, connectionLimit } = database;
-    if (collate !== ctype)
-      notes.push(`database ${name}: collation ${collate} with character classes ${ctype} is not in the stack file`);
-    if (database.tablespace !== "pg_default")
-      notes.push(`database ${name}: tablespace ${database.tablespace} is not in the stack file`);
-    if (database.isTemplate) notes.push(`database ${name}: that it is a template is not in the stack file`);
-    return [
-      name,
-      {
-        ...(owner === administrator ? {} : { owner }),
-        ...(encoding === initdb.encoding ? {} : { encoding }),
-        ...(collate !== ctype || collate === initdb.locale ? {} : { locale: collate }),
-        ...(connectionLimit === -1 ? {} : { connectionLimit }),
-      },
-    ];
-  });
-  return entries.length === 0 ? {} : { databases: Object.fromEntries(entries) };
 }

@@ -59,7 +59,8 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
     askContents(endpointOf(primary), login),
     ...servers.map((server) => stateOf(server, login)),
   ]);
-  const described = describe({ site, administrator, servers, contents });
+  const slots = running.flatMap((state) => state.slots);
+  const described = describe({ site, administrator, servers, contents, slots });
   const { stack: resolved, problems } = resolveStack(stack, rawOf(described.keys));
   const errors = problems.filter(({ severity }) => severity === "error");
   const obstacles = [
@@ -113,11 +114,15 @@ function endpointOf({ name, found }: Named) {
 }
 
 /** What a running server says against its files. A warm standby says nothing, and need not. */
-async function stateOf(server: Named, login: { user: string; password: string }): Promise<{ obstacles: string[] }> {
+async function stateOf(
+  server: Named,
+  login: { user: string; password: string },
+): Promise<{ obstacles: string[]; slots: readonly string[] }> {
   const { name, found } = server;
   try {
-    const { inRecovery, pendingRestart } = await askRunning(endpointOf(server), login);
+    const { inRecovery, pendingRestart, slots } = await askRunning(endpointOf(server), login);
     return {
+      slots,
       obstacles: [
         ...(inRecovery === found.inRecovery
           ? []
@@ -133,7 +138,7 @@ async function stateOf(server: Named, login: { user: string; password: string })
   } catch (error) {
     const isWarm =
       error instanceof SqlUnreachable && (error.kind === "recoveryRefusesQueries" || error.kind === "starting");
-    if (found.inRecovery && isWarm) return { obstacles: [] };
+    if (found.inRecovery && isWarm) return { obstacles: [], slots: [] };
     throw error;
   }
 }

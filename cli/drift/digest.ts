@@ -38,8 +38,16 @@ interface Diagnostic {
 /** Steps that change nothing. */
 const quiet = new Set(["same", "refresh", "read", "read-discard", "import"]);
 
+/** What these show follows from what others found, or could not find. */
+const following = new Set(["pgsite:index:Rollout", "pgsite:index:Topology"]);
+
 /** How the provider says that it could not look: the engine hands on no more than words. */
 const couldNotLook = /What is there now is not known/;
+
+/** A server that runs and says nothing: what it runs with is not known. */
+function hangs({ object, there }: Drift): boolean {
+  return object === "the server" && /does not answer/.test(there);
+}
 
 /**
  * Reads a preview. The provider logs a sentence for each difference (`postgres/differences.ts`); a resource that would
@@ -61,14 +69,15 @@ export function readDigest(digest: Digest): Findings {
         const difference = parseSentence(line);
         if (difference === undefined) continue;
         told.add(urn);
-        differences.set(line, difference);
+        if (hangs(difference)) unknown.add(line);
+        else differences.set(line, difference);
       }
     }
   }
   const changed = (digest.steps ?? []).filter(({ op, urn }) => !quiet.has(op) && !told.has(urn));
-  const silent = changed.filter(({ urn }) => typeOf(urn) !== "pgsite:index:Rollout");
-  // What the rollout does follows from the differences of the others.
-  const counted = silent.length > 0 || differences.size > 0 ? silent : changed;
+  const silent = changed.filter(({ urn }) => !following.has(typeOf(urn)));
+  const explained = silent.length > 0 || differences.size > 0 || unknown.size > 0;
+  const counted = explained ? silent : changed;
   return {
     differences: [...differences.values(), ...stepDifferences(counted)],
     unknown: [...unknown],

@@ -58,8 +58,10 @@ for (const { major, block } of [
         "pgsite:replicationRole: repl",
         "host all all 127.0.0.0/8 md5",
         "second_dba: { superuser: true }",
-        "app: { connectionLimit: 12, memberOf: [ readers ] }",
-        "science: { owner: app }",
+        'app: { connectionLimit: 12, memberOf: [ readers ], settings: { search_path: "science, public" } }',
+        "science: { owner: app, settings: { TimeZone: UTC } }",
+        "role app in database science: work_mem = 20MB (ALTER … SET) is not in the stack file",
+        "- backup_tool",
         "Nothing was written.",
         "pg_hba.conf: 0640",
       ]) {
