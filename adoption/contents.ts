@@ -23,6 +23,7 @@ export function rolesOf(
       ...(role.connectionLimit === -1 ? {} : { connectionLimit: role.connectionLimit }),
       ...(role.memberOf.length === 0 ? {} : { memberOf: role.memberOf }),
       ...settingsOf(ownSettings.filter((one) => one.role === name && one.database === undefined)),
+      ...databaseSettingsOf(ownSettings.filter((one) => one.role === name)),
     };
     const isNeeded = name === administrator || name === replicationRole;
     return isNeeded && Object.keys(attributes).length === 0 ? [] : [[name, attributes]];
@@ -52,25 +53,26 @@ export function databasesOf({ databases, initdb, ownSettings }: Contents, admini
   return entries.length === 0 ? {} : { databases: Object.fromEntries(entries) };
 }
 
-function settingsOf(settings: readonly OwnSetting[]) {
+function settingsOf(settings: readonly OwnSetting[]): { readonly settings?: Readonly<Record<string, string>> } {
   return settings.length === 0
     ? {}
     : { settings: Object.fromEntries(settings.map(({ name, value }) => [name, value])) };
 }
 
-/** Those of a role in one database, of roles that do not log in, and of databases that a stack file leaves out. */
-export function undeclaredSettings({ roles, databases, ownSettings }: Contents): string[] {
+/** ALTER ROLE … IN DATABASE … SET. */
+function databaseSettingsOf(settings: readonly OwnSetting[]) {
+  const names = [...new Set(settings.flatMap(({ database }) => (database === undefined ? [] : [database])))];
+  if (names.length === 0) return {};
+  const inOne = (database: string) => settingsOf(settings.filter((one) => one.database === database)).settings;
+  return { databaseSettings: Object.fromEntries(names.map((database) => [database, inOne(database)])) };
+}
+
+/** Settings that a stack file cannot say: what it does not declare of them is undone by `pulumi up`. */
+export function unspeakableSettings({ ownSettings }: Contents): string[] {
   return ownSettings
-    .filter(({ role, database }) => {
-      if (role !== undefined && database !== undefined) return true;
-      if (role !== undefined) return !roles.some(({ name }) => name === role);
-      return !databases.some(({ name }) => name === database);
-    })
-    .map(({ role, database, name, value }) => {
-      const whose = [
-        ...(role === undefined ? [] : [`role ${role}`]),
-        ...(database === undefined ? [] : [`${role === undefined ? "" : "in "}database ${database}`]),
-      ];
-      return `${whose.join(" ") || "all roles"}: ${name} = ${value} (ALTER … SET) is not in the stack file`;
-    });
+    .filter(({ role, database }) => role === undefined && database === undefined)
+    .map(
+      ({ name, value }) =>
+        `ALTER ROLE ALL SET ${name} TO ${value} cannot be in a stack file, and pulumi up would undo it: put it into settings (ALTER SYSTEM) first`,
+    );
 }

@@ -2,7 +2,7 @@ import { parseConninfo } from "../postgres/conninfo.js";
 import { literalName, parseHbaLine, renderHbaLine } from "../postgres/hba/index.js";
 import { atLeast } from "../postgres/versions.js";
 import type { Contents } from "./ask.js";
-import { databasesOf, rolesOf, undeclaredSettings } from "./contents.js";
+import { databasesOf, rolesOf, unspeakableSettings } from "./contents.js";
 import type { HandMade } from "./read.js";
 import { type StackSetting, settingsFor } from "./settings.js";
 
@@ -111,7 +111,7 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
     ...(foreign.length === 0 ? {} : { slots: foreign }),
     initdb: { locale: locale.locale, encoding: locale.encoding, dataChecksums: locale.dataChecksums },
   };
-  notes.push(...undeclaredSettings(contents));
+  obstacles.push(...unspeakableSettings(contents));
   return { keys, origins, replicationRole, notes, obstacles };
 }
 

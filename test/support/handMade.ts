@@ -93,6 +93,11 @@ export class HandMadeSite {
         this.primary,
         "select name, setting, source from pg_settings where source not in ('session', 'client') order by name",
       ),
+      sessionSettings: await this.query(
+        this.primary,
+        "select *, setconfig::text from pg_db_role_setting order by 1, 2",
+      ),
+      slots: await this.query(this.primary, "select slot_name, slot_type from pg_replication_slots order by 1"),
       databases: await this.query(this.primary, "select datname, datdba, datconnlimit from pg_database order by 1"),
       rows: await this.query(this.standby, "select count(*)::text, sum(n)::text from kept"),
     };
