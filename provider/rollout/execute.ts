@@ -102,8 +102,9 @@ async function take(
     if (step.action === "restart" || step.action === "start") {
       await startServer(host, server, { signal: context.signal });
     }
-    await removePending(host, facts.controlDirectory);
     if (Object.keys(step.hold).length === 0) await stage(host, facts.controlDirectory, {});
+    // Last: cut off before it, the next run comes by here again.
+    await removePending(host, facts.controlDirectory);
   });
 }
 
