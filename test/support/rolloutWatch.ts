@@ -60,14 +60,15 @@ export class Watch {
   }
 }
 
-const complaints = /recovery aborted|insufficient parameter settings|hot standby is not possible|recovery has paused/;
+const complaints = /recovery aborted|insufficient parameter settings|hot standby is not possible/;
+const paused = /recovery has paused/;
 
-/** Lines of the servers' logs that tell of a hot standby below its primary. */
-export function complaintsIn(servers: readonly Server[]): readonly string[] {
+/** Lines of the servers' logs that tell of a hot standby below its primary. @param byHand a test paused replay itself */
+export function complaintsIn(servers: readonly Server[], byHand = false): readonly string[] {
   return servers.flatMap(({ name, controlDirectory }) =>
     readFileSync(join(controlDirectory, "start.log"), "utf8")
       .split("\n")
-      .filter((line) => complaints.test(line))
+      .filter((line) => complaints.test(line) || (!byHand && paused.test(line)))
       .map((line) => `${name}: ${line}`),
   );
 }
