@@ -51,11 +51,12 @@ export function configurationDifferences(
     consequence: !running && /^(?:reload|restart)/.test(consequence) ? "install" : consequence,
     ...(consequence === "by hand" ? { severity: "warning" as const } : {}),
   });
+  const settings = settingDifferences(version, is, shall, make);
   return [
     ...stateDifferences(is, shall, make),
     ...presence(is, shall, make),
-    ...settingDifferences(version, is, shall, make),
-    ...textDifferences(is, shall, make),
+    ...settings,
+    ...textDifferences(is, shall, make, settings),
     ...accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make),
     ...permissionDifferences(is, shall, make),
     ...is.refused.map((line) => make("the server", `not willing to take ${line}`, "reload")),
@@ -197,23 +198,22 @@ class Shown {
 type Words = Readonly<Record<string, string>>;
 const open = new Set(["host", "hostaddr", "port", "user", "application_name", "sslmode", "passfile", "dbname"]);
 
-/** Files of settings whose text differs and whose settings do not. */
-function textDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+/** Files of settings whose text differs: a line that is none, or where nothing else was said of them, nothing that matters. */
+function textDifferences(
+  is: ConfigurationState,
+  shall: ConfigurationState,
+  make: Make,
+  others: readonly Difference[],
+): readonly Difference[] {
   return settingFiles.flatMap((name) => {
     const [left, right] = [is.files[name], shall.files[name]];
     if (left === undefined || right === undefined || left === right) return [];
-    const [one, other] = [parseConfiguration(left), parseConfiguration(right)];
-    const wrong = one.problems.map(({ path }) => make(`${name} ${path}`, "not a setting", "install"));
-    const same = JSON.stringify(sorted(one.values)) === JSON.stringify(sorted(other.values));
-    const only = same && one.includes.length === 0 && wrong.length === 0;
-    return only ? [make(`the text of ${name}`, "not as declared, and means the same", "nothing")] : wrong;
+    const wrong = parseConfiguration(left).problems.map(({ path }) =>
+      make(`${name} ${path}`, "not a setting", "install"),
+    );
+    if (wrong.length > 0 || others.some(({ object }) => object.startsWith(`${name} `))) return wrong;
+    return [make(`the text of ${name}`, "not as declared, and means the same", "nothing")];
   });
-}
-
-function sorted(values: Texts): readonly (readonly [string, string])[] {
-  return Object.entries(values)
-    .map(([name, value]) => [name.toLowerCase(), value] as const)
-    .sort(([left], [right]) => (left < right ? -1 : 1));
 }
 
 function permissionDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {

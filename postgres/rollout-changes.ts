@@ -76,7 +76,10 @@ function waitingChanges(version: Major, is: ActualServer, shall: DesiredServer):
   const inForce = new Set(settingChanges(version, is, shall).map(({ name }) => name));
   return settingChanges(version, { files: {}, settings: is.filed }, shall)
     .filter(({ name }) => !inForce.has(name))
-    .map((one) => ({ ...one, needs: "reload" as const, because: `${one.because}, not in force` }));
+    .map((one) => {
+      const because = one.needs === "restart" ? `${one.because}, not in force` : one.because;
+      return { ...one, needs: "reload" as const, because };
+    });
 }
 
 function settingChanges(
