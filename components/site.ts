@@ -20,6 +20,8 @@ export interface SiteArgs {
 export class Site extends pulumi.ComponentResource {
   /** Every server of the stack, by name. */
   readonly servers: Readonly<Record<string, Server>>;
+  /** Stands when everything that is declared is in force. */
+  readonly rollout: Rollout;
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
@@ -94,11 +96,15 @@ export class Site extends pulumi.ComponentResource {
       administratorPassword: password(site.administrator),
       servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
     };
-    const rollout = new Rollout(`${site.name}-rollout`, whole, {
+    this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
       dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles],
     });
-    new Topology(`${site.name}-topology`, { ...whole, slots: description.slots }, { ...parent, dependsOn: rollout });
+    new Topology(
+      `${site.name}-topology`,
+      { ...whole, slots: description.slots },
+      { ...parent, dependsOn: this.rollout },
+    );
     this.registerOutputs({});
   }
 }

@@ -149,6 +149,12 @@ export const stackSchema = strict({
     .record(name, server)
     .describe("The servers of this stack by name: a server's name is its identity, whatever its role"),
   mirrors: z.array(name).default([]).describe("Hosts outside this stack whose servers may replicate from this one's"),
+  mirrorStacks: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Stacks whose servers mirror this one's (ORGANIZATION/PROJECT/STACK): the preview refuses to raise a hot-standby floor before they have",
+    ),
   administrator: roleName.default("postgres").describe("The superuser that pgsite connects as"),
   replicationRole: roleName
     .optional()
