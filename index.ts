@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
-import { contradictions, type ServerOutput } from "./components/upstream.js";
+import { contradictions, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
 import { passwordKey, rolesWithPassword } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import type { Server } from "./config/site.js";
@@ -20,16 +20,20 @@ export default async function main() {
   refuse(name, [...problems, ...passwordsInClear(rolesWithPassword(raw))]);
   const { site, notes } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
-  refuse(name, await contradictions(stack as ResolvedStack));
+  const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
+  refuse(name, others.flat());
 
   const config = new pulumi.Config();
   const passwordOf = (role: string) => config.getSecret(passwordKey(role));
   if (!pulumi.runtime.isDryRun()) serveHandover(site, passwordOf);
 
-  new Site(site.name, { stack: stack as ResolvedStack, passwordOf });
+  const { rollout } = new Site(site.name, { stack: stack as ResolvedStack, passwordOf });
   return {
     primary: site.primary ?? site.upstream?.name,
-    servers: Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
+    // What other stacks hold their own against: true once the rollout is through.
+    servers: rollout.plan.apply(() =>
+      Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
+    ),
   };
 }
 
@@ -59,13 +63,14 @@ function passwordsInClear(roles: readonly string[]): Problem[] {
     );
 }
 
-function outputOf({ role, address, port, dataDirectory, version, settings }: Server): ServerOutput {
+function outputOf({ role, address, port, dataDirectory, hotStandby, version, settings }: Server): ServerOutput {
   const names = floorSettings(version).filter((setting) => setting in settings);
   return {
     role,
     address,
     port,
     dataDirectory,
+    hotStandby,
     floors: Object.fromEntries(names.map((setting) => [setting, settings[setting] as string])),
   };
 }

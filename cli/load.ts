@@ -79,7 +79,8 @@ export function projectFolder(): string {
   }
 }
 
-async function stacksOf(project: string): Promise<string[]> {
+/** The stacks that the project has files of. */
+export async function stacksOf(project: string): Promise<string[]> {
   const names = await readdir(project);
   const stacks = names.flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []).sort();
   if (stacks.length === 0) throw new Error(`${project} has no stack file (Pulumi.STACK.yaml)`);

@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { driftCommand } from "./commands/drift.js";
+import { importCommand } from "./commands/import.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
 import { schemaCommand } from "./commands/schema.js";
 import { baseBackupCommand, seedCommand } from "./commands/seed.js";
@@ -11,6 +13,8 @@ const program = new Command("pgsite")
   .option("--verbose", "show where an error comes from")
   .enablePositionalOptions();
 program.addCommand(statusCommand());
+program.addCommand(driftCommand());
+program.addCommand(importCommand());
 program.addCommand(startCommand());
 program.addCommand(stopCommand());
 program.addCommand(baseBackupCommand());

@@ -14,6 +14,8 @@ export interface ServerArgs {
   readonly stack: string;
   /** The replication role's password. */
   readonly replicationPassword: pulumi.Input<string>;
+  /** The administrator's password. */
+  readonly administratorPassword: pulumi.Input<string>;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
 }
@@ -95,6 +97,10 @@ export abstract class Server extends pulumi.ComponentResource {
         files: present(server.files),
         absent: Object.keys(server.files).filter((file) => server.files[file] === null),
         incarnation: directory.incarnation,
+        address: server.address,
+        port: server.port,
+        administrator: site.administrator,
+        administratorPassword: args.administratorPassword,
       },
       { ...parent, dependsOn: data },
     );

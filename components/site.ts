@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
+import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Server as ServerSite } from "../config/site.js";
-import { Database, Role, Rollout } from "../provider/sdk/index.js";
+import { Access, Database, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -19,6 +20,8 @@ export interface SiteArgs {
 export class Site extends pulumi.ComponentResource {
   /** Every server of the stack, by name. */
   readonly servers: Readonly<Record<string, Server>>;
+  /** Stands when everything that is declared is in force. */
+  readonly rollout: Rollout;
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
@@ -43,44 +46,64 @@ export class Site extends pulumi.ComponentResource {
           stack: site.stack,
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
+          administratorPassword: password(site.administrator),
           after,
         },
         parent,
       );
       servers[server.name] = created;
       if (server.role === "primary") {
-        for (const [role, attributes] of rolesOf(args.stack)) {
-          roles.push(
+        const made = new Map<string, Role>();
+        for (const [role, attributes] of groupsFirst(rolesOf(args.stack))) {
+          const groups = attributes.memberOf.flatMap((group) => made.get(group) ?? []);
+          made.set(
+            role,
             new Role(
               role,
               { ...connection, name: role, ...attributes, ...passwordInput(args.passwordOf(role)) },
-              { ...parent, dependsOn: created.start },
+              { ...parent, dependsOn: [created.start, ...groups] },
             ),
           );
         }
+        roles.push(...made.values());
       }
     }
     this.servers = servers;
 
-    for (const [database, { owner, ...attributes }] of Object.entries(description.databases)) {
-      new Database(
-        database,
-        { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
-        { ...parent, dependsOn: roles },
+    const databases = Object.entries(description.databases).map(
+      ([database, { owner, settings: _settings, ...attributes }]) =>
+        new Database(
+          database,
+          { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
+          { ...parent, dependsOn: roles },
+        ),
+    );
+    // Only the stack that has the primary describes what is in the databases.
+    if (site.primary !== undefined) {
+      const declared = sessionSettingsOf(description);
+      new Access(
+        `${site.name}-access`,
+        { ...connection, version: site.version, roles: rolesOf(args.stack).map(([role]) => role), declared },
+        { ...parent, dependsOn: [...roles, ...databases] },
       );
     }
 
-    new Rollout(
-      `${site.name}-rollout`,
-      {
-        site: site.name,
-        ...(site.primary === undefined ? {} : { primary: site.primary }),
-        ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
-        administrator: site.administrator,
-        administratorPassword: password(site.administrator),
-        servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
-      },
-      { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
+    const whole = {
+      site: site.name,
+      ...(site.primary === undefined ? {} : { primary: site.primary }),
+      ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+      administrator: site.administrator,
+      administratorPassword: password(site.administrator),
+      servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
+    };
+    this.rollout = new Rollout(`${site.name}-rollout`, whole, {
+      ...parent,
+      dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles],
+    });
+    new Topology(
+      `${site.name}-topology`,
+      { ...whole, slots: description.slots },
+      { ...parent, dependsOn: this.rollout },
     );
     this.registerOutputs({});
   }
@@ -118,7 +141,22 @@ function rolesOf({ site, description }: ResolvedStack) {
   const all = { ...needed, ...description.roles };
   return Object.keys(all)
     .sort()
-    .map((role) => [role, { ...plain, ...description.roles[role], ...needed[role] }] as const);
+    .map((role) => {
+      const { settings: _settings, databaseSettings: _inDatabases, ...declared } = description.roles[role] ?? {};
+      return [role, { ...plain, ...declared, ...needed[role] }] as const;
+    });
+}
+
+/** A role is made after those that it is a member of. */
+function groupsFirst<T extends { readonly memberOf: readonly string[] }>(
+  roles: readonly (readonly [string, T])[],
+): readonly (readonly [string, T])[] {
+  const byName = new Map(roles);
+  const depth = (role: string, seen: readonly string[] = []): number =>
+    seen.includes(role)
+      ? 0
+      : 1 + Math.max(-1, ...(byName.get(role)?.memberOf ?? []).map((group) => depth(group, [...seen, role])));
+  return [...roles].sort(([one], [other]) => depth(one) - depth(other));
 }
 
 function passwordInput(password: pulumi.Output<string> | undefined): { password?: pulumi.Output<string> } {

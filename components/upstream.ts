@@ -9,8 +9,44 @@ export interface ServerOutput {
   readonly address: string;
   readonly port: number;
   readonly dataDirectory: string;
+  readonly hotStandby: boolean;
   /** The settings that a hot mirror must not be below. */
   readonly floors: Readonly<Record<string, string>>;
+}
+
+type ServerOutputs = Readonly<Record<string, ServerOutput>>;
+
+/** The servers of another stack as its last complete `up` left them. */
+async function serversOf(stack: string): Promise<ServerOutputs | undefined> {
+  const { value } = await new pulumi.StackReference(stack).getOutputDetails("servers");
+  return value as ServerOutputs | undefined;
+}
+
+/**
+ * What is declared here above what a hot mirror in another stack has: it would stop, so that stack goes first. Nothing
+ * is asked where no such stack is named; one that was never brought up has no mirror that could stop.
+ */
+export async function raisedTooEarly({ description, site }: ResolvedStack): Promise<readonly Problem[]> {
+  const primary = site.servers.find(({ name }) => name === site.primary);
+  if (primary === undefined) return [];
+  const found = await Promise.all(
+    description.mirrorStacks.map(async (stack) => {
+      const servers = Object.entries((await serversOf(stack)) ?? {});
+      return servers
+        .filter(([, { role }]) => role !== "primary")
+        .flatMap(([name, { floors, hotStandby }]) =>
+          standbyFloor(site.version, primary.settings, floors, hotStandby, (setting) => `settings.${setting}`)
+            .filter(({ severity }) => severity === "error")
+            .map(({ path, message }) =>
+              error(
+                path,
+                `${name} in ${stack}: ${message}; raise it there first: pulumi up --stack ${stack}, then here`,
+              ),
+            ),
+        );
+    }),
+  );
+  return found.flat();
 }
 
 /**
@@ -20,20 +56,19 @@ export interface ServerOutput {
 export async function contradictions({ description, site }: ResolvedStack): Promise<readonly Problem[]> {
   const { upstream } = description;
   if (upstream?.stack === undefined || site.upstream === undefined) return [];
-  const reference = new pulumi.StackReference(upstream.stack);
-  const { value } = await reference.getOutputDetails("servers");
-  if (value === undefined) {
+  const servers = await serversOf(upstream.stack);
+  if (servers === undefined) {
     await pulumi.log.warn(
       `upstream.stack: ${upstream.stack} has no outputs yet (it was never brought up): nothing confirms the upstream`,
     );
     return [];
   }
-  const there = (value as Readonly<Record<string, ServerOutput>>)[upstream.server];
+  const there = servers[upstream.server];
   if (there === undefined) {
     return [
       error(
         "upstream.server",
-        `${upstream.stack} has no server "${upstream.server}"; it has ${Object.keys(value).join(", ")}`,
+        `${upstream.stack} has no server "${upstream.server}"; it has ${Object.keys(servers).join(", ")}`,
       ),
     ];
   }
@@ -61,6 +96,10 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
         server.hotStandby,
         (name) => `servers.${server.name}.settings.${name}`,
       ),
-    );
+    )
+    .map((problem) => ({
+      ...problem,
+      message: `${problem.message}; to lower it, lower it there first: pulumi up --stack ${upstream.stack}, then here`,
+    }));
   return [...differing, ...below];
 }

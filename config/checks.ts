@@ -5,6 +5,7 @@ import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
+import { checkSessionSettings } from "./session-settings.js";
 import type { Server } from "./site.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -13,6 +14,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkReferences(description),
     ...checkNames(description),
     ...checkSynchronous(description),
+    ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkPasswords(description, raw, complete),
   ];
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { HostSpec } from "../hosts/host.js";
+import { autoFile, emptyAutoFile } from "../postgres/configuration-facts.js";
 import { renderConfiguration } from "../postgres/configuration-file.js";
 import { renderConninfo } from "../postgres/conninfo.js";
 import {
@@ -122,6 +123,8 @@ export function describeServer(
       files: {
         "postgresql.conf": renderConfiguration(postgresql, { header }),
         "pg_hba.conf": renderHba(rules.rules, { header }),
+        // Whatever ALTER SYSTEM said is drift, and a base backup brings what was said on its source.
+        ...(atLeast(version, "9.4") ? { [autoFile]: emptyAutoFile } : {}),
         ...renderRecovery(version, { standby: role !== "primary", parameters: recovery, header }),
       },
     },

@@ -82,6 +82,9 @@ const server = strict({
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
 });
 
+/** By name; sessions begin with them. What is there beside these is undone. */
+const sessionSettings = z.record(z.string(), settingValue).default({});
+
 const role = strict({
   login: flag.default(true).describe("Its password is the key password-ROLE"),
   superuser: flag.default(false).describe("SUPERUSER"),
@@ -90,6 +93,11 @@ const role = strict({
   createrole: flag.default(false).describe("CREATEROLE"),
   connectionLimit: z.coerce.number().int().min(-1).default(-1).describe("CONNECTION LIMIT; -1 is none"),
   memberOf: z.array(roleName).default([]).describe("Roles that it is a member of"),
+  settings: sessionSettings.describe("Settings of its sessions, as ALTER ROLE … SET gives them: search_path, work_mem"),
+  databaseSettings: z
+    .record(roleName, sessionSettings)
+    .default({})
+    .describe("The same in one database alone, by its name (ALTER ROLE … IN DATABASE … SET)"),
 });
 
 const database = strict({
@@ -98,6 +106,7 @@ const database = strict({
   locale: z.string().optional().describe("LC_COLLATE and LC_CTYPE, at creation (by default the template's)"),
   template: z.string().optional().describe("TEMPLATE, at creation (by default template1)"),
   connectionLimit: z.coerce.number().int().min(-1).default(-1).describe("CONNECTION LIMIT; -1 is none"),
+  settings: sessionSettings.describe("Settings of sessions in it, as ALTER DATABASE … SET gives them"),
 });
 
 const upstream = strict({
@@ -144,6 +153,12 @@ export const stackSchema = strict({
     .record(name, server)
     .describe("The servers of this stack by name: a server's name is its identity, whatever its role"),
   mirrors: z.array(name).default([]).describe("Hosts outside this stack whose servers may replicate from this one's"),
+  mirrorStacks: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Stacks whose servers mirror this one's (ORGANIZATION/PROJECT/STACK): the preview refuses to raise a hot-standby floor before they have",
+    ),
   administrator: roleName.default("postgres").describe("The superuser that pgsite connects as"),
   replicationRole: roleName
     .optional()
@@ -164,6 +179,10 @@ export const stackSchema = strict({
     .record(roleName, database)
     .default({})
     .describe("Databases by name, made on the writable server; none is ever dropped"),
+  slots: z
+    .array(roleName)
+    .default([])
+    .describe("Replication slots that others keep here: left alone. Any other is dropped while nobody uses it"),
   initdb: strict({
     locale: z.string().min(1).default("C").describe("--locale"),
     encoding: z.string().min(1).default("UTF8").describe("--encoding"),

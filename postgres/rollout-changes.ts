@@ -1,4 +1,5 @@
 import { context, findSetting } from "./catalogue.js";
+import { settingFiles as filesOfSettings } from "./configuration-facts.js";
 import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import { atLeast, type Major } from "./versions.js";
@@ -44,7 +45,7 @@ type Needs = (typeof ranks)[number];
 
 /** What it takes to bring what is declared into force on a running server, and why. */
 export function changeOf(version: Major, is: ActualServer, shall: DesiredServer): Change {
-  const settings = settingChanges(version, is, shall);
+  const settings = [...settingChanges(version, is, shall), ...waitingChanges(version, is, shall)];
   // A file of settings that differs beside settings that differ says nothing more.
   const files = fileChanges(is, shall).filter(({ text }) => text !== true || settings.length === 0);
   const found = [...settings, ...files, ...pendingChanges(is)];
@@ -63,11 +64,29 @@ export function changeOf(version: Major, is: ActualServer, shall: DesiredServer)
 interface Found {
   readonly needs: Needs;
   readonly because: string;
+  /** The setting's, in lower case. */
+  readonly name?: string;
   /** True for a file of settings whose text differs. */
   readonly text?: boolean;
 }
 
-function settingChanges(version: Major, is: ConfigurationFacts, shall: ConfigurationFacts): readonly Found[] {
+/** Edits that are not in force, and never shall be: to undo them the files are read again, even where they wait for a restart. */
+function waitingChanges(version: Major, is: ActualServer, shall: DesiredServer): readonly Found[] {
+  if (is.filed === undefined) return [];
+  const inForce = new Set(settingChanges(version, is, shall).map(({ name }) => name));
+  return settingChanges(version, { files: {}, settings: is.filed }, shall)
+    .filter(({ name }) => !inForce.has(name))
+    .map((one) => {
+      const because = one.needs === "restart" ? `${one.because}, not in force` : one.because;
+      return { ...one, needs: "reload" as const, because };
+    });
+}
+
+function settingChanges(
+  version: Major,
+  is: ConfigurationFacts & Pick<ActualServer, "given">,
+  shall: ConfigurationFacts,
+): readonly Found[] {
   const names = [
     ...new Set([...Object.keys(is.settings), ...Object.keys(shall.settings)].map((name) => name.toLowerCase())),
   ];
@@ -80,8 +99,10 @@ function settingChanges(version: Major, is: ConfigurationFacts, shall: Configura
     if (left === right) return [];
     if (setting !== undefined && left !== undefined && right !== undefined && sameValue(setting, left, right))
       return [];
-    const change = context(version, name);
+    // A file that is included is no setting: what it says comes and goes with a reload.
+    const change = name.includes(" ") ? "reload" : context(version, name);
     if (change === "nothing") return [];
+    const given = is.given?.some((one) => one.toLowerCase() === name) === true;
     const shown = (given: string | undefined): string => {
       const value = setting === undefined || given === undefined ? undefined : meaning(setting, given);
       return value === undefined || setting === undefined ? (given ?? "unset") : formatValue(setting, value);
@@ -90,7 +111,8 @@ function settingChanges(version: Major, is: ConfigurationFacts, shall: Configura
     const brief = from.length + to.length <= 60;
     return [
       {
-        needs: change === "restart" || change === undefined ? "restart" : "reload",
+        name,
+        needs: change === "restart" || change === undefined || given ? "restart" : "reload",
         because: brief ? `${setting?.name ?? name} ${quoted(from)} → ${quoted(to)}` : `${setting?.name ?? name}`,
       } as const,
     ];
@@ -107,7 +129,7 @@ function quoted(value: string): string {
 }
 
 /** Files whose settings are compared one by one; a difference beside those is in comments or order. */
-const settingFiles = new Set(["postgresql.conf", "recovery.conf"]);
+const settingFiles = new Set<string>(filesOfSettings);
 
 function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonly Found[] {
   const names = [...new Set([...Object.keys(is.files), ...Object.keys(shall.files)])].sort();
@@ -118,6 +140,8 @@ function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonl
     if (right === undefined) return [{ needs: reread, because: `${name} must not be there` }];
     if (left === undefined) return [{ needs: reread, because: `${name} is missing` }];
     if (settingFiles.has(name)) return [{ needs: "install", because: `text of ${name}`, text: true }];
+    const sameRules = name === "pg_hba.conf" && is.rules !== undefined && is.rules === shall.rules;
+    if (sameRules) return [{ needs: "install", because: `text of ${name}` }];
     return [{ needs: reread, because: name }];
   });
 }

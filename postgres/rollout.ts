@@ -10,8 +10,10 @@ import type { Major } from "./versions.js";
 export interface ConfigurationFacts {
   /** A hash of each file by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** What postgresql.conf and recovery.conf say, by name; of a running server: what it runs with. */
+  /** What the files of settings say, by name; of a running server: what it runs with. */
   readonly settings: Readonly<Record<string, string>>;
+  /** A hash of the rules of pg_hba.conf in order: with the same one, its text differs in nothing that matters. */
+  readonly rules?: string;
 }
 
 export interface ActualServer extends ConfigurationFacts {
@@ -21,6 +23,10 @@ export interface ActualServer extends ConfigurationFacts {
   readonly inRecovery: boolean;
   /** What an interrupted rollout still owes, where files are in place that are not in force. */
   readonly pending?: "reload" | "restart";
+  /** What the files of a running server say, where that is not what it runs with. */
+  readonly filed?: Readonly<Record<string, string>>;
+  /** Settings that the program was started with, by name: no file overrides those. */
+  readonly given?: readonly string[];
 }
 
 export interface DesiredServer extends ConfigurationFacts {
@@ -109,7 +115,7 @@ export function planRollout(
     else take(turn, turn.change.action, {});
   }
   for (const turn of rootFirst(turns.filter(({ running }) => !running))) {
-    const hold = turn === primary ? tooHighFor(turn, standbys) : tooLowFor(turn, primary);
+    const hold = turn === primary ? tooHighFor(turn, standbys) : highest(lastValues(turn), tooLowFor(turn, primary));
     take(turn, "start", hold);
   }
   for (const turn of leavesFirst(standbys.filter(({ done }) => !done))) {
@@ -170,6 +176,11 @@ function isHot(turn: Turn): boolean {
   return turn.desired.hotStandby || turn.change.hotNow;
 }
 
+function highest(one: Floors, other: Floors): Floors {
+  const higher = Object.entries(other).map(([name, value]) => [name, Math.max(value, one[name] ?? value)]);
+  return { ...one, ...Object.fromEntries(higher) };
+}
+
 function below(one: Floors, other: Floors): boolean {
   return Object.entries(other).some(([name, value]) => (one[name] ?? 0) < value);
 }
@@ -178,6 +189,15 @@ function below(one: Floors, other: Floors): boolean {
 function tooLowFor(standby: Turn, primary: Turn | undefined): Floors {
   if (primary === undefined || !isHot(standby)) return {};
   return Object.fromEntries(Object.entries(primary.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
+}
+
+/**
+ * What a stopped hot standby must start with: settings declared below its last values. Its control file may ask for these
+ * (it has not replayed the primary's lower ones yet), also where the primary has the new value long since.
+ */
+function lastValues(standby: Turn): Floors {
+  if (!isHot(standby)) return {};
+  return Object.fromEntries(Object.entries(standby.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
 }
 
 /** What the primary must keep for now: settings whose declared value is above what a running hot standby has. */

@@ -1,14 +1,14 @@
-import { parseConfiguration } from "../postgres/configuration-file.js";
+import { filedSettings, hbaRules } from "../postgres/configuration-facts.js";
 import type { ConfigurationFacts } from "../postgres/rollout.js";
-import { type Files, hashesOf } from "./staging.js";
+import { type Files, hashesOf, hashOf } from "./staging.js";
 
 /** What a server's files say, for comparing what is with what shall be: both sides are read by this one function. */
 export function configurationFacts(files: Files): ConfigurationFacts {
-  const settings = ["postgresql.conf", "recovery.conf"].flatMap((name) =>
-    Object.entries(parseConfiguration(files[name] ?? "").values),
-  );
+  const settings = [...filedSettings(files).values()].map(({ name, value }) => [name, value] as const);
+  const access = files["pg_hba.conf"];
   return {
     files: hashesOf(files),
+    ...(access === undefined ? {} : { rules: hashOf(JSON.stringify(hbaRules(access))) }),
     settings: Object.fromEntries(settings.sort(([left], [right]) => (left < right ? -1 : 1))),
   };
 }

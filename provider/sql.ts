@@ -55,6 +55,11 @@ export async function onWritable<T>(
   throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
 }
 
+/** What was found a moment ago is not true any more. */
+export function forgetWritable(): void {
+  found.clear();
+}
+
 async function ask(
   endpoints: readonly Address[],
   login: Login,

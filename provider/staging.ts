@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
+import { normalised } from "../postgres/configuration-facts.js";
 
 /** Files of a data directory by name. */
 export type Files = Readonly<Record<string, string>>;
@@ -28,7 +29,7 @@ export function hashOfAll(files: Files): string {
   return hashOf(JSON.stringify(hashesOf(files)));
 }
 
-/** The files that are there, of those named. */
+/** The files that are there, of those named; each as pgsite compares it. */
 export async function readFiles(
   host: Host,
   directory: string,
@@ -38,7 +39,9 @@ export async function readFiles(
     [...new Set(names)].sort().map(async (name) => [name, await host.readFile(join(directory, name))] as const),
   );
   return Object.fromEntries(
-    found.flatMap(([name, content]) => (content === undefined ? [] : [[name, content.toString("utf8")]])),
+    found.flatMap(([name, content]) =>
+      content === undefined ? [] : [[name, normalised(name, content.toString("utf8"))]],
+    ),
   );
 }
 

@@ -1,9 +1,11 @@
+import { access } from "./resources/access.js";
 import { database } from "./resources/database.js";
 import { dataDirectory } from "./resources/dataDirectory.js";
 import { hostFile } from "./resources/hostFile.js";
 import { role } from "./resources/role.js";
 import { rollout } from "./resources/rollout.js";
 import { serverConfiguration } from "./resources/serverConfiguration.js";
+import { topology } from "./resources/topology.js";
 import type { AnyResourceType } from "./server.js";
 
 /** Every type of resource that the provider serves. */
@@ -13,5 +15,7 @@ export const resourceTypes: readonly AnyResourceType[] = [
   serverConfiguration,
   role,
   database,
+  access,
   rollout,
+  topology,
 ];

@@ -2,6 +2,7 @@ import type { HostSpec } from "../../hosts/host.js";
 import { error } from "../../postgres/problem.js";
 import { hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
+import { say } from "../say.js";
 
 export interface DataDirectoryArgs {
   readonly site: string;
@@ -40,8 +41,10 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
     const found = actual?.data ?? (await observeNew(context, args));
     const refusal = refusalOf(args, found);
     const gone = actual !== undefined && isGone(found);
-    if (gone)
-      await context.log("info", `data directory of ${args.server} is ${goneAs(found)}: it will be seeded again`);
+    if (gone) {
+      const difference = { object: "the data directory", there: goneAs(found), consequence: "seed again" } as const;
+      await say(context, [{ server: args.server, ...difference }]);
+    }
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
     return {
       state: { ...args, data: "present", incarnation },

@@ -1,5 +1,7 @@
+import type { Difference } from "../../postgres/differences.js";
 import { error, type Problem } from "../../postgres/problem.js";
 import type { Context, ResourceType } from "../resource.js";
+import { say } from "../say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
 
 export interface DatabaseArgs extends SqlArgs {
@@ -27,7 +29,8 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
 
   id: (state) => `${state.site}/database:${state.name}`,
 
-  async check(_context, args, actual) {
+  async check(context, args, actual) {
+    if (actual !== undefined) await say(context, databaseDifferences(actual, args));
     return {
       state: { ...args, connectionLimit: args.connectionLimit ?? -1 },
       problems: actual === undefined ? [] : immutable(args, actual),
@@ -40,7 +43,11 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
     if (known === undefined) {
       throw new Error("a database cannot be imported by its id: declare it, and `pulumi up` adopts it");
     }
-    return onWritable(context, known, (session) => observe(session, known), { reading: true });
+    const found = await onWritable(context, known, (session) => observe(session, known), { reading: true });
+    if (found === undefined) {
+      await say(context, [{ object: `database ${known.name}`, there: "missing", consequence: "SQL" }]);
+    }
+    return found;
   },
 
   update: (context, wanted, actual) => apply(context, wanted, actual),
@@ -53,6 +60,18 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
     );
   },
 };
+
+/** Those that can be undone; a database with another encoding is refused as a problem. */
+function databaseDifferences(is: DatabaseState, shall: DatabaseArgs): readonly Difference[] {
+  const limit = shall.connectionLimit ?? -1;
+  const make = (what: string, there: string, declared: string): Difference => {
+    return { object: `${what} of database ${shall.name}`, there, declared, consequence: "SQL" };
+  };
+  return [
+    ...(is.owner === shall.owner ? [] : [make("owner", is.owner, shall.owner)]),
+    ...(is.connectionLimit === limit ? [] : [make("CONNECTION LIMIT", `${is.connectionLimit}`, `${limit}`)]),
+  ];
+}
 
 function immutable(args: DatabaseArgs, actual: DatabaseArgs): readonly Problem[] {
   return (["encoding", "locale"] as const).flatMap((property) => {

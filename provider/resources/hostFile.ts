@@ -1,8 +1,10 @@
 import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
+import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { hostOf } from "../host.js";
 import type { ResourceType } from "../resource.js";
+import { say } from "../say.js";
 import { hashOf } from "../staging.js";
 
 export interface HostFileArgs {
@@ -38,12 +40,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     const problems = [];
     if (!args.path.startsWith("/")) problems.push(error("path", `"${args.path}" is not absolute`));
     if (!/^0[0-7]{3}$/.test(mode)) problems.push(error("mode", `"${mode}" is not a mode like "0600"`));
-    if (actual !== undefined && actual.content !== args.content && context.isSecret("content")) {
-      await context.log(
-        "info",
-        `${args.path} on ${args.host.name} differs from what is declared (secret, so not shown)`,
-      );
-    }
+    if (actual !== undefined) await say(context, fileDifferences(args, actual, mode, context.isSecret("content")));
     return { state: { ...args, mode, owner: args.host.user, __written: hashOf(args.content) }, problems };
   },
 
@@ -52,12 +49,15 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     return state;
   },
 
-  async read(_context, _id, known) {
+  async read(context, _id, known) {
     if (known === undefined)
       throw new Error("a file cannot be imported by its id: declare it, and `pulumi up` adopts it");
     const host = await hostOf(known.host);
     const [status, content] = await Promise.all([host.stat(known.path), readText(known)]);
-    if (status === undefined || content === undefined) return undefined;
+    if (status === undefined || content === undefined) {
+      await say(context, [{ object: nameOf(known), there: "missing", consequence: "install" }]);
+      return undefined;
+    }
     return { ...known, content, mode: octal(status.mode), owner: status.owner };
   },
 
@@ -79,6 +79,33 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     }
   },
 };
+
+function nameOf({ path, host }: HostFileArgs): string {
+  return `${path} on ${host.name}`;
+}
+
+function fileDifferences(args: HostFileArgs, is: HostFileState, mode: string, secret: boolean): readonly Difference[] {
+  const object = nameOf(args);
+  const unlike = secret ? "another than declared (secret, so not shown)" : "another than declared";
+  return [
+    ...(is.content === args.content
+      ? []
+      : [{ object: `the content of ${object}`, there: unlike, consequence: "install" as const }]),
+    ...(is.mode === mode
+      ? []
+      : [{ object: `the mode of ${object}`, there: is.mode, declared: mode, consequence: "install" as const }]),
+    ...(is.owner === args.host.user
+      ? []
+      : [
+          {
+            object: `the owner of ${object}`,
+            there: is.owner,
+            declared: args.host.user,
+            consequence: "install" as const,
+          },
+        ]),
+  ];
+}
 
 /** Permission bits as people write them: "0600". */
 export function octal(mode: number): string {

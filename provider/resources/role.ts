@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { Difference } from "../../postgres/differences.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Context, ResourceType } from "../resource.js";
+import { say } from "../say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
+import { same } from "../values.js";
 
 export interface RoleArgs extends SqlArgs {
   readonly name: string;
@@ -43,22 +46,19 @@ export const role: ResourceType<RoleArgs, RoleState> = {
   id: (state) => `${state.site}/role:${state.name}`,
 
   async check(context, args, actual) {
-    if (args.password !== undefined && (actual?.passwordIs ?? "as declared") !== "as declared") {
-      await context.log("info", `the password of the role ${args.name} differs from what is declared: it will be set`);
-    }
-    return {
-      state: {
-        ...args,
-        superuser: args.superuser ?? false,
-        login: args.login ?? true,
-        replication: args.replication ?? false,
-        createdb: args.createdb ?? false,
-        createrole: args.createrole ?? false,
-        connectionLimit: args.connectionLimit ?? -1,
-        memberOf: [...(args.memberOf ?? [])].sort(),
-        ...(args.password === undefined ? {} : { passwordIs: "as declared" as const }),
-      },
+    const state = {
+      ...args,
+      superuser: args.superuser ?? false,
+      login: args.login ?? true,
+      replication: args.replication ?? false,
+      createdb: args.createdb ?? false,
+      createrole: args.createrole ?? false,
+      connectionLimit: args.connectionLimit ?? -1,
+      memberOf: [...(args.memberOf ?? [])].sort(),
+      ...(args.password === undefined ? {} : { passwordIs: "as declared" as const }),
     };
+    if (actual !== undefined) await say(context, roleDifferences(actual, state));
+    return { state };
   },
 
   create: (context, state) => apply(context, state, undefined),
@@ -66,7 +66,11 @@ export const role: ResourceType<RoleArgs, RoleState> = {
   async read(context, _id, known) {
     if (known === undefined)
       throw new Error("a role cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    return onWritable(context, known, (session) => observe(session, known), { reading: true });
+    const found = await onWritable(context, known, (session) => observe(session, known), { reading: true });
+    if (found === undefined) {
+      await say(context, [{ object: `role ${known.name}`, there: "missing", consequence: "SQL" }]);
+    }
+    return found;
   },
 
   update: (context, wanted, actual) => apply(context, wanted, actual),
@@ -79,6 +83,40 @@ export const role: ResourceType<RoleArgs, RoleState> = {
     );
   },
 };
+
+function roleDifferences(is: RoleState, shall: RoleState): readonly Difference[] {
+  const make = (what: string, there: unknown, declared?: unknown): Difference => ({
+    object: `${what} of role ${shall.name}`,
+    there: `${there}`,
+    ...(declared === undefined ? {} : { declared: `${declared}` }),
+    consequence: "SQL",
+  });
+  const attributes = (
+    ["superuser", "login", "replication", "createdb", "createrole", "connectionLimit"] as const
+  ).filter((one) => is[one] !== shall[one]);
+  const password = is.passwordIs === "none" ? "missing" : "another than declared";
+  const list = (names: readonly string[]) => (names.length === 0 ? "nothing" : names.join(", "));
+  return [
+    ...attributes.map((one) => make(words[one], shown(is[one]), shown(shall[one]))),
+    ...(same(is.memberOf, shall.memberOf) ? [] : [make("membership", list(is.memberOf), list(shall.memberOf))]),
+    ...(shall.password === undefined || (is.passwordIs ?? "as declared") === "as declared"
+      ? []
+      : [make("the password", password)]),
+  ];
+}
+
+const words = {
+  superuser: "SUPERUSER",
+  login: "LOGIN",
+  replication: "REPLICATION",
+  createdb: "CREATEDB",
+  createrole: "CREATEROLE",
+  connectionLimit: "CONNECTION LIMIT",
+} as const;
+
+function shown(value: boolean | number): string {
+  return typeof value === "number" ? `${value}` : value ? "on" : "off";
+}
 
 async function observe(session: WritableSession, known: RoleState): Promise<RoleState | undefined> {
   const hasReplication = atLeast(session.version, "9.1");
@@ -126,6 +164,8 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
     wanted,
     async (session) => {
       const found = await observe(session, wanted);
+      // One that is as declared is not touched: taking over what exists changes nothing.
+      if (found !== undefined && same(found, wanted)) return wanted;
       const flag = (on: boolean, word: string) => (on ? word : `NO${word}`);
       const options = [
         flag(wanted.superuser, "SUPERUSER"),

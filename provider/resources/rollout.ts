@@ -37,9 +37,10 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const found = actual?.servers ?? (await observeNew(args));
+    const found = actual?.servers ?? (await observeNew(context, args));
     const plan = same(found, servers) ? [] : await planInWords(args.servers, found);
-    if (plan.length > 0) await context.log("info", ["the rollout:", ...plan].join("\n"));
+    const refused = plan.some((line) => line.startsWith("refused: "));
+    if (plan.length > 0) await context.log(refused ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
     return { state: { ...args, servers, plan } };
   },
 
@@ -50,7 +51,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = await Promise.all(
       Object.entries(known.servers).map(async ([name, server]) => {
         try {
-          return [name, { ...server, ...(await observeServer(server)) }] as const;
+          return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
           await context.log("warning", `${name}: ${messageOf(error)}. What is there now is not known`);
           return [name, server] as const;
@@ -68,14 +69,20 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
 };
 
 /** Servers that run already are taken over: their plan too is shown first. Those that cannot be seen are left out. */
-async function observeNew(args: RolloutArgs): Promise<RolloutState["servers"]> {
+async function observeNew(context: Context, args: RolloutArgs): Promise<RolloutState["servers"]> {
   const found = await Promise.all(
     Object.entries(args.servers).map(async ([name, server]) => {
-      const observed = await observeServer(server).catch(() => undefined);
-      return observed === undefined ? [] : [[name, { ...server, ...observed }] as const];
+      const found = await observeServer(server, args, context.signal).catch(() => undefined);
+      return found === undefined ? [] : [[name, observed(server, found)] as const];
     }),
   );
   return Object.fromEntries(found.flat());
+}
+
+/** What was true the last time and is not said now is gone. */
+function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
+  const { runs: _runs, pending: _pending, rules: _rules, ...facts } = server;
+  return { ...facts, ...now };
 }
 
 function asDeclared(server: RolloutServer): RolloutServer & Observed {

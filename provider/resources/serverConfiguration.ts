@@ -1,8 +1,15 @@
 import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
+import type { ConfigurationState } from "../../postgres/configuration-differences.js";
+import type { Major } from "../../postgres/versions.js";
+import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
 import { hostOf } from "../host.js";
-import { messageOf, type ResourceType } from "../resource.js";
-import { type Files, hashOfAll, readFiles, stage, stagedDirectory } from "../staging.js";
+import { isLive, liveOf, runningBeside } from "../live.js";
+import { type Context, messageOf, type ResourceType } from "../resource.js";
+import { serviceState } from "../rollout/observe.js";
+import { say } from "../say.js";
+import { type Files, hashOfAll, stage, stagedDirectory } from "../staging.js";
+import { same } from "../values.js";
 import { octal } from "./hostFile.js";
 
 export interface ServerConfigurationArgs {
@@ -18,11 +25,16 @@ export interface ServerConfigurationArgs {
   readonly absent: readonly string[];
   /** That of the data directory: another one has never been started, so its files are written at once. */
   readonly incarnation: number;
+  /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
+  readonly address?: string;
+  readonly port?: number;
+  readonly administrator?: string;
+  readonly administratorPassword?: string;
 }
 
-export interface ServerConfigurationState extends ServerConfigurationArgs {
-  /** Mode and owner of each file: "0600 postgres". */
-  readonly permissions: Readonly<Record<string, string>>;
+export interface ServerConfigurationState extends ServerConfigurationArgs, ConfigurationState {
+  readonly version: string;
+  readonly files: Files;
   /** One short hash of all files. */
   readonly hash: string;
 }
@@ -31,18 +43,25 @@ export interface ServerConfigurationState extends ServerConfigurationArgs {
 const roleFiles = new Set(["recovery.conf", "recovery.signal", "standby.signal"]);
 
 /**
- * The files of a server. Where no server has been started on them they are written at once. Later they are staged:
+ * The configuration of a server: its files, and what it runs with beside them. Where no server has been started on them they are written at once. Later they are staged:
  * the rollout, which alone knows the order, installs them. A file that must not be there shows in the difference as one
  * more file, with its content.
  */
 export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerConfigurationState> = {
   token: "pgsite:index:ServerConfiguration",
+  secrets: ["administratorPassword"],
 
   id: (state) => `${state.site}/${state.server}`,
 
-  async check(_context, args) {
+  async check(context, args, actual) {
     const permissions = Object.fromEntries(Object.keys(args.files).map((name) => [name, `0600 ${args.host.user}`]));
-    return { state: { ...args, hash: hashOfAll(args.files), permissions } };
+    const declared = { state: "running", permissions, runs: {}, refused: [], hash: hashOfAll(args.files) } as const;
+    const state = { ...args, ...declared };
+    if (actual !== undefined && !same(actual, state)) {
+      const { configurationDifferences } = await import("../../postgres/configuration-differences.js");
+      await say(context, configurationDifferences(args.server, args.version as Major, actual, state));
+    }
+    return { state };
   },
 
   async create(_context, state) {
@@ -50,15 +69,27 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     return state;
   },
 
-  async read(_context, _id, known) {
+  async read(context, _id, known) {
     if (known === undefined) throw new Error("a server's configuration cannot be imported by its id");
     const host = await hostOf(known.host);
-    const names = [...Object.keys(known.files), ...known.absent].sort();
-    const files = await readFiles(host, known.dataDirectory, names);
-    const permissions = await readPermissions(host, known, Object.keys(files));
+    const declared = Object.keys(known.files);
+    // What was found beside the declared files the last time is no longer looked for once it is gone.
+    const names = [...new Set([...declared, ...known.absent])];
+    const [counted, found, live] = await Promise.all([
+      readServerFiles(host, known, names),
+      readPermissions(host, known, names),
+      readLive(host, known, context),
+    ]);
+    const { answer, state } = live;
+    const { files } = counted;
+    const permissions = countedPermissions(found, counted, `0600 ${known.host.user}`);
+    const runs = isLive(answer) ? await countedRuns(await runningBeside(answer, files), counted, answer.version) : {};
+    const running = isLive(answer)
+      ? { version: answer.version, runs, refused: answer.refused }
+      : { version: known.version, runs: {}, refused: [] };
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
-    const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined);
-    return { ...known, files, absent, hash: hashOfAll(files), permissions };
+    const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
+    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, state };
   },
 
   async update(_context, wanted, actual) {
@@ -77,6 +108,18 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
   },
 };
 
+/** Whether the server runs, and what it says of itself: asked at the same time as its files are read. */
+async function readLive(host: Host, known: ServerConfigurationState, context: Context) {
+  const { address, port, administrator, administratorPassword } = known;
+  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined) return { state: "no data" as const };
+  const running = await isRunning(host, known.dataDirectory);
+  if (!running || address === undefined || port === undefined) return { state: serviceState(running, undefined) };
+  if (administrator === undefined || administratorPassword === undefined) return { state: "running" as const };
+  const access = { address: { name: known.server, address, port }, administrator, administratorPassword };
+  const answer = await liveOf(access, context.signal);
+  return { answer, state: serviceState(true, answer) };
+}
+
 async function readPermissions(host: Host, state: ServerConfigurationArgs, names: readonly string[]) {
   const found = await Promise.all(
     names.map(async (name) => [name, await host.stat(join(state.dataDirectory, name))] as const),
@@ -94,12 +137,14 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
     );
   }
   const names = Object.keys(state.files);
-  const [real, permissions, running] = await Promise.all([
-    readFiles(host, state.dataDirectory, [...names, ...state.absent]),
+  const [counted, found, running] = await Promise.all([
+    readServerFiles(host, state, [...names, ...state.absent]),
     readPermissions(host, state, names),
     fresh ? isRunning(host, state.dataDirectory) : true,
   ]);
   const direct = fresh && !running;
+  const real = counted.files;
+  const permissions = countedPermissions(found, counted, `0600 ${state.host.user}`);
   for (const [name, content] of Object.entries(state.files)) {
     const differs = real[name] !== content;
     // The same bytes with the right owner and mode change nothing for a running server.

@@ -1,17 +1,19 @@
 import { join } from "node:path";
-import type { Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
 import { describePlan, type Step } from "../../postgres/rollout.js";
+import { floorsOf } from "../../postgres/rollout-changes.js";
 import { withLock } from "../../servers/lock.js";
-import { reloadServer, startServer, stopServer } from "../../servers/process.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
+import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
-import { planOf } from "./plan.js";
+import { inForce, planOf } from "./plan.js";
+import { serverOf, siteOf } from "./site.js";
 
 /**
  * Observes all servers afresh, plans, and carries the plan out. Nothing is changed where something is refused, a server
@@ -20,7 +22,9 @@ import { planOf } from "./plan.js";
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
   const observed = Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await observeServer(of(state, name))] as const)),
+    await Promise.all(
+      names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
+    ),
   );
   const plan = planOf(state.servers, observed);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
@@ -30,11 +34,14 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
   }
 
-  const running = new Set(names.filter((name) => observed[name]?.state === "running"));
+  const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
     try {
+      if (lowersFloor(of(state, step.server), step, observed[step.server] as Observed)) {
+        await proveOne(context, state, step.server);
+      }
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       await prove(context, state, step, running);
@@ -58,10 +65,12 @@ async function contentFor(server: RolloutServer, observed: Observed): Promise<Re
   const names = Object.keys(server.files);
   const [staged, real] = await Promise.all([
     readFiles(host, stagedDirectory(server.controlDirectory), names),
-    readFiles(host, server.dataDirectory, names),
+    readServerFiles(host, server, names),
   ]);
   const found = names.map((name): readonly [string, string] => {
-    const right = [staged[name], real[name]].find((text) => text !== undefined && hashOf(text) === server.files[name]);
+    const right = [staged[name], real.files[name]].find(
+      (text) => text !== undefined && hashOf(text) === server.files[name],
+    );
     if (right !== undefined) return [name, right];
     const what = observed.files[name] === undefined ? "is missing" : "differs";
     throw new Error(
@@ -83,7 +92,9 @@ async function take(
   const host = hostOf(facts.host);
   await withLock(host, facts, `rollout: ${step.action}`, async () => {
     if (step.action === "reload" || step.action === "restart") {
-      await writePending(host, facts.controlDirectory, { action: step.action, settings: before.settings });
+      const process = await processState(host, facts.dataDirectory);
+      const pid = process.kind === "running" ? { pid: process.pid } : {};
+      await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
     }
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
@@ -91,9 +102,21 @@ async function take(
     if (step.action === "restart" || step.action === "start") {
       await startServer(host, server, { signal: context.signal });
     }
-    await removePending(host, facts.controlDirectory);
     if (Object.keys(step.hold).length === 0) await stage(host, facts.controlDirectory, {});
+    // Last: cut off before it, the next run comes by here again.
+    await removePending(host, facts.controlDirectory);
   });
+}
+
+/**
+ * Whether a running standby is to restart with less than it has. What it needs is in its control file until it has
+ * replayed its primary's lower value, which a rollout that was cut off, or one of another stack, may not have waited for.
+ */
+function lowersFloor(server: RolloutServer, step: Step, before: Observed): boolean {
+  if (step.action !== "restart" || server.upstream === undefined) return false;
+  const now = floorsOf(server.version, inForce(before));
+  const next = floorsOf(server.version, { ...server.settings, ...step.hold });
+  return Object.entries(now).some(([name, value]) => (next[name] ?? 0) < value);
 }
 
 /** Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. */
@@ -103,13 +126,24 @@ async function install(
   hold: Step["hold"],
 ): Promise<void> {
   const host = hostOf(server.host);
-  const real = await readFiles(host, server.dataDirectory, [...Object.keys(content), ...server.absent]);
+  const names = [...Object.keys(content), ...server.absent];
   const held = Object.entries(hold).map(([name, value]) => `${name} = ${quoteValue(value)}`);
   const comment = "# Held by pgsite in the middle of a rollout; the next `pulumi up` takes these lines away.";
-  for (const [name, text] of Object.entries(content)) {
-    const wanted =
-      name === "postgresql.conf" && held.length > 0 ? `${text}\n${[comment, ...held, ""].join("\n")}` : text;
-    if (real[name] !== wanted) await host.writeFile(join(server.dataDirectory, name), wanted);
+  const tail = held.length > 0 ? `\n${[comment, ...held, ""].join("\n")}` : "";
+  const wanted: Readonly<Record<string, string>> = Object.fromEntries(
+    Object.entries(content).map(([name, text]) => [name, name === "postgresql.conf" ? text + tail : text]),
+  );
+  const counted = await readServerFiles(host, server, names);
+  const changed = names.filter((name) => counted.files[name] !== wanted[name]);
+  let real = counted.files;
+  let handMade: readonly string[] = [];
+  if (counted.standIns !== undefined && changed.length > 0) {
+    const { forgetStandIns } = await import("../../servers/adopted.js");
+    handMade = await forgetStandIns(host, server, changed);
+    real = (await readServerFiles(host, server, names)).files;
+  }
+  for (const [name, text] of Object.entries(wanted)) {
+    if (real[name] !== text || handMade.includes(name)) await host.writeFile(join(server.dataDirectory, name), text);
   }
   for (const name of server.absent) {
     if (real[name] !== undefined) await host.remove(join(server.dataDirectory, name));
@@ -123,13 +157,17 @@ async function install(
 async function prove(context: Context, state: RolloutState, step: Step, running: ReadonlySet<string>): Promise<void> {
   if (step.action === "install") return;
   for (const name of [step.server, ...followers(state, step.server)].filter((one) => running.has(one))) {
-    await proveWorking({
-      site: siteOf(state),
-      server: serverOf(of(state, name)),
-      passwords: { [state.administrator]: state.administratorPassword },
-      signal: context.signal,
-    });
+    await proveOne(context, state, name);
   }
+}
+
+async function proveOne(context: Context, state: RolloutState, name: string): Promise<void> {
+  await proveWorking({
+    site: siteOf(state),
+    server: serverOf(of(state, name)),
+    passwords: { [state.administrator]: state.administratorPassword },
+    signal: context.signal,
+  });
 }
 
 function followers(state: RolloutState, name: string): readonly string[] {
@@ -137,24 +175,4 @@ function followers(state: RolloutState, name: string): readonly string[] {
     .filter((one) => state.servers[one]?.upstream === name)
     .sort();
   return direct.flatMap((one) => [one, ...followers(state, one)]);
-}
-
-function serverOf({ absent: _absent, files: _files, ...facts }: RolloutServer): Server {
-  return { ...facts, files: {}, disposable: false };
-}
-
-/** As much of the site as the proof needs. */
-function siteOf(state: RolloutState): Site {
-  const servers = Object.values(state.servers).map(serverOf);
-  return {
-    name: state.site,
-    stack: "",
-    version: (servers[0] as Server).version,
-    administrator: state.administrator,
-    replicationRole: "",
-    ...(state.primary === undefined ? {} : { primary: state.primary }),
-    ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
-    servers,
-    initdb: { locale: "C", encoding: "UTF8", dataChecksums: false },
-  };
 }

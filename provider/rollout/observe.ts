@@ -1,41 +1,75 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
+import type { RunsWith } from "../../postgres/configuration-differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
+import { countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts } from "../facts.js";
 import { hostOf } from "../host.js";
+import { isLive, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
 import type { RolloutServer } from "../resources/rollout.js";
-import { readFiles } from "../staging.js";
-import { readPending } from "./pending.js";
+import { type Pending, readPending } from "./pending.js";
 
-/** What is really there of a server. Of a running one, `settings` is what it runs with. */
+/** What is really there of a server. */
 export interface Observed extends ConfigurationFacts {
   readonly data: "present" | "absent";
-  readonly state: "running" | "stopped";
+  /** `silent`: it runs and does not answer, so that nothing can be proven of it. */
+  readonly state: "running" | "stopped" | "silent";
+  /** Of a running server that answers: what it runs with beside what its files say. */
+  readonly runs?: Readonly<Record<string, RunsWith>>;
   readonly recovery: boolean;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
 }
 
-/** @throws HostUnreachable */
-export async function observeServer(server: RolloutServer): Promise<Observed> {
+/** @param login of the administrator @throws HostUnreachable */
+export async function observeServer(
+  server: RolloutServer,
+  login: Omit<LiveAccess, "address">,
+  signal: AbortSignal,
+  fresh = false,
+): Promise<Observed> {
   const host = await hostOf(server.host);
   const { processState } = await import("../../servers/process.js");
-  const [control, files, process, pending] = await Promise.all([
+  const [control, counted, process, pending] = await Promise.all([
     host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20),
-    readFiles(host, server.dataDirectory, [...Object.keys(server.files), ...server.absent]),
+    readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
     processState(host, server.dataDirectory),
     readPending(host, server.controlDirectory),
   ]);
+  const { files } = counted;
   const facts = configurationFacts(files);
   const running = process.kind === "running";
+  const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
+  const { name, address, port } = server;
+  const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
+  const runs =
+    isLive(live) && owed?.settings === undefined
+      ? await countedRuns(await runningBeside(live, files), counted, live.version)
+      : {};
   return {
     data: control === undefined ? "absent" : "present",
-    state: running ? "running" : "stopped",
+    state: serviceState(running, live),
     recovery: await isInRecovery(host, server, control, running, Object.keys(files)),
     files: facts.files,
-    settings: running && pending !== undefined ? pending.settings : facts.settings,
-    ...(running && pending !== undefined ? { pending: pending.action } : {}),
+    ...(facts.rules === undefined ? {} : { rules: facts.rules }),
+    settings: owed?.settings ?? facts.settings,
+    ...(owed === undefined ? {} : { pending: owed.action }),
+    ...(Object.keys(runs).length === 0 ? {} : { runs }),
   };
+}
+
+/** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */
+export function serviceState(running: boolean, live: LiveAnswer | undefined): Observed["state"] {
+  if (!running) return "stopped";
+  return live === undefined || isLive(live) || live.kind !== "timeout" ? "running" : "silent";
+}
+
+/**
+ * Another process has started since with what was installed: to take it for one with the old values would let its
+ * standbys go below it. What is left to do is to prove that it works.
+ */
+function owedOf(pending: Pending, pid: number): Pick<Pending, "action"> & Partial<Pending> {
+  return pending.pid === undefined || pending.pid === pid ? pending : { action: "reload" };
 }
 
 /** `DBState` of pg_control.h: shut down in recovery, in archive recovery. */

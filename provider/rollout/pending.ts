@@ -7,6 +7,8 @@ import type { Host } from "../../hosts/host.js";
  */
 export interface Pending {
   readonly action: "reload" | "restart";
+  /** The postmaster's process then: another one has read what was installed. */
+  readonly pid?: number;
   /** What the server ran with before. */
   readonly settings: Readonly<Record<string, string>>;
 }

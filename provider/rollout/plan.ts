@@ -13,12 +13,34 @@ export function planOf(
     name,
     {
       data: server.data === "present",
-      running: server.state === "running",
+      running: server.state !== "stopped",
       inRecovery: server.recovery,
       files: server.files,
-      settings: server.settings,
+      ...(server.rules === undefined ? {} : { rules: server.rules }),
+      settings: inForce(server),
+      ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
       ...(server.pending === undefined ? {} : { pending: server.pending }),
     },
   ]);
-  return planRollout(Object.fromEntries(actual), wanted);
+  const plan = planRollout(Object.fromEntries(actual), wanted);
+  const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
+  if (silent.length === 0) return plan;
+  const refusals = silent
+    .sort()
+    .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
+  return { steps: [], refusals: [...plan.refusals, ...refusals] };
+}
+
+/** The files' values, with those of the running server over them. */
+export function inForce({ settings, runs = {} }: Observed): Readonly<Record<string, string>> {
+  const names = new Set(Object.keys(runs).map((name) => name.toLowerCase()));
+  const others = Object.entries(settings).filter(([name]) => !names.has(name.toLowerCase()));
+  return {
+    ...Object.fromEntries(others),
+    ...Object.fromEntries(Object.entries(runs).map(([n, { value }]) => [n, value])),
+  };
+}
+
+function givenToProgram(runs: NonNullable<Observed["runs"]>): readonly string[] {
+  return Object.keys(runs).filter((name) => /command line|environment/.test(runs[name]?.source ?? ""));
 }

@@ -40,7 +40,8 @@ export class Rollout extends pulumi.CustomResource {
   }
 }
 
-function mapServers(servers: Readonly<Record<string, Server>>) {
+/** Servers as the provider gets them: digests in place of files. */
+export function mapServers(servers: Readonly<Record<string, Server>>) {
   return Object.fromEntries(
     Object.entries(servers).map(([name, { files, settings: _settings, disposable: _disposable, ...server }]) => {
       const present = Object.entries(files).flatMap(([file, text]) => (text === null ? [] : [[file, text] as const]));

@@ -18,6 +18,13 @@ export interface ServerConfigurationArgs {
   readonly absent: pulumi.Input<readonly string[]>;
   /** `DataDirectory.incarnation`: files are written at once into data that no server has run on. */
   readonly incarnation: pulumi.Input<number>;
+  /** Where it listens. Left out, together with the administrator: only its files are read. */
+  readonly address?: pulumi.Input<string> | undefined;
+  readonly port?: pulumi.Input<number> | undefined;
+  /** A superuser that may connect over TCP. */
+  readonly administrator?: pulumi.Input<string> | undefined;
+  /** Always kept as a secret. */
+  readonly administratorPassword?: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -29,6 +36,23 @@ export class ServerConfiguration extends pulumi.CustomResource {
   declare readonly hash: pulumi.Output<string>;
 
   constructor(name: string, args: ServerConfigurationArgs, options?: pulumi.CustomResourceOptions) {
-    super("pgsite:index:ServerConfiguration", name, { ...args, permissions: undefined, hash: undefined }, options);
+    const secret =
+      args.administratorPassword === undefined
+        ? {}
+        : { administratorPassword: pulumi.secret(args.administratorPassword) };
+    super(
+      "pgsite:index:ServerConfiguration",
+      name,
+      {
+        ...args,
+        ...secret,
+        permissions: undefined,
+        hash: undefined,
+        state: undefined,
+        runs: undefined,
+        refused: undefined,
+      },
+      options,
+    );
   }
 }

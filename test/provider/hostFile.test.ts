@@ -40,7 +40,9 @@ describe("a host file under the real engine", { timeout: 60_000 }, () => {
     writeFileSync(path, "somebody's");
     chmodSync(path, 0o644);
     const shown = await stack.preview();
-    expect(shown.all).toContain(`${path} on here differs from what is declared (secret, so not shown)`);
+    expect(shown.all).toContain(
+      `the content of ${path} on here is another than declared (secret, so not shown): install`,
+    );
     expect(shown.changes).toBe(
       [
         "    ~ pgsite:index:HostFile: (update)",

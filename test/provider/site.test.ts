@@ -108,7 +108,7 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
     ]) {
       expect(changes).toContain(line);
     }
-    expect(all).toContain("the password of the role reader differs from what is declared: it will be set");
+    expect(all).toContain("the password of role reader is another than declared: SQL");
     const before = await startedAt();
     await stack.up();
     expect(await startedAt()).toEqual(before);
@@ -209,7 +209,7 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
     await cluster.stop("des10");
     rmSync(dataDirectory, { recursive: true });
     const { changes, all } = await stack.preview();
-    expect(all).toContain("data directory of des10 is gone: it will be seeded again");
+    expect(all).toContain("des10: the data directory is gone: seed again");
     expect(changes).toContain(`      ~ data       : "absent" => "present"`);
     expect(changes).toContain(`      ~ incarnation: 1 => 2`);
     mkdirSync(dataDirectory, { mode: 0o700 });

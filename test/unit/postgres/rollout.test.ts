@@ -159,6 +159,25 @@ describe("the order of a rollout", () => {
     ]);
   });
 
+  it("starts a stopped hot standby with what it last had: its control file may ask for it", () => {
+    const shall = {
+      server2: desired("primary", { max_connections: "300" }),
+      server3: desired("standby", { max_connections: "300" }),
+    };
+    const is = Object.entries(allRunning(shall, { max_connections: "400" }));
+    const stopped = Object.fromEntries(is.map(([name, server]) => [name, { ...server, running: false }]));
+    expect(words(stopped, shall)).toEqual([
+      "1. server2: start (stopped, max_connections 400 → 300)",
+      "2. server3: start (stopped, max_connections stays 400 until server2 has its new value)",
+      "3. server3: restart (max_connections 400 → 300)",
+    ]);
+    const primaryHasIt = { ...stopped, server2: running(shall.server2) };
+    expect(words(primaryHasIt, shall)).toEqual([
+      "1. server3: start (stopped, max_connections stays 400 until server2 has its new value)",
+      "2. server3: restart (max_connections 400 → 300)",
+    ]);
+  });
+
   it("starts a stopped primary with its old floor while running standbys are below the new one", () => {
     const shall = {
       server2: desired("primary", { max_connections: "500" }),

@@ -1,0 +1,104 @@
+import Table from "cli-table3";
+import { Command } from "commander";
+import { execa } from "execa";
+import { type Digest, type Drift, readDigest } from "../drift/digest.js";
+import { say } from "../find.js";
+import { projectFolder, stacksOf } from "../load.js";
+
+/** One stack, as `--json` prints it (docs/drift.md). */
+export interface StackDrift {
+  readonly stack: string;
+  /** `drift` as soon as one difference is known; `unknown` where none is, and not everything could be asked. */
+  readonly outcome: "clean" | "drift" | "unknown";
+  readonly differences: readonly Drift[];
+  /** Why something, or everything, is not known. */
+  readonly reasons: readonly string[];
+  /** What `pulumi up` would do on the servers, in order. */
+  readonly plan: readonly string[];
+}
+
+const exitCodes = { clean: 0, unknown: 1, drift: 2 } as const;
+
+/** `pgsite drift`: what the previews of the stacks show, in a table, and as an exit code. */
+export function driftCommand(): Command {
+  return new Command("drift")
+    .description("compare the servers with the stack files: exit code 0 clean, 2 drift, 1 could not tell")
+    .option("--stack <name...>", "the stacks (default: all)")
+    .option("--json", "for programs")
+    .option("--timeout <seconds>", "how long a stack's preview may take", (text) => Number(text), 300)
+    .action(async (options: { stack?: string[]; json?: boolean; timeout: number }) => {
+      const project = projectFolder();
+      const names = options.stack ?? (await stacksOf(project));
+      const stacks = await Promise.all(names.map((stack) => driftOf(project, stack, options.timeout * 1000)));
+      say(options.json === true ? JSON.stringify({ stacks }, undefined, 2) : renderDrift(stacks));
+      process.exitCode = exitCodes[outcomeOf(stacks)];
+    });
+}
+
+/** A drift anywhere is certain; that a stack is clean is only certain where all could be asked. */
+export function outcomeOf(stacks: readonly Pick<StackDrift, "outcome">[]): StackDrift["outcome"] {
+  if (stacks.some(({ outcome }) => outcome === "drift")) return "drift";
+  return stacks.every(({ outcome }) => outcome === "clean") ? "clean" : "unknown";
+}
+
+/** One truth with the preview: what it shows is read, nothing is compared here. Never throws. */
+async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
+  const args = ["preview", "--json", "--refresh", "--non-interactive", "--stack", stack];
+  const result = await execa("pulumi", args, { cwd: project, reject: false, stdin: "ignore", timeout });
+  const failed = (reasons: readonly string[]): StackDrift => ({
+    stack,
+    outcome: "unknown",
+    differences: [],
+    reasons,
+    plan: [],
+  });
+  if (result.timedOut) return failed([`pulumi preview did not end within ${timeout / 1000} s`]);
+  const digest = digestIn(result.stdout);
+  if (digest === undefined) {
+    const words = [result.stderr, result.stdout].map((text) => (text ?? "").trim()).find((text) => text !== "");
+    return failed([(words ?? result.shortMessage ?? "pulumi preview failed").replace(/^error: /, "")]);
+  }
+  const { differences, unknown, plan, errors } = readDigest(digest);
+  if (result.exitCode !== 0) {
+    const reasons = errors.length > 0 ? errors : [`pulumi preview ended with status ${result.exitCode}`];
+    return { ...failed([...reasons, ...unknown]), differences };
+  }
+  const outcome = differences.length > 0 ? "drift" : unknown.length > 0 ? "unknown" : "clean";
+  return { stack, outcome, differences, reasons: unknown, plan };
+}
+
+function digestIn(stdout: string | undefined): Digest | undefined {
+  try {
+    const found = JSON.parse(stdout ?? "") as Digest | null;
+    return found !== null && typeof found === "object" ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** For people. */
+export function renderDrift(stacks: readonly StackDrift[]): string {
+  return stacks
+    .flatMap(({ stack, outcome, differences, reasons, plan }) => {
+      const count = differences.length === 1 ? "1 difference" : `${differences.length} differences`;
+      const head = { clean: "clean", drift: count, unknown: "could not tell" }[outcome];
+      return [
+        `${stack}: ${head}`,
+        ...(differences.length === 0 ? [] : [tableOf(differences)]),
+        ...reasons.map((reason) => `not known: ${reason}`),
+        ...(plan.length === 0 ? [] : ["pulumi up would:", ...plan.map((step) => `  ${step}`)]),
+      ];
+    })
+    .join("\n");
+}
+
+function tableOf(differences: readonly Drift[]): string {
+  const table = new Table({
+    head: ["server", "object", "there", "declared", "consequence"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { server = "", object, there, declared = "", consequence } of differences) {
+    table.push([server, object, there, declared, consequence]);
+  }
+  return table.toString();
+}

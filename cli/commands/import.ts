@@ -1,0 +1,111 @@
+import { lookup } from "node:dns/promises";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { hostname, networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { adoptAll, type ImportPlan, isName, planImport } from "../../adoption/import.js";
+import type { Place } from "../../adoption/read.js";
+import { say } from "../find.js";
+import { projectFolder } from "../load.js";
+
+interface Options {
+  readonly host: readonly string[];
+  readonly dataDirectory: readonly string[];
+  readonly name?: readonly string[];
+  readonly site?: string;
+  readonly stack: string;
+  readonly administrator: string;
+  readonly adopt?: boolean;
+}
+
+/** `pgsite import`: hand-made servers become a stack, and nothing on them changes. */
+export function importCommand(): Command {
+  const several = (value: string, earlier: readonly string[] = []) => [...earlier, value];
+  return new Command("import")
+    .description("describe running servers that were made by hand as a stack; with --adopt, take them over")
+    .requiredOption("--host <host>", "a server's host: ADDRESS, or NAME=ADDRESS; once for each server", several)
+    .requiredOption("--data-directory <folder>", "its data directory, in the same order", several)
+    .option("--name <name>", "its name in the stack (default: a standby's application_name, else its host)", several)
+    .requiredOption("--stack <name>", "the stack to be written, Pulumi.NAME.yaml")
+    .option("--site <name>", "the site's name (default: the stack's)")
+    .option("--administrator <role>", "a superuser; its password comes from PGPASSWORD or ~/.pgpass", "postgres")
+    .option("--adopt", "write the stack file, and mark the data directories as known to pgsite")
+    .action(async (options: Options) => {
+      const { host: hosts, dataDirectory: folders, stack, administrator, site = stack } = options;
+      if (hosts.length !== folders.length) {
+        throw new Error(
+          `name a data directory for each host: ${hosts.length} --host, ${folders.length} --data-directory`,
+        );
+      }
+      const places = await Promise.all(hosts.map((host, index) => placeOf(host, index, folders[index] as string)));
+      const plan = await planImport({
+        site,
+        stack,
+        administrator,
+        password: process.env.PGPASSWORD,
+        places,
+        ...(options.name === undefined ? {} : { names: options.name }),
+      });
+      const file = `Pulumi.${stack}.yaml`;
+      if (options.adopt !== true) {
+        say(plan.stackFile);
+        say(report(plan));
+        say(`\nNothing was written. With --adopt, pgsite import writes ${file} as above, and on the hosts:`);
+        for (const { server } of plan.servers) say(`  ${server.controlDirectory} on ${server.host.name}: ${marks}`);
+        return;
+      }
+      const path = join(projectFolder(), file);
+      if (existsSync(path))
+        throw new Error(`${path} is there already: move it away, or choose another --stack; nothing was written`);
+      await adoptAll(plan);
+      await writeFile(path, plan.stackFile, { flag: "wx" });
+      say(report(plan));
+      say(`\nWrote ${path}, and on the hosts, beside the data directories:`);
+      for (const { server } of plan.servers) say(`  ${server.controlDirectory} on ${server.host.name}: ${marks}`);
+      say(nextSteps(plan, stack));
+    });
+}
+
+const marks = "identity.json, adopted.json and copies of the files in adopted/";
+
+function report({ notes, firstWrites }: ImportPlan): string {
+  const writes = firstWrites.filter(({ changes }) => changes.length > 0);
+  return [
+    ...(notes.length === 0 ? [] : ["The stack file does not say:", ...notes.map((note) => `  ${note}`)]),
+    ...(writes.length === 0
+      ? []
+      : [
+          "The files stay as they are until the stack file asks for a change of theirs. When pgsite then writes them:",
+          ...writes.flatMap(({ name, changes }) => changes.map((change) => `  ${name}: ${change}`)),
+        ]),
+  ].join("\n");
+}
+
+function nextSteps({ passwords }: ImportPlan, stack: string): string {
+  return [
+    "Passwords cannot be read from a server. Now run:",
+    `  pulumi stack init ${stack}`,
+    ...passwords.map((key) => `  pulumi config set --secret ${key} --stack ${stack}`),
+    `  pulumi up --stack ${stack}        # takes the servers into Pulumi's state; changes nothing on them`,
+    `  pulumi preview --stack ${stack}   # no difference`,
+  ].join("\n");
+}
+
+async function placeOf(given: string, index: number, dataDirectory: string): Promise<Place> {
+  const [, named, address = given] = /^([^=]+)=(.+)$/.exec(given) ?? [];
+  const short = address.split(".")[0] ?? "";
+  const host = named ?? (/^[\d.]+$|:/.test(address) || !isName(short) ? `server-${index + 1}` : short);
+  if (!isName(host)) throw new Error(`"${host}" is no name for a host: lower-case letters, digits, - and _`);
+  if (!dataDirectory.startsWith("/")) throw new Error(`--data-directory ${dataDirectory} is not absolute`);
+  const plain = dataDirectory.length > 1 ? dataDirectory.replace(/\/+$/, "") : dataDirectory;
+  return { host, address, transport: (await isHere(address)) ? "local" : "ssh", dataDirectory: plain };
+}
+
+/** Whether an address is one of this machine's. */
+async function isHere(address: string): Promise<boolean> {
+  if (address === hostname() || address === "localhost") return true;
+  const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => one.address));
+  const found = await lookup(address, { all: true }).catch(() => []);
+  return found.some((one) => own.includes(one.address) || one.address.startsWith("127.") || one.address === "::1");
+}

@@ -1,0 +1,85 @@
+import type { RunsWith } from "../postgres/configuration-differences.js";
+import { filedSettings, type Texts } from "../postgres/configuration-facts.js";
+import type { Live } from "../servers/live.js";
+import type { Address, SqlUnreachable } from "../servers/session.js";
+
+/** How to reach a server over SQL. */
+export interface LiveAccess {
+  readonly address: Address;
+  readonly administrator: string;
+  readonly administratorPassword: string;
+}
+
+export type LiveAnswer = Live | SqlUnreachable;
+
+/** Milliseconds for which one refresh trusts what a server said: several resources ask the same. */
+const trusted = 3000;
+const known = new Map<string, { readonly at: number; readonly answer: Promise<LiveAnswer> }>();
+
+/** What a running server says of itself, or why it says nothing. `fresh`: as it is now, not as another resource read it. */
+export async function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
+  const { name, address, port } = access.address;
+  const key = JSON.stringify([name, address, port, access.administrator, access.administratorPassword]);
+  const before = known.get(key);
+  if (!fresh && before !== undefined && Date.now() - before.at < trusted) return before.answer;
+  const answer = ask(access, signal);
+  known.set(key, { at: Date.now(), answer });
+  return answer;
+}
+
+/** What was said a moment ago is not true any more: something was changed. */
+export function forget(): void {
+  known.clear();
+}
+
+async function ask(access: LiveAccess, signal: AbortSignal): Promise<LiveAnswer> {
+  const { askLive } = await import("../servers/live.js");
+  const login = { user: access.administrator, password: access.administratorPassword };
+  const { SqlUnreachable } = await import("../servers/session.js");
+  try {
+    return await askLive(access.address, login, signal);
+  } catch (error) {
+    if (error instanceof SqlUnreachable) return error;
+    throw error;
+  }
+}
+
+export function isLive(answer: LiveAnswer | undefined): answer is Live {
+  return answer !== undefined && "settings" in answer;
+}
+
+/** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */
+const ofNoFile = new Set([
+  ...["override", "client", "session", "interactive", "test"],
+  ...["global", "user", "database", "database user"],
+]);
+
+/** Settings that the server computes from its surroundings, or shows otherwise than it was given them. */
+const computed = new Set([
+  "max_stack_depth",
+  "archive_command",
+  "archive_library",
+  "restore_command",
+  "client_encoding",
+]);
+
+/** What a server runs with beside what its files say, both by the files' own names. */
+export async function runningBeside(live: Live, files: Texts): Promise<Readonly<Record<string, RunsWith>>> {
+  const { findSetting } = await import("../postgres/catalogue.js");
+  const { sameValue } = await import("../postgres/values.js");
+  const filed = filedSettings(files);
+  const found = [...live.settings].flatMap(([name, { value, source, boot }]) => {
+    if (ofNoFile.has(source) || computed.has(name)) return [];
+    const given = filed.get(name.toLowerCase())?.value;
+    // What nobody said is the default, whatever this build or machine makes of it.
+    if (given === undefined && source === "default") return [];
+    const setting = findSetting(live.version, name);
+    const expected = given ?? boot;
+    const same =
+      expected === value ||
+      (setting !== undefined && sameValue(setting, expected, value)) ||
+      expected.toLowerCase() === value.toLowerCase();
+    return same ? [] : [[name, { value, source }] as const];
+  });
+  return Object.fromEntries(found.sort(([left], [right]) => (left < right ? -1 : 1)));
+}

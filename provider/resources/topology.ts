@@ -1,0 +1,222 @@
+import type { Difference } from "../../postgres/differences.js";
+import type { Slot } from "../../servers/live.js";
+import type { StatusRow } from "../../servers/status.js";
+import { isLive, liveOf } from "../live.js";
+import type { Context, ResourceType } from "../resource.js";
+import { messageOf } from "../resource.js";
+import { serverOf, siteOf } from "../rollout/site.js";
+import { say } from "../say.js";
+import { same } from "../values.js";
+import type { RolloutArgs, RolloutServer } from "./rollout.js";
+
+export interface TopologyArgs extends RolloutArgs {
+  /** Replication slots that somebody else keeps. */
+  readonly slots: readonly string[];
+}
+
+/** What a server is to the others. */
+export interface Position {
+  /** `takes writes`, `streams from server2`, or why it does not. */
+  readonly replication: string;
+  /** `the site's`, or how far from that. */
+  readonly timeline: string;
+  /** Slots that nobody declared: each keeps WAL for somebody who may never come. */
+  readonly foreignSlots: readonly string[];
+}
+
+export interface TopologyState extends TopologyArgs {
+  readonly positions: Readonly<Record<string, Position>>;
+}
+
+/** Milliseconds that a standby may take to stream again after what made it stop was undone. */
+const patience = 20_000;
+
+/** How the servers of a stack hang together. It moves nothing: `Rollout` does, before it. */
+export const topology: ResourceType<TopologyArgs, TopologyState> = {
+  token: "pgsite:index:Topology",
+  secrets: ["administratorPassword"],
+
+  id: (state) => `${state.site}/topology`,
+
+  async check(context, args, actual) {
+    const positions = Object.fromEntries(
+      Object.entries(args.servers).map(([name, server]) => [name, declaredPosition(server)]),
+    );
+    if (actual !== undefined) await say(context, positionDifferences(actual.positions, positions));
+    return { state: { ...args, positions } };
+  },
+
+  async create(_context, state) {
+    return state;
+  },
+
+  async read(context, _id, known) {
+    if (known === undefined) throw new Error("a topology cannot be imported by its id");
+    return { ...known, positions: await observe(context, known, false) };
+  },
+
+  async update(context, wanted) {
+    await dropForeignSlots(context, wanted);
+    await untilAsDeclared(context, wanted);
+    return wanted;
+  },
+
+  async delete() {
+    // The servers run on as they are.
+  },
+};
+
+function declaredPosition({ role, upstream }: RolloutServer): Position {
+  const replication = role === "primary" || upstream === undefined ? "takes writes" : `streams from ${upstream}`;
+  return { replication, timeline: "the site's", foreignSlots: [] };
+}
+
+function positionDifferences(is: TopologyState["positions"], shall: TopologyState["positions"]): readonly Difference[] {
+  return Object.entries(shall).flatMap(([server, wanted]) => {
+    const found = is[server];
+    if (found === undefined) return [];
+    const differences: Difference[] = found.foreignSlots.map((slot) => ({
+      server,
+      object: `replication slot ${slot}`,
+      there: "there and keeps WAL",
+      declared: "nowhere",
+      consequence: slot.includes("active") ? "by hand" : "SQL",
+      ...(slot.includes("active") ? { severity: "warning" as const } : {}),
+    }));
+    // That it does not run is said with its configuration.
+    if (found.replication !== wanted.replication && found.replication !== "does not run") {
+      const declared = wanted.replication;
+      differences.push({ server, object: "replication", there: found.replication, declared, consequence: "wait" });
+    }
+    if (found.timeline !== wanted.timeline) {
+      const declared = wanted.timeline;
+      differences.push({
+        server,
+        object: "timeline",
+        there: found.timeline,
+        declared,
+        consequence: "by hand",
+        severity: "warning",
+      });
+    }
+    return differences;
+  });
+}
+
+async function observe(context: Context, args: TopologyArgs, fresh: boolean): Promise<TopologyState["positions"]> {
+  const { statusOf } = await import("../../servers/status.js");
+  const passwords = { [args.administrator]: args.administratorPassword };
+  const [rows, slots] = await Promise.all([
+    statusOf({ site: siteOf(args), passwords, signal: context.signal }),
+    slotsByServer(context, args, fresh),
+  ]);
+  const timelines = rows.filter(({ state }) => state === "read-write").map(({ timeline }) => timeline);
+  const positions = await Promise.all(
+    rows.map(async (row) => {
+      const server = args.servers[row.name] as RolloutServer;
+      const known = [...args.slots, ...slotsOfFollowers(args, row.name)];
+      const foreign = (slots[row.name] ?? []).filter(({ name }) => !known.includes(name));
+      const position: Position = {
+        replication: await replicationOf(row, server),
+        timeline: timelineOf(row.timeline, timelines),
+        foreignSlots: foreign.map(({ name, kind, active }) => `${name} (${kind}${active ? ", active" : ""})`),
+      };
+      return [row.name, position] as const;
+    }),
+  );
+  return Object.fromEntries(positions);
+}
+
+async function replicationOf(row: StatusRow, server: RolloutServer): Promise<string> {
+  if (row.state === "stopped" || row.state === "no data" || row.state === "unreachable") return "does not run";
+  if (row.state === "read-write") return "takes writes";
+  const problem = row.problems.find((text) => /stream|walsender/.test(text));
+  if (problem === undefined) return row.upstream === null ? "in recovery, from nobody" : `streams from ${row.upstream}`;
+  const reason = await reasonOf(server);
+  return `off: ${problem}${reason === undefined ? "" : `; its log says "${reason}"`}`;
+}
+
+/** The end of its own log, where that says why. */
+async function reasonOf(server: RolloutServer): Promise<string | undefined> {
+  const { causesIn, logSince } = await import("../../servers/log.js");
+  const { hostOf } = await import("../host.js");
+  try {
+    const log = await logSince(await hostOf(server.host), serverOf(server), { at: 0, sizes: {} });
+    const [cause] = causesIn(log.split("\n").slice(-30).join("\n"));
+    return cause?.line;
+  } catch {
+    return undefined;
+  }
+}
+
+function timelineOf(own: number | null, ofWritable: readonly (number | null)[]): string {
+  const [site] = ofWritable;
+  if (own === null || site === undefined || site === null || own === site) return "the site's";
+  return `${own}, and the site's is ${site}`;
+}
+
+async function slotsByServer(
+  context: Context,
+  args: TopologyArgs,
+  fresh: boolean,
+): Promise<Readonly<Record<string, readonly Slot[]>>> {
+  const all = await Promise.all(
+    Object.values(args.servers).map(async ({ name, address, port }) => {
+      const live = await liveOf({ ...args, address: { name, address, port } }, context.signal, fresh);
+      return [name, isLive(live) ? live.slots : []] as const;
+    }),
+  );
+  return Object.fromEntries(all);
+}
+
+/** What those that follow a server are declared to stream by. */
+function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
+  return Object.values(args.servers).flatMap(({ upstream, settings }) =>
+    upstream === name && settings.primary_slot_name !== undefined ? [settings.primary_slot_name] : [],
+  );
+}
+
+/** One that somebody streams from is left, and said to be. */
+async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
+  const { withSession } = await import("../../servers/session.js");
+  const login = { user: args.administrator, password: args.administratorPassword };
+  for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
+    const known = [...args.slots, ...slotsOfFollowers(args, server)];
+    for (const { name, active } of slots.filter((slot) => !known.includes(slot.name))) {
+      if (active) {
+        await context.log("warning", `left the replication slot ${name} of ${server}: somebody streams from it`);
+        continue;
+      }
+      const { address, port } = args.servers[server] as RolloutServer;
+      await withSession({ name: server, address, port }, login, { signal: context.signal }, (session) =>
+        session.query("select pg_drop_replication_slot($1)", [name]),
+      );
+    }
+  }
+}
+
+/** @throws with what is missing and why, where it does not come right by itself in time */
+async function untilAsDeclared(context: Context, wanted: TopologyState): Promise<void> {
+  const { until } = await import("../../servers/deadline.js");
+  const without = (positions: TopologyState["positions"]) =>
+    Object.fromEntries(Object.entries(positions).map(([name, one]) => [name, { ...one, foreignSlots: [] }]));
+  let found = wanted.positions;
+  const right = async () => {
+    found = await observe(context, wanted, true);
+    return same(without(found), without(wanted.positions));
+  };
+  const reached = await until(right, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
+    throw new Error(`the topology cannot be seen: ${messageOf(error)}`);
+  });
+  if (reached) return;
+  const wrong = Object.entries(found).flatMap(([name, one]) => {
+    const shall = wanted.positions[name];
+    return [
+      ...(one.replication === shall?.replication
+        ? []
+        : [`${name} is to be: ${shall?.replication}. It is: ${one.replication}`]),
+      ...(one.timeline === shall?.timeline ? [] : [`the timeline of ${name} is ${one.timeline}`]),
+    ];
+  });
+  throw new Error(wrong.join("; "));
+}

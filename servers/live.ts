@@ -1,0 +1,102 @@
+import { atLeast, type Major } from "../postgres/versions.js";
+import { majorOfServer } from "./names.js";
+import { type Address, type Login, type Session, SqlUnreachable, withSession } from "./session.js";
+
+/** What a running server says of its own configuration, asked in one session. */
+export interface Live {
+  readonly version: Major;
+  readonly inRecovery: boolean;
+  /** Every row of pg_settings, by name. */
+  readonly settings: ReadonlyMap<string, LiveSetting>;
+  /** What its own reading of the files finds wrong (9.5 and later; of pg_hba.conf from 10 on): `pg_hba.conf line 7: …`. */
+  readonly refused: readonly string[];
+  /** Replication slots that outlive their session (9.4 and later). */
+  readonly slots: readonly Slot[];
+}
+
+export interface LiveSetting {
+  /** In the setting's base unit. */
+  readonly value: string;
+  /** As pg_settings has it: `configuration file`, `command line`, `environment variable`, `default` … */
+  readonly source: string;
+  /** What the server would use if nobody said anything. */
+  readonly boot: string;
+  /** Another value waits for a restart (9.5 and later). */
+  readonly pending: boolean;
+}
+
+export interface Slot {
+  readonly name: string;
+  readonly kind: "physical" | "logical";
+  /** Somebody streams from it now. */
+  readonly active: boolean;
+}
+
+/** Milliseconds until a server must have given a session, and for each question. */
+const patience = 3000;
+
+/** @throws SqlUnreachable; a server that hangs after it gave a session is one that does not answer in time */
+export async function askLive(address: Address, login: Login, signal?: AbortSignal): Promise<Live> {
+  const options = { timeout: patience, queryTimeout: patience, ...(signal === undefined ? {} : { signal }) };
+  try {
+    return await withSession(address, login, options, ask);
+  } catch (error) {
+    if (error instanceof SqlUnreachable) throw error;
+    signal?.throwIfAborted();
+    const late = error instanceof Error && /timeout/i.test(error.message);
+    const reason = late
+      ? `does not answer within ${patience / 1000} s`
+      : `gives no answer: ${error instanceof Error ? error.message : error}`;
+    const at = `${address.name} (${address.address}:${address.port})`;
+    throw new SqlUnreachable(address.name, late ? "timeout" : "other", `${at} ${reason}`, { cause: error });
+  }
+}
+
+async function ask(session: Session): Promise<Live> {
+  const [self] = await session.query(
+    "select current_setting('server_version_num') as number, pg_is_in_recovery()::text as recovery",
+  );
+  const version = majorOfServer(self?.number ?? "");
+  const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
+  const rows = await session.query(`select name, setting, source, boot_val, ${pending} as pending from pg_settings`);
+  return {
+    version,
+    inRecovery: self?.recovery === "true",
+    settings: new Map(
+      rows.map(({ name, setting, source, boot_val, pending: waits }) => [
+        name ?? "",
+        { value: setting ?? "", source: source ?? "", boot: boot_val ?? "", pending: waits === "t" },
+      ]),
+    ),
+    refused: await refusedLines(session, version),
+    slots: await slotsOf(session, version),
+  };
+}
+
+/** A value that waits for a restart counts as an error in pg_file_settings; it is none. */
+async function refusedLines(session: Session, version: Major): Promise<readonly string[]> {
+  const settings = atLeast(version, "9.5")
+    ? "select sourcefile as file, sourceline::text as line, error from pg_file_settings where error is not null and sourceline is not null and error <> 'setting could not be applied'"
+    : undefined;
+  const access = atLeast(version, "10")
+    ? `select ${atLeast(version, "16") ? "file_name" : "'pg_hba.conf'"} as file, line_number::text as line, error from pg_hba_file_rules where error is not null and line_number is not null`
+    : undefined;
+  const parts = [settings, access].filter((part) => part !== undefined);
+  if (parts.length === 0) return [];
+  const rows = await session.query(parts.join(" union all "));
+  return rows.map(({ file, line, error }) => `${file?.split("/").at(-1)} line ${line}: ${error}`).sort();
+}
+
+async function slotsOf(session: Session, version: Major): Promise<readonly Slot[]> {
+  if (!atLeast(version, "9.4")) return [];
+  const lasting = atLeast(version, "10") ? "where not temporary" : "";
+  const own = atLeast(version, "17") ? "and not synced" : "";
+  const rows = await session.query(
+    `select slot_name as name, slot_type as kind, active from pg_replication_slots ${lasting} ${own} order by 1`,
+  );
+  return rows.map(({ name, kind, active }) => ({
+    name: name ?? "",
+    kind: kind === "logical" ? "logical" : "physical",
+    active: active === "t",
+  }));
+}

@@ -1,0 +1,136 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Major } from "../../postgres/versions.js";
+import { checkout } from "../../toolchain/paths.mjs";
+import { HandMadeSite } from "../support/handMade.js";
+import { PulumiSandbox } from "../support/pulumi.js";
+
+const run = promisify(execFile);
+
+for (const { major, block } of [
+  { major: "15", block: 92 },
+  { major: "11", block: 93 },
+] as const satisfies readonly { major: Major; block: number }[]) {
+  describe(`a primary and a standby made by hand at ${major}`, { timeout: 60_000 }, () => {
+    let site: HandMadeSite;
+    let sandbox: PulumiSandbox;
+    let before: Record<string, unknown>;
+
+    beforeAll(async () => {
+      [site, sandbox] = await Promise.all([
+        HandMadeSite.make(major, [`127.0.${block}.2`, `127.0.${block}.3`]),
+        project(),
+      ]);
+      before = await site.snapshot();
+    }, 90_000);
+
+    afterAll(async () => {
+      await sandbox?.remove();
+      await site?.close();
+    });
+
+    const stackFile = () => join(sandbox.program, "Pulumi.orders.yaml");
+    const pgsiteImport = async (...more: readonly string[]) => {
+      const places = [site.primary, site.standby].flatMap(({ name, address, dataDirectory }) => [
+        "--host",
+        `${name}=${address}`,
+        "--data-directory",
+        dataDirectory,
+      ]);
+      const args = [join(checkout, "dist/pgsite.js"), "import", ...places, "--stack", "orders", ...more];
+      const { stdout } = await run(process.execPath, args, {
+        cwd: sandbox.program,
+        env: { ...sandbox.env, PGPASSWORD: site.administratorPassword },
+      });
+      return stdout;
+    };
+
+    it("is described without a byte being written anywhere", async () => {
+      const said = await pgsiteImport();
+      for (const line of [
+        "pgsite:primary: alpha",
+        "work_mem: 12MB # by ALTER SYSTEM",
+        "log_min_duration_statement: 250ms # site.conf",
+        "max_connections: 30",
+        "pgsite:replicationRole: repl",
+        "host all all 127.0.0.0/8 md5",
+        "second_dba: { superuser: true }",
+        'settings: { search_path: "science, public" }, databaseSettings: { science: { work_mem: 20MB } } }',
+        "science: { owner: app, settings: { TimeZone: UTC } }",
+        "- backup_tool",
+        "Nothing was written.",
+        "pg_hba.conf: 0640",
+      ]) {
+        expect(said).toContain(line);
+      }
+      for (const secret of [site.administratorPassword, site.replicationPassword]) expect(said).not.toContain(secret);
+      expect(existsSync(stackFile())).toBe(false);
+      expect(readdirSync(join(site.folder, "alpha"))).not.toContain("pgdata.pgsite");
+      expect(await site.snapshot()).toEqual(before);
+    });
+
+    it("is adopted: the first preview shows no difference, and nothing on the servers has changed", async () => {
+      const said = await pgsiteImport("--adopt");
+      expect(said).toContain("pulumi config set --secret password-repl --stack orders");
+      await sandbox.must(["stack", "init", "orders"]);
+      const passwords = [
+        `password-postgres=${site.administratorPassword}`,
+        `password-repl=${site.replicationPassword}`,
+      ];
+      await sandbox.must([
+        "config",
+        "set-all",
+        "--stack",
+        "orders",
+        ...passwords.flatMap((one) => ["--secret", `pgsite:${one}`]),
+      ]);
+      await sandbox.must(["up", "--yes", "--skip-preview", "--stack", "orders"]);
+      const preview = await sandbox.run(["preview", "--diff", "--expect-no-changes", "--stack", "orders"]);
+      expect(preview.code, preview.stdout + preview.stderr).toBe(0);
+      expect(await site.snapshot()).toEqual(before);
+    });
+
+    it.runIf(major === "15")("shows what a hand changes from then on", async () => {
+      await site.query(site.primary, "alter system set random_page_cost = 1.5", "select pg_reload_conf()");
+      const said = (await sandbox.must(["preview", "--diff", "--stack", "orders"])).stdout;
+      expect(said).toContain("random_page_cost");
+      await site.query(site.primary, "alter system reset random_page_cost", "select pg_reload_conf()");
+      await sandbox.must(["preview", "--expect-no-changes", "--stack", "orders"]);
+    });
+
+    it("is managed: a changed setting comes into force, and nothing else changes", async () => {
+      const text = readFileSync(stackFile(), "utf8");
+      writeFileSync(stackFile(), text.replace("work_mem: 12MB # by ALTER SYSTEM", "work_mem: 24MB"));
+      await sandbox.must(["up", "--yes", "--skip-preview", "--stack", "orders"]);
+      for (const server of [site.primary, site.standby]) {
+        expect(await site.query(server, "show work_mem")).toEqual([{ work_mem: "24MB" }]);
+        expect(await site.query(server, "show log_autovacuum_min_duration")).toEqual([
+          { log_autovacuum_min_duration: "2s" },
+        ]);
+      }
+      const after = await site.snapshot();
+      for (const same of ["started", "roles", "sessionSettings", "slots", "databases", "rows"])
+        expect(after[same]).toEqual(before[same]);
+      const hba = join(site.primary.dataDirectory, "pg_hba.conf");
+      expect((after.files as Record<string, unknown>)[hba]).toEqual((before.files as Record<string, unknown>)[hba]);
+      const kept = join(`${site.primary.dataDirectory}.pgsite`, "adopted", "postgresql.conf");
+      expect(readFileSync(kept, "utf8")).toContain("# --- ours, since 2016 ---");
+      const preview = await sandbox.run(["preview", "--diff", "--expect-no-changes", "--stack", "orders"]);
+      expect(preview.code, preview.stdout + preview.stderr).toBe(0);
+    });
+  });
+}
+
+/** An empty project of pgsite's, as a checkout is one. */
+async function project(): Promise<PulumiSandbox> {
+  const [sandbox] = await Promise.all([
+    PulumiSandbox.make(),
+    run(process.execPath, [join(checkout, "toolchain/build.mjs")]),
+  ]);
+  symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
+  sandbox.write({ "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8") });
+  return sandbox;
+}

@@ -1,0 +1,156 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import type { RolloutArgs } from "../../provider/resources/rollout.js";
+import { serverOf } from "../../provider/rollout/site.js";
+import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
+import { withSession } from "../../servers/session.js";
+import type { InProcess } from "./engine.js";
+
+/** A site with one of everything that can drift: a primary, a warm standby, a hot mirror, roles, databases, their settings. */
+export const plantStack = `config:
+  pgsite:site: plants
+  pgsite:postgresql: "15"
+  pgsite:port: 5442
+  pgsite:hosts: {server2: 192.0.2.2, server3: 192.0.2.3, des10: 192.0.2.10}
+  pgsite:primary: server2
+  pgsite:servers:
+    server2: {dataDirectory: /data}
+    server3: {dataDirectory: /data, settings: {hot_standby: false}}
+    des10: {dataDirectory: /data, role: mirror}
+  pgsite:settings:
+    max_connections: 40
+    shared_buffers: 8MB
+    fsync: false
+    work_mem: 5MB
+    logging_collector: true
+    log_directory: pg_log
+    search_path: science,"$user",public
+    wal_retrieve_retry_interval: 200ms
+    max_replication_slots: 5
+  pgsite:administrator: dbadmin
+  pgsite:access:
+    - host all all 192.0.2.0/24 md5
+    - host science reader 198.51.100.0/24 scram-sha-256
+  pgsite:roles:
+    observers: {login: false}
+    reader:
+      connectionLimit: 7
+      memberOf: [observers]
+      settings: {work_mem: 6MB}
+      databaseSettings: {science: {search_path: 'science, public'}}
+  pgsite:databases:
+    science: {owner: reader, settings: {statement_timeout: 5min}}
+`;
+
+/** The site rehearsed at a version, and brought up. */
+export async function plantSite(major: Major, block: number): Promise<Rehearsal> {
+  const rehearsal = await Rehearsal.prepare({
+    name: `test-plants-${major}`,
+    stacks: ["plants"],
+    texts: { plants: plantStack },
+    postgresql: major,
+    block,
+  });
+  await rehearsal.up("plants");
+  return rehearsal;
+}
+
+/** The servers of a rehearsed site, for whoever wants to change something behind pgsite's back. */
+export class Plot {
+  readonly #servers: Readonly<Record<string, Server>>;
+  readonly #password: string;
+
+  constructor(
+    readonly major: Major,
+    readonly engine: InProcess,
+  ) {
+    const rollout = engine.resources.find(({ type }) => type.token.endsWith(":Rollout"));
+    if (rollout === undefined) throw new Error("the stack has no rollout");
+    const { servers, administratorPassword } = rollout.declared as unknown as RolloutArgs;
+    this.#password = administratorPassword;
+    this.#servers = Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, serverOf(server)]));
+  }
+
+  server(name: string): Server {
+    return this.#servers[name] as Server;
+  }
+
+  path(server: string, file: string): string {
+    const { dataDirectory, passfile } = this.server(server);
+    return file === "passfile" ? passfile : join(dataDirectory, file);
+  }
+
+  read(server: string, file: string): string {
+    return readFileSync(this.path(server, file), "utf8");
+  }
+
+  /** Writes a file anew, with owner and mode as they were. */
+  async edit(server: string, file: string, change: (text: string) => string): Promise<void> {
+    writeFileSync(this.path(server, file), change(this.read(server, file)));
+  }
+
+  async append(server: string, file: string, line: string): Promise<void> {
+    await this.edit(server, file, (text) => `${text}${line}\n`);
+  }
+
+  /** Where the settings of recovery are at this version. */
+  get recoveryFile(): string {
+    return atLeast(this.major, "12") ? "postgresql.conf" : "recovery.conf";
+  }
+
+  host(server: string): Host {
+    return hostOf(this.server(server).host);
+  }
+
+  async reload(server: string): Promise<void> {
+    await reloadServer(this.host(server), this.server(server));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+
+  async stop(server: string): Promise<void> {
+    await stopServer(this.host(server), this.server(server));
+  }
+
+  async restart(server: string): Promise<void> {
+    await this.stop(server);
+    await startServer(this.host(server), this.server(server));
+  }
+
+  /** Started by hand, with settings on the command line. */
+  async startWith(server: string, options: string): Promise<void> {
+    const { binDirectory, dataDirectory } = this.server(server);
+    const log = join(this.server(server).controlDirectory, "start.log");
+    const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", log, "-o", options];
+    const { code, stdout, stderr } = await this.host(server).run(argv);
+    if (code !== 0) throw new Error(`${stdout}${stderr}`);
+  }
+
+  async signal(server: string, signal: NodeJS.Signals): Promise<void> {
+    const state = await processState(this.host(server), this.server(server).dataDirectory);
+    if (state.kind === "running") process.kill(state.pid, signal);
+  }
+
+  async sql(server: string, ...statements: readonly string[]): Promise<void> {
+    const login = { user: "dbadmin", password: this.#password };
+    await withSession(this.server(server), login, {}, async (session) => {
+      for (const statement of statements) await session.query(statement);
+    });
+  }
+
+  /** When each server that answers was started. */
+  async started(): Promise<Readonly<Record<string, string>>> {
+    const login = { user: "dbadmin", password: this.#password };
+    const rows = await Promise.all(
+      ["server2", "des10"].map(async (name) => {
+        const sql = "select pg_postmaster_start_time()::text as at";
+        return [name, (await withSession(this.server(name), login, {}, (session) => session.query(sql)))[0]?.at ?? ""];
+      }),
+    );
+    return Object.fromEntries(rows);
+  }
+}

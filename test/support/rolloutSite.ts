@@ -1,0 +1,222 @@
+import { execFile } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
+import { promisify } from "node:util";
+import { resolveStack } from "../../config/resolve.js";
+import type { Passwords, Server, Site } from "../../config/site.js";
+import { hostOf } from "../../hosts/index.js";
+import { renderPassfile } from "../../postgres/passfile.js";
+import type { Major } from "../../postgres/versions.js";
+import { forget } from "../../provider/live.js";
+import type { Context } from "../../provider/resource.js";
+import { role } from "../../provider/resources/role.js";
+import { type RolloutState, rollout } from "../../provider/resources/rollout.js";
+import { serverConfiguration } from "../../provider/resources/serverConfiguration.js";
+import { mapServers } from "../../provider/sdk/rollout.js";
+import { freeAddresses } from "../../rehearsal/addresses.js";
+import { processState, startServer, stopServer } from "../../servers/process.js";
+import { proveWorking } from "../../servers/proof.js";
+import { seed } from "../../servers/seed.js";
+import { openSession, type Row } from "../../servers/session.js";
+import { programsOf } from "./programs.js";
+
+type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface RolloutDeclaration {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly servers: Servers;
+}
+
+const passwords: Passwords = { postgres: "adm1n", replicator: "repl" };
+
+/** What makes tests short: no waiting for disks, or for a standby that lost its upstream. */
+export const quick = {
+  fsync: "off",
+  shared_buffers: "8MB",
+  wal_retrieve_retry_interval: "100ms",
+  checkpoint_timeout: "1h",
+  max_replication_slots: "5",
+};
+
+/** A rehearsed site whose provider runs in this process, without an engine. `close` ends and removes all of it. */
+export class RolloutSite {
+  site: Site;
+  /** Called before each step of a rollout, with the step in words. */
+  beforeStep: (step: string) => Promise<void> = async () => undefined;
+  #state: RolloutState | undefined;
+
+  private constructor(
+    readonly folder: string,
+    readonly major: Major,
+    readonly raw: Readonly<Record<string, string>>,
+    declaration: RolloutDeclaration,
+  ) {
+    this.site = this.#resolve(declaration);
+  }
+
+  /** Makes it and starts it, each server proven to work. @param block its servers listen on 127.0.BLOCK.x */
+  static async make(major: Major, block: number, declaration: RolloutDeclaration): Promise<RolloutSite> {
+    const folder = mkdtempSync("/var/tmp/pgsite-rollout-");
+    chmodSync(folder, 0o755);
+    const hosts = Object.keys(declaration.servers);
+    const rehearsal = {
+      folder,
+      osUser: await serverUser(),
+      addresses: await freeAddresses(hosts, [5432], block),
+      postgresql: major,
+      binaries: await programsOf(major),
+    };
+    const raw = {
+      "pgsite:site": "test",
+      "pgsite:postgresql": major,
+      "pgsite:hosts": JSON.stringify(Object.fromEntries(hosts.map((name, index) => [name, `192.0.2.${index + 2}`]))),
+      "pgsite:primary": hosts[0] ?? "",
+      "pgsite:rehearsal": JSON.stringify(rehearsal),
+      ...Object.fromEntries(Object.entries(passwords).map(([name, password]) => [`pgsite:password-${name}`, password])),
+    };
+    const made = new RolloutSite(folder, major, raw, declaration);
+    try {
+      for (const server of made.site.servers.toSorted((one) => (one.role === "primary" ? -1 : 1))) {
+        await made.#begin(server);
+      }
+    } catch (error) {
+      await made.close();
+      throw error;
+    }
+    return made;
+  }
+
+  server(name: string): Server {
+    return this.site.servers.find((server) => server.name === name) as Server;
+  }
+
+  declare(declaration: RolloutDeclaration): void {
+    this.site = this.#resolve(declaration);
+  }
+
+  /** What a preview does: reads the real servers, and plans. */
+  async preview(): Promise<readonly string[]> {
+    forget();
+    const context = this.#context();
+    const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
+    const actual = await rollout.read(context, "", known);
+    const { state } = await rollout.check(context, this.#args(), actual);
+    return state.plan;
+  }
+
+  /** What an `up` does: stages every server's files, then brings them into force. */
+  async up(): Promise<void> {
+    const context = this.#context();
+    for (const server of this.site.servers) await configure(server, this.site, context, "update");
+    const { state } = await rollout.check(context, this.#args(), undefined);
+    this.#state = await rollout.update(context, state, state);
+  }
+
+  async query(name: string, ...statements: readonly string[]): Promise<readonly Row[]> {
+    const session = await openSession(this.server(name), { user: "postgres", password: passwords.postgres ?? "" });
+    try {
+      let rows: readonly Row[] = [];
+      for (const statement of statements) rows = await session.query(statement);
+      return rows;
+    } finally {
+      await session.end();
+    }
+  }
+
+  async stop(name: string, mode: "fast" | "immediate" = "fast"): Promise<void> {
+    await stopServer(hostOf(this.server(name).host), this.server(name), mode);
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.site.servers) {
+      const host = hostOf(server.host);
+      await stopServer(host, server, "immediate", 10_000).catch(() => undefined);
+      const state = await processState(host, server.dataDirectory).catch(() => undefined);
+      if (state?.kind === "running") process.kill(state.pid, "SIGKILL");
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #begin(server: Server): Promise<void> {
+    const { site } = this;
+    const host = hostOf(server.host);
+    const context = this.#context();
+    const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
+    await host.makeDirectory(server.controlDirectory);
+    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
+    await host.writeFile(server.passfile, renderPassfile(entries));
+    await seed({ site, server: server.name, passwords });
+    await configure(server, site, context, "create");
+    await startServer(host, server);
+    await proveWorking({ site, server, passwords });
+    if (server.role !== "primary") return;
+    const { state } = await role.check(
+      context,
+      {
+        site: site.name,
+        endpoints: site.servers,
+        administrator: "postgres",
+        administratorPassword: passwords.postgres ?? "",
+        name: "replicator",
+        replication: true,
+        password: passwords.replicator ?? "",
+      },
+      undefined,
+    );
+    await role.create(context, state);
+  }
+
+  #resolve({ settings, servers }: RolloutDeclaration): Site {
+    const raw = { ...this.raw, "pgsite:settings": JSON.stringify(settings), "pgsite:servers": JSON.stringify(servers) };
+    const { stack, problems } = resolveStack("test", raw);
+    const errors = problems.filter(({ severity }) => severity === "error");
+    if (stack === undefined || errors.length > 0) throw new Error(JSON.stringify(problems));
+    return stack.site;
+  }
+
+  #args() {
+    const { site } = this;
+    return {
+      site: site.name,
+      servers: mapServers(Object.fromEntries(site.servers.map((server) => [server.name, server]))),
+      ...(site.primary === undefined ? {} : { primary: site.primary }),
+      administrator: site.administrator,
+      administratorPassword: passwords.postgres ?? "",
+    };
+  }
+
+  #context(): Context {
+    return {
+      name: "test",
+      signal: new AbortController().signal,
+      isSecret: () => false,
+      log: async () => undefined,
+      progress: (step) => this.beforeStep(step),
+    };
+  }
+}
+
+function divided(files: Server["files"]) {
+  const present = Object.entries(files).flatMap(([name, text]) => (text === null ? [] : [[name, text] as const]));
+  return { present: Object.fromEntries(present), absent: Object.keys(files).filter((name) => files[name] === null) };
+}
+
+async function configure(server: Server, site: Site, context: Context, act: "create" | "update"): Promise<void> {
+  const { name, host, dataDirectory, controlDirectory, version } = server;
+  const { present, absent } = divided(server.files);
+  const common = { site: site.name, server: name, host, dataDirectory, controlDirectory, version };
+  const { state } = await serverConfiguration.check(
+    context,
+    { ...common, files: present, absent, incarnation: 1 },
+    undefined,
+  );
+  if (act === "create") await serverConfiguration.create(context, state);
+  else await serverConfiguration.update(context, state, state);
+}
+
+/** Who runs the servers of tests: ourselves, or where we are root an unprivileged user. */
+async function serverUser(): Promise<string> {
+  if (userInfo().uid !== 0) return userInfo().username;
+  const found = await promisify(execFile)("getent", ["passwd", "postgres"]).catch(() => undefined);
+  return found === undefined ? "nobody" : "postgres";
+}

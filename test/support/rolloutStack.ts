@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { resolveStack } from "../../config/resolve.js";
+import type { Server } from "../../config/site.js";
+import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { rawConfiguration } from "../../rehearsal/stackFiles.js";
+import { openSession, type Row } from "../../servers/session.js";
+
+const passwords = { postgres: "adm1n", replicator: "repl" };
+
+/** Rehearsed stacks under the real engine, declared by the text of their files. */
+export class RolloutStacks {
+  private constructor(
+    readonly rehearsal: Rehearsal,
+    readonly options: { readonly name: string; readonly postgresql: string; readonly block: number },
+  ) {}
+
+  /** Brings all of them up, in order; what an earlier, broken run left is taken down before. */
+  static async up(
+    options: { readonly name: string; readonly postgresql: string; readonly block: number },
+    texts: Readonly<Record<string, string>>,
+  ): Promise<RolloutStacks> {
+    await (await Rehearsal.find(options.name))?.down();
+    const rehearsal = await Rehearsal.prepare({ ...options, texts, passwords });
+    const stacks = new RolloutStacks(rehearsal, options);
+    try {
+      for (const stack of Object.keys(texts)) await rehearsal.up(stack);
+    } catch (error) {
+      await rehearsal.down();
+      throw error;
+    }
+    return stacks;
+  }
+
+  /** Writes the stack files anew. */
+  async declare(texts: Readonly<Record<string, string>>): Promise<void> {
+    await Rehearsal.prepare({ ...this.options, texts, passwords });
+  }
+
+  servers(stack: string): readonly Server[] {
+    const text = readFileSync(join(this.rehearsal.project, `Pulumi.${stack}.yaml`), "utf8");
+    const resolved = resolveStack(stack, rawConfiguration(text)).stack;
+    if (resolved === undefined) throw new Error(`${stack} cannot be resolved`);
+    return resolved.site.servers;
+  }
+
+  /** All that `pulumi preview` prints, and whether it ended well. */
+  async preview(stack: string, ...more: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+    const args = ["preview", "--stack", stack, "--non-interactive", "--color", "never", ...more];
+    const { exitCode, stdout, stderr } = await this.rehearsal.pulumi(args);
+    return { code: exitCode ?? 1, said: `${stdout}\n${stderr}` };
+  }
+
+  /** Runs `up`, and kills pulumi and all that it started when `reached` says so. */
+  async killedUp(stack: string, reached: () => boolean): Promise<void> {
+    const { project, environment } = this.rehearsal;
+    const run = execa("pulumi", ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"], {
+      cwd: project,
+      env: environment,
+      extendEnv: false,
+      reject: false,
+      stdin: "ignore",
+      timeout: 10 * 60_000,
+    });
+    let ended = false;
+    void run.then(() => {
+      ended = true;
+    });
+    try {
+      while (!reached()) {
+        if (ended) throw new Error(`pulumi ended before that:\n${(await run).stdout}`);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      const children = childrenOf(run.pid ?? 0);
+      for (const pid of [...children, run.pid ?? 0]) if (!ended) kill(pid);
+    }
+    await run;
+    const { exitCode, stderr } = await this.rehearsal.pulumi(["cancel", "--stack", stack, "--yes"]);
+    if (exitCode !== 0) throw new Error(stderr);
+  }
+
+  async query(server: Server, ...statements: readonly string[]): Promise<readonly Row[]> {
+    const session = await openSession(server, { user: "postgres", password: passwords.postgres });
+    try {
+      let rows: readonly Row[] = [];
+      for (const statement of statements) rows = await session.query(statement);
+      return rows;
+    } finally {
+      await session.end();
+    }
+  }
+}
+
+/** Providers and the language host. */
+function childrenOf(parent: number): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return (
+          Number.isInteger(pid) &&
+          readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === `${parent}`
+        );
+      } catch {
+        return false;
+      }
+    });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended meanwhile.
+  }
+}

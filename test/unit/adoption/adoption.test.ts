@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { describe as describeSite } from "../../../adoption/describe.js";
+import { commandLine, type HandMade } from "../../../adoption/read.js";
+import { settingsFor } from "../../../adoption/settings.js";
+import { renderStackFile } from "../../../adoption/stackFile.js";
+import type { Major } from "../../../postgres/versions.js";
+
+function server(version: Major, settings: Readonly<Record<string, string>>, more: Partial<HandMade> = {}): HandMade {
+  return {
+    place: { host: "db1", address: "192.0.2.1", transport: "ssh", dataDirectory: "/srv/pg" },
+    spec: { name: "db1", address: "192.0.2.1", transport: "ssh", user: "postgres" },
+    version,
+    systemIdentifier: "1",
+    port: 5432,
+    binDirectory: `/usr/lib/postgresql/${version}/bin`,
+    inRecovery: false,
+    settings: Object.fromEntries(Object.entries(settings).map(([k, value]) => [k, { value, from: "postgresql.conf" }])),
+    recovery: {},
+    access: [],
+    files: {},
+    tablespaces: 0,
+    hasMaps: false,
+    problems: [],
+    ...more,
+  };
+}
+
+const values = (found: HandMade) =>
+  Object.fromEntries(Object.entries(settingsFor(found).settings).map(([name, { value }]) => [name, value]));
+
+describe("postmaster.opts", () => {
+  it("is read as the settings that its options stand for", () => {
+    const text = `/usr/bin/postgres "-D" "/srv/pg" "-p" "5433" "-c" "work_mem=4MB" "--max-connections=20" "-i"\n`;
+    expect(commandLine(text)).toEqual({
+      program: "/usr/bin/postgres",
+      settings: [
+        ["port", "5433"],
+        ["work_mem", "4MB"],
+        ["max_connections", "20"],
+        ["listen_addresses", "*"],
+      ],
+    });
+  });
+});
+
+describe("the settings of a hand-made server", () => {
+  it("are what differs from PostgreSQL's defaults and from pgsite's own", () => {
+    const given = {
+      work_mem: "4096kB",
+      max_wal_senders: "10",
+      wal_level: "replica",
+      wal_keep_size: "1024",
+      jit: "off",
+    };
+    expect(values(server("15", { ...given, listen_addresses: "*", hot_standby: "on" }))).toEqual({ jit: false });
+  });
+
+  it("say PostgreSQL's default where pgsite's is another", () => {
+    expect(values(server("15", {}))).toEqual({ listen_addresses: "localhost", wal_keep_size: 0 });
+  });
+
+  it("keep octal numbers and units as text, and leave out what other keys say", () => {
+    const given = { log_file_mode: "0640", shared_buffers: "16MB", port: "5433", data_directory: "/srv/pg" };
+    expect(values(server("9.1", given))).toMatchObject({ log_file_mode: "0640", shared_buffers: "16MB" });
+    expect(Object.keys(values(server("9.1", given)))).not.toContain("port");
+  });
+});
+
+describe("a description", () => {
+  const contents = {
+    roles: [],
+    databases: [],
+    ownSettings: [{ name: "work_mem", value: "1GB" }],
+    initdb: { locale: "C", encoding: "UTF8", dataChecksums: true },
+  };
+  const standby = server("15", { primary_conninfo: "host=192.0.2.1 port=5432 user=repl" }, { inRecovery: true });
+  const place = { ...standby.place, host: "db2", address: "192.0.2.2" };
+
+  it("finds whom a standby follows, and refuses what an up would undo", () => {
+    const servers = [
+      { name: "db1", found: server("15", {}) },
+      { name: "db2", found: { ...standby, place } },
+    ];
+    const found = describeSite({ site: "orders", administrator: "postgres", servers, contents, slots: ["tool"] });
+    expect(found.keys).toMatchObject({ primary: "db1", replicationRole: "repl", slots: ["tool"] });
+    expect(found.obstacles).toEqual([expect.stringContaining("ALTER ROLE ALL SET work_mem TO 1GB cannot be")]);
+    expect(renderStackFile(found, "orders")).toContain("  pgsite:primary: db1\n");
+  });
+
+  it("refuses two primaries, another cluster, and configuration elsewhere", () => {
+    const other = server("15", { config_file: "/etc/postgresql/postgresql.conf" }, { systemIdentifier: "2", place });
+    const servers = [
+      { name: "db1", found: server("15", {}) },
+      { name: "db2", found: other },
+    ];
+    const { obstacles } = describeSite({ site: "orders", administrator: "postgres", servers, contents });
+    expect(obstacles.join("\n")).toContain("db1 and db2 both take writes: they are two sites");
+    expect(obstacles.join("\n")).toContain("db2: config_file is /etc/postgresql/postgresql.conf");
+    expect(obstacles.join("\n")).toContain("db2 is another cluster");
+  });
+});
