@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -105,8 +106,18 @@ async function bundle({ entry, output, external = [], executable = false, launch
       throw new ToolchainError([`${entry} cannot be built`, ...(told.length > 0 ? told : [String(error)])].join("\n"));
     });
   const [file] = result.outputFiles;
+  if (plugin !== undefined) return placePlugin(dirname(join(dist, output)), plugin, file.text);
   place(join(dist, output), executable ? `#!/usr/bin/env node\n${file.text}` : file.text, executable ? 0o755 : 0o644);
-  if (plugin !== undefined) place(join(dist, dirname(output), plugin), launcher, 0o755);
+}
+
+/** A plugin's bundle, what starts it from its compiled form, and that form. */
+async function placePlugin(folder, name, text) {
+  place(join(folder, "bundle.js"), text, 0o644);
+  place(join(folder, "main.js"), readFileSync(join(checkout, "toolchain", "start.cjs"), "utf8"), 0o644);
+  place(join(folder, name), launcher, 0o755);
+  for (const old of readdirSync(folder).filter((file) => file.endsWith(".compiled"))) rmSync(join(folder, old));
+  const env = { ...process.env, PGSITE_COMPILE: "1" };
+  await must(`compile ${name}`, process.execPath, [join(folder, "main.js")], { env, seconds: 60 });
 }
 
 /** Puts a stand-in that throws when used in the place of packages that a bundle loads but never uses. */
