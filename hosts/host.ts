@@ -39,6 +39,8 @@ export interface Host {
   writeFile(path: string, content: string | Buffer, options?: { readonly mode?: number }): Promise<void>;
   /** What is at a path (symbolic links followed), or undefined. */
   stat(path: string): Promise<FileStatus | undefined>;
+  /** The path with all symbolic links followed, or undefined where there is nothing. */
+  realPath(path: string): Promise<string | undefined>;
   /** Names in a folder, sorted, or undefined where it does not exist. */
   list(path: string): Promise<readonly string[] | undefined>;
   /** Makes a folder and its missing parents, owned by `user`. `mode` is the folder's own (@default 0o700); missing parents get 0755. */

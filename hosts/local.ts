@@ -112,6 +112,10 @@ export class LocalHost implements Host {
     };
   }
 
+  async realPath(path: string): Promise<string | undefined> {
+    return absentAsUndefined(fs.realpath(path));
+  }
+
   async list(path: string): Promise<readonly string[] | undefined> {
     const names = await absentAsUndefined(fs.readdir(path));
     return names?.sort();

@@ -39,9 +39,9 @@ async function isPostmaster(host: Host, pid: number, dataDirectory: string): Pro
   const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
   if (comm !== undefined) {
     if (!/^(postgres|postmaster)$/.test(comm.toString("utf8").trim())) return false;
-    const { stdout } = await host.run(["readlink", "-f", `/proc/${pid}/cwd`, dataDirectory]);
-    const [cwd, data] = stdout.split("\n");
-    return cwd !== undefined && cwd === data;
+    // Not by a program: every preview asks this of every server, twice. What we may not see is no postmaster of ours.
+    const cwd = await host.realPath(`/proc/${pid}/cwd`).catch(() => undefined);
+    return cwd !== undefined && cwd === (await host.realPath(dataDirectory));
   }
   if ((await host.stat("/proc/self")) !== undefined) return false;
   const { stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
