@@ -182,7 +182,9 @@ export const stackSchema = strict({
   slots: z
     .array(roleName)
     .default([])
-    .describe("Replication slots that others keep here: left alone. Any other is dropped while nobody uses it"),
+    .describe(
+      "Replication slots that others keep here: left alone. Any other physical one is dropped while nobody uses it",
+    ),
   initdb: strict({
     locale: z.string().min(1).default("C").describe("--locale"),
     encoding: z.string().min(1).default("UTF8").describe("--encoding"),

@@ -75,13 +75,15 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
   return Object.entries(shall).flatMap(([server, wanted]) => {
     const found = is[server];
     if (found === undefined) return [];
+    // Only an idle physical slot is dropped: the place of a logical one, and what its subscriber has not got, would be lost.
     const differences: Difference[] = found.foreignSlots.map((slot) => ({
       server,
       object: `replication slot ${slot}`,
       there: "there and keeps WAL",
       declared: "nowhere",
-      consequence: slot.includes("active") ? "by hand" : "SQL",
-      ...(slot.includes("active") ? { severity: "warning" as const } : {}),
+      ...(slot.endsWith("(physical)")
+        ? { consequence: "SQL" as const }
+        : { consequence: "by hand" as const, severity: "warning" as const }),
     }));
     // That it does not run is said with its configuration.
     if (found.replication !== wanted.replication && found.replication !== "does not run") {
@@ -176,15 +178,16 @@ function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
   );
 }
 
-/** One that somebody streams from is left, and said to be. */
+/** One that somebody streams from, and a logical one, is left, and said to be. */
 async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
   const { withSession } = await import("../../servers/session.js");
   const login = { user: args.administrator, password: args.administratorPassword };
   for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
     const known = [...args.slots, ...slotsOfFollowers(args, server)];
-    for (const { name, active } of slots.filter((slot) => !known.includes(slot.name))) {
-      if (active) {
-        await context.log("warning", `left the replication slot ${name} of ${server}: somebody streams from it`);
+    for (const { name, kind, active } of slots.filter((slot) => !known.includes(slot.name))) {
+      if (active || kind !== "physical") {
+        const why = active ? "somebody streams from it" : "its subscriber may come back for what it keeps";
+        await context.log("warning", `left the replication slot ${name} of ${server}: ${why}`);
         continue;
       }
       const { address, port } = args.servers[server] as RolloutServer;

@@ -88,7 +88,7 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
       "connectionLimit: 3 => 7",
       'passwordIs: "another" => "as declared"',
       'owner: "postgres" => "reader"',
-      `${passfile} on server3 differs from what is declared (secret, so not shown)`,
+      `the content of ${passfile} on server3 is another than declared (secret, so not shown): install`,
     ]) {
       expect(shown.replace(/ +(?=:)/g, "")).toContain(line);
     }
@@ -141,7 +141,7 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
   it("whose standby's data directory was removed: said in the preview, and seeded again by the next up", async () => {
     await site.stop("server3", "SIGQUIT");
     renameSync(site.dataDirectory("server3"), join(site.folder, "lost"));
-    expect(await site.preview()).toContain("data directory of server3 is gone: it will be seeded again");
+    expect(await site.preview()).toContain("server3: the data directory is gone: seed again");
     expect(await healed()).toContain("server3 has a base backup of server2");
     expect(await one("server2", "select sync_state from pg_stat_replication")).toBe("sync");
   });

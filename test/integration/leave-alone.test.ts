@@ -146,7 +146,7 @@ describe("a running site", { timeout: 90_000 }, () => {
     await site.stop("server2");
     const directory = site.dataDirectory("server2");
     renameSync(directory, `${directory}.aside`);
-    expect(await site.preview()).toContain("data directory of server2 is gone: it will be seeded again");
+    expect(await site.preview()).toContain("server2: the data directory is gone: seed again");
     const said = await site.failing("up");
     expect(said).toContain("server2's data is gone, but server3 holds the site's data");
     expect(said).toContain("Promote server3 and run again");

@@ -46,8 +46,15 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Role dbadmin",
     "create pgsite:index:Database decam_dev",
     "create pgsite:index:Rollout sispi-rollout",
+    "create pgsite:index:Topology sispi-topology",
+    "create pgsite:index:Access sispi-access",
   ],
-  fnal: ["create pgsite:index:Site sispi", ...server("des10"), "create pgsite:index:Rollout sispi-rollout"],
+  fnal: [
+    "create pgsite:index:Site sispi",
+    ...server("des10"),
+    "create pgsite:index:Rollout sispi-rollout",
+    "create pgsite:index:Topology sispi-topology",
+  ],
 };
 
 const resources = (stack: string) => [...(plans[stack] ?? [])].sort();

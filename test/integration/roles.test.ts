@@ -43,6 +43,7 @@ it("previews a changed primary as updates alone, refuses to switch over, and is 
       "update pgsite:index:Rollout sispi-rollout",
       "update pgsite:index:ServerConfiguration server2-configuration",
       "update pgsite:index:ServerConfiguration server3-configuration",
+      "update pgsite:index:Topology sispi-topology",
     ];
     const planned = async () =>
       (await previewSteps(rehearsal, "ctio")).map(({ op, type, name }) => `${op} ${type} ${name}`).sort();

@@ -138,7 +138,7 @@ describe.each([
   it("can be changed to others as awkward, of each role at once", async () => {
     for (const role of Object.keys(passwords)) await site.setPassword(role, `zq7changed ${role}${awkward}`);
     const shown = await site.preview();
-    expect(shown).toContain("passfile on server3 differs from what is declared (secret, so not shown)");
+    expect(shown).toContain("passfile on server3 is another than declared (secret, so not shown): install");
     printed.push(shown, await site.up(["--diff"]));
     await site.query("server2", "select pg_terminate_backend(pid) from pg_stat_replication");
     const state = async () => (await site.query("server2", "select state from pg_stat_replication"))[0]?.state;
