@@ -82,7 +82,9 @@ describe("a pulumi up that is killed", { timeout: 90_000 }, () => {
     const said = await site.up();
     expect(said).toContain("server3: the data directory is incomplete (its seeding was cut off): seed again");
     expect(said).toContain("an earlier copy was cut off here: what is proven unchanged since is kept");
-    expect(said).toContain("server3 started and streams from server2");
+    expect(said).toContain(
+      "server3 started; the rollout brings server2's configuration into force, and proves that it streams",
+    );
     expect(existsSync(marker("server3"))).toBe(false);
     expect(await site.query("server2", "select pg_postmaster_start_time()")).toEqual(before);
     const [row] = await site.query("server2", "select application_name, state from pg_stat_replication");
@@ -98,6 +100,6 @@ describe("a pulumi up that is killed", { timeout: 90_000 }, () => {
     await site.up();
     await site.refresh(["--clear-pending-creates"]);
     expect(await pending()).toBeUndefined();
-    expect(await site.preview()).toMatch(/Resources:\n {4}17 unchanged\n/);
+    expect(await site.preview()).toMatch(/Resources:\n {4}\d+ unchanged\n/);
   });
 });

@@ -102,9 +102,9 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
       `      ~ superuser : true => false`,
       `      ~ owner: "dbadmin" => "reader"`,
       `              ~ state: "stopped" => "running"`,
-      `          + [0]: "1. server3: start (stopped)"`,
-      `          + [1]: "2. server2: reload (work_mem 64MB → 4MB)"`,
-      `          + [2]: "3. des10: reload (pg_hba.conf)"`,
+      `          + [0]: "1. server2: reload (work_mem 64MB → 4MB)"`,
+      `          + [1]: "2. des10: reload (pg_hba.conf)"`,
+      `          + [2]: "3. server3: start (stopped)"`,
     ]) {
       expect(changes).toContain(line);
     }
