@@ -51,6 +51,9 @@ export interface PulumiResult {
 /** The oldest major version that can be had on any machine: it reads the same three files as 9.0 does. */
 export const defaultMajor = "10";
 
+/** How Pulumi is told to act without asking, and to say only what it does. */
+const unattended = ["--yes", "--skip-preview", "--non-interactive", "--color", "never", "--suppress-outputs"];
+
 interface Record_ {
   readonly name: string;
   readonly checkout: string;
@@ -141,22 +144,7 @@ export class Rehearsal {
   async up(stack: string, options: { readonly show?: Show } = {}): Promise<Readonly<Record<string, number>>> {
     const events = join(this.folder, `events-${stack}.json`);
     await rm(events, { force: true });
-    const result = await this.pulumi(
-      [
-        "up",
-        "--stack",
-        stack,
-        "--yes",
-        "--skip-preview",
-        "--non-interactive",
-        "--color",
-        "never",
-        "--suppress-outputs",
-        "--event-log",
-        events,
-      ],
-      options,
-    );
+    const result = await this.pulumi(["up", "--stack", stack, ...unattended, "--event-log", events], options);
     if (result.exitCode !== 0) {
       throw new Error(
         `pulumi up of ${stack} failed${options.show !== undefined ? "" : `:\n${result.stdout}\n${result.stderr}`}`,
@@ -169,20 +157,7 @@ export class Rehearsal {
   async down(options: { readonly show?: Show } = {}): Promise<void> {
     for (const stack of [...this.stacks].reverse()) {
       await this.pulumi(["cancel", "--stack", stack, "--yes"]);
-      const result = await this.pulumi(
-        [
-          "destroy",
-          "--stack",
-          stack,
-          "--yes",
-          "--skip-preview",
-          "--non-interactive",
-          "--color",
-          "never",
-          "--suppress-outputs",
-        ],
-        options,
-      );
+      const result = await this.pulumi(["destroy", "--stack", stack, ...unattended], options);
       if (result.exitCode !== 0) {
         throw new Error(
           `pulumi destroy of ${stack} failed; the rehearsal is left in ${this.folder}:\n${result.stdout}\n${result.stderr}`,
