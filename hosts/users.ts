@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 
 /** An OS user of this machine, as the password database has it. */
@@ -21,10 +22,17 @@ export function osUser(name: string): Promise<OsUser> {
 }
 
 async function lookUp(name: string): Promise<OsUser> {
-  const { stdout, exitCode } = await execa("getent", ["passwd", "--", name], { reject: false });
-  const [login, , uid, gid, , home] = stdout.split(":");
-  if (exitCode !== 0 || login === undefined || uid === undefined || gid === undefined) {
+  // Most users are in the file: starting a program would cost every preview. getent knows the other sources too.
+  const local = await readFile("/etc/passwd", "utf8").catch(() => "");
+  const entry = local.split("\n").find((line) => line.startsWith(`${name}:`)) ?? (await asked(name));
+  const [login, , uid, gid, , home] = entry.split(":");
+  if (login === undefined || uid === undefined || gid === undefined) {
     throw new Error(`this machine has no OS user "${name}": create it, or name another in osUser`);
   }
   return { name: login, uid: Number(uid), gid: Number(gid), home: home ?? "/" };
+}
+
+async function asked(name: string): Promise<string> {
+  const { stdout, exitCode } = await execa("getent", ["passwd", "--", name], { reject: false });
+  return exitCode === 0 ? stdout : "";
 }

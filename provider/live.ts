@@ -2,6 +2,7 @@ import type { RunsWith } from "../postgres/configuration-differences.js";
 import { filedSettings, type Texts } from "../postgres/configuration-facts.js";
 import type { Live } from "../servers/live.js";
 import type { Address, SqlUnreachable } from "../servers/session.js";
+import { Recent } from "./recent.js";
 
 /** How to reach a server over SQL. */
 export interface LiveAccess {
@@ -12,32 +13,22 @@ export interface LiveAccess {
 
 export type LiveAnswer = Live | SqlUnreachable;
 
-/** Milliseconds for which one refresh trusts what a server said: several resources ask the same. */
-const trusted = 3000;
-const known = new Map<string, { readonly at: number; readonly answer: Promise<LiveAnswer> }>();
+const answers = new Recent<LiveAnswer>();
 
 /** What a running server says of itself, or why it says nothing. `fresh`: as it is now, not as another resource read it. */
-export async function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
+export function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
   const { name, address, port } = access.address;
   const key = JSON.stringify([name, address, port, access.administrator, access.administratorPassword]);
-  const before = known.get(key);
-  if (!fresh && before !== undefined && Date.now() - before.at < trusted) return before.answer;
-  const answer = ask(access, signal);
-  known.set(key, { at: Date.now(), answer });
-  return answer;
+  return answers.get(key, () => ask(access, signal, fresh), fresh);
 }
 
-/** What was said a moment ago is not true any more: something was changed. */
-export function forget(): void {
-  known.clear();
-}
-
-async function ask(access: LiveAccess, signal: AbortSignal): Promise<LiveAnswer> {
+async function ask(access: LiveAccess, signal: AbortSignal, fresh: boolean): Promise<LiveAnswer> {
   const { askLive } = await import("../servers/live.js");
   const login = { user: access.administrator, password: access.administratorPassword };
-  const { SqlUnreachable } = await import("../servers/session.js");
+  const { SqlUnreachable, withSession } = await import("../servers/session.js");
+  const { withSharedSession } = await import("../servers/sharedSession.js");
   try {
-    return await askLive(access.address, login, signal);
+    return await askLive(access.address, login, signal, fresh ? withSession : withSharedSession);
   } catch (error) {
     if (error instanceof SqlUnreachable) return error;
     throw error;

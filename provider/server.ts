@@ -21,13 +21,21 @@ export type AnyResourceType = ResourceType<any, any>;
 const version = "0.1.0";
 const anyType = "pulumirpc.ErrorResourceInitFailed";
 
-/** Serves `types` to the engine until it goes away. Writes the port to standard output, as the engine expects. */
-export async function serve(types: readonly AnyResourceType[], engineAddress: string | undefined): Promise<void> {
+/**
+ * Serves `types` to the engine until it goes away. Writes the port to standard output, as the engine expects.
+ * @param warmUp called once it is sure that the engine will use these types: of the two times that it starts the provider
+ * in every preview, one is for the provider's own configuration alone
+ */
+export async function serve(
+  types: readonly AnyResourceType[],
+  engineAddress: string | undefined,
+  warmUp: () => void,
+): Promise<void> {
   const engine = new Engine(engineAddress);
   const cancelled = new AbortController();
   const server = new grpc.Server({ "grpc.max_receive_message_length": 400 * 1024 * 1024 });
   // biome-ignore lint/suspicious/noExplicitAny: the generated service type has no useful signature for partial services.
-  server.addService(ResourceProviderService as any, handlers(types, engine, cancelled) as any);
+  server.addService(ResourceProviderService as any, handlers(types, engine, cancelled, warmUp) as any);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
@@ -57,7 +65,7 @@ const propertyKinds = {
 
 type Handler<Request, Response> = (request: Request) => Promise<Response>;
 
-function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: AbortController) {
+function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: AbortController, warmUp: () => void) {
   const byToken = new Map(types.map((type) => [type.token, type]));
   const typeOf = (urn: string): AnyResourceType => {
     const token = urn.split("::")[2]?.split("$").at(-1) ?? "";
@@ -181,7 +189,11 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     read: answer(read),
     update: answer(update),
     delete: answer(remove),
-    configure: answer(async () => new pb.ConfigureResponse().setAcceptsecrets(true)),
+    configure: answer(async () => {
+      // The engine now waits for its other plugins.
+      setImmediate(warmUp);
+      return new pb.ConfigureResponse().setAcceptsecrets(true);
+    }),
     getPluginInfo: answer(async () => new PluginInfo().setVersion(version)),
     getSchema: answer(async () => new pb.GetSchemaResponse().setSchema("{}")),
     attach: answer(async (request: { getAddress(): string }) => {

@@ -1,6 +1,7 @@
 import { atLeast, type Major, majorOfNumber } from "../postgres/versions.js";
 import type { Address, Login, Session } from "../servers/session.js";
 import type { ServerState, Writable } from "../servers/writable.js";
+import { Recent } from "./recent.js";
 import type { Context } from "./resource.js";
 
 /** What every resource that lives in the databases of a site carries. */
@@ -16,9 +17,9 @@ export interface WritableSession extends Session {
   readonly version: Major;
 }
 
-/** Milliseconds for which reads trust what was found: long enough for one refresh, too short for a role change. */
-const trusted = 3000;
-const found = new Map<string, { readonly at: number; readonly writable: Promise<Writable<Address>> }>();
+/** Milliseconds until a read must have its session, and each answer. */
+const patience = 3000;
+const found = new Recent<Writable<Address>>();
 
 /**
  * Runs `act` on whichever server of the site takes writes now. `before` is what was known: where the administrator's
@@ -31,17 +32,18 @@ export async function onWritable<T>(
   act: (session: WritableSession) => Promise<T>,
   { before, reading = false }: { readonly before?: SqlArgs | undefined; readonly reading?: boolean } = {},
 ): Promise<T> {
-  const { withSession } = await import("../servers/session.js");
+  const { connect, options } = await connecting(reading, context.signal);
   const passwords = [
     ...new Set([args.administratorPassword, before?.administratorPassword ?? args.administratorPassword]),
   ];
   let states: readonly ServerState[] = [];
   for (const password of passwords) {
     const login = { user: args.administrator, password };
-    const answer = await ask(args.endpoints, login, context.signal, reading);
+    const key = JSON.stringify([args.endpoints, login]);
+    const answer = await found.get(key, () => find(args.endpoints, login, context.signal, reading), !reading);
     states = answer.states;
     if (answer.writable !== undefined) {
-      return withSession(answer.writable, login, { signal: context.signal }, async (session) => {
+      return connect(answer.writable, login, options, async (session) => {
         const [row] = await session.query("select current_setting('server_version_num') as number");
         const version = majorOfNumber(Number(row?.number));
         if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
@@ -55,24 +57,18 @@ export async function onWritable<T>(
   throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
 }
 
-/** What was found a moment ago is not true any more. */
-export function forgetWritable(): void {
-  found.clear();
+async function find(endpoints: readonly Address[], login: Login, signal: AbortSignal, reading: boolean) {
+  const { findWritable } = await import("../servers/writable.js");
+  const { connect, options } = await connecting(reading, signal);
+  return findWritable(endpoints, login, { ...options, connect });
 }
 
-async function ask(
-  endpoints: readonly Address[],
-  login: Login,
-  signal: AbortSignal,
-  reading: boolean,
-): Promise<Writable<Address>> {
-  const { findWritable } = await import("../servers/writable.js");
-  const key = JSON.stringify([endpoints, login]);
-  const known = found.get(key);
-  if (reading && known !== undefined && Date.now() - known.at < trusted) return known.writable;
-  const writable = findWritable(endpoints, login, { signal });
-  found.set(key, { at: Date.now(), writable });
-  return writable;
+/** Reads share their sessions with whatever else a refresh asks. */
+async function connecting(reading: boolean, signal: AbortSignal) {
+  const { withSession } = await import("../servers/session.js");
+  if (!reading) return { connect: withSession, options: { signal } };
+  const { withSharedSession } = await import("../servers/sharedSession.js");
+  return { connect: withSharedSession, options: { timeout: patience, queryTimeout: patience, signal } };
 }
 
 function sayState({ endpoint, state, unreachable }: ServerState): string {

@@ -36,10 +36,15 @@ export interface Slot {
 const patience = 3000;
 
 /** @throws SqlUnreachable; a server that hangs after it gave a session is one that does not answer in time */
-export async function askLive(address: Address, login: Login, signal?: AbortSignal): Promise<Live> {
+export async function askLive(
+  address: Address,
+  login: Login,
+  signal?: AbortSignal,
+  connect: typeof withSession = withSession,
+): Promise<Live> {
   const options = { timeout: patience, queryTimeout: patience, ...(signal === undefined ? {} : { signal }) };
   try {
-    return await withSession(address, login, options, ask);
+    return await connect(address, login, options, ask);
   } catch (error) {
     if (error instanceof SqlUnreachable) throw error;
     signal?.throwIfAborted();

@@ -52,7 +52,8 @@ export interface StatusOptions {
   /** Milliseconds for each thing that is asked of a server. @default 3000 */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
-  readonly hostOf?: (spec: HostSpec) => Host;
+  readonly hostOf?: (spec: HostSpec) => Host | Promise<Host>;
+  readonly connect?: typeof withSession;
 }
 
 /** Looks at every server of a stack at once; never throws for what a server does not answer. */
@@ -86,6 +87,8 @@ export interface SqlAnswer {
   readonly major?: Major;
   readonly version?: string;
   readonly timeline?: number;
+  /** Its walreceiver streams (9.6 and later). */
+  readonly receives?: boolean;
   /** Written by a writable server, replayed by one in recovery. */
   readonly lsn?: string;
   readonly replayAge?: number;
@@ -104,12 +107,14 @@ export interface Sender {
 async function observe(server: Server, login: Login, options: StatusOptions): Promise<Observation> {
   const sql = askSql(server, login, options);
   const look = async () => {
-    const host = (options.hostOf ?? hostOf)(server.host);
-    const [data, process, titles] = await Promise.all([
+    const host = await (options.hostOf ?? hostOf)(server.host);
+    const [data, process, told] = await Promise.all([
       inspectDataDirectory(host, server),
       processState(host, server.dataDirectory),
-      recoveryTitles(host, server),
+      sql,
     ]);
+    // A program on the host, for what a warm standby and old versions do not tell over SQL.
+    const titles = told.timeline === undefined ? await recoveryTitles(host, server) : {};
     return { data, process, titles };
   };
   const limit = options.timeout ?? 3000;
@@ -123,10 +128,14 @@ async function observe(server: Server, login: Login, options: StatusOptions): Pr
   }
 }
 
-async function askSql(endpoint: Endpoint, login: Login, { timeout = 3000, signal }: StatusOptions): Promise<SqlAnswer> {
+async function askSql(
+  endpoint: Endpoint,
+  login: Login,
+  { timeout = 3000, signal, connect = withSession }: StatusOptions,
+): Promise<SqlAnswer> {
   try {
     const given = { timeout, queryTimeout: timeout, ...(signal === undefined ? {} : { signal }) };
-    return { endpoint, ...(await withSession(endpoint, login, given, ask)) };
+    return { endpoint, ...(await connect(endpoint, login, given, ask)) };
   } catch (error) {
     signal?.throwIfAborted();
     const unreachable =
@@ -150,7 +159,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
       ? `extract(epoch from clock_timestamp() - ${names.replayTimestamp})::text`
       : "null";
   const [now] = await session.query(`select ${position}::text as lsn, ${age} as age`);
-  const timeline = await timelineOf(session, major, inRecovery);
+  const recovery = await recoveryOf(session, major, inRecovery);
   const [control] = names.controlFunctions
     ? await session.query("select system_identifier::text as id from pg_control_system()")
     : [];
@@ -159,7 +168,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     inRecovery,
     major,
     version: (self?.version ?? "").split(" ")[0] ?? "",
-    ...(timeline === undefined ? {} : { timeline }),
+    ...recovery,
     ...(now?.lsn == null ? {} : { lsn: now.lsn }),
     ...(now?.age == null ? {} : { replayAge: Math.max(0, Number(now.age)) }),
     ...(control?.id == null ? {} : { systemIdentifier: BigInt.asUintN(64, BigInt(control.id)).toString() }),
@@ -167,17 +176,22 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
   };
 }
 
-async function timelineOf(session: Session, major: Major, inRecovery: boolean): Promise<number | undefined> {
+async function recoveryOf(
+  session: Session,
+  major: Major,
+  inRecovery: boolean,
+): Promise<Pick<SqlAnswer, "timeline" | "receives">> {
   const names = namesOf(major);
   if (!inRecovery) {
     const [row] = await session.query(`select substr(${names.walFileName}(${names.currentLsn}), 1, 8) as timeline`);
-    return row?.timeline == null ? undefined : Number.parseInt(row.timeline, 16);
+    return row?.timeline == null ? {} : { timeline: Number.parseInt(row.timeline, 16) };
   }
-  if (!names.walReceiverView) return undefined;
+  if (!names.walReceiverView) return {};
   const [row] = await session.query(
-    "select coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))::text as timeline",
+    `select coalesce(max(received_tli), (select timeline_id from pg_control_checkpoint()))::text as timeline,
+            coalesce(bool_or(status = 'streaming'), false)::text as receives from pg_stat_wal_receiver`,
   );
-  return row?.timeline == null ? undefined : Number(row.timeline);
+  return { ...(row?.timeline == null ? {} : { timeline: Number(row.timeline) }), receives: row?.receives === "true" };
 }
 
 async function sendersOf(session: Session, major: Major): Promise<readonly Sender[]> {

@@ -48,7 +48,8 @@ export function problemsOf(facts: {
       `its system identifier is ${own}, and that of ${writable[0]?.endpoint.name} is ${theirs}: another cluster`,
     );
   }
-  if (state.startsWith("in recovery")) problems.push(...notStreaming(facts, sender, titles.receiver));
+  if (state.startsWith("in recovery"))
+    problems.push(...notStreaming(facts, sender, sql.receives === true || titles.receiver !== undefined));
   if (server.role === "primary" && site.primary === server.name && writable.length === 0 && state !== "read-write") {
     problems.push("no server of the site takes writes");
   }
@@ -61,16 +62,16 @@ function identifierOf(answer: SqlAnswer | undefined, all: readonly Observation[]
   return answer.systemIdentifier ?? observed?.data?.systemIdentifier;
 }
 
-/** By its upstream's walsenders, else by its own process titles. */
+/** By its upstream's walsenders, else by what it says itself over SQL or in its process titles. */
 function notStreaming(
   { observation, answers }: Pick<Parameters<typeof problemsOf>[0], "observation" | "answers">,
   sender: Sender | undefined,
-  receiver: string | undefined,
+  receives: boolean,
 ): readonly string[] {
   const { server } = observation;
   if (server.upstream === undefined) return [];
   const upstream = answers.find(({ endpoint }) => endpoint.name === server.upstream);
-  if (sender?.state === "streaming" || receiver !== undefined) return [];
+  if (sender?.state === "streaming" || receives) return [];
   if (sender !== undefined) return [`its walsender on ${server.upstream} is in state ${sender.state}`];
   const known = upstream?.senders !== undefined || namesOf(server.version).replication === null;
   if (!known && upstream?.unreachable !== undefined) return [`it does not stream: ${upstream.unreachable.message}`];

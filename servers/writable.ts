@@ -20,6 +20,13 @@ export interface Writable<E extends Address> {
   readonly states: readonly ServerState<E>[];
 }
 
+interface AskOptions {
+  /** Milliseconds. @default 5000 */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+  readonly connect?: typeof withSession;
+}
+
 /**
  * Asks all servers at once which of them takes writes: during a role change that is not the declared one.
  * @throws where two of them do, naming both: nothing may be done then.
@@ -27,7 +34,7 @@ export interface Writable<E extends Address> {
 export async function findWritable<E extends Address>(
   endpoints: readonly E[],
   login: Login,
-  options: { readonly timeout?: number; readonly signal?: AbortSignal } = {},
+  options: AskOptions = {},
 ): Promise<Writable<E>> {
   const states = await Promise.all(endpoints.map((endpoint) => askState(endpoint, login, options)));
   const writable = states.filter(({ state }) => state === "writable");
@@ -49,11 +56,11 @@ export class TwoWritable extends Error {
 async function askState<E extends Address>(
   endpoint: E,
   login: Login,
-  { timeout = 5000, signal }: { readonly timeout?: number; readonly signal?: AbortSignal },
+  { timeout = 5000, signal, connect = withSession }: AskOptions,
 ): Promise<ServerState<E>> {
   try {
     const options = { timeout, queryTimeout: timeout, ...(signal === undefined ? {} : { signal }) };
-    return await withSession(endpoint, login, options, async (session) => {
+    return await connect(endpoint, login, options, async (session) => {
       const { inRecovery, version, systemIdentifier } = await whoAreYou(session);
       return {
         endpoint,

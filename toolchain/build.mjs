@@ -1,56 +1,41 @@
 // Bundles the TypeScript sources under dist/. A Pulumi run must neither type-check nor load a thousand small files.
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 import { installPackages } from "./packages.mjs";
 import { checkout } from "./paths.mjs";
 import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs";
 
 const dist = join(checkout, "dist");
 
-// Starts the bundle beside it; Pulumi runs this as the plugin. To one that is called like the project it hands the whole
-// configuration in its environment, passwords in clear: neither the plugin nor what it starts keeps that.
-const launcher = `#!/bin/sh
-unset PULUMI_CONFIG
-exec node "\${0%/*}/main.js" "$@"
-`;
-
-/** What is built. `launcher`: the name under which Pulumi looks for the plugin. */
+/** What is built; see `bundle`. `launcher`: the name under which Pulumi looks for the plugin. */
 const targets = [
   // The program shares its instance of the SDK with Pulumi's own runner, which loads it from node_modules.
   // It runs what a CommonJS program exports as a whole: our default export.
   {
     entry: "index.ts",
-    output: "index.js",
+    output: "dist/index.js",
     external: ["@pulumi/pulumi/*"],
     partOfSdk: true,
+    // The runner sets this flag too; V8 takes a compiled form only from a process with the same ones.
+    compiled: { flags: ["--allow-natives-syntax"] },
     footer: "module.exports = module.exports.default;",
   },
-  { entry: "cli/main.ts", output: "pgsite.js", executable: true },
-  { entry: "provider/main.ts", output: "provider/main.js", launcher: "pulumi-resource-pgsite" },
-  { entry: "toolchain/command-plugin/main.ts", output: "command-plugin/main.js", launcher: "pulumi-resource-command" },
+  { entry: "cli/main.ts", output: "dist/pgsite.js", compiled: { args: ["schema"] }, executable: true },
+  { entry: "provider/main.ts", output: "dist/provider/main.js", compiled: {}, launcher: "pulumi-resource-pgsite" },
+  {
+    entry: "toolchain/command-plugin/main.ts",
+    output: "dist/command-plugin/main.js",
+    compiled: {},
+    launcher: "pulumi-resource-command",
+  },
 ];
 
 /** Folders and files whose content goes into the bundles. */
 const sources =
   "index.ts config postgres components handover hosts servers adoption provider cli rehearsal toolchain".split(" ");
-
-/**
- * What the SDK loads for turning functions into programs, and for its Automation API: a compiler, a package manager.
- * Bundled they would make a plugin of 10 MB that starts slowly.
- */
-const unused = /^(typescript|@npmcli\/arborist|@logdna\/tail-file|normalize-package-data|upath)$/;
 
 /** Builds everything whose sources changed since the last build. */
 export async function build() {
@@ -76,96 +61,9 @@ export async function buildBench(name) {
   if (name === undefined || !names.includes(name)) {
     throw new ToolchainError(`npm run bench -- NAME, where NAME is one of: ${names.join(", ") || "(none yet)"}`);
   }
-  const output = join("bench", `${name}.js`);
+  const output = join("dist", "bench", `${name}.js`);
   await bundle({ entry: join("bench", `${name}.ts`), output, external: ["@pulumi/pulumi"] });
-  return join(dist, output);
-}
-
-async function bundle(target) {
-  const { entry, output, external = [], executable = false, launcher: plugin, footer = "", partOfSdk = false } = target;
-  const esbuild = await import("esbuild");
-  const result = await esbuild
-    .build({
-      entryPoints: [join(checkout, entry)],
-      absWorkingDir: checkout,
-      bundle: true,
-      write: false,
-      outfile: join(dist, output),
-      platform: "node",
-      target: "node20",
-      format: "cjs",
-      keepNames: true,
-      logLevel: "silent",
-      external: [...external, "pg-native"],
-      // CommonJS has no import.meta; the banner gives what our own files ask of it.
-      define: { "import.meta.url": "importMetaUrl" },
-      banner: { js: `const importMetaUrl = require("node:url").pathToFileURL(__filename).href;` },
-      footer: { js: footer },
-      plugins: partOfSdk ? [stubs, sdk] : [stubs],
-    })
-    .catch((error) => {
-      const told = (error.errors ?? []).map(({ text, location }) => `  ${location?.file}:${location?.line}: ${text}`);
-      throw new ToolchainError([`${entry} cannot be built`, ...(told.length > 0 ? told : [String(error)])].join("\n"));
-    });
-  const [file] = result.outputFiles;
-  if (plugin !== undefined) return placePlugin(dirname(join(dist, output)), plugin, file.text);
-  place(join(dist, output), executable ? `#!/usr/bin/env node\n${file.text}` : file.text, executable ? 0o755 : 0o644);
-}
-
-/** A plugin's bundle, what starts it from its compiled form, and that form. */
-async function placePlugin(folder, name, text) {
-  place(join(folder, "bundle.js"), text, 0o644);
-  place(join(folder, "main.js"), readFileSync(join(checkout, "toolchain", "start.cjs"), "utf8"), 0o644);
-  place(join(folder, name), launcher, 0o755);
-  for (const old of readdirSync(folder).filter((file) => file.endsWith(".compiled"))) rmSync(join(folder, old));
-  const env = { ...process.env, PGSITE_COMPILE: "1" };
-  await must(`compile ${name}`, process.execPath, [join(folder, "main.js")], { env, seconds: 60 });
-}
-
-/** Puts a stand-in that throws when used in the place of packages that a bundle loads but never uses. */
-const stubs = {
-  name: "stubs",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: unused }, ({ path, importer }) => {
-      return importer.includes("/node_modules/@pulumi/") ? { path, namespace: "stub" } : undefined;
-    });
-    onLoad({ filter: /.*/, namespace: "stub" }, ({ path }) => ({
-      contents: `const refuse = () => { throw new Error(${JSON.stringify(`${path} is not part of this bundle`)}); };
-module.exports = new Proxy(refuse, { get: (_, key) => (key === "__esModule" ? false : refuse) });`,
-    }));
-  },
-};
-
-/** What a program uses of the SDK, by the module of `@pulumi/pulumi` that is asked for. */
-const partsOfSdk = {
-  "": { own: ["config", "errors", "metadata", "output", "resource", "stackReference"], named: ["log", "runtime"] },
-  "/runtime": { own: ["config", "invoke", "resource", "rpc", "settings", "stack"].map((name) => `runtime/${name}`) },
-};
-
-/**
- * Gives a program the modules of the SDK that Pulumi's runner has loaded already. The whole of it also loads a
- * TypeScript compiler, a package manager and the Automation API: 330 ms of each preview, for what nothing here calls.
- */
-const sdk = {
-  name: "sdk",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@pulumi\/pulumi(\/runtime)?$/ }, ({ path }) => ({ path, namespace: "sdk" }));
-    onLoad({ filter: /.*/, namespace: "sdk" }, ({ path }) => {
-      const { own, named = [] } = partsOfSdk[path.slice("@pulumi/pulumi".length)];
-      const spread = own.map((name) => `...require("@pulumi/pulumi/${name}")`);
-      const whole = named.map((name) => `${name}: require("@pulumi/pulumi/${name}")`);
-      return { contents: `module.exports = { ${[...spread, ...whole].join(", ")} };`, resolveDir: checkout };
-    });
-  },
-};
-
-/** Whole or not at all: a program that runs at the moment keeps the old file. */
-function place(path, content, mode) {
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, content);
-  chmodSync(temporary, mode);
-  renameSync(temporary, path);
+  return join(checkout, output);
 }
 
 function stateOfSources() {
@@ -181,7 +79,7 @@ function stateOfSources() {
 }
 
 function outputsPresent() {
-  return targets.every(({ output }) => existsSync(join(dist, output)));
+  return targets.every(({ output }) => existsSync(join(checkout, output)));
 }
 
 /** Files that are generated from the stack file's schema, and what prints them. */

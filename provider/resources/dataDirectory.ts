@@ -1,6 +1,6 @@
 import type { HostSpec } from "../../hosts/host.js";
 import { error } from "../../postgres/problem.js";
-import { hostOf } from "../host.js";
+import { hostForReading, hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 import { say } from "../say.js";
 
@@ -59,7 +59,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   async read(_context, _id, known) {
     if (known === undefined) throw new Error("a data directory cannot be imported by its id");
-    return { ...known, data: await observe(known) };
+    return { ...known, data: await observe(known, hostForReading) };
   },
 
   async update(_context, wanted) {
@@ -87,9 +87,9 @@ function goneAs(data: DataDirectoryState["data"]): string {
   return data === "incomplete" ? "incomplete (its seeding was cut off)" : data === "empty" ? "empty" : "gone";
 }
 
-async function observe(args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
+async function observe(args: DataDirectoryArgs, host = hostOf): Promise<DataDirectoryState["data"]> {
   const { inspectDataDirectory } = await import("../../servers/dataDirectory.js");
-  const found = await inspectDataDirectory(await hostOf(args.host), {
+  const found = await inspectDataDirectory(await host(args.host), {
     dataDirectory: args.path,
     controlDirectory: args.controlDirectory,
   });

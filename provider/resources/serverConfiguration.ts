@@ -3,7 +3,7 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
-import { hostOf } from "../host.js";
+import { hostForReading, hostOf } from "../host.js";
 import { isLive, liveOf, runningBeside } from "../live.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 import { serviceState } from "../rollout/observe.js";
@@ -71,7 +71,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
   async read(context, _id, known) {
     if (known === undefined) throw new Error("a server's configuration cannot be imported by its id");
-    const host = await hostOf(known.host);
+    const host = await hostForReading(known.host);
     const declared = Object.keys(known.files);
     // What was found beside the declared files the last time is no longer looked for once it is gone.
     const names = [...new Set([...declared, ...known.absent])];

@@ -1,6 +1,7 @@
 import type { Difference } from "../../postgres/differences.js";
 import type { Slot } from "../../servers/live.js";
 import type { StatusRow } from "../../servers/status.js";
+import { hostForReading } from "../host.js";
 import { isLive, liveOf } from "../live.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
@@ -107,9 +108,11 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
 
 async function observe(context: Context, args: TopologyArgs, fresh: boolean): Promise<TopologyState["positions"]> {
   const { statusOf } = await import("../../servers/status.js");
+  const { withSharedSession } = await import("../../servers/sharedSession.js");
   const passwords = { [args.administrator]: args.administratorPassword };
+  const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
   const [rows, slots] = await Promise.all([
-    statusOf({ site: siteOf(args), passwords, signal: context.signal }),
+    statusOf({ site: siteOf(args), passwords, signal: context.signal, ...shared }),
     slotsByServer(context, args, fresh),
   ]);
   const timelines = rows.filter(({ state }) => state === "read-write").map(({ timeline }) => timeline);
@@ -141,9 +144,8 @@ async function replicationOf(row: StatusRow, server: RolloutServer): Promise<str
 /** The end of its own log, where that says why. */
 async function reasonOf(server: RolloutServer): Promise<string | undefined> {
   const { causesIn, logSince } = await import("../../servers/log.js");
-  const { hostOf } = await import("../host.js");
   try {
-    const log = await logSince(await hostOf(server.host), serverOf(server), { at: 0, sizes: {} });
+    const log = await logSince(await hostForReading(server.host), serverOf(server), { at: 0, sizes: {} });
     const [cause] = causesIn(log.split("\n").slice(-30).join("\n"));
     return cause?.line;
   } catch {

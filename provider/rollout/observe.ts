@@ -4,7 +4,7 @@ import type { RunsWith } from "../../postgres/configuration-differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts } from "../facts.js";
-import { hostOf } from "../host.js";
+import { hostForReading, hostOf } from "../host.js";
 import { isLive, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import { type Pending, readPending } from "./pending.js";
@@ -28,7 +28,7 @@ export async function observeServer(
   signal: AbortSignal,
   fresh = false,
 ): Promise<Observed> {
-  const host = await hostOf(server.host);
+  const host = await (fresh ? hostOf : hostForReading)(server.host);
   const { processState } = await import("../../servers/process.js");
   const [control, counted, process, pending] = await Promise.all([
     host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20),

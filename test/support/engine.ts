@@ -1,6 +1,5 @@
-import { forget } from "../../provider/live.js";
+import { Recent } from "../../provider/recent.js";
 import type { Context } from "../../provider/resource.js";
-import { forgetWritable } from "../../provider/sql.js";
 import { resourceTypes } from "../../provider/types.js";
 import type { Difference } from "../../provider/values.js";
 import { differences } from "../../provider/values.js";
@@ -69,8 +68,7 @@ export class InProcess {
 
   async #plan() {
     // The engine starts the provider anew for each run.
-    forget();
-    forgetWritable();
+    Recent.forgetAll();
     const said: string[] = [];
     const steps = await Promise.all(
       this.resources.map(async (resource) => {

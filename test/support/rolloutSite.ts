@@ -7,7 +7,7 @@ import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/passfile.js";
 import type { Major } from "../../postgres/versions.js";
-import { forget } from "../../provider/live.js";
+import { Recent } from "../../provider/recent.js";
 import type { Context } from "../../provider/resource.js";
 import { role } from "../../provider/resources/role.js";
 import { type RolloutState, rollout } from "../../provider/resources/rollout.js";
@@ -96,7 +96,7 @@ export class RolloutSite {
 
   /** What a preview does: reads the real servers, and plans. */
   async preview(): Promise<readonly string[]> {
-    forget();
+    Recent.forgetAll();
     const context = this.#context();
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);

@@ -1,0 +1,43 @@
+import { openSession, type Session, type withSession } from "./session.js";
+
+/** Milliseconds for which a session that nobody uses stays: one refresh asks the same server several times. */
+const idle = 1000;
+
+interface Shared {
+  readonly opening: Promise<Session>;
+  users: number;
+  closing?: NodeJS.Timeout;
+}
+
+const all = new Map<string, Shared>();
+
+/**
+ * `withSession` for questions only: whoever asks the same server with the same login and options at about the same time
+ * shares one session, so `act` must not change it. One that failed anybody is not given to others.
+ */
+export const withSharedSession: typeof withSession = async (endpoint, login, options, act) => {
+  const { signal: _signal, ...rest } = options;
+  const { name, address, port } = endpoint;
+  const key = JSON.stringify([name, address, port, login.user, login.password, rest]);
+  const shared = all.get(key) ?? { users: 0, opening: openSession(endpoint, login, options) };
+  all.set(key, shared);
+  clearTimeout(shared.closing);
+  shared.users += 1;
+  try {
+    return await act(await shared.opening);
+  } catch (error) {
+    if (all.get(key) === shared) all.delete(key);
+    throw error;
+  } finally {
+    shared.users -= 1;
+    if (shared.users === 0) {
+      shared.closing = setTimeout(() => void close(key, shared), all.get(key) === shared ? idle : 0);
+      shared.closing.unref();
+    }
+  }
+};
+
+async function close(key: string, shared: Shared): Promise<void> {
+  if (all.get(key) === shared) all.delete(key);
+  await shared.opening.then((session) => session.end()).catch(() => undefined);
+}
