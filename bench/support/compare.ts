@@ -11,21 +11,31 @@ export interface Comparison {
   readonly subject: Run;
 }
 
+/** Medians, in milliseconds. */
+export interface Outcome {
+  readonly reference: number;
+  readonly subject: number;
+}
+
 /**
  * Runs both sides in turn, so that whatever else the machine does meanwhile hits both alike, and prints the median of
  * the rounds' ratios. Who goes first changes from round to round.
  */
-export async function compare({ name, target, rounds, reference, subject }: Comparison): Promise<void> {
+export async function compare({ name, target, rounds, reference, subject }: Comparison): Promise<Outcome> {
   const ratios: number[] = [];
+  const times = { reference: [] as number[], subject: [] as number[] };
   for (let round = 1; round <= rounds; round += 1) {
     const first = round % 2 === 1 ? reference : subject;
     const one = await first(round);
     const two = await (first === reference ? subject : reference)(round);
     const [whole, part] = first === reference ? [one, two] : [two, one];
     ratios.push(part / whole);
+    times.reference.push(whole);
+    times.subject.push(part);
     say(`${name} ${round}: reference ${seconds(whole)}, ours ${seconds(part)}, ratio ${(part / whole).toFixed(2)}`);
   }
   say(`ratio ${name} ${median(ratios).toFixed(2)} target ${target.toFixed(2)}`);
+  return { reference: median(times.reference), subject: median(times.subject) };
 }
 
 export async function timed(act: () => Promise<unknown>): Promise<number> {

@@ -14,11 +14,21 @@ export const programsOf15: Pick<RehearsalOptions, "postgresql" | "binaries"> = e
 
 /** The `ctio` stack with the hot mirror of `fnal` in it: primary, warm standby and mirror in one stack. */
 export function oneStackOfThree(): string {
+  return oneStackOf(3);
+}
+
+/** Primary, warm standby, and as many hot mirrors as there are servers left. */
+export function oneStackOf(servers: number): string {
   const document = parseDocument(readFileSync(join(checkout, "Pulumi.ctio.yaml"), "utf8"));
+  const mirrors = Array.from({ length: servers - 2 }, (_, index) => `des${10 + index}`);
   document.deleteIn(["config", "pgsite:mirrors"]);
   document.deleteIn(["config", "pgsite:settings", "hot_standby"]);
+  document.setIn(["config", "pgsite:settings", "max_wal_senders"], servers);
   document.setIn(["config", "pgsite:servers", "server3", "settings", "hot_standby"], false);
-  document.setIn(["config", "pgsite:servers", "des10"], { role: "mirror", dataDirectory: "/data/database/sispi_db" });
+  mirrors.forEach((name, index) => {
+    document.setIn(["config", "pgsite:hosts", name], `192.0.2.${30 + index}`);
+    document.setIn(["config", "pgsite:servers", name], { role: "mirror", dataDirectory: "/data/database/sispi_db" });
+  });
   return document.toString();
 }
 
