@@ -10,6 +10,11 @@ export interface ResourceType<Args, State extends Args> {
   readonly token: string;
   /** Properties that are secret in the state however they came in. */
   readonly secrets?: readonly (keyof State & string)[];
+  /**
+   * Properties that travel as JSON text: each value that the engine sees by itself costs it time in every call, which
+   * tells where there are hundreds. A preview shows such a text only where nothing else of the resource differs.
+   */
+  readonly packed?: readonly (keyof State & string)[];
   /** True where another id means another resource: the new one is made first, then the old one deleted. Else ids never change. */
   readonly replaceable?: boolean;
 

@@ -8,7 +8,18 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { Engine } from "./engine.js";
 import { type Context, messageOf, type ResourceType, Unfinished } from "./resource.js";
-import { differences, formatPath, type Path, type Properties, unwrap, wrap } from "./values.js";
+import {
+  type Difference,
+  differences,
+  formatPath,
+  type Path,
+  type Properties,
+  pack,
+  type Unwrapped,
+  unpack,
+  unwrap,
+  wrap,
+} from "./values.js";
 
 /**
  * The provider's edge. It speaks the engine's protocol directly rather than through `@pulumi/pulumi/provider`: that
@@ -83,8 +94,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
 
   const check: Handler<pb.CheckRequest, pb.CheckResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const news = unwrap(toProperties(request.getNews()));
-    const olds = unwrap(toProperties(request.getOlds()));
+    const news = opened(type, request.getNews());
+    const olds = opened(type, request.getOlds());
     const response = new pb.CheckResponse();
     if (news.unknown) return response.setInputs(request.getNews());
     const context = contextOf(request.getUrn(), secretsOf(type, news.secrets));
@@ -100,13 +111,13 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
         response.addFailures(failure);
       }
     }
-    return response.setInputs(toStruct(checked.state, secretsOf(type, news.secrets)));
+    return response.setInputs(toStruct(type, checked.state, secretsOf(type, news.secrets)));
   };
 
   const diff: Handler<pb.DiffRequest, pb.DiffResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const olds = unwrap(toProperties(request.getOldInputs())).properties;
-    const news = unwrap(toProperties(request.getNews()));
+    const olds = opened(type, request.getOldInputs()).properties;
+    const news = opened(type, request.getNews());
     const found = differences(olds, news.properties);
     const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
     const response = new pb.DiffResponse();
@@ -114,7 +125,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const replaced = type.replaceable === true && !news.unknown && type.id(olds) !== type.id(news.properties);
     // Every difference by its place: what is the same is then left out of the preview.
     response.setHasdetaileddiff(true);
-    for (const { path, kind } of found.filter((one) => !`${one.path[0]}`.startsWith("__"))) {
+    for (const { path, kind } of shownOf(type, found)) {
       const property = new pb.PropertyDiff();
       property.setKind(propertyKinds[kind][replaced ? 1 : 0]);
       property.setInputdiff(true);
@@ -128,20 +139,20 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
 
   const create: Handler<pb.CreateRequest, pb.CreateResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const { properties, secrets } = unwrap(toProperties(request.getProperties()));
+    const { properties, secrets } = opened(type, request.getProperties());
     const all = secretsOf(type, secrets);
-    return keepingUnfinished(type.id(properties), all, async () => {
+    return keepingUnfinished(type, type.id(properties), all, async () => {
       const state = await type.create(contextOf(request.getUrn(), all), properties);
       const response = new pb.CreateResponse();
       response.setId(type.id(state));
-      return response.setProperties(toStruct(state, all));
+      return response.setProperties(toStruct(type, state, all));
     });
   };
 
   const read: Handler<pb.ReadRequest, pb.ReadResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const inputs = unwrap(toProperties(request.getInputs()));
-    const outputs = unwrap(toProperties(request.getProperties()));
+    const inputs = opened(type, request.getInputs());
+    const outputs = opened(type, request.getProperties());
     const secrets = secretsOf(type, [...inputs.secrets, ...outputs.secrets]);
     const context = contextOf(request.getUrn(), secrets);
     const { reachable: _reachable, ...last } = outputs.properties;
@@ -151,8 +162,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       const found = await type.read(context, request.getId(), known);
       if (found === undefined) return response;
       response.setId(type.id(found));
-      response.setInputs(toStruct(found, secrets));
-      return response.setProperties(toStruct(found, secrets));
+      response.setInputs(toStruct(type, found, secrets));
+      return response.setProperties(toStruct(type, found, secrets));
     } catch (error) {
       if (known === undefined) throw error;
       await context.log(
@@ -161,24 +172,25 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       );
       response.setId(request.getId());
       response.setInputs(request.getInputs());
-      return response.setProperties(toStruct({ ...last, reachable: false }, outputs.secrets));
+      return response.setProperties(toStruct(type, { ...last, reachable: false }, outputs.secrets));
     }
   };
 
   const update: Handler<pb.UpdateRequest, pb.UpdateResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const olds = unwrap(toProperties(request.getOldInputs()));
-    const news = unwrap(toProperties(request.getNews()));
+    const olds = opened(type, request.getOldInputs());
+    const news = opened(type, request.getNews());
     const secrets = secretsOf(type, news.secrets);
-    return keepingUnfinished(request.getId(), secrets, async () => {
+    return keepingUnfinished(type, request.getId(), secrets, async () => {
       const state = await type.update(contextOf(request.getUrn(), secrets), news.properties, olds.properties);
-      return new pb.UpdateResponse().setProperties(toStruct(state, secrets));
+      return new pb.UpdateResponse().setProperties(toStruct(type, state, secrets));
     });
   };
 
   const remove: Handler<pb.DeleteRequest, Empty> = async (request) => {
-    const { properties, secrets } = unwrap(toProperties(request.getProperties()));
-    await typeOf(request.getUrn()).delete(contextOf(request.getUrn(), secrets), properties);
+    const type = typeOf(request.getUrn());
+    const { properties, secrets } = opened(type, request.getProperties());
+    await type.delete(contextOf(request.getUrn(), secrets), properties);
     return new Empty();
   };
 
@@ -205,6 +217,18 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       return new Empty();
     }),
   };
+}
+
+/**
+ * A packed property is shown with all that is the same in it, so it is only where nothing else tells the difference: its
+ * resource says in words what follows from it.
+ */
+function shownOf(type: AnyResourceType, found: readonly Difference[]): readonly Difference[] {
+  const own = found.filter(({ path }) => !`${path[0]}`.startsWith("__"));
+  const isPacked = ({ path }: Difference) => type.packed?.includes(`${path[0]}`) === true;
+  const plain = own.filter((one) => !isPacked(one));
+  if (plain.length > 0) return plain;
+  return own.filter(isPacked).map(({ path }) => ({ path: path.slice(0, 1), kind: "update" }));
 }
 
 function answer<Request, Response>(handler: Handler<Request, Response>): grpc.handleUnaryCall<Request, Response> {
@@ -239,12 +263,17 @@ class KeptState extends Error {
   }
 }
 
-async function keepingUnfinished<T>(id: string, secrets: readonly Path[], act: () => Promise<T>): Promise<T> {
+async function keepingUnfinished<T>(
+  type: AnyResourceType,
+  id: string,
+  secrets: readonly Path[],
+  act: () => Promise<T>,
+): Promise<T> {
   try {
     return await act();
   } catch (error) {
     if (!(error instanceof Unfinished)) throw error;
-    const state = toStruct(error.state as Properties, secrets);
+    const state = toStruct(type, error.state as Properties, secrets);
     const detail = new pb.ErrorResourceInitFailed();
     detail.setId(id);
     detail.setProperties(state);
@@ -258,10 +287,13 @@ function secretsOf(type: AnyResourceType, found: readonly Path[]): readonly Path
   return [...found, ...(type.secrets ?? []).map((name) => [name])];
 }
 
-function toProperties(struct: Struct | undefined): Properties {
-  return struct === undefined ? {} : (struct.toJavaScript() as Properties);
+/** Properties as resources see them, from the wire. */
+function opened(type: AnyResourceType, struct: Struct | undefined): Unwrapped {
+  const unwrapped = unwrap(struct === undefined ? {} : (struct.toJavaScript() as Properties));
+  return { ...unwrapped, properties: unpack(unwrapped.properties, type.packed ?? []) };
 }
 
-function toStruct(properties: Properties, secrets: readonly Path[]): Struct {
-  return Struct.fromJavaScript(wrap(properties, secrets) as Record<string, JavaScriptValue>);
+function toStruct(type: AnyResourceType, properties: Properties, secrets: readonly Path[]): Struct {
+  const packed = pack(properties, type.packed ?? []);
+  return Struct.fromJavaScript(wrap(packed, secrets) as Record<string, JavaScriptValue>);
 }

@@ -51,6 +51,18 @@ export function wrap(properties: Properties, secrets: readonly Path[]): Properti
   return visit(properties, []) as Properties;
 }
 
+/** Puts each of the named properties in the form in which it travels: JSON text, of sorted names. */
+export function pack(properties: Properties, names: readonly string[]): Properties {
+  return mapObject(properties, (value, name) => (names.includes(name) ? JSON.stringify(sorted(value)) : value));
+}
+
+/** The reverse of `pack`. What is not known yet stays what it is. */
+export function unpack(properties: Properties, names: readonly string[]): Properties {
+  const isPacked = (name: string, value: unknown): value is string =>
+    names.includes(name) && typeof value === "string" && value !== unknownValue;
+  return mapObject(properties, (value, name) => (isPacked(name, value) ? JSON.parse(value) : value));
+}
+
 /** One difference, at the deepest place that has one. */
 export interface Difference {
   readonly path: Path;
@@ -88,6 +100,12 @@ export function formatPath(path: Path): string {
 
 function isObject(value: unknown): value is Properties {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  return mapObject(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))), sorted);
 }
 
 function mapObject(value: Properties, map: (item: unknown, name: string) => unknown): Properties {

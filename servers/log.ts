@@ -2,6 +2,9 @@ import { isAbsolute, join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 
+/** What tells where a server's log is. */
+type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings">;
+
 /** How far a server's logs reached at one moment: what comes after is about what happened after. */
 export interface LogMark {
   /** Milliseconds since the epoch. */
@@ -13,7 +16,7 @@ export interface LogMark {
 const tailLength = 64 * 1024;
 
 /** Remembers where the logs of a server end now. */
-export async function logMark(host: Host, server: Server): Promise<LogMark> {
+export async function logMark(host: Host, server: LogOwner): Promise<LogMark> {
   const sizes: Record<string, number> = {};
   for (const path of await logFiles(host, server)) {
     const status = await host.stat(path);
@@ -23,7 +26,7 @@ export async function logMark(host: Host, server: Server): Promise<LogMark> {
 }
 
 /** What a server wrote since the mark (the last 64 kB of each file): start.log first, then its log_directory. */
-export async function logSince(host: Host, server: Server, mark: LogMark): Promise<string> {
+export async function logSince(host: Host, server: LogOwner, mark: LogMark): Promise<string> {
   const texts: string[] = [];
   for (const path of await logFiles(host, server)) {
     const size = (await host.stat(path))?.size ?? 0;
@@ -36,7 +39,7 @@ export async function logSince(host: Host, server: Server, mark: LogMark): Promi
 }
 
 /** start.log, and with logging_collector the two files of log_directory that were written last. */
-async function logFiles(host: Host, server: Server): Promise<readonly string[]> {
+async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
   const files = [join(server.controlDirectory, "start.log")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const name = server.settings.log_directory ?? "pg_log";

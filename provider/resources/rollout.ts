@@ -30,6 +30,7 @@ export interface RolloutState extends RolloutArgs {
 export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   token: "pgsite:index:Rollout",
   secrets: ["administratorPassword"],
+  packed: ["servers"],
 
   id: (state) => `${state.site}/rollout`,
 

@@ -1,3 +1,4 @@
+import type { Server } from "../../config/site.js";
 import type { Difference } from "../../postgres/differences.js";
 import type { Slot } from "../../servers/live.js";
 import type { StatusRow } from "../../servers/status.js";
@@ -5,12 +6,16 @@ import { hostForReading } from "../host.js";
 import { isLive, liveOf } from "../live.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
-import { serverOf, siteOf } from "../rollout/site.js";
+import { siteOf } from "../rollout/site.js";
 import { say } from "../say.js";
 import { same } from "../values.js";
-import type { RolloutArgs, RolloutServer } from "./rollout.js";
+import type { RolloutArgs } from "./rollout.js";
 
-export interface TopologyArgs extends RolloutArgs {
+/** A server as declared, without its files. `settings`: its slot, and where its log is. */
+export type TopologyServer = Omit<Server, "files" | "disposable">;
+
+export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
+  readonly servers: Readonly<Record<string, TopologyServer>>;
   /** Replication slots that somebody else keeps. */
   readonly slots: readonly string[];
 }
@@ -36,6 +41,7 @@ const patience = 20_000;
 export const topology: ResourceType<TopologyArgs, TopologyState> = {
   token: "pgsite:index:Topology",
   secrets: ["administratorPassword"],
+  packed: ["servers"],
 
   id: (state) => `${state.site}/topology`,
 
@@ -67,7 +73,7 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
   },
 };
 
-function declaredPosition({ role, upstream }: RolloutServer): Position {
+function declaredPosition({ role, upstream }: TopologyServer): Position {
   const replication = role === "primary" || upstream === undefined ? "takes writes" : `streams from ${upstream}`;
   return { replication, timeline: "the site's", foreignSlots: [] };
 }
@@ -118,7 +124,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
   const timelines = rows.filter(({ state }) => state === "read-write").map(({ timeline }) => timeline);
   const positions = await Promise.all(
     rows.map(async (row) => {
-      const server = args.servers[row.name] as RolloutServer;
+      const server = args.servers[row.name] as TopologyServer;
       const known = [...args.slots, ...slotsOfFollowers(args, row.name)];
       const foreign = (slots[row.name] ?? []).filter(({ name }) => !known.includes(name));
       const position: Position = {
@@ -132,7 +138,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
   return Object.fromEntries(positions);
 }
 
-async function replicationOf(row: StatusRow, server: RolloutServer): Promise<string> {
+async function replicationOf(row: StatusRow, server: TopologyServer): Promise<string> {
   if (row.state === "stopped" || row.state === "no data" || row.state === "unreachable") return "does not run";
   if (row.state === "read-write") return "takes writes";
   const problem = row.problems.find((text) => /stream|walsender/.test(text));
@@ -142,10 +148,10 @@ async function replicationOf(row: StatusRow, server: RolloutServer): Promise<str
 }
 
 /** The end of its own log, where that says why. */
-async function reasonOf(server: RolloutServer): Promise<string | undefined> {
+async function reasonOf(server: TopologyServer): Promise<string | undefined> {
   const { causesIn, logSince } = await import("../../servers/log.js");
   try {
-    const log = await logSince(await hostForReading(server.host), serverOf(server), { at: 0, sizes: {} });
+    const log = await logSince(await hostForReading(server.host), server, { at: 0, sizes: {} });
     const [cause] = causesIn(log.split("\n").slice(-30).join("\n"));
     return cause?.line;
   } catch {
@@ -192,7 +198,7 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
         await context.log("warning", `left the replication slot ${name} of ${server}: ${why}`);
         continue;
       }
-      const { address, port } = args.servers[server] as RolloutServer;
+      const { address, port } = args.servers[server] as TopologyServer;
       await withSession({ name: server, address, port }, login, { signal: context.signal }, (session) =>
         session.query("select pg_drop_replication_slot($1)", [name]),
       );

@@ -1,13 +1,18 @@
 import type { Server, Site } from "../../config/site.js";
 import type { RolloutArgs, RolloutServer } from "../resources/rollout.js";
+import type { TopologyArgs } from "../resources/topology.js";
 
 export function serverOf({ absent: _absent, files: _files, ...facts }: RolloutServer): Server {
+  return withoutFiles(facts);
+}
+
+function withoutFiles(facts: Omit<Server, "files" | "disposable">): Server {
   return { ...facts, files: {}, disposable: false };
 }
 
 /** As much of the site as the proof and the status need. */
-export function siteOf(state: RolloutArgs): Site {
-  const servers = Object.values(state.servers).map(serverOf);
+export function siteOf(state: Omit<RolloutArgs, "servers"> & Pick<TopologyArgs, "servers">): Site {
+  const servers = Object.values(state.servers).map(withoutFiles);
   return {
     name: state.site,
     stack: "",

@@ -32,7 +32,7 @@ export class Rollout extends pulumi.CustomResource {
       {
         ...args,
         administratorPassword: pulumi.secret(args.administratorPassword),
-        servers: pulumi.output(args.servers).apply(mapServers),
+        servers: pulumi.output(args.servers).apply((servers) => JSON.stringify(mapServers(servers))),
         plan: undefined,
       },
       options,

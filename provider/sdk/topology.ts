@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Server } from "../../config/site.js";
-import { mapServers, type RolloutArgs } from "./rollout.js";
+import type { RolloutArgs } from "./rollout.js";
 
 export interface TopologyArgs extends RolloutArgs {
   /** Replication slots that somebody else keeps: left alone. */
@@ -16,10 +16,22 @@ export class Topology extends pulumi.CustomResource {
       {
         ...args,
         administratorPassword: pulumi.secret(args.administratorPassword),
-        servers: pulumi.output(args.servers).apply((servers: Readonly<Record<string, Server>>) => mapServers(servers)),
+        servers: pulumi.output(args.servers).apply((servers) => JSON.stringify(positionsOf(servers))),
         positions: undefined,
       },
       options,
     );
   }
+}
+
+/** What tells a server's place among the others, and where its log is: each property costs every preview. */
+const needed = ["primary_slot_name", "logging_collector", "log_directory"];
+
+function positionsOf(servers: Readonly<Record<string, Server>>) {
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, { files: _files, disposable: _disposable, settings, ...server }]) => {
+      const told = Object.entries(settings).filter(([setting]) => needed.includes(setting));
+      return [name, { ...server, settings: Object.fromEntries(told) }];
+    }),
+  );
 }

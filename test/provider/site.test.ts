@@ -101,7 +101,6 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
       `      ~ passwordIs: "another" => "as declared"`,
       `      ~ superuser : true => false`,
       `      ~ owner: "dbadmin" => "reader"`,
-      `              ~ state: "stopped" => "running"`,
       `          + [0]: "1. server2: reload (work_mem 64MB → 4MB)"`,
       `          + [1]: "2. des10: reload (pg_hba.conf)"`,
       `          + [2]: "3. server3: start (stopped)"`,
@@ -109,6 +108,7 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
       expect(changes).toContain(line);
     }
     expect(all).toContain("the password of role reader is another than declared: SQL");
+    expect(all).toContain("server3: the server is stopped, declared running: start");
     const before = await startedAt();
     await stack.up();
     expect(await startedAt()).toEqual(before);

@@ -2,7 +2,7 @@ import { Recent } from "../../provider/recent.js";
 import type { Context } from "../../provider/resource.js";
 import { resourceTypes } from "../../provider/types.js";
 import type { Difference } from "../../provider/values.js";
-import { differences } from "../../provider/values.js";
+import { differences, type Properties, unpack } from "../../provider/values.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
 
 type State = Readonly<Record<string, unknown>>;
@@ -39,7 +39,14 @@ export class InProcess {
       deployment.resources.flatMap(({ urn, type, id, inputs }) => {
         const known = byToken.get(type);
         if (known === undefined || inputs === undefined) return [];
-        return [{ name: urn.split("::").at(-1) ?? "", type: known, id: id ?? "", declared: opened(inputs) as State }];
+        return [
+          {
+            name: urn.split("::").at(-1) ?? "",
+            type: known,
+            id: id ?? "",
+            declared: unpack(opened(inputs) as Properties, known.packed ?? []),
+          },
+        ];
       }),
     );
   }
