@@ -4,10 +4,12 @@ import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Major } from "../../postgres/versions.js";
 import type { StatusRow } from "../../servers/status.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { hashOfTree } from "../support/cluster.js";
 import { runs } from "../support/processes.js";
+import { availableMajors, programsOf } from "../support/programs.js";
 import { processesIn, said, sweepFolder } from "../support/rehearsal.js";
 
 /** The same in every run of this checkout's tests, so that what a killed run has left is found. */
@@ -140,6 +142,19 @@ describe("the demo, from a clean clone", () => {
     expect(await changedInTheClone()).toBe("");
     expect(said(await run("npm", "run", "demo:down"))).toContain('there is no rehearsal "demo": nothing to take down');
   }, 300_000);
+
+  const oldest = availableMajors()[0] as Major;
+
+  it(`runs server programs of any folder: PostgreSQL ${oldest}`, async () => {
+    const printed = said(await run("npm", "run", "demo", "--", "--binaries", await programsOf(oldest)));
+    const row = (name: string) => printed.split("\n").find((line) => line.startsWith(`│ ${name} `));
+    expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write .* des10, server3 `));
+    expect(row("server3")).toContain("in recovery, refuses queries");
+    expect(row("des10")).toContain("in recovery, read-only");
+    said(await run("npm", "run", "demo:down"));
+    expect(processesIn(rehearsal)).toEqual([]);
+    expect(await changedInTheClone()).toBe("");
+  }, 600_000);
 
   it("never touches the user's own Pulumi", async () => {
     expect(await hashOfTree(join(home, ".pulumi"))).toBe(ownPulumi);
