@@ -1,11 +1,8 @@
-import { type Host, type HostSpec, HostUnreachable } from "./host.js";
+import type { Host, HostSpec } from "./host.js";
 import { LocalHost } from "./local.js";
+import { SshHost } from "./ssh/host.js";
 
-/** The host that a description names. @throws HostUnreachable for a transport that this version does not have. */
+/** The host that a description names. Nothing is connected yet: the first thing asked of it does that. */
 export function hostOf(spec: HostSpec): Host {
-  if (spec.transport === "local") return new LocalHost(spec.name, spec.user);
-  throw new HostUnreachable(
-    spec.name,
-    `it is reached over SSH (${spec.address}), which this version of pgsite cannot do yet; rehearse the stack on this machine (npm run demo), or set hosts.${spec.name}.transport: local where it is this machine`,
-  );
+  return spec.transport === "local" ? new LocalHost(spec.name, spec.user) : new SshHost(spec);
 }

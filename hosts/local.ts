@@ -4,10 +4,8 @@ import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
-import { HostTimeout, HostUnreachable } from "./host.js";
+import { defaultTimeout, HostTimeout, HostUnreachable, maximalOutput } from "./host.js";
 import { type OsUser, osUser } from "./users.js";
-
-const defaultTimeout = 30_000;
 
 /**
  * This machine. Where we are root, everything happens as the host's OS user; where we are not, that user must be
@@ -29,7 +27,7 @@ export class LocalHost implements Host {
       reject: false,
       timeout,
       stripFinalNewline: false,
-      maxBuffer: 64 * 1024 * 1024,
+      maxBuffer: maximalOutput,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
     });
     if (result.timedOut) throw new HostTimeout(this.name, program, timeout);
