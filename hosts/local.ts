@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
+import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
 import { defaultTimeout, HostTimeout, HostUnreachable, maximalOutput } from "./host.js";
@@ -43,6 +44,7 @@ export class LocalHost implements Host {
       ...(await this.#asUser(options)),
       reject: false,
       buffer: { stdout: false, stderr: true },
+      stripFinalNewline: false,
       stdin: "pipe",
       stdout: "pipe",
     });
@@ -50,7 +52,8 @@ export class LocalHost implements Host {
     child.stdin.on("error", () => undefined);
     return {
       stdin: child.stdin,
-      stdout: child.stdout,
+      // Held back from the start: execa throws away what nobody has begun to read.
+      stdout: child.stdout.pipe(new PassThrough()),
       ended: child.then((result) => ({ code: result.exitCode ?? 128, stderr: text(result.stderr) })),
       kill: () => {
         child.kill();

@@ -36,7 +36,7 @@ export const files = {
 export function writingScript(path: string, temporary: string, size: number, mode: number): string {
   const [to, made, folder] = [quote(path), quote(temporary), quote(dirname(path))];
   return `umask 077; set -C
-cat >${made} && [ "$(wc -c <${made})" -eq ${size} ] && chmod ${octal(mode)} ${made} && sync ${made} && mv -f -T -- ${made} ${to} && sync ${folder} && exit
+cat >${made} && [ "$(wc -c <${made})" -eq ${size} ] && sync ${made} && chmod ${octal(mode)} ${made} && mv -f -T -- ${made} ${to} && sync ${folder} && exit
 code=$?; rm -f -- ${made}; exit "$code"`;
 }
 

@@ -12,8 +12,10 @@ import {
   type RunResult,
   type SpawnOptions,
 } from "../host.js";
+import { ConnectionCut } from "./failure.js";
 import { files, parseStatus, unlessAbsent, writingScript } from "./files.js";
 import { startProgram } from "./program.js";
+import type { Answer } from "./session.js";
 import { sessionOf } from "./sessions.js";
 
 /** Milliseconds for a whole tree's removal, and for a file's way over a slow line. */
@@ -63,6 +65,8 @@ export class SshHost implements Host {
   }
 
   async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<RunningProgram> {
+    // A connection that was lost meanwhile is found out and made anew here, so that nothing is ever run twice.
+    await this.#answer(":", "an answer");
     return startProgram(this.spec, await sessionOf(this.spec), argv, options);
   }
 
@@ -114,9 +118,18 @@ export class SshHost implements Host {
   }
 
   async #ask(line: string, act: string, path: string): Promise<Buffer | undefined> {
-    const session = await sessionOf(this.spec);
     const what = `${act} ${path}`;
-    return unlessAbsent(await session.ask(line, what, defaultTimeout), `${what} on ${this.name}`);
+    return unlessAbsent(await this.#answer(line, what), `${what} on ${this.name}`);
+  }
+
+  /** A host may have been switched off and on since it was last asked; what is asked may be asked twice. */
+  async #answer(line: string, what: string): Promise<Answer> {
+    try {
+      return await (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+    } catch (error) {
+      if (!(error instanceof ConnectionCut)) throw error;
+      return (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+    }
   }
 }
 
