@@ -35,9 +35,10 @@ export const files = {
  */
 export function writingScript(path: string, temporary: string, size: number, mode: number): string {
   const [to, made, folder] = [quote(path), quote(temporary), quote(dirname(path))];
-  return `umask 077; set -C
-cat >${made} && [ "$(wc -c <${made})" -eq ${size} ] && sync ${made} && chmod ${octal(mode)} ${made} && mv -f -T -- ${made} ${to} && sync ${folder} && exit
-code=$?; rm -f -- ${made}; exit "$code"`;
+  const undo = quote(`rm -f -- ${made}`);
+  return `umask 077; set -C; trap ${undo} EXIT; trap "exit 1" TERM HUP
+cat >${made} && [ "$(wc -c <${made})" -eq ${size} ] && sync ${made} && chmod ${octal(mode)} ${made} &&
+mv -f -T -- ${made} ${to} && sync ${folder}`;
 }
 
 /** What a file operation brought; undefined where it says that nothing is there. @throws with the host's own words otherwise */

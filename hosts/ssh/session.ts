@@ -114,14 +114,13 @@ export class Session {
 
   #check(token: string, { stdout }: Answer): void {
     const text = stdout.toString("utf8");
-    const at = text.indexOf(`${token} `);
-    if (at > 0) {
+    const [noise = "", user = ""] = text.split(`hello ${token} `).map((part) => part.trim());
+    if (noise !== "") {
       throw new HostUnreachable(
         this.spec.name,
-        `its login shell prints on standard output (${JSON.stringify(text.slice(0, Math.min(at, 40)))}), which breaks every program that uses ssh: have its start files (.bashrc) print nothing where no terminal is`,
+        `its login shell prints on standard output (${JSON.stringify(noise.slice(0, 40))}), which breaks every program that uses ssh: have its start files (.bashrc) print nothing where no terminal is`,
       );
     }
-    const user = text.slice(token.length + 1).trim();
     if (this.spec.user !== "" && user !== this.spec.user) {
       throw new HostUnreachable(
         this.spec.name,

@@ -56,13 +56,18 @@ export class Control {
     return join(this.options.folder, "control", "ssh");
   }
 
+  /** A folder for PATH, before all others: its ssh reaches the hosts; in tests, any other reaches nobody. */
+  get bin(): string {
+    return join(this.options.folder, "bin");
+  }
+
   /**
    * With this over its environment, a process of this machine's uses ssh as if it ran there; and connections that are
    * kept for later are the test's own.
    */
   get env(): { readonly PATH: string; readonly XDG_RUNTIME_DIR: string } {
     const { folder } = this.options;
-    return { PATH: `${join(folder, "bin")}:${process.env.PATH}`, XDG_RUNTIME_DIR: join(folder, "r") };
+    return { PATH: `${this.bin}:${process.env.PATH}`, XDG_RUNTIME_DIR: join(folder, "r") };
   }
 
   /** Puts the host keys of these hosts, and of nobody else, into known_hosts. */
@@ -85,8 +90,8 @@ export class Control {
 
   /** Runs a program there, to its end. @param options `env` is added to ours */
   async run(argv: readonly string[], options: CommandOptions & { readonly cwd?: string } = {}): Promise<Result> {
-    const { XDG_RUNTIME_DIR } = this.env;
-    const env = { ...process.env, XDG_RUNTIME_DIR, ...options.env };
+    const { env: own } = this;
+    const env = { ...process.env, ...own, ...options.env, PATH: `${this.bin}:${options.env?.PATH ?? own.PATH}` };
     return command(this.argv(argv, options.cwd), { ...options, env });
   }
 
