@@ -7,8 +7,8 @@ import { quoteAll } from "./quote.js";
  * what follows is the program's.
  */
 const obey = [
-  // su keeps the folder and the PATH of whoever logged in: not for another user.
-  "cd /; export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  // su keeps the folder and the PATH of whoever logged in: not for another user. What is made is nobody else's to read.
+  "cd /; umask 077; export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   // A line break, which words of a request write as $nl.
   `nl=$(printf "\\nx"); nl=\${nl%x}`,
   'IFS= read -r request; eval "$request"',

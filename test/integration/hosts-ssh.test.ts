@@ -298,6 +298,12 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     expect(over("admin").machine).not.toBe(over("admin", undefined, "server3").machine);
   });
 
+  it("let nobody else read what programs make there", async () => {
+    const made = `/tmp/${randomBytes(4).toString("hex")}`;
+    const { stdout } = await over("admin").run(["sh", "-c", 'touch "$1" && stat -c %a "$1"', "sh", made]);
+    expect(stdout).toBe("600\n");
+  });
+
   it("leave no process behind, here or there, when a process of ours ends in whatever way", async () => {
     const host = over("admin");
     await host.spawn(["sleep", "4321"]);
