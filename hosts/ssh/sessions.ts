@@ -7,8 +7,8 @@ import { Session } from "./session.js";
 const loginDeadline = 15_000;
 /** Over a connection that is there already: a host that was switched off meanwhile does not say so. */
 const reuseDeadline = 5_000;
-/** For so long a host that could not be reached is not asked again: what a refresh wants of it comes all at once. */
-const remembered = 3_000;
+/** For so long a host that could not be reached is not asked again: what a preview wants of it comes together. */
+const remembered = 5_000;
 
 interface Known {
   readonly spec: HostSpec;

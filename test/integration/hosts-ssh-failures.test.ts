@@ -185,7 +185,7 @@ describe.skipIf(why !== undefined)("a connection that is cut", () => {
     expect(message).toMatch(/^server2 cannot be reached: the connection to \S+ was cut/);
     expect(seconds).toBeLessThan(22);
     await net.host("server2").boot();
-    await sleep(3000);
+    await sleep(5000);
     expect((await host.run(["id", "-un"])).stdout).toBe("postgres\n");
   }, 40_000);
 
