@@ -304,12 +304,11 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     expect(stdout).toBe("600\n");
   });
 
-  it("leave no process behind, here or there, when a process of ours ends in whatever way", async () => {
+  it("end what was started there when our ends of the pipes are closed, as the kernel closes those of a process that is killed", async () => {
     const host = over("admin");
     await host.spawn(["sleep", "4321"]);
     const sleeping = () => [...net.host("server2").processes().values()].filter((line) => line.includes("4321"));
     expect(sleeping()).toHaveLength(1);
-    // What the kernel does with a process that is killed: its ends of all pipes are closed.
     await closeSessions();
     await vi.waitFor(() => expect(sleeping()).toEqual([]), 5000);
   });
