@@ -1,5 +1,5 @@
 import type { HostSpec } from "../host.js";
-import { quoteAll } from "./quote.js";
+import { quoteAll } from "../quote.js";
 
 /**
  * What the shell of a channel does at first: it reads one line and obeys it. So whatever we want done, and with which

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { FileStatus } from "../host.js";
-import { quote } from "./quote.js";
+import { quote } from "../quote.js";
 import type { Answer } from "./session.js";
 
 /**

@@ -1,4 +1,4 @@
-import { quote } from "./quote.js";
+import { quote } from "../quote.js";
 
 /** Seconds without a sign of life from us after which a host ends what we started there. */
 export const silenceSeconds = 60;

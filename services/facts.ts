@@ -1,0 +1,31 @@
+/** What a service that starts a server with its machine is made from. */
+export interface ServiceFacts {
+  /** The service's own name: of the unit without `.service`, or of the script in /etc/init.d. */
+  readonly name: string;
+  readonly site: string;
+  readonly server: string;
+  /** The OS user that runs the server. */
+  readonly user: string;
+  readonly dataDirectory: string;
+  readonly controlDirectory: string;
+  /** Folder of the server programs. */
+  readonly binDirectory: string;
+  readonly passfile: string;
+  /** Folders of sockets, which a reboot may empty (/run). */
+  readonly socketFolders: readonly string[];
+  /** System V run levels in which it is up. */
+  readonly runLevels: readonly number[];
+}
+
+/** Names of services that both systemd and System V take, and no shell minds. */
+export const serviceName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+
+/** Says whose a file is: one without it is not pgsite's to touch. */
+export function mark({ site, server }: Pick<ServiceFacts, "site" | "server">): string {
+  return `Written by pgsite: server ${server} of the site ${site}.`;
+}
+
+/** What every service file says first. */
+export function heading(facts: ServiceFacts): readonly string[] {
+  return [mark(facts), "Change the stack file instead: what is changed here shows in the next preview."];
+}

@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import { quote, quoteAll } from "../hosts/quote.js";
+import { heading, type ServiceFacts } from "./facts.js";
+
+const levels = [0, 1, 2, 3, 4, 5, 6] as const;
+
+/**
+ * The System V script of a server: POSIX shell, the conventions of the Linux Standard Base for actions and exit statuses,
+ * and the line that chkconfig reads. It is an operator's tool too: start, stop, restart, reload, status.
+ */
+export function renderScript(facts: ServiceFacts): string {
+  const up = levels.filter((level) => facts.runLevels.includes(level));
+  const down = levels.filter((level) => !facts.runLevels.includes(level));
+  const pgCtl = (...args: string[]) => quoteAll([join(facts.binDirectory, "pg_ctl"), ...args, "-D", facts.dataDirectory]);
+  const log = join(facts.controlDirectory, "start.log");
+  const folders = facts.socketFolders.map((folder) => {
+    return `  [ -d ${quote(folder)} ] || { mkdir -p ${quote(folder)} && chown ${quote(facts.user)} ${quote(folder)}; }\n`;
+  });
+  return `#!/bin/sh
+${heading(facts)
+  .map((line) => `# ${line}`)
+  .join("\n")}
+### BEGIN INIT INFO
+# Provides:          ${facts.name}
+# Required-Start:    $local_fs $remote_fs $network
+# Required-Stop:     $local_fs $remote_fs $network
+# Should-Start:      $syslog $time
+# Should-Stop:       $syslog
+# Default-Start:     ${up.join(" ")}
+# Default-Stop:      ${down.join(" ")}
+# Short-Description: PostgreSQL server ${facts.server}
+# Description:       PostgreSQL server ${facts.server} of the site ${facts.site}
+### END INIT INFO
+# chkconfig: ${up.join("")} 64 36
+# description: PostgreSQL server ${facts.server} of the site ${facts.site}
+
+# shellcheck disable=SC2034 # a line break, for words that have one
+nl='
+'
+name=${quote(facts.name)}
+user=${quote(facts.user)}
+log=${quote(log)}
+
+# Runs a command as the server's user.
+as_user() {
+  if [ "$(id -un)" = "$user" ]; then
+    sh -c "$1"
+  else
+    su -s /bin/sh "$user" -c "$1"
+  fi
+}
+
+running() {
+  as_user ${quote(`${pgCtl("status")} >/dev/null 2>&1`)}
+}
+
+start() {
+  if running; then
+    echo "$name runs already"
+    return 0
+  fi
+${folders.join("")}  as_user ${quote(`PGPASSFILE=${quote(facts.passfile)}; export PGPASSFILE; ${pgCtl("start", "-W", "-l", log)}`)} || return 1
+  # It has started once it holds its data directory; how long it recovers is its own affair.
+  tries=0
+  while [ "$tries" -lt 20 ]; do
+    sleep 1
+    if running; then
+      echo "$name has started"
+      return 0
+    fi
+    tries=$((tries + 1))
+  done
+  echo "$name has not started; the end of $log:" >&2
+  tail -n 5 "$log" >&2
+  return 1
+}
+
+stop() {
+  if ! running; then
+    echo "$name does not run"
+    return 0
+  fi
+  as_user ${quote(pgCtl("stop", "-m", "fast", "-w", "-t", "600"))}
+}
+
+case "\${1:-}" in
+  start) start ;;
+  stop) stop ;;
+  restart | force-reload) stop && start ;;
+  reload) as_user ${quote(pgCtl("reload"))} ;;
+  status)
+    if running; then
+      echo "$name runs"
+    else
+      echo "$name does not run"
+      exit 3
+    fi
+    ;;
+  *)
+    echo "usage: $0 {start|stop|restart|reload|status}" >&2
+    exit 2
+    ;;
+esac
+`;
+}

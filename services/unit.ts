@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import { heading, type ServiceFacts } from "./facts.js";
+
+/**
+ * The systemd unit of a server. Type=forking, since Type=notify takes a server that was built with systemd. Nothing ends a
+ * server that recovers for hours: the time limits are off, and what waits for it has its own.
+ */
+export function renderUnit(facts: ServiceFacts): string {
+  const pgCtl = (...args: string[]) => [join(facts.binDirectory, "pg_ctl"), ...args].map(word).join(" ");
+  const folders = facts.socketFolders.map((folder) => {
+    return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${word(facts.user)} ${word(folder)}`;
+  });
+  const log = join(facts.controlDirectory, "start.log");
+  return [
+    ...heading(facts).map((line) => `# ${line}`),
+    "",
+    "[Unit]",
+    `Description=PostgreSQL server ${facts.server} of ${facts.site}`,
+    "Wants=network-online.target",
+    "After=network-online.target time-sync.target",
+    `RequiresMountsFor=${word(facts.dataDirectory)}`,
+    "",
+    "[Service]",
+    "Type=forking",
+    `User=${facts.user}`,
+    `PIDFile=${specifier(join(facts.dataDirectory, "postmaster.pid"))}`,
+    // The kernel is to end a backend when memory runs out, not the postmaster.
+    "OOMScoreAdjust=-900",
+    "Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0",
+    `Environment=${word(`PGPASSFILE=${facts.passfile}`)}`,
+    ...folders,
+    `ExecStart=${pgCtl("start", "-W", "-D", facts.dataDirectory, "-l", log)}`,
+    `ExecStop=${pgCtl("stop", "-m", "fast", "-W", "-D", facts.dataDirectory)}`,
+    `ExecReload=${pgCtl("reload", "-D", facts.dataDirectory)}`,
+    "KillMode=mixed",
+    "KillSignal=SIGINT",
+    "TimeoutSec=infinity",
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+    "",
+  ].join("\n");
+}
+
+/** One word of a systemd command line (systemd.service, "Command lines"): no specifier, no variable, no escape in it. */
+function word(text: string): string {
+  const escaped = specifier(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("$", "$$$$");
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll("\n", "\\n")}"`;
+}
+
+function specifier(text: string): string {
+  return text.replaceAll("%", "%%");
+}
