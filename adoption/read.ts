@@ -122,7 +122,7 @@ export async function readHandMade(place: Place): Promise<HandMade> {
 
 /** The host as the user that the data belong to. */
 async function specOf({ host: name, address, transport, dataDirectory }: Place): Promise<HostSpec> {
-  const asMe = hostOf({ name, transport, address, user: userInfo().username });
+  const asMe = hostOf({ name, transport, address, user: transport === "ssh" ? "" : userInfo().username });
   const status = await asMe.stat(dataDirectory);
   if (status?.type !== "directory")
     throw new Error(`${dataDirectory} on ${name} is no folder, or may not be looked into`);

@@ -2,6 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
 import type { ServerRole, Server as ServerSite } from "../config/site.js";
+import type { HostSpec } from "../hosts/host.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerConfiguration } from "../provider/sdk/index.js";
 import { plainly } from "./plainly.js";
@@ -10,6 +11,8 @@ import { plainly } from "./plainly.js";
 export interface ServerArgs {
   /** Its typed inputs: host, data directory, settings, access rules. */
   readonly inputs: ServerInputs;
+  /** Hosts of the whole stack, which a first preview asks all at once. */
+  readonly together: readonly HostSpec[];
   /** The stack, by which its commands find the running program. */
   readonly stack: string;
   /** The replication role's password. */
@@ -47,7 +50,15 @@ export abstract class Server extends pulumi.ComponentResource {
     const { host, dataDirectory, controlDirectory, disposable } = server;
     const directory = new DataDirectory(
       `${name}-directory`,
-      { site: site.name, server: name, host, path: dataDirectory, controlDirectory, disposable },
+      {
+        site: site.name,
+        server: name,
+        host,
+        path: dataDirectory,
+        controlDirectory,
+        disposable,
+        together: [...args.together],
+      },
       parent,
     );
     const data = new local.Command(

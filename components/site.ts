@@ -44,6 +44,7 @@ export class Site extends pulumi.ComponentResource {
         server.name,
         {
           stack: site.stack,
+          together: site.servers.map(({ host }) => host),
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),

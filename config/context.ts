@@ -137,8 +137,8 @@ export class Context {
 
   #hostSpec(host: string): HostSpec {
     const described = this.description.hosts[host];
-    const transport = typeof described === "object" ? described.transport : "ssh";
-    return { name: host, transport, address: this.#hostAddress(host), user: this.description.osUser };
+    const reached = typeof described === "object" ? described : { transport: "ssh" as const };
+    return { ...reached, name: host, address: this.#hostAddress(host), user: this.description.osUser };
   }
 }
 

@@ -39,8 +39,8 @@ export function parseStack(raw: RawConfiguration): { description?: StackDescript
     if (result.success) return { description: result.data, problems };
     const { issues } = result.error;
     // What was taken out in an earlier round is missing now, and was reported then.
-    const news = issues.filter(({ path }) => !takenOut.has(pathText(path)));
-    problems.push(...news.flatMap((issue) => problemsOf(issue, values)));
+    const found = issues.flatMap((issue) => problemsOf(issue, values));
+    problems.push(...found.filter(({ path }) => !takenOut.has(path)));
     if (!issues.every((issue) => takeOut(values, issue, takenOut))) return { problems };
   }
 }

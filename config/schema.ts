@@ -22,7 +22,14 @@ const absolutePath = z
   .refine((path) => !path.split("/").includes(".."), "a path has no .. in it")
   .refine((path) => path === "/" || !path.endsWith("/"), "a path does not end in /");
 const port = z.coerce.number().int().min(1).max(65535);
-const address = z.string().regex(/^[A-Za-z0-9_.:-]+$/, "an address is an IP address or a host name");
+const address = z.string().regex(/^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/, "an address is an IP address or a host name");
+const osUser = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/,
+    "an OS user is made of letters, digits, _, . and -, and begins with a letter or _",
+  )
+  .max(32);
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 
 const settingValue = z.union([z.string(), z.number(), z.boolean()]);
@@ -63,6 +70,38 @@ const host = z.union([
       .enum(["ssh", "local"])
       .default("ssh")
       .describe("How pgsite reaches it: over SSH, or it is this machine"),
+    ssh: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/,
+        "a name of ~/.ssh/config, a host name or an IP address; the user is login:",
+      )
+      .max(255)
+      .optional()
+      .describe("What ssh is given: a name of ~/.ssh/config (by default the address)"),
+    login: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9_][A-Za-z0-9_.@+-]*\$?$/,
+        "a user's name begins with a letter, a digit or _, and has no space in it",
+      )
+      .max(255)
+      .optional()
+      .describe("Whom to log in as (by default what ~/.ssh/config says, or our own name)"),
+    become: z
+      .enum(["sudo", "su", "none"])
+      .optional()
+      .describe(
+        "How the login user becomes osUser (by default by who one is there: osUser already, nothing; root, su; anybody else, sudo without a password)",
+      ),
+  }).superRefine(({ transport, ...reached }, context) => {
+    if (transport === "ssh") return;
+    for (const key of ["ssh", "login", "become"] as const) {
+      if (reached[key] === undefined) continue;
+      const message =
+        "says how to reach a host over SSH, and transport: local says that it is this machine: take one of them away";
+      context.addIssue({ code: "custom", path: [key], message });
+    }
   }),
 ]);
 
@@ -125,7 +164,7 @@ const upstream = strict({
 
 const rehearsal = strict({
   folder: absolutePath.describe("Each host becomes a folder in it"),
-  osUser: z.string().describe("Who runs the servers here"),
+  osUser: osUser.describe("Who runs the servers here"),
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
   postgresql: z.string().optional().describe("The major version to rehearse with"),
   binaries: absolutePath.optional(),
@@ -144,7 +183,7 @@ export const stackSchema = strict({
   binaries: absolutePath
     .optional()
     .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
-  osUser: z.string().min(1).default("postgres").describe("The OS user that owns the data and runs the servers"),
+  osUser: osUser.default("postgres").describe("The OS user that owns the data and runs the servers"),
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
   primary: name.optional().describe("The server that is read-write; absent in a stack that only mirrors"),

@@ -5,11 +5,31 @@ export interface HostSpec {
   /** The host's name in the stack file: for messages, never for connecting. */
   readonly name: string;
   readonly transport: "local" | "ssh";
-  /** What `ssh` is given; unused for `local`. */
+  /** Where the host is in its network; what `ssh` is given, where `ssh` names nothing else. Unused for `local`. */
   readonly address: string;
-  /** The OS user that owns the data and runs the server; commands run and files are made as this user. */
+  /** A name of ~/.ssh/config. @default the address */
+  readonly ssh?: string | undefined;
+  /** Whom to log in as. @default what ssh itself decides: ~/.ssh/config, or our own name */
+  readonly login?: string | undefined;
+  /**
+   * How the login user becomes `user`.
+   * @default by who one is there: `user` already, nothing; root, su; anybody else, sudo
+   */
+  readonly become?: Become | undefined;
+  /**
+   * The OS user that owns the data and runs the server; commands run and files are made as this user. Over SSH, ""
+   * stands for whoever one is after the login.
+   */
   readonly user: string;
 }
+
+export type Become = "sudo" | "su" | "none";
+
+/** What a program may take that says nothing else, in milliseconds. */
+export const defaultTimeout = 30_000;
+
+/** What a program may print that is run to its end, in bytes. */
+export const maximalOutput = 64 * 1024 * 1024;
 
 /** One machine on which servers run: the only way by which pgsite touches it. Knows nothing of PostgreSQL. */
 export interface Host {
@@ -69,7 +89,10 @@ export interface RunResult {
 export interface RunningProgram {
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Resolves when the program has ended; standard error is kept. Never rejects for a non-zero exit. */
+  /**
+   * Resolves when the program has ended; standard error is kept. Never rejects for a non-zero exit, but with
+   * HostUnreachable where the connection was cut and nobody knows how it ended.
+   */
   readonly ended: Promise<{ readonly code: number; readonly stderr: string }>;
   kill(): void;
 }

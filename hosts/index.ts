@@ -1,11 +1,14 @@
-import { type Host, type HostSpec, HostUnreachable } from "./host.js";
+import type { Host, HostSpec } from "./host.js";
 import { LocalHost } from "./local.js";
+import { SshHost } from "./ssh/host.js";
+import { sessionOf } from "./ssh/sessions.js";
 
-/** The host that a description names. @throws HostUnreachable for a transport that this version does not have. */
+/** Begins to connect to all of these at once, so that several that do not answer take no longer than one. */
+export function connectAll(specs: readonly HostSpec[]): void {
+  for (const spec of specs.filter(({ transport }) => transport === "ssh")) sessionOf(spec).catch(() => undefined);
+}
+
+/** The host that a description names. Nothing is connected yet: the first thing asked of it does that. */
 export function hostOf(spec: HostSpec): Host {
-  if (spec.transport === "local") return new LocalHost(spec.name, spec.user);
-  throw new HostUnreachable(
-    spec.name,
-    `it is reached over SSH (${spec.address}), which this version of pgsite cannot do yet; rehearse the stack on this machine (npm run demo), or set hosts.${spec.name}.transport: local where it is this machine`,
-  );
+  return spec.transport === "local" ? new LocalHost(spec.name, spec.user) : new SshHost(spec);
 }

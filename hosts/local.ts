@@ -2,12 +2,11 @@ import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
+import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
-import { HostTimeout, HostUnreachable } from "./host.js";
+import { defaultTimeout, HostTimeout, HostUnreachable, maximalOutput } from "./host.js";
 import { type OsUser, osUser } from "./users.js";
-
-const defaultTimeout = 30_000;
 
 /**
  * This machine. Where we are root, everything happens as the host's OS user; where we are not, that user must be
@@ -29,7 +28,7 @@ export class LocalHost implements Host {
       reject: false,
       timeout,
       stripFinalNewline: false,
-      maxBuffer: 64 * 1024 * 1024,
+      maxBuffer: maximalOutput,
       ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
     });
     if (result.timedOut) throw new HostTimeout(this.name, program, timeout);
@@ -45,6 +44,7 @@ export class LocalHost implements Host {
       ...(await this.#asUser(options)),
       reject: false,
       buffer: { stdout: false, stderr: true },
+      stripFinalNewline: false,
       stdin: "pipe",
       stdout: "pipe",
     });
@@ -52,7 +52,8 @@ export class LocalHost implements Host {
     child.stdin.on("error", () => undefined);
     return {
       stdin: child.stdin,
-      stdout: child.stdout,
+      // Held back from the start: execa throws away what nobody has begun to read.
+      stdout: child.stdout.pipe(new PassThrough()),
       ended: child.then((result) => ({ code: result.exitCode ?? 128, stderr: text(result.stderr) })),
       kill: () => {
         child.kill();

@@ -1,13 +1,22 @@
 // Debian's packages that tests need beside ours. Only as root on Debian: elsewhere those tests are skipped.
-import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { locked, must, say } from "./steps.mjs";
 
 /** Package → a program that it brings. */
 const needed = {
   rsync: "/usr/bin/rsync",
   shellcheck: "/usr/bin/shellcheck",
+  "openssh-client": "/usr/bin/ssh",
   "openssh-server": "/usr/sbin/sshd",
+  sudo: "/usr/bin/sudo",
+  iproute2: "/bin/ip",
+  "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
 };
+
+/** Read by postgresql-common before an installation: no cluster of this machine's own is made. */
+const noCluster = "/etc/postgresql-common/createcluster.d/pgsite.conf";
 
 const policy = "/usr/sbin/policy-rc.d";
 
@@ -30,9 +39,18 @@ export async function installDebianPackages() {
     }
     try {
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-      const install = ["install", "-y", "--no-install-recommends", ...missing];
       await must("update package lists", "apt-get", ["update", "-q"], { env, seconds: 300 });
-      await must(`install ${missing.join(", ")}`, "apt-get", install, { env, seconds: 600 });
+      // Another release of Debian has another major version of PostgreSQL.
+      const offered = missing.filter((name) => spawnSync("apt-cache", ["show", name]).status === 0);
+      if (offered.length < missing.length) {
+        say(`not to be had here: ${missing.filter((name) => !offered.includes(name)).join(", ")}`);
+      }
+      if (missing.includes("postgresql-15")) {
+        mkdirSync(dirname(noCluster), { recursive: true });
+        writeFileSync(noCluster, "create_main_cluster = false\n");
+      }
+      const install = ["install", "-y", "--no-install-recommends", ...offered];
+      await must(`install ${offered.join(", ")}`, "apt-get", install, { env, seconds: 600 });
     } finally {
       if (ours) rmSync(policy, { force: true });
     }

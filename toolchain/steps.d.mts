@@ -4,3 +4,7 @@ export declare class ToolchainError extends Error {}
 export declare function locked<T>(path: string, act: () => Promise<T> | T): Promise<T>;
 /** One line to the user, on standard error. */
 export declare function say(line: string): void;
+/** Whether the process that wrote this lock still runs; a reused process id does not count. */
+export declare function alive(holder: string): boolean;
+/** When a process started, in the kernel's ticks; empty where the system does not say (no /proc). */
+export declare function startOf(pid: number): string;

@@ -13,9 +13,11 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: string;
   /** True where deleting this resource may stop the server and delete its data. */
   readonly disposable: boolean;
+  /** Hosts of the whole stack, which a first preview asks all at once. No part of the state. */
+  readonly together?: readonly HostSpec[];
 }
 
-export interface DataDirectoryState extends DataDirectoryArgs {
+export interface DataDirectoryState extends Omit<DataDirectoryArgs, "together"> {
   /**
    * `present` is what is wanted; `read` says what is there. `foreign`: data that pgsite did not make; `replaced`: data with
    * another system identifier than the one that pgsite made here.
@@ -37,8 +39,8 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   id: (state) => `${state.site}/${state.server}`,
 
-  async check(context, args, actual) {
-    const found = actual?.data ?? (await observeNew(context, args));
+  async check(context, { together = [], ...args }, actual) {
+    const found = actual?.data ?? (await observeNew(context, args, together));
     const refusal = refusalOf(args, found);
     const gone = actual !== undefined && isGone(found);
     if (gone) {
@@ -100,7 +102,14 @@ async function observe(args: DataDirectoryArgs, host = hostOf): Promise<DataDire
 }
 
 /** A first preview must work where no host can be reached: then nothing is known to be in the way. */
-async function observeNew(context: Context, args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
+async function observeNew(
+  context: Context,
+  args: DataDirectoryArgs,
+  together: readonly HostSpec[],
+): Promise<DataDirectoryState["data"]> {
+  // The engine checks one resource after the other.
+  const { connectAll } = await import("../../hosts/index.js");
+  connectAll(together);
   try {
     return await observe(args);
   } catch (error) {

@@ -13,6 +13,8 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: pulumi.Input<string>;
   /** True where deleting this resource stops the server and deletes its data. */
   readonly disposable: pulumi.Input<boolean>;
+  /** Hosts of the whole stack, which a first preview asks all at once. @default the server's own alone */
+  readonly together?: pulumi.Input<HostSpec[]>;
 }
 
 /**

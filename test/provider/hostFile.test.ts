@@ -84,10 +84,13 @@ describe("a host file under the real engine", { timeout: 60_000 }, () => {
   it("stays as it was known where its host cannot be reached, with a warning", async () => {
     const exported = join(stack.sandbox.program, "state.json");
     await stack.sandbox.must(["stack", "export", "--stack", "test", "--file", exported]);
-    writeFileSync(exported, readFileSync(exported, "utf8").replaceAll('"transport": "local"', '"transport": "ssh"'));
+    const moved = readFileSync(exported, "utf8")
+      .replaceAll('"transport": "local"', '"transport": "ssh"')
+      .replaceAll('"address": ""', '"address": "198.18.0.1"');
+    writeFileSync(exported, moved);
     await stack.sandbox.must(["stack", "import", "--stack", "test", "--file", exported]);
     const { changes, all } = await stack.preview();
-    expect(all).toContain("warning: here cannot be reached: it is reached over SSH");
+    expect(all).toContain("warning: here cannot be reached: there is no way to 198.18.0.1 from this machine");
     expect(all).toContain("What is there now is not known; shown is what was last known.");
     expect(changes).toContain('transport: "ssh" => "local"');
     await stack.up();

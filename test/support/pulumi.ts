@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { toolchainEnvironment } from "../../toolchain/environment.mjs";
 import { prepareHome } from "../../toolchain/home.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
+import type { Control } from "./multihost.js";
 
 export interface PulumiResult {
   /** Exit status; 128 and more where a signal ended it. */
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** @default the program's folder */
   readonly cwd?: string;
+  /** The machine of a test's hosts that runs Pulumi. @default this machine */
+  readonly control?: Pick<Control, "argv" | "bin" | "env">;
 }
 
 /** A resource as `pulumi stack export` shows it. */
@@ -76,10 +79,13 @@ export class PulumiSandbox {
   }
 
   /** Starts `pulumi ARGUMENTS` without waiting for its end. */
-  start(args: readonly string[], { seconds = 60, env = {}, cwd = this.program }: RunOptions = {}): PulumiRun {
-    const child = spawn("pulumi", ["--non-interactive", "--color=never", ...args], {
+  start(args: readonly string[], { seconds = 60, env = {}, cwd = this.program, control }: RunOptions = {}): PulumiRun {
+    const argv = ["pulumi", "--non-interactive", "--color=never", ...args];
+    const [program, ...rest] = (control?.argv(argv, cwd) ?? argv) as [string, ...string[]];
+    const there = control && { ...control.env, PATH: `${control.bin}:${this.env.PATH}` };
+    const child = spawn(program, rest, {
       cwd,
-      env: { ...this.env, ...env },
+      env: { ...this.env, ...there, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

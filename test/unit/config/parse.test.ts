@@ -70,4 +70,26 @@ describe("a stack file", () => {
       expect(messages({ ...good, "pgsite:servers": JSON.stringify({ db1: { dataDirectory: path } }) })).toHaveLength(1);
     }
   });
+
+  it("takes what ssh is to be given, and nothing that ssh or a shell could understand otherwise", () => {
+    const hosts = (db1: object) => ({ ...good, "pgsite:hosts": JSON.stringify({ db1 }) });
+    const reached = { address: "192.0.2.1", ssh: "site-b", login: "admin", become: "sudo" };
+    expect(messages(hosts(reached))).toEqual([]);
+    const odd = ["-oProxyCommand=x", "two words", "a\nb", "$(id)", "`id`", "a'b", 'a"b', "ü", "a;b", "", "a/b"];
+    for (const value of odd) {
+      for (const key of ["address", "ssh", "login"]) {
+        expect(messages(hosts({ ...reached, [key]: value })), `${key}: ${value}`).toHaveLength(1);
+      }
+      expect(messages({ ...good, "pgsite:osUser": value }), value).toHaveLength(1);
+    }
+    expect(messages(hosts({ ...reached, become: "doas" }))).toHaveLength(1);
+    expect(messages(hosts({ ...reached, ssh: "admin@db1" }))).toHaveLength(1);
+  });
+
+  it("refuses keys of SSH for a host that is this machine", () => {
+    const db1 = { address: "192.0.2.1", transport: "local", login: "admin" };
+    expect(messages({ ...good, "pgsite:hosts": JSON.stringify({ db1 }) })).toEqual([
+      'hosts.db1.login: received "admin"; says how to reach a host over SSH, and transport: local says that it is this machine: take one of them away',
+    ]);
+  });
 });

@@ -1,0 +1,119 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { HostSpec } from "../host.js";
+import { privateFolder } from "../privateFolder.js";
+
+/** Seconds in which a host has to answer at first: TCP, the protocol's start and the exchange of keys. */
+export const connectSeconds = 5;
+
+/** Seconds after which a connection that says nothing is cut: three questions of the client's stay without an answer. */
+const aliveInterval = 5;
+
+/** Seconds for which a connection is kept for whoever comes next. */
+const persistSeconds = 60;
+
+/** How a Unix socket's path is limited, and what ssh appends to it while it makes one. */
+const longestSocket = 103 - ".0123456789abcdef".length;
+/** A key of ours, and ssh's hash of the machine, port, user and jump hosts that it resolved. */
+const socketName = (key: string) => `${key}-%C`;
+const socketNameLength = 8 + 1 + 40;
+
+/** What ssh is given as its destination: a name of ~/.ssh/config, or the address. */
+export function destinationOf(spec: HostSpec): string {
+  return spec.ssh ?? spec.address;
+}
+
+/** The command with which a person tries the same by hand. */
+export function byHand(spec: HostSpec): string {
+  return ["ssh", ...loginOf(spec), destinationOf(spec)].join(" ");
+}
+
+/**
+ * Starts the system's ssh: its configuration, jump hosts, agent and known_hosts are the administrator's, and what must
+ * hold whatever those say is said here. All of a machine's channels share one connection, also between processes.
+ */
+export function startSsh(spec: HostSpec, remoteCommand: string): ChildProcessWithoutNullStreams {
+  return spawn("ssh", [...options(spec), "--", destinationOf(spec), remoteCommand], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: environment(),
+  });
+}
+
+/** Whether a connection may be there already. It may be stale: its host may have been switched off meanwhile. */
+export function mayBeConnected(spec: HostSpec): boolean {
+  const key = keyOf(spec);
+  return readdirSync(controlFolder()).some((name) => name.startsWith(key));
+}
+
+/** Gives up a connection, and with it all channels on it. Never fails, and takes no longer than a second. */
+export async function disconnect(spec: HostSpec): Promise<void> {
+  const child = spawn("ssh", [...options(spec), "-O", "exit", "--", destinationOf(spec)], {
+    stdio: "ignore",
+    env: environment(),
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
+  await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
+  child.kill("SIGKILL");
+}
+
+/** Resolves when a program and its output have ended. What a jump host's ssh keeps open is not waited for. */
+export function whenOver(child: ChildProcessWithoutNullStreams): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    child.once("error", () => resolve(undefined));
+    child.once("close", (code) => resolve(code ?? undefined));
+    child.once("exit", (code) => setTimeout(() => resolve(code ?? undefined), 300).unref());
+  });
+}
+
+function options(spec: HostSpec): string[] {
+  const fixed: Readonly<Record<string, string | number>> = {
+    BatchMode: "yes",
+    StrictHostKeyChecking: "yes",
+    UpdateHostKeys: "no",
+    ConnectTimeout: connectSeconds,
+    ConnectionAttempts: 1,
+    ServerAliveInterval: aliveInterval,
+    ServerAliveCountMax: 3,
+    ControlMaster: "auto",
+    ControlPath: controlPath(spec),
+    ControlPersist: persistSeconds,
+    // Nothing of ours or of the administrator's is lent to the host, and nothing else happens by the way.
+    ForwardAgent: "no",
+    ForwardX11: "no",
+    ClearAllForwardings: "yes",
+    PermitLocalCommand: "no",
+    RemoteCommand: "none",
+    RequestTTY: "no",
+    // What it says of a failure is what we tell.
+    LogLevel: "INFO",
+  };
+  return [...Object.entries(fixed).flatMap(([name, value]) => ["-o", `${name}=${value}`]), ...loginOf(spec)];
+}
+
+function loginOf({ login }: HostSpec): string[] {
+  return login === undefined ? [] : ["-l", login];
+}
+
+/** A connection outlives us for a while: Pulumi's passphrase and the like are not for it. Its messages are to be English. */
+function environment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(PULUMI_|PG|LC_|LANG)/.test(name));
+  return { ...Object.fromEntries(own), LC_ALL: "C" };
+}
+
+/** By the machine that ssh finds, so that a changed ~/.ssh/config never meets an old connection; and by a key of ours. */
+function controlPath(spec: HostSpec): string {
+  return join(controlFolder(), socketName(keyOf(spec)));
+}
+
+function keyOf(spec: HostSpec): string {
+  const asked = JSON.stringify([destinationOf(spec), spec.login]);
+  return createHash("sha256").update(asked).digest("hex").slice(0, 8);
+}
+
+function controlFolder(): string {
+  const folder = privateFolder("ssh");
+  return folder.length + 1 + socketNameLength <= longestSocket ? folder : privateFolder("ssh", "/tmp");
+}

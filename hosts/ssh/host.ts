@@ -1,0 +1,144 @@
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import {
+  defaultTimeout,
+  type FileStatus,
+  type Host,
+  type HostSpec,
+  HostTimeout,
+  maximalOutput,
+  type RunningProgram,
+  type RunOptions,
+  type RunResult,
+  type SpawnOptions,
+} from "../host.js";
+import { ConnectionCut } from "./failure.js";
+import { files, parseStatus, unlessAbsent, writingScript } from "./files.js";
+import { startProgram } from "./program.js";
+import type { Answer } from "./session.js";
+import { sessionOf } from "./sessions.js";
+
+/** Milliseconds for a whole tree's removal, and for a file's way over a slow line. */
+const removalTimeout = 30 * 60_000;
+const writingTimeout = 5 * 60_000;
+
+/**
+ * A machine over SSH. Programs run on a channel each; what is small and frequent goes through one shell of the OS user's
+ * that our process keeps there. It needs a POSIX shell, coreutils and find on the host, and nothing of ours.
+ */
+export class SshHost implements Host {
+  readonly name: string;
+  readonly user: string;
+  readonly machine: string;
+
+  constructor(private readonly spec: HostSpec) {
+    this.name = spec.name;
+    this.user = spec.user;
+    // The address is what servers find each other by: one of a machine's own, whatever ssh calls it.
+    this.machine = `ssh:${spec.address}`;
+  }
+
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const timeout = options.timeout ?? defaultTimeout;
+    const program = await this.spawn(argv, options);
+    const what = argv[0] as string;
+    const { promise: broken, fail } = failure();
+    const timer = setTimeout(() => fail(new HostTimeout(this.name, what, timeout)), timeout);
+    program.stdin.end(options.input ?? "");
+    const chunks: Buffer[] = [];
+    let size = 0;
+    program.stdout.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > maximalOutput) fail(new Error(`${what} on ${this.name} prints more than ${maximalOutput} bytes`));
+    });
+    const read = new Promise((resolve) => program.stdout.once("close", resolve));
+    try {
+      const [{ code, stderr }] = await Promise.race([Promise.all([program.ended, read]), broken]);
+      return { code, stdout: Buffer.concat(chunks).toString("utf8"), stderr };
+    } catch (error) {
+      program.kill();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<RunningProgram> {
+    // A connection that was lost meanwhile is found out and made anew here, so that nothing is ever run twice.
+    await this.#answer(":", "an answer");
+    return startProgram(this.spec, await sessionOf(this.spec), argv, options);
+  }
+
+  readFile(path: string): Promise<Buffer | undefined> {
+    return this.#ask(files.read(path), "reading", path);
+  }
+
+  readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {
+    return this.#ask(files.readBytes(path, offset, length), "reading", path);
+  }
+
+  async readTail(path: string, length: number): Promise<string | undefined> {
+    return (await this.#ask(files.readTail(path, length), "reading", path))?.toString("utf8");
+  }
+
+  async stat(path: string): Promise<FileStatus | undefined> {
+    const line = await this.#ask(files.stat(path), "looking at", path);
+    return line === undefined ? undefined : parseStatus(line.toString("utf8"));
+  }
+
+  async realPath(path: string): Promise<string | undefined> {
+    return (await this.#ask(files.realPath(path), "following", path))?.toString("utf8").replace(/\n$/, "");
+  }
+
+  async list(path: string): Promise<readonly string[] | undefined> {
+    const names = await this.#ask(files.list(path), "listing", path);
+    return names?.toString("utf8").split("\0").slice(0, -1).sort();
+  }
+
+  async makeDirectory(path: string, mode = 0o700): Promise<void> {
+    const made = await this.#ask(files.makeDirectory(path, mode), "making", path);
+    if (made === undefined) throw new Error(`making ${path} on ${this.name}: a part of its path is no folder`);
+  }
+
+  async writeFile(path: string, content: string | Buffer, { mode = 0o600 } = {}): Promise<void> {
+    const bytes = Buffer.from(content);
+    const temporary = join(dirname(path), `.${randomBytes(8).toString("hex")}.pgsite-new`);
+    const script = `nl='\n'; ${writingScript(path, temporary, bytes.length, mode)}`;
+    await this.#must(["sh", "-c", script], "writing", path, { input: bytes, timeout: writingTimeout });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#must(["rm", "-rf", "--", path], "removing", path, { timeout: removalTimeout });
+  }
+
+  async #must(argv: readonly string[], act: string, path: string, options: RunOptions): Promise<void> {
+    const { code, stderr } = await this.run(argv, options);
+    if (code !== 0) throw new Error(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
+  }
+
+  async #ask(line: string, act: string, path: string): Promise<Buffer | undefined> {
+    const what = `${act} ${path}`;
+    return unlessAbsent(await this.#answer(line, what), `${what} on ${this.name}`);
+  }
+
+  /** A host may have been switched off and on since it was last asked; what is asked may be asked twice. */
+  async #answer(line: string, what: string): Promise<Answer> {
+    try {
+      return await (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+    } catch (error) {
+      if (!(error instanceof ConnectionCut)) throw error;
+      return (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+    }
+  }
+}
+
+/** A promise that never resolves, and rejects when it is told to. */
+function failure(): { readonly promise: Promise<never>; readonly fail: (error: Error) => void } {
+  let fail: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  promise.catch(() => undefined);
+  return { promise, fail };
+}

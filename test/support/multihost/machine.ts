@@ -1,0 +1,191 @@
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runs } from "../processes.js";
+import { type CommandOptions, command, must, type Result } from "./command.js";
+import { type Namespace, processesIn, startNamespace } from "./namespace.js";
+
+const here = import.meta.dirname;
+
+/** What all hosts of a test share. */
+export interface Surroundings {
+  /** Where each host's own files are, in the switch's mounts. */
+  readonly folder: string;
+  /** The network that they are plugged into. */
+  readonly network: Namespace;
+  /** Lines of /etc/hosts. */
+  readonly names: string;
+  readonly authorizedKey: string;
+}
+
+/**
+ * A host of a test: a tree of its own over this machine's, its own network, processes, name and sshd. Root and the
+ * users admin (may become postgres by sudo) and guest (may not) log in with the test's key.
+ */
+export class HostMachine {
+  #namespace: Namespace | undefined;
+  #plugs = 0;
+
+  constructor(
+    readonly name: string,
+    readonly address: string,
+    private readonly number: number,
+    private readonly around: Surroundings,
+  ) {}
+
+  /** The host's first process, as seen from this machine. */
+  get pid(): number {
+    if (this.#namespace === undefined) throw new Error(`${this.name} is switched off`);
+    return this.#namespace.pid;
+  }
+
+  get isOn(): boolean {
+    return this.#namespace !== undefined;
+  }
+
+  /** Its SSH host key, as known_hosts has it. */
+  get hostKey(): string {
+    return readFileSync(`${this.#own("host_key")}.pub`, "utf8")
+      .split(" ")
+      .slice(0, 2)
+      .join(" ");
+  }
+
+  /** Puts what makes it this host on its disk. Once, before the first boot. */
+  async install(): Promise<void> {
+    mkdirSync(this.#folder, { recursive: true });
+    await this.newHostKey();
+  }
+
+  /** As after an installation anew: another host key, in force from the next boot on. */
+  async newHostKey(): Promise<void> {
+    const path = this.#own("host_key");
+    await must(["rm", "-f", path, `${path}.pub`]);
+    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", this.name, "-f", path]);
+  }
+
+  /** Power on; what run level 3 starts has been started when it returns (/etc/rc3.d/S*). */
+  async boot(): Promise<void> {
+    if (this.#namespace !== undefined) throw new Error(`${this.name} is on already`);
+    await this.#place();
+    const script = readFileSync(join(here, "boot.sh"), "utf8");
+    const kinds = ["--pid", "--fork", "--kill-child", "--uts", "--ipc"];
+    this.#namespace = await startNamespace(kinds, script, [this.name, this.#disk], this.around.network);
+    await this.plug();
+  }
+
+  /** All its processes are gone at once, and nobody is told: no connection is closed. Its disk stays. */
+  async powerCut(): Promise<void> {
+    await this.unplug();
+    await this.#namespace?.end();
+    this.#namespace = undefined;
+  }
+
+  /** Its cable is cut: nothing comes through in either direction, and nobody is told. */
+  async unplug(): Promise<void> {
+    await this.#switch(["ip", "link", "set", this.#plug, "down"]);
+  }
+
+  /** The cable is in again; the first time, and after a boot, it is a new one. */
+  async plug(): Promise<void> {
+    const known = await this.#inside(["ip", "link", "show", "eth0"]);
+    if (known.code === 0) {
+      await this.#switch(["ip", "link", "set", this.#plug, "up"]);
+      return;
+    }
+    this.#plugs++;
+    const mac = `02:00:00:00:00:${this.number.toString(16).padStart(2, "0")}`;
+    const peer = ["peer", "name", "eth0", "address", mac, "netns", `${this.pid}`];
+    await this.#switch(["ip", "link", "add", this.#plug, "type", "veth", ...peer]);
+    await this.#switch(["ip", "link", "set", this.#plug, "master", "bridge", "up"]);
+    const up = `ip link set lo up; ip address add ${this.address}/24 dev eth0; ip link set eth0 up`;
+    await must(["nsenter", `--target=${this.pid}`, "--net", "sh", "-c", up]);
+  }
+
+  /** Runs a program on it as root, not over the network: what a test wants to know or to break. */
+  async run(argv: readonly string[], options?: CommandOptions): Promise<Result> {
+    return command([...this.#enter, ...argv], options);
+  }
+
+  /** The same, where anything but success is an error. Returns standard output. */
+  async must(argv: readonly string[], options?: CommandOptions): Promise<string> {
+    return must([...this.#enter, ...argv], options);
+  }
+
+  /** Command lines of all its processes, by their id on this machine; words are separated by NUL. */
+  processes(): ReadonlyMap<number, string> {
+    const lines = new Map<number, string>();
+    if (this.#namespace === undefined) return lines;
+    for (const pid of processesIn(this.#namespace).filter(runs)) {
+      try {
+        lines.set(pid, readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    return lines;
+  }
+
+  get #enter(): string[] {
+    const target = `--target=${this.pid}`;
+    const environment = [
+      "env",
+      "-i",
+      "HOME=/root",
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ];
+    return ["nsenter", target, "--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd", "--", ...environment];
+  }
+
+  get #folder(): string {
+    return join(this.around.folder, "hosts", this.name);
+  }
+
+  get #disk(): string {
+    return join(this.around.folder, "disks", this.name);
+  }
+
+  /** A file of the host's that the test keeps on this machine. */
+  #own(file: string): string {
+    return join(this.#folder, file);
+  }
+
+  get #plug(): string {
+    return `${this.name.slice(0, 8)}-${this.number}-${this.#plugs}`;
+  }
+
+  /** Writes what the test decides into /etc of its disk; it is off, so nothing is mounted there. */
+  async #place(): Promise<void> {
+    const staged = this.#own("etc");
+    mkdirSync(join(staged, "pgsite-test"), { recursive: true });
+    const write = (path: string, content: string) => writeFileSync(join(staged, path), content);
+    write("hostname", `${this.name}\n`);
+    write("hosts", `127.0.0.1 localhost\n::1 localhost\n${this.around.names}`);
+    // Nobody answers there, at once.
+    write("resolv.conf", "nameserver 127.0.0.1\n");
+    write("pgsite-test/authorized_keys", this.around.authorizedKey);
+    write("pgsite-test/sshd_config", sshdConfiguration);
+    copyFileSync(join(here, "install.sh"), join(staged, "pgsite-test", "install"));
+    copyFileSync(this.#own("host_key"), join(staged, "pgsite-test", "host_key"));
+    chmodSync(join(staged, "pgsite-test", "host_key"), 0o600);
+    await this.#switch(["mkdir", "-p", join(this.#disk, "upper", "etc")]);
+    await this.#switch(["cp", "-a", "-T", staged, join(this.#disk, "upper", "etc")]);
+  }
+
+  #switch(argv: readonly string[]): Promise<string> {
+    return must(["nsenter", `--target=${this.around.network.pid}`, "--mount", "--net", "--", ...argv]);
+  }
+
+  #inside(argv: readonly string[]): Promise<Result> {
+    return command(["nsenter", `--target=${this.pid}`, "--net", "--", ...argv]);
+  }
+}
+
+const sshdConfiguration = `HostKey /etc/pgsite-test/host_key
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PidFile none
+Subsystem sftp internal-sftp
+`;
