@@ -4,7 +4,8 @@ import { describeServer, type ServerInputs } from "../config/describe.js";
 import type { ServerRole, Server as ServerSite } from "../config/site.js";
 import type { HostSpec } from "../hosts/host.js";
 import { renderPassfile } from "../postgres/passfile.js";
-import { DataDirectory, HostFile, ServerConfiguration } from "../provider/sdk/index.js";
+import { DataDirectory, HostFile, ServerConfiguration, Service } from "../provider/sdk/index.js";
+import { serviceFacts } from "../services/of.js";
 import { plainly } from "./plainly.js";
 
 /** What a server is made from, whatever its role. */
@@ -115,6 +116,10 @@ export abstract class Server extends pulumi.ComponentResource {
       },
       { ...parent, dependsOn: data },
     );
+    const service =
+      server.service === undefined
+        ? []
+        : [new Service(`${name}-service`, serviceOf(site.name, server), { ...parent, dependsOn: data })];
     this.start = new local.Command(
       `${name}-start`,
       {
@@ -122,10 +127,15 @@ export abstract class Server extends pulumi.ComponentResource {
         environment: { PGSITE_STACK: args.stack, PGSITE_SERVER: name },
         addPreviousOutputInEnv: false,
       },
-      { ...parent, dependsOn: [this.configuration, passfile] },
+      { ...parent, dependsOn: [this.configuration, passfile, ...service] },
     );
     this.registerOutputs({});
   }
+}
+
+function serviceOf(site: string, server: ServerSite) {
+  const { host, disposable, service } = server;
+  return { host, disposable, manager: service?.manager ?? "none", facts: serviceFacts(site, server) } as const;
 }
 
 function present(files: Readonly<Record<string, string | null>>): Record<string, string> {

@@ -166,6 +166,14 @@ function checkPlaces(servers: readonly Server[]): Problem[] {
               ),
             ]
           : []),
+        ...(server.service !== undefined && other.service?.name === server.service.name
+          ? [
+              error(
+                "service.name",
+                `${server.name} and ${other.name} are both on ${server.host.name}, and would both be started by ${server.service.name}: leave service.name out, and each has one of its own`,
+              ),
+            ]
+          : []),
         ...(other.dataDirectory === server.dataDirectory
           ? [
               error(

@@ -46,6 +46,7 @@ export class Context {
       port: server.port ?? description.port,
       dataDirectory: server.dataDirectory,
       binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
+      service: { ...description.service, name: description.service.name ?? `postgresql-${name}` },
       ...(upstream === undefined ? {} : { upstream }),
       peers: this.#peers(),
       replicas: [

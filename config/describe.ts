@@ -18,7 +18,7 @@ import { type Layer, type Note, resolveSettings } from "../postgres/settings.js"
 import { atLeast, type Major } from "../postgres/versions.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
-import type { Server, ServerRole } from "./site.js";
+import type { Server, ServerRole, ServiceDeclaration } from "./site.js";
 
 /** What the servers of a site have in common. */
 export interface SiteFacts {
@@ -48,6 +48,8 @@ export interface ServerInputs {
   readonly dataDirectory: string;
   /** Folder of the server programs. */
   readonly binDirectory: string;
+  /** What starts it with its machine. */
+  readonly service: ServiceDeclaration;
   /** The server that it replicates from unless it is the primary. */
   readonly upstream?: Peer;
   /** Every server of the site that it may ever connect to: what its passfile holds. */
@@ -118,6 +120,7 @@ export function describeServer(
       passfile,
       hotStandby: (postgresql.hot_standby ?? (atLeast(version, "10") ? "on" : "off")) === "on",
       disposable: site.disposable,
+      ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
       settings: postgresql,
       ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
       files: {

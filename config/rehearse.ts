@@ -65,6 +65,8 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     settings: kept,
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
     access: translateAccess(description.access),
+    // A rehearsal is taken down with its machine, and changes nothing of it.
+    service: { ...description.service, manager: "none" },
     disposable: true,
   };
 }

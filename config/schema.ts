@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { nearest } from "../postgres/problem.js";
 import { majorOf, majors } from "../postgres/versions.js";
+import { managers, serviceName } from "../services/facts.js";
 
 /**
  * The stack file: what an administrator may write below `config:` of Pulumi.STACK.yaml, each key with the
@@ -21,6 +22,11 @@ const absolutePath = z
   .regex(/^\/[^\0\r\n]*$/, "a path is absolute")
   .refine((path) => !path.split("/").includes(".."), "a path has no .. in it")
   .refine((path) => path === "/" || !path.endsWith("/"), "a path does not end in /");
+/** PostgreSQL's own pg_ctl, initdb and pg_basebackup put these paths between double quotes and hand them to a shell. */
+const serverPath = absolutePath.regex(
+  /^[^"$`\\]*$/,
+  'a path of a server has no ", $, ` or \\ in it: pg_ctl hands it to a shell',
+);
 const port = z.coerce.number().int().min(1).max(65535);
 const address = z.string().regex(/^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/, "an address is an IP address or a host name");
 const osUser = z
@@ -109,7 +115,7 @@ const server = strict({
   host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
   address: address.optional().describe("The address it listens on (by default its host's)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: absolutePath.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
+  dataDirectory: serverPath.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
   role: z
     .enum(["standby", "mirror"])
     .default("standby")
@@ -152,7 +158,7 @@ const upstream = strict({
   server: name.describe("Its name in the stack that describes it"),
   host: name.optional().describe("A key of hosts: (by default the server's own name)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: absolutePath.describe("Where the upstream's data is, for the base backup"),
+  dataDirectory: serverPath.describe("Where the upstream's data is, for the base backup"),
   settings: settings
     .optional()
     .describe("The upstream's hot-standby floors (max_connections …), so that a mirror below them is seen beforehand"),
@@ -180,9 +186,7 @@ export const stackSchema = strict({
         `${JSON.stringify(issue.input)} is not a version that pgsite knows; allowed: ${majors.join(", ")}, with or without the minor version`,
     })
     .describe("The version of PostgreSQL"),
-  binaries: absolutePath
-    .optional()
-    .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
+  binaries: serverPath.optional().describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
   osUser: osUser.default("postgres").describe("The OS user that owns the data and runs the servers"),
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
@@ -245,6 +249,24 @@ export const stackSchema = strict({
   })
     .optional()
     .describe("WAL archiving"),
+  service: strict({
+    name: z
+      .string()
+      .regex(serviceName, "a service's name is of letters, digits, _, - and ., and begins with a letter or a digit")
+      .optional()
+      .describe("Of the systemd unit, or of the script in /etc/init.d (by default postgresql-SERVER)"),
+    manager: z
+      .enum(["auto", ...managers])
+      .default("auto")
+      .describe("auto: systemd where it runs, else System V; none: a server comes back by hand after a reboot"),
+    runLevels: z
+      .array(z.number().int().min(0).max(6))
+      .min(1)
+      .default([2, 3, 4, 5])
+      .describe("System V run levels in which it is up"),
+  })
+    .prefault({})
+    .describe("What starts the servers with their machines; one that is there and starts this data directory is used"),
   disposable: flag.default(false).describe("Whether destroy, or removing a server, may stop it and delete its data"),
   rehearsal: rehearsal
     .optional()

@@ -1,5 +1,6 @@
 import type { HostSpec } from "../hosts/host.js";
 import type { Major } from "../postgres/versions.js";
+import type { Manager } from "../services/facts.js";
 
 /**
  * A site as it was described, resolved and validated: plain data, no Pulumi, no secrets. `config/` makes it from a
@@ -58,8 +59,18 @@ export interface Server extends Endpoint {
   readonly files: Readonly<Record<string, string | null>>;
   /** Path of the passfile with which a standby authenticates to its upstream; in `controlDirectory`. */
   readonly passfile: string;
+  /** What starts it with its machine; absent where nothing shall. */
+  readonly service?: ServiceDeclaration;
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */
   readonly disposable: boolean;
+}
+
+/** What the stack says of services. */
+export interface ServiceDeclaration {
+  readonly name: string;
+  readonly manager: "auto" | Manager;
+  /** System V run levels. */
+  readonly runLevels: readonly number[];
 }
 
 export interface InitdbOptions {

@@ -5,6 +5,7 @@ import { hostFile } from "./resources/hostFile.js";
 import { role } from "./resources/role.js";
 import { rollout } from "./resources/rollout.js";
 import { serverConfiguration } from "./resources/serverConfiguration.js";
+import { service } from "./resources/service.js";
 import { topology } from "./resources/topology.js";
 import type { AnyResourceType } from "./server.js";
 
@@ -17,5 +18,6 @@ export const resourceTypes: readonly AnyResourceType[] = [
   database,
   access,
   rollout,
+  service,
   topology,
 ];

@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
-import { splitPaths } from "../postgres/lists.js";
+import { hostOf } from "../hosts/index.js";
 import { atLeast } from "../postgres/versions.js";
+import { findManager } from "../services/manager.js";
+import { socketFolders } from "../services/of.js";
 import { until } from "./deadline.js";
 import { causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { openSession, SqlUnreachable } from "./session.js";
@@ -105,11 +107,6 @@ export async function startServer(host: Host, server: Server, options: StartOpti
   return { alreadyRunning: false, pid: state.pid };
 }
 
-function socketFolders({ settings }: Server): readonly string[] {
-  const { unix_socket_directories: several, unix_socket_directory: one } = settings;
-  return (splitPaths(several ?? one ?? "") ?? []).filter((folder) => folder.startsWith("/"));
-}
-
 /** One start. Returns why it failed, or undefined once the server answers. */
 async function attempt(
   host: Host,
@@ -117,9 +114,26 @@ async function attempt(
   { env = {}, signal }: StartOptions,
   end: number,
 ): Promise<string | undefined> {
-  await makeSocketFolders(host, server);
   const mark = await logMark(host, server);
-  // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
+  const failure = (await startBySystemd(host, server)) ?? (await startByPgCtl(host, server, env));
+  if (failure !== "") return failure;
+  return answer(host, server, end, signal, mark);
+}
+
+/** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
+async function startBySystemd(host: Host, { service, host: spec }: Server): Promise<string | undefined> {
+  if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
+  if ((await findManager(host)) !== "systemd") return undefined;
+  const root = hostOf({ ...spec, user: "root" });
+  // It waits for nothing but pg_ctl, which does not wait.
+  const { code, stdout, stderr } = await root.run(["systemctl", "start", `${service.name}.service`], {
+    timeout: 60_000,
+  });
+  return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
+}
+
+/** What it says of why the server does not start, or nothing. */
+async function startByPgCtl(host: Host, server: Server, env: StartOptions["env"]): Promise<string> {
   const pgCtl = [
     join(server.binDirectory, "pg_ctl"),
     "start",
@@ -130,20 +144,10 @@ async function attempt(
     join(server.controlDirectory, "start.log"),
   ];
   const environment = { PGPASSFILE: server.passfile, ...env };
+  // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
   let result = await host.run(["setsid", ...pgCtl], { env: environment });
   if (result.code === 127) result = await host.run(pgCtl, { env: environment });
-  if (result.code !== 0) {
-    return `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
-  }
-  return answer(host, server, end, signal, mark);
-}
-
-/** A folder for sockets that is missing (/run is emptied by a boot) would be fatal; an empty one harms nobody. */
-async function makeSocketFolders(host: Host, { settings }: Server): Promise<void> {
-  const folders = settings.unix_socket_directories ?? settings.unix_socket_directory ?? "";
-  for (const folder of folders.split(",").map((part) => part.trim().replace(/^"(.*)"$/, "$1"))) {
-    if (folder.startsWith("/")) await host.makeDirectory(folder, 0o755);
-  }
+  return result.code === 0 ? "" : `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
 }
 
 /** Why a server that was started does not answer, or undefined once it does. */

@@ -1,3 +1,7 @@
+/** Who starts services on a host. `none`: nobody; a server does not come back by itself after a reboot. */
+export const managers = ["systemd", "sysv", "none"] as const;
+export type Manager = (typeof managers)[number];
+
 /** What a service that starts a server with its machine is made from. */
 export interface ServiceFacts {
   /** The service's own name: of the unit without `.service`, or of the script in /etc/init.d. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { quote, quoteAll } from "../hosts/quote.js";
+import { quote } from "../hosts/quote.js";
 import { heading, type ServiceFacts } from "./facts.js";
 
 const levels = [0, 1, 2, 3, 4, 5, 6] as const;
@@ -11,10 +11,8 @@ const levels = [0, 1, 2, 3, 4, 5, 6] as const;
 export function renderScript(facts: ServiceFacts): string {
   const up = levels.filter((level) => facts.runLevels.includes(level));
   const down = levels.filter((level) => !facts.runLevels.includes(level));
-  const pgCtl = (...args: string[]) => quoteAll([join(facts.binDirectory, "pg_ctl"), ...args, "-D", facts.dataDirectory]);
-  const log = join(facts.controlDirectory, "start.log");
   const folders = facts.socketFolders.map((folder) => {
-    return `  [ -d ${quote(folder)} ] || { mkdir -p ${quote(folder)} && chown ${quote(facts.user)} ${quote(folder)}; }\n`;
+    return `  [ -d ${quote(folder)} ] || install -d -m 0755 -o "$user" ${quote(folder)}\n`;
   });
   return `#!/bin/sh
 ${heading(facts)
@@ -34,14 +32,20 @@ ${heading(facts)
 # chkconfig: ${up.join("")} 64 36
 # description: PostgreSQL server ${facts.server} of the site ${facts.site}
 
-# shellcheck disable=SC2034 # a line break, for words that have one
+# Commands of the server's user are expanded by that user's shell.
+# shellcheck disable=SC2016,SC2089,SC2090
+
+# A line break, for words that have one.
 nl='
 '
 name=${quote(facts.name)}
 user=${quote(facts.user)}
-log=${quote(log)}
+pg_ctl=${quote(join(facts.binDirectory, "pg_ctl"))}
+data=${quote(facts.dataDirectory)}
+log=${quote(join(facts.controlDirectory, "start.log"))}
+PGPASSFILE=${quote(facts.passfile)}
+export nl pg_ctl data log PGPASSFILE
 
-# Runs a command as the server's user.
 as_user() {
   if [ "$(id -un)" = "$user" ]; then
     sh -c "$1"
@@ -51,7 +55,7 @@ as_user() {
 }
 
 running() {
-  as_user ${quote(`${pgCtl("status")} >/dev/null 2>&1`)}
+  as_user '"$pg_ctl" status -D "$data" >/dev/null 2>&1'
 }
 
 start() {
@@ -59,7 +63,7 @@ start() {
     echo "$name runs already"
     return 0
   fi
-${folders.join("")}  as_user ${quote(`PGPASSFILE=${quote(facts.passfile)}; export PGPASSFILE; ${pgCtl("start", "-W", "-l", log)}`)} || return 1
+${folders.join("")}  as_user '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
   # It has started once it holds its data directory; how long it recovers is its own affair.
   tries=0
   while [ "$tries" -lt 20 ]; do
@@ -80,14 +84,14 @@ stop() {
     echo "$name does not run"
     return 0
   fi
-  as_user ${quote(pgCtl("stop", "-m", "fast", "-w", "-t", "600"))}
+  as_user '"$pg_ctl" stop -m fast -w -t 600 -D "$data"' >/dev/null && echo "$name has stopped"
 }
 
 case "\${1:-}" in
   start) start ;;
   stop) stop ;;
   restart | force-reload) stop && start ;;
-  reload) as_user ${quote(pgCtl("reload"))} ;;
+  reload) as_user '"$pg_ctl" reload -D "$data"' ;;
   status)
     if running; then
       echo "$name runs"

@@ -6,9 +6,9 @@ import { heading, type ServiceFacts } from "./facts.js";
  * server that recovers for hours: the time limits are off, and what waits for it has its own.
  */
 export function renderUnit(facts: ServiceFacts): string {
-  const pgCtl = (...args: string[]) => [join(facts.binDirectory, "pg_ctl"), ...args].map(word).join(" ");
+  const pgCtl = (...args: string[]) => [join(facts.binDirectory, "pg_ctl"), ...args].map(argument).join(" ");
   const folders = facts.socketFolders.map((folder) => {
-    return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${word(facts.user)} ${word(folder)}`;
+    return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${argument(facts.user)} ${argument(folder)}`;
   });
   const log = join(facts.controlDirectory, "start.log");
   return [
@@ -42,10 +42,15 @@ export function renderUnit(facts: ServiceFacts): string {
   ].join("\n");
 }
 
-/** One word of a systemd command line (systemd.service, "Command lines"): no specifier, no variable, no escape in it. */
+/** One word of a command line: no variable, beside what `word` does. */
+function argument(text: string): string {
+  return word(text.replaceAll("$", "$$$$"));
+}
+
+/** One word of a list (systemd.syntax, "Quoting"; systemd.unit, "Specifiers"). */
 function word(text: string): string {
-  const escaped = specifier(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("$", "$$$$");
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll("\n", "\\n")}"`;
+  const escaped = specifier(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }
 
 function specifier(text: string): string {

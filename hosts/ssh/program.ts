@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { HostSpec, RunningProgram, SpawnOptions } from "../host.js";
+import { exportLine, quote, quoteAll } from "../quote.js";
 import { remoteCommand } from "./become.js";
 import { startSsh, whenOver } from "./client.js";
 import { slow, unreachable } from "./failure.js";
-import { exportLine, quote, quoteAll } from "../quote.js";
 import type { Session } from "./session.js";
 
 /** Milliseconds for a channel over a connection that is there. */

@@ -5,4 +5,5 @@ export { HostFile, type HostFileArgs } from "./hostFile.js";
 export { Role, type RoleArgs, type SqlArgs } from "./role.js";
 export { Rollout, type RolloutArgs } from "./rollout.js";
 export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfiguration.js";
+export { Service, type ServiceArgs } from "./service.js";
 export { Topology, type TopologyArgs } from "./topology.js";

@@ -100,6 +100,7 @@ describe("the resources of a stack", () => {
       `command:local:Command ${server}-data`,
       `pgsite:index:HostFile ${server}-passfile`,
       `pgsite:index:ServerConfiguration ${server}-configuration`,
+      `pgsite:index:Service ${server}-service`,
       `command:local:Command ${server}-start`,
     ];
     for (const name of ["before", "after"]) {

@@ -1,0 +1,142 @@
+import type { HostSpec } from "../../hosts/host.js";
+import type { Difference } from "../../postgres/differences.js";
+import { error } from "../../postgres/problem.js";
+import type { Manager, ServiceFacts } from "../../services/facts.js";
+import type { Service as Found } from "../../services/manager.js";
+import { hostForReading, hostOf } from "../host.js";
+import { type Context, messageOf, type ResourceType } from "../resource.js";
+import { say } from "../say.js";
+
+export interface ServiceArgs {
+  readonly host: HostSpec;
+  readonly facts: ServiceFacts;
+  /** `auto`: whatever the host has. */
+  readonly manager: Manager | "auto";
+  /** True where deleting this resource takes the service away. */
+  readonly disposable: boolean;
+}
+
+export interface ServiceState extends ServiceArgs {
+  /** What the host has; `unknown` before anybody could look. */
+  readonly found: Manager | "unknown";
+  /** The unit or script; empty where the host has no manager of services, or nothing lies there. */
+  readonly text: string;
+  readonly enabled: boolean;
+  /** Absolute path of the unit or script; empty where there is none to be. */
+  readonly path: string;
+  readonly maker: NonNullable<Found["maker"]> | "nobody";
+}
+
+/** What starts a server with its machine: a systemd unit, or a System V script. It starts nothing itself. */
+export const service: ResourceType<ServiceArgs, ServiceState> = {
+  token: "pgsite:index:Service",
+  packed: ["facts"],
+
+  id: ({ facts }) => `${facts.site}/service:${facts.server}`,
+
+  async check(context, args, actual) {
+    const is = actual ?? (await observeNew(context, args));
+    const problems = is.maker === "foreign" ? [error("", refusal(args, is))] : [];
+    const wanted = await declared(args, is);
+    if (actual !== undefined) await say(context, differences(actual, wanted));
+    if (wanted.found === "none") await context.log("warning", comesBackByHand(args));
+    return { state: wanted, problems };
+  },
+
+  create: (context, state) => apply(context, state),
+
+  async read(_context, _id, known) {
+    if (known === undefined)
+      throw new Error("a service cannot be imported by its id: declare it, and `pulumi up` adopts it");
+    return { ...known, ...(await observe(known, hostForReading)) };
+  },
+
+  update: (context, wanted) => apply(context, wanted),
+
+  async delete(context, state) {
+    const { found, facts, path, maker } = state;
+    if (found === "unknown" || found === "none" || maker !== "pgsite") return;
+    if (!state.disposable) {
+      await context.log("warning", `left the service ${facts.name} of ${facts.server} on ${state.host.name} (${path})`);
+      return;
+    }
+    const { removeService } = await import("../../services/manager.js");
+    await removeService(await asRoot(state.host), found, facts, path);
+  },
+};
+
+type Observed = Pick<ServiceState, "found" | "text" | "enabled" | "path" | "maker">;
+
+async function observe(args: ServiceArgs, open: typeof hostOf): Promise<Observed> {
+  const { findManager, readService } = await import("../../services/manager.js");
+  const host = await open(args.host);
+  const found = args.manager === "auto" ? await findManager(host) : args.manager;
+  if (found === "none") return { found, text: "", enabled: false, path: "", maker: "nobody" };
+  const { path, text = "", enabled, maker = "nobody" } = await readService(host, found, args.facts);
+  return { found, text, enabled, path, maker };
+}
+
+/** A first preview must work where no host can be reached. */
+async function observeNew(context: Context, args: ServiceArgs): Promise<Observed> {
+  try {
+    return await observe(args, hostForReading);
+  } catch (error) {
+    const { HostUnreachable } = await import("../../hosts/host.js");
+    if (!(error instanceof HostUnreachable)) await context.log("warning", messageOf(error));
+    return { found: "unknown", text: "", enabled: false, path: "", maker: "nobody" };
+  }
+}
+
+/** As it shall be on a host that has what was found there. */
+async function declared(args: ServiceArgs, is: Observed): Promise<ServiceState> {
+  const { renderService } = await import("../../services/manager.js");
+  const own = is.maker === "own" ? is.text : undefined;
+  const text = is.found === "unknown" ? undefined : (own ?? renderService(is.found, args.facts));
+  if (text === undefined) return { ...args, ...is, text: "", enabled: false, maker: "nobody" };
+  return { ...args, ...is, text, enabled: true, maker: own === undefined ? "pgsite" : "own" };
+}
+
+function differences(is: ServiceState, shall: ServiceState): readonly Difference[] {
+  const object = `the service ${shall.facts.name}`;
+  const server = shall.facts.server;
+  const there = is.text === "" ? "missing" : "another than declared";
+  return [
+    ...(is.text === shall.text ? [] : [{ server, object, there, consequence: "install" as const }]),
+    ...(is.enabled === shall.enabled
+      ? []
+      : [{ server, object: `${object} at boot`, there: "off", declared: "on", consequence: "install" as const }]),
+  ];
+}
+
+async function apply(context: Context, state: ServiceState): Promise<ServiceState> {
+  const is = await observe(state, hostOf);
+  if (is.maker === "foreign") throw new Error(refusal(state, is));
+  const wanted = await declared(state, is);
+  if (wanted.found === "none" || wanted.found === "unknown") {
+    await context.log("warning", comesBackByHand(state));
+    return wanted;
+  }
+  const { installService } = await import("../../services/manager.js");
+  if (is.text !== wanted.text || !is.enabled) {
+    const { path, maker } = is;
+    await installService(
+      await asRoot(state.host),
+      wanted.found,
+      state.facts,
+      maker === "nobody" ? { path } : { path, maker },
+    );
+  }
+  return wanted;
+}
+
+async function asRoot(host: HostSpec) {
+  return hostOf({ ...host, user: "root" });
+}
+
+function refusal({ facts, host }: ServiceArgs, { path }: Observed): string {
+  return `${path} on ${host.name} is there, was not made by pgsite and does not start ${facts.dataDirectory}: it is left untouched. Choose another service.name in the stack file, or move it away`;
+}
+
+function comesBackByHand({ facts, host }: ServiceArgs): string {
+  return `${host.name} has neither systemd nor /etc/init.d: after a reboot ${facts.server} comes back with pulumi up or pgsite start only`;
+}

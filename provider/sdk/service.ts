@@ -1,0 +1,21 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostSpec } from "../../hosts/host.js";
+import type { Manager, ServiceFacts } from "../../services/facts.js";
+
+export interface ServiceArgs {
+  readonly host: pulumi.Input<HostSpec>;
+  readonly facts: pulumi.Input<ServiceFacts>;
+  /** `auto` takes whatever the host has. */
+  readonly manager: pulumi.Input<Manager | "auto">;
+  /** True where deleting this resource takes the service away. */
+  readonly disposable: pulumi.Input<boolean>;
+}
+
+/** What starts a server with its machine: a systemd unit, a System V script, or the distribution's own service. */
+export class Service extends pulumi.CustomResource {
+  constructor(name: string, args: ServiceArgs, options?: pulumi.CustomResourceOptions) {
+    const facts = pulumi.output(args.facts).apply((given) => JSON.stringify(given));
+    const derived = { found: undefined, text: undefined, enabled: undefined, path: undefined, maker: undefined };
+    super("pgsite:index:Service", name, { ...args, facts, ...derived }, options);
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ServiceFacts } from "../../services/facts.js";
+import { renderScript } from "../../services/script.js";
+import { renderUnit } from "../../services/unit.js";
+
+const facts: ServiceFacts = {
+  name: "postgresql",
+  site: "sispi",
+  server: "server2",
+  user: "postgres",
+  dataDirectory: "/raid2/database/sispi_db",
+  controlDirectory: "/raid2/database/sispi_db.pgsite",
+  binDirectory: "/usr/pgsql-9.0/bin",
+  passfile: "/raid2/database/sispi_db.pgsite/passfile",
+  socketFolders: ["/run/postgresql"],
+  runLevels: [3, 4, 5],
+};
+
+/** What no shell and no systemd may take for anything but a name. */
+const hostile = [
+  "/a b/it's",
+  "/$(touch /tmp/pwned)",
+  "/`id`",
+  "/-x",
+  '/"q"',
+  "/back\\slash",
+  "/100%d",
+  "/$HOME",
+  "/é",
+  "/nl\nnl",
+];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "pgsite-services-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const has = async (program: string) =>
+  (await execa("sh", ["-c", `command -v ${program}`], { reject: false })).exitCode === 0;
+
+describe("a System V script", () => {
+  it("names its run levels for chkconfig, and for whoever reads the Linux Standard Base's heading", () => {
+    const lines = renderScript(facts).split("\n");
+    expect(lines).toContain("# Default-Start:     3 4 5");
+    expect(lines).toContain("# Default-Stop:      0 1 2 6");
+    expect(lines).toContain("# chkconfig: 345 64 36");
+    expect(lines[1]).toBe("# Written by pgsite: server server2 of the site sispi.");
+  });
+
+  it("has nothing that shellcheck finds, whatever the paths are", async (context) => {
+    if (!(await has("shellcheck"))) context.skip();
+    for (const [index, path] of ["/raid2/db", ...hostile].entries()) {
+      const file = join(folder, `script${index}`);
+      writeFileSync(
+        file,
+        renderScript({ ...facts, dataDirectory: path, binDirectory: `${path}/bin`, socketFolders: [path] }),
+      );
+      expect((await execa("shellcheck", [file], { reject: false })).stdout).toBe("");
+    }
+  });
+
+  it("hands a path on as it is, whatever is in it", async () => {
+    // The heading's variables, as the script's own shell has them.
+    for (const path of hostile) {
+      const text = renderScript({ ...facts, dataDirectory: path });
+      const heading = text.slice(0, text.indexOf("as_user()"));
+      const { stdout } = await execa("sh", ["-c", `${heading}\nsh -c 'printf "%s" "$data"'`]);
+      expect(stdout).toBe(path);
+    }
+  });
+});
+
+describe("a systemd unit", () => {
+  it("starts, stops and reloads by pg_ctl, and puts no limit on a recovery", () => {
+    const lines = renderUnit(facts).split("\n");
+    expect(lines).toContain(
+      "ExecStart=/usr/pgsql-9.0/bin/pg_ctl start -W -D /raid2/database/sispi_db -l /raid2/database/sispi_db.pgsite/start.log",
+    );
+    expect(lines).toContain("PIDFile=/raid2/database/sispi_db/postmaster.pid");
+    expect(lines).toContain("TimeoutSec=infinity");
+    expect(lines).toContain("ExecStartPre=+/usr/bin/install -d -m 0755 -o postgres /run/postgresql");
+  });
+
+  it("is one that systemd takes, whatever the paths are", async (context) => {
+    if (!(await has("systemd-analyze"))) context.skip();
+    const user = "root"; // systemd looks its user and programs up.
+    for (const [index, path] of hostile.filter((one) => !one.includes("\n")).entries()) {
+      const file = join(folder, `test${index}.service`);
+      writeFileSync(
+        file,
+        renderUnit({ ...facts, user, dataDirectory: path, binDirectory: "/usr/bin" }).replaceAll(
+          "/usr/bin/pg_ctl",
+          "/bin/true",
+        ),
+      );
+      const { stdout, stderr, exitCode } = await execa("systemd-analyze", ["verify", "--man=no", file], {
+        reject: false,
+      });
+      expect({ exitCode, said: stdout + stderr, path }).toEqual({ exitCode: 0, said: "", path });
+    }
+  }, 60_000);
+});
