@@ -1,16 +1,20 @@
 import { join } from "node:path";
 import { heading, type ServiceFacts } from "./facts.js";
 
+/** Appends to a log, which systemd itself does from 240 on only. Takes the program, its data directory and the log. */
+const run = 'exec "$0" -D "$1" >>"$2" 2>&1';
+
 /**
- * The systemd unit of a server. Type=forking, since Type=notify takes a server that was built with systemd. Nothing ends a
- * server that recovers for hours: the time limits are off, and what waits for it has its own.
+ * The systemd unit of a server. Type=simple, since Type=notify takes a server that was built with systemd, and with
+ * Type=forking systemd waits for the PID file of a server that has ended. Nothing ends a server that recovers for hours:
+ * the time limits are off, and what waits for it has its own. SIGINT is the fast shutdown.
  */
 export function renderUnit(facts: ServiceFacts): string {
-  const pgCtl = (...args: string[]) => [join(facts.binDirectory, "pg_ctl"), ...args].map(argument).join(" ");
+  const log = join(facts.controlDirectory, "start.log");
+  const words = ["/bin/sh", "-c", run, join(facts.binDirectory, "postgres"), facts.dataDirectory, log];
   const folders = facts.socketFolders.map((folder) => {
     return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${argument(facts.user)} ${argument(folder)}`;
   });
-  const log = join(facts.controlDirectory, "start.log");
   return [
     ...heading(facts).map((line) => `# ${line}`),
     "",
@@ -21,17 +25,15 @@ export function renderUnit(facts: ServiceFacts): string {
     `RequiresMountsFor=${word(facts.dataDirectory)}`,
     "",
     "[Service]",
-    "Type=forking",
+    "Type=simple",
     `User=${facts.user}`,
-    `PIDFile=${specifier(join(facts.dataDirectory, "postmaster.pid"))}`,
     // The kernel is to end a backend when memory runs out, not the postmaster.
     "OOMScoreAdjust=-900",
     "Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0",
     `Environment=${word(`PGPASSFILE=${facts.passfile}`)}`,
     ...folders,
-    `ExecStart=${pgCtl("start", "-W", "-D", facts.dataDirectory, "-l", log)}`,
-    `ExecStop=${pgCtl("stop", "-m", "fast", "-W", "-D", facts.dataDirectory)}`,
-    `ExecReload=${pgCtl("reload", "-D", facts.dataDirectory)}`,
+    `ExecStart=${words.map(argument).join(" ")}`,
+    "ExecReload=/bin/kill -HUP $MAINPID",
     "KillMode=mixed",
     "KillSignal=SIGINT",
     "TimeoutSec=infinity",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { alive, startOf } from "../../toolchain/steps.mjs";
 import { must } from "./multihost/command.js";
 import { Control } from "./multihost/control.js";
-import { HostMachine } from "./multihost/machine.js";
+import { HostMachine, type Init } from "./multihost/machine.js";
 import { type Namespace, startNamespace } from "./multihost/namespace.js";
 
 export type { Result } from "./multihost/command.js";
@@ -35,7 +35,10 @@ export interface MultiHost {
  * (198.18.0.0/15), with processes, a name and a tree of its own over this machine's, so that everything that is
  * installed here is there. All of it lives in namespaces: nothing is seen, mounted or routed outside.
  */
-export async function multiHost(names: readonly string[]): Promise<MultiHost> {
+export async function multiHost(
+  names: readonly string[],
+  { init = "sysv" }: { readonly init?: Init } = {},
+): Promise<MultiHost> {
   sweep();
   const folder = makeFolder();
   const ended: (() => Promise<void>)[] = [];
@@ -54,6 +57,7 @@ export async function multiHost(names: readonly string[]): Promise<MultiHost> {
     const around = {
       folder,
       network,
+      init,
       names: names.map((name, index) => `${addressOf(index)} ${name}\n`).join(""),
       authorizedKey: readFileSync(`${key}.pub`, "utf8"),
     };

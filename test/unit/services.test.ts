@@ -76,19 +76,19 @@ describe("a System V script", () => {
 });
 
 describe("a systemd unit", () => {
-  it("starts, stops and reloads by pg_ctl, and puts no limit on a recovery", () => {
+  it("starts the server itself, stops it by the fast shutdown, and puts no limit on a recovery", () => {
     const lines = renderUnit(facts).split("\n");
     expect(lines).toContain(
-      "ExecStart=/usr/pgsql-9.0/bin/pg_ctl start -W -D /raid2/database/sispi_db -l /raid2/database/sispi_db.pgsite/start.log",
+      'ExecStart=/bin/sh -c "exec \\"$$0\\" -D \\"$$1\\" >>\\"$$2\\" 2>&1" /usr/pgsql-9.0/bin/postgres /raid2/database/sispi_db /raid2/database/sispi_db.pgsite/start.log',
     );
-    expect(lines).toContain("PIDFile=/raid2/database/sispi_db/postmaster.pid");
+    expect(lines).toContain("KillSignal=SIGINT");
     expect(lines).toContain("TimeoutSec=infinity");
     expect(lines).toContain("ExecStartPre=+/usr/bin/install -d -m 0755 -o postgres /run/postgresql");
   });
 
   it("is one that systemd takes, whatever the paths are", async (context) => {
     if (!(await has("systemd-analyze"))) context.skip();
-    const user = "root"; // systemd looks its user and programs up.
+    const user = "root"; // systemd looks it up.
     for (const [index, path] of hostile.filter((one) => !one.includes("\n")).entries()) {
       const file = join(folder, `test${index}.service`);
       writeFileSync(

@@ -1,7 +1,8 @@
 # A test's host from power on: its own tree, devices and processes; then what a host starts at boot. Runs as process 1 of new
-# namespaces: boot.sh NAME FOLDER, where FOLDER/upper keeps what differs from this machine's own tree.
+# namespaces: boot.sh NAME FOLDER INIT, where FOLDER/upper keeps what differs from this machine's own tree, and INIT is
+# sysv or systemd.
 set -eu
-name=$1 folder=$2
+name=$1 folder=$2 init=$3
 tree=$folder/tree
 mkdir -p "$tree" "$folder/upper" "$folder/work"
 mount -t overlay "$name" -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" "$tree"
@@ -23,6 +24,19 @@ mkdir -p "$tree/run/sshd" "$tree/run/lock"
 mkdir -p -m 2775 "$tree/run/postgresql"
 chown postgres:postgres "$tree/run/postgresql" 2>/dev/null || true
 hostname "$name"
+if [ "$init" = systemd ]; then
+  mount -t tmpfs -o mode=755 cgroup "$tree/sys/fs/cgroup"
+  mkdir "$tree/sys/fs/cgroup/systemd"
+  mount -t cgroup -o none,name=systemd cgroup "$tree/sys/fs/cgroup/systemd"
+  chroot "$tree" /bin/sh /etc/pgsite-test/before-systemd
+  # It says that the host is up once systemd has started everything.
+  chroot "$tree" /bin/sh -c '
+until [ -S /run/systemd/private ]; do sleep 0.1; done
+systemctl is-system-running --wait >/dev/null || :
+echo ready' &
+  export container=pgsite-test
+  exec chroot "$tree" /lib/systemd/systemd --log-target=null --unit=multi-user.target
+fi
 exec chroot "$tree" /bin/sh -c '
 cd /
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

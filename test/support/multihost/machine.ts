@@ -6,6 +6,9 @@ import { type Namespace, processesIn, startNamespace } from "./namespace.js";
 
 const here = import.meta.dirname;
 
+/** A script that starts /etc/rc3.d, or the real systemd. */
+export type Init = "sysv" | "systemd";
+
 /** What all hosts of a test share. */
 export interface Surroundings {
   /** Where each host's own files are, in the switch's mounts. */
@@ -15,6 +18,8 @@ export interface Surroundings {
   /** Lines of /etc/hosts. */
   readonly names: string;
   readonly authorizedKey: string;
+  /** What their first process is. */
+  readonly init: Init;
 }
 
 /**
@@ -68,8 +73,9 @@ export class HostMachine {
     if (this.#namespace !== undefined) throw new Error(`${this.name} is on already`);
     await this.#place();
     const script = readFileSync(join(here, "boot.sh"), "utf8");
-    const kinds = ["--pid", "--fork", "--kill-child", "--uts", "--ipc"];
-    this.#namespace = await startNamespace(kinds, script, [this.name, this.#disk], this.around.network);
+    const kinds = ["--pid", "--fork", "--kill-child", "--uts", "--ipc", "--cgroup"];
+    const args = [this.name, this.#disk, this.around.init];
+    this.#namespace = await startNamespace(kinds, script, args, this.around.network);
     await this.plug();
   }
 
@@ -165,6 +171,7 @@ export class HostMachine {
     write("pgsite-test/authorized_keys", this.around.authorizedKey);
     write("pgsite-test/sshd_config", sshdConfiguration);
     copyFileSync(join(here, "install.sh"), join(staged, "pgsite-test", "install"));
+    copyFileSync(join(here, "before-systemd.sh"), join(staged, "pgsite-test", "before-systemd"));
     copyFileSync(this.#own("host_key"), join(staged, "pgsite-test", "host_key"));
     chmodSync(join(staged, "pgsite-test", "host_key"), 0o600);
     await this.#switch(["mkdir", "-p", join(this.#disk, "upper", "etc")]);
