@@ -43,7 +43,9 @@ const targets = [
 
 /** Folders and files whose content goes into the bundles. */
 const sources =
-  "index.ts config postgres components handover hosts servers adoption provider cli rehearsal toolchain".split(" ");
+  "index.ts config postgres components handover hosts preflight servers adoption provider cli rehearsal toolchain".split(
+    " ",
+  );
 
 /**
  * What the SDK loads for turning functions into programs, and for its Automation API: a compiler, a package manager.
