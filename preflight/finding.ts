@@ -60,6 +60,11 @@ export interface Seen {
   readonly facts: ServerFacts;
 }
 
+/** Whether pgsite made data there, and finished. */
+export function holdsData({ data, incomplete, identity }: ServerFacts): boolean {
+  return data === "filled" && identity && !incomplete;
+}
+
 /** Whether data is still to be made there. Foreign data is neither. */
 export function isUnseeded({ data, incomplete }: ServerFacts): boolean {
   return data === "absent" || data === "empty" || incomplete;

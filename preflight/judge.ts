@@ -6,7 +6,7 @@ import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation } from "./facts.js";
-import { type Complaint, type Finding, findingAt, isUnseeded, type Seen } from "./finding.js";
+import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
 import type { Place, PreflightRequest } from "./request.js";
 
 const serverChecks = [checkPrograms, checkDirectory, checkFileSystem, checkPort, checkLimits] as const;
@@ -83,7 +83,7 @@ function referenceOf(request: PreflightRequest, facts: readonly HostFacts[]): Ho
     const found = facts.find((one) => one.host === host.name);
     return found === undefined ? [] : [{ found, server: found.servers[name] }];
   });
-  return (hosts.find(({ server }) => server !== undefined && !isUnseeded(server)) ?? hosts[0])?.found;
+  return (hosts.find(({ server }) => server !== undefined && holdsData(server)) ?? hosts[0])?.found;
 }
 
 /** Copies are taken from the server that takes writes, which a preflight does not ask for: the largest one counts. */
@@ -91,7 +91,7 @@ function largestSource(request: PreflightRequest, facts: readonly HostFacts[]): 
   const sources = placesOf(request).flatMap(({ name, host }): Source[] => {
     const found = facts.find((one) => one.host === host.name);
     const server = found?.servers[name];
-    if (found === undefined || server?.size === undefined || isUnseeded(server)) return [];
+    if (found === undefined || server?.size === undefined || !holdsData(server)) return [];
     return [{ name, machine: found.machine, disk: server.disk.id, size: server.size }];
   });
   return sources.sort((one, other) => other.size - one.size)[0];

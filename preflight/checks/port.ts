@@ -9,13 +9,13 @@ export function checkPort({ server, facts }: Seen): Complaint[] {
     (listener) => !isOurs(listener, facts.postmaster) && wanted.some((address) => collide(address, listener.address)),
   );
   if (inTheWay.length === 0) return [];
-  const holders = [...new Set(inTheWay.map(described))];
+  const [first = "", ...others] = new Set(inTheWay.map(described));
   return [
     {
       check: "port",
       severity: "error",
       path: `servers.${server.name}.port`,
-      cause: `port ${server.port} is taken by ${holders.join(" and ")}`,
+      cause: `port ${server.port} is taken by ${first}${others.length === 0 ? "" : ` and ${others.length} more`}`,
       remedy: `stop it, or declare another port for ${server.name}`,
     },
   ];
