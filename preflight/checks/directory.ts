@@ -28,7 +28,9 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
         {
           ...error,
           cause: `${dataDirectory} belongs to ${facts.owner} and is closed to ${user}`,
-          remedy: `chown -R ${user} ${dataDirectory}`,
+          remedy: facts.identity
+            ? `chown -R ${user} ${dataDirectory}`
+            : `look what it holds: move that away or declare another dataDirectory; an empty folder is given to the server with chown ${user} ${dataDirectory}`,
         },
       ];
   }

@@ -175,6 +175,12 @@ describe("one thing wrong", () => {
       "error: db1 on db1-host: /data/pg is a link to nothing: mount what it points to, or remove it",
     ],
     [
+      "a folder that is closed to the OS user, whatever it holds",
+      { server: { data: "unreadable", owner: "root", mode: 0o700 } },
+      {},
+      "error: db1 on db1-host: /data/pg belongs to root and is closed to postgres: look what it holds: move that away or declare another dataDirectory; an empty folder is given to the server with chown postgres /data/pg",
+    ],
+    [
       "data of another",
       { server: { data: "filled", owner: "postgres", mode: 0o700 } },
       {},
