@@ -1,4 +1,4 @@
-import { type Host, type HostSpec, HostUnreachable } from "../hosts/host.js";
+import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
 import type { HostFacts, Observation } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
@@ -7,8 +7,8 @@ import { factsScript } from "./script.js";
 
 export type HostOf = (spec: HostSpec) => Host | Promise<Host>;
 
-/** Milliseconds: measuring a large data directory takes its time. */
-const patience = 5 * 60_000;
+/** Milliseconds: measuring a large data directory takes its time. A mount whose server is gone hangs for ever. */
+const patience = { looking: 60_000, measuring: 5 * 60_000 } as const;
 
 /** Looks at every host of a request, all at once, with one program on each. Changes nothing, never throws. */
 export async function collect(
@@ -42,7 +42,7 @@ async function factsOf(
   try {
     return await ask(spec.user);
   } catch (error) {
-    if (error instanceof HostUnreachable || spec.user === "root") throw error;
+    if (error instanceof HostUnreachable || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
     return { ...facts, instead: error instanceof Error ? error.message : `${error}` };
@@ -58,7 +58,9 @@ async function look(
 ): Promise<HostFacts> {
   const argv = ["sh", "-c", factsScript, "sh", osUser, measure ? "yes" : "no", debian.server(request.version)];
   const sent = Date.now() / 1000;
-  const { code, stdout, stderr } = await host.run([...argv, ...places.flatMap(argumentsOf)], { timeout: patience });
+  const { code, stdout, stderr } = await host.run([...argv, ...places.flatMap(argumentsOf)], {
+    timeout: measure ? patience.measuring : patience.looking,
+  });
   const received = Date.now() / 1000;
   const lines = new Lines(stdout);
   if (!lines.flag("end")) {

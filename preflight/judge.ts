@@ -5,7 +5,7 @@ import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
 import { checkSpace, type Source } from "./checks/space.js";
-import type { HostFacts, Observation } from "./facts.js";
+import type { HostFacts, Observation, ServerFacts } from "./facts.js";
 import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
 import type { Place, PreflightRequest } from "./request.js";
 
@@ -77,13 +77,18 @@ function placesOf(request: PreflightRequest): readonly Place[] {
   return [...(request.source === undefined ? [] : [request.source]), ...request.servers];
 }
 
+/** Another stack's server need not have been made by pgsite. */
+function isSource(request: PreflightRequest, name: string, server: ServerFacts): boolean {
+  return holdsData(server) || (name === request.source?.name && server.data === "filled");
+}
+
 /** The host that the others are compared with: the first that holds data, since copies come from there; else the first. */
 function referenceOf(request: PreflightRequest, facts: readonly HostFacts[]): HostFacts | undefined {
   const hosts = placesOf(request).flatMap(({ name, host }) => {
     const found = facts.find((one) => one.host === host.name);
-    return found === undefined ? [] : [{ found, server: found.servers[name] }];
+    return found === undefined ? [] : [{ name, found, server: found.servers[name] }];
   });
-  return (hosts.find(({ server }) => server !== undefined && holdsData(server)) ?? hosts[0])?.found;
+  return (hosts.find(({ name, server }) => server !== undefined && isSource(request, name, server)) ?? hosts[0])?.found;
 }
 
 /** Copies are taken from the server that takes writes, which a preflight does not ask for: the largest one counts. */
@@ -91,7 +96,7 @@ function largestSource(request: PreflightRequest, facts: readonly HostFacts[]): 
   const sources = placesOf(request).flatMap(({ name, host }): Source[] => {
     const found = facts.find((one) => one.host === host.name);
     const server = found?.servers[name];
-    if (found === undefined || server?.size === undefined || !holdsData(server)) return [];
+    if (found === undefined || server?.size === undefined || !isSource(request, name, server)) return [];
     return [{ name, machine: found.machine, disk: server.disk.id, size: server.size }];
   });
   return sources.sort((one, other) => other.size - one.size)[0];

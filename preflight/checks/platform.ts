@@ -16,7 +16,7 @@ export function checkLocales(request: PreflightRequest, host: HostFacts): Compla
     .map((name) => ({
       check: "locale",
       severity: "error",
-      path: name === request.locales[0] ? "initdb.locale" : "databases",
+      path: `hosts.${host.host}`,
       cause: `the locale ${name} is not there`,
       remedy: `${familyOf(host)?.locale(name) ?? "generate it with localedef"}, or declare one of: ${some(locales)}`,
     }));

@@ -1,6 +1,7 @@
+import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
-import { type Family, familyOf, saidVersion } from "../packages/families.js";
+import { type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
 import { missingPackages } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
@@ -123,4 +124,10 @@ export function checkUser(request: PreflightRequest, host: HostFacts): Complaint
   return host.user === host.osUser
     ? []
     : [{ ...error, cause: `pgsite is ${host.user} there`, remedy: `it must be ${host.osUser}, the declared osUser` }];
+}
+
+/** The major version that `postgres -V` says, or undefined for words that are none of its. */
+function saidVersion(words: string): { readonly version: string; readonly major: Major | undefined } | undefined {
+  const version = /\(PostgreSQL\) (\d[\w.]*)/.exec(words)?.[1];
+  return version === undefined ? undefined : { version, major: majorOf(version) };
 }

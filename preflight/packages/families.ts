@@ -1,4 +1,4 @@
-import { type Major, majorOf } from "../../postgres/versions.js";
+import type { Major } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 
 /** What a family of distributions calls its packages, and where they put the server programs. */
@@ -59,12 +59,4 @@ const suse: Family = {
 /** The family of a host's system; undefined for one that pgsite knows no packages of. */
 export function familyOf({ system }: Pick<HostFacts, "system">): Family | undefined {
   return [debian, redhat, suse].find(({ ids }) => [system.id, ...system.like].some((id) => ids.includes(id)));
-}
-
-/** The major version that `postgres -V` says, or undefined for words that are none of its. */
-export function saidVersion(
-  words: string,
-): { readonly version: string; readonly major: Major | undefined } | undefined {
-  const version = /\(PostgreSQL\) (\d[\w.]*)/.exec(words)?.[1];
-  return version === undefined ? undefined : { version, major: majorOf(version) };
 }

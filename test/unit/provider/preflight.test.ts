@@ -55,7 +55,7 @@ const check = async (args: PreflightRequest, actual?: PreflightState) => {
   return { state, told: problems.map(({ severity, message }) => `${severity}: ${message}`) };
 };
 
-describe("the preflight of a stack", () => {
+describe("the preflight of a stack", { timeout: 60_000 }, () => {
   it("is run for what is to be made, and for what has changed, but not for what is as it was", async () => {
     const first = await check(request);
     expect(first.told).toEqual([expect.stringContaining(`error: ${problemOf("db1")}`)]);
