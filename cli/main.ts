@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { driftCommand } from "./commands/drift.js";
 import { importCommand } from "./commands/import.js";
+import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
 import { schemaCommand } from "./commands/schema.js";
 import { baseBackupCommand, seedCommand } from "./commands/seed.js";
@@ -14,6 +15,7 @@ const program = new Command("pgsite")
   .enablePositionalOptions();
 program.addCommand(statusCommand());
 program.addCommand(driftCommand());
+program.addCommand(preflightCommand());
 program.addCommand(importCommand());
 program.addCommand(startCommand());
 program.addCommand(stopCommand());

@@ -20,6 +20,8 @@ export interface ServerArgs {
   readonly replicationPassword: pulumi.Input<string>;
   /** The administrator's password. */
   readonly administratorPassword: pulumi.Input<string>;
+  /** What must have passed before anything of the server is made. @default nothing */
+  readonly preflight?: pulumi.Resource;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
 }
@@ -60,7 +62,7 @@ export abstract class Server extends pulumi.ComponentResource {
         disposable,
         together: [...args.together],
       },
-      parent,
+      { ...parent, ...(args.preflight === undefined ? {} : { dependsOn: args.preflight }) },
     );
     const data = new local.Command(
       `${name}-data`,

@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Server as ServerSite } from "../config/site.js";
-import { Access, Database, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import { requestOf } from "../preflight/request.js";
+import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -36,6 +37,7 @@ export class Site extends pulumi.ComponentResource {
     };
 
     // Upstreams before those that follow them; the roles as soon as there is a server to make them on.
+    const preflight = new Preflight(`${name}-preflight`, requestOf(site), parent);
     const servers: Record<string, Server> = {};
     const roles: Role[] = [];
     for (const server of upstreamsFirst(site.servers)) {
@@ -48,6 +50,7 @@ export class Site extends pulumi.ComponentResource {
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
+          preflight,
           after,
         },
         parent,

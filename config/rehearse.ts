@@ -49,9 +49,11 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     }),
   );
 
-  const { upstream, archiving, binaries: _binaries, rehearsal: _rehearsal, ...rest } = description;
+  const { upstream, archiving, binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, ...rest } = description;
   return {
     ...rest,
+    // This machine is not the site's: its disk is not sized for it, and nothing is installed on it.
+    install: "nothing",
     postgresql: rehearsal.postgresql ?? description.postgresql,
     ...(rehearsal.binaries === undefined ? {} : { binaries: rehearsal.binaries }),
     osUser: rehearsal.osUser,

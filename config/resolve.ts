@@ -64,8 +64,23 @@ export function resolveStack(
       encoding: description.initdb.encoding,
       dataChecksums: description.initdb.dataChecksums ?? atLeast(version, "9.3"),
     },
+    ...hostsOf(description),
   };
   return { stack: { description, site, inputs, notes: unique(notes) }, problems: unique(problems) };
+}
+
+const daysOfYear = 365;
+
+/** What the site asks of its hosts beside its servers' settings; nothing of it is said where the stack says nothing. */
+function hostsOf({ databases, expectedGrowth, install }: StackDescription): Partial<Site> {
+  const locales = Object.values(databases).flatMap(({ locale }) => locale ?? []);
+  return {
+    ...(locales.length === 0 ? {} : { databaseLocales: [...new Set(locales)].sort() }),
+    ...(expectedGrowth === undefined
+      ? {}
+      : { expectedGrowth: Math.round(expectedGrowth.years * daysOfYear * expectedGrowth.perDay) }),
+    ...(install === "packages" ? { install } : {}),
+  };
 }
 
 /** A problem of the stack's own rules is found at each server, and said once. */

@@ -1,6 +1,7 @@
 // As a namespace: `{ z }` would bring every language that zod speaks into all bundles.
 import * as z from "zod";
 import { nearest } from "../postgres/problem.js";
+import { parseReal } from "../postgres/quantities.js";
 import { majorOf, majors } from "../postgres/versions.js";
 import { managers, serviceName } from "../services/facts.js";
 
@@ -37,6 +38,14 @@ const osUser = z
   )
   .max(32);
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+
+/** Bytes. */
+const size = z.union([z.string(), z.number()]).transform((given, context) => {
+  const parsed = parseReal("18", "B", `${given}`);
+  if (parsed.ok && parsed.value >= 0) return parsed.value;
+  context.issues.push({ code: "custom", input: given, message: "a size is a number with B, kB, MB, GB or TB: 1GB" });
+  return z.NEVER;
+});
 
 const settingValue = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -267,6 +276,18 @@ export const stackSchema = strict({
   })
     .prefault({})
     .describe("What starts the servers with their machines; one that is there and starts this data directory is used"),
+  expectedGrowth: strict({
+    years: z.coerce.number().positive().describe("How long the disk shall last"),
+    perDay: size.describe("By how much each data directory grows a day: 1GB"),
+  })
+    .optional()
+    .describe("What the preflight holds the disks against"),
+  install: z
+    .enum(["packages", "nothing"])
+    .default("nothing")
+    .describe(
+      "Whether pgsite installs what a host lacks with its package manager (apt), as root there, or only says so",
+    ),
   disposable: flag.default(false).describe("Whether destroy, or removing a server, may stop it and delete its data"),
   rehearsal: rehearsal
     .optional()

@@ -24,6 +24,12 @@ export interface Site {
   /** Sorted by name. */
   readonly servers: readonly Server[];
   readonly initdb: InitdbOptions;
+  /** Locales that databases are declared with, beside initdb's. */
+  readonly databaseLocales?: readonly string[];
+  /** Bytes by which each data directory is expected to grow while its disk shall last. */
+  readonly expectedGrowth?: number;
+  /** How what is missing on a host gets there: by its own package manager, or (absent) not by pgsite. */
+  readonly install?: "packages";
 }
 
 export type ServerRole = "primary" | "standby" | "mirror";

@@ -2,6 +2,7 @@ import { access } from "./resources/access.js";
 import { database } from "./resources/database.js";
 import { dataDirectory } from "./resources/dataDirectory.js";
 import { hostFile } from "./resources/hostFile.js";
+import { preflight } from "./resources/preflight.js";
 import { role } from "./resources/role.js";
 import { rollout } from "./resources/rollout.js";
 import { serverConfiguration } from "./resources/serverConfiguration.js";
@@ -11,6 +12,7 @@ import type { AnyResourceType } from "./server.js";
 
 /** Every type of resource that the provider serves. */
 export const resourceTypes: readonly AnyResourceType[] = [
+  preflight,
   hostFile,
   dataDirectory,
   serverConfiguration,

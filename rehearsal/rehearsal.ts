@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { passwordKey } from "../config/parse.js";
 import type { RehearsalDescription } from "../config/schema.js";
+import { LocalHost } from "../hosts/local.js";
 import { majorOf } from "../postgres/versions.js";
 import { toolchainEnvironment } from "../toolchain/environment.mjs";
 import { prepareHome } from "../toolchain/home.mjs";
@@ -110,7 +111,7 @@ export class Rehearsal {
     await chmod(folder, 0o711);
     for (const part of ["project", "home", "backend"])
       await mkdir(join(folder, part), { recursive: true, mode: 0o700 });
-    await mkdir(join(folder, "hosts"), { recursive: true });
+    await new LocalHost("this machine", record.rehearsal.osUser).makeDirectory(join(folder, "hosts"), 0o755);
     await writeOnce(join(folder, "passphrase"), randomBytes(32).toString("base64url"));
     await writeFile(join(folder, "rehearsal.json"), JSON.stringify(record, undefined, 2), { mode: 0o600 });
     await prepareHome(

@@ -1,16 +1,19 @@
 import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../hosts/host.js";
+import { sharesBlocks, unfitFor } from "../preflight/fileSystems.js";
 
-/** File systems whose copies by cp share blocks: a copy takes no space there. */
-const sharing = new Set(["xfs", "btrfs"]);
+/*
+ * The last line of defence, right before bytes are written: the preflight (preflight/) has said the same before anything was
+ * changed, but a disk fills up and a mount goes away in between.
+ */
 
-/** @throws where a data directory would lie on NFS, whose writes PostgreSQL cannot trust to be durable */
+/** @throws where a data directory would lie on a file system whose writes PostgreSQL cannot trust to be durable */
 export async function refuseNetworkFileSystem(host: Host, directory: string): Promise<void> {
-  const type = await fileSystemOf(host, directory);
-  if (/^nfs/.test(type)) {
+  const unfit = unfitFor(await fileSystemOf(host, directory));
+  if (unfit?.refused === true) {
     throw new Error(
-      `${directory} on ${host.name} lies on NFS, where PostgreSQL's data is not safe: choose a dataDirectory on a local disk; nothing was touched`,
+      `${directory} on ${host.name} lies on ${unfit.why}: choose a dataDirectory on a local disk; nothing was touched`,
     );
   }
 }
@@ -26,7 +29,7 @@ export async function refuseTooLittleSpace(
   needed: number,
   shares: boolean,
 ): Promise<void> {
-  if (shares && sharing.has(await fileSystemOf(host, directory))) return;
+  if (shares && sharesBlocks(await fileSystemOf(host, directory))) return;
   const { code, stdout } = await host.run(["df", "-B1", "--output=avail", "--", directory]);
   const free = Number(stdout.trim().split("\n").at(-1));
   if (code !== 0 || Number.isNaN(free) || free >= needed) return;

@@ -35,7 +35,9 @@ const targets = [
 
 /** Folders and files whose content goes into the bundles. */
 const sources =
-  "index.ts config postgres components handover hosts servers adoption provider cli rehearsal toolchain".split(" ");
+  "index.ts config postgres components handover hosts preflight servers adoption provider cli rehearsal toolchain".split(
+    " ",
+  );
 
 /** Builds everything whose sources changed since the last build. */
 export async function build() {

@@ -1,5 +1,6 @@
 import type { HostSpec } from "../../hosts/host.js";
 import { error } from "../../postgres/problem.js";
+import { foreignData } from "../../preflight/foreign.js";
 import { hostForReading, hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 import { say } from "../say.js";
@@ -125,12 +126,13 @@ async function refuseForeign(state: DataDirectoryState): Promise<void> {
 }
 
 function refusalOf(args: DataDirectoryArgs, data: DataDirectoryState["data"]): string | undefined {
-  const where = `${args.path} on ${args.host.name}, the data directory of ${args.server}`;
+  const where = `${args.path} on ${args.host.name}, the data directory of ${args.server},`;
   if (data === "foreign") {
-    return `${where}, is not empty and was not made by pgsite for this server: it is left untouched. Move it away, or declare another dataDirectory`;
+    const { cause, remedy } = foreignData(where);
+    return `${cause}: ${remedy}`;
   }
   if (data === "replaced") {
-    return `${where}, has another system identifier than the one that pgsite made there: it is left untouched. Put the right data back, or move it away so that ${args.server} is seeded again`;
+    return `${where} has another system identifier than the one that pgsite made there: it is left untouched. Put the right data back, or move it away so that ${args.server} is seeded again`;
   }
   return undefined;
 }

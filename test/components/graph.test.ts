@@ -159,6 +159,19 @@ describe("the resources of a stack", () => {
     }
   });
 
+  it("touch no host before the hosts of all servers have been looked at", () => {
+    for (const name of ["before", "after", "mirror"]) {
+      const directories = graph(name).filter(({ type }) => type === "pgsite:index:DataDirectory");
+      expect(directories.map(({ dependsOn }) => dependsOn)).toEqual(directories.map(() => ["sispi-preflight"]));
+    }
+  });
+
+  it("ask the same of the hosts after the primary has changed", () => {
+    const asked = (name: string) => graph(name).find(({ type }) => type === "pgsite:index:Preflight")?.inputs;
+    expect(asked("before")).toBeDefined();
+    expect(asked("after")).toEqual(asked("before"));
+  });
+
   it("seed a standby after the server that it follows, in either order", () => {
     const dataOf = (name: string, server: string) =>
       graph(name).find((one) => one.name === `${server}-data`)?.dependsOn;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashOfTree } from "../support/cluster.js";
@@ -104,7 +104,7 @@ describe("a running site", { timeout: 90_000 }, () => {
     const directory = site.dataDirectory("server3");
     renameSync(directory, `${directory}.aside`);
     renameSync(identity("server3"), `${identity("server3")}.aside`);
-    mkdirSync(directory, { mode: 0o700 });
+    await site.host().makeDirectory(directory);
     writeFileSync(join(directory, "notes.txt"), "mine");
     const reason = `${directory} on server3, the data directory of server3, is not empty and was not made by pgsite`;
     await refused("server3", reason);

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LocalSite, procFile } from "../support/localSite.js";
+import { until } from "../support/processes.js";
 
 /** Everything that some syntax on the way could stumble over. The first word tells whose it is, however it is escaped. */
 const awkward = `'q' "dq" \\ \\\\ sp  ace:$HOME%s%%"'ümläut✓`;
@@ -109,9 +110,13 @@ describe.each([
     const sql = await site.failing("up", ["--diff"]);
     expect(sql).toContain('role "nobody-of-that-name" does not exist');
     site.declare();
-    const inTheWay = createServer((connection) => connection.destroy()).listen(5442, site.address("server3"));
+    // Somebody takes the port after the preflight has found it free: the command that starts the server fails.
+    const inTheWay = createServer((connection) => connection.destroy());
     try {
-      const command = await site.failing("up", ["--diff"]);
+      const failing = site.failing("up", ["--diff"]);
+      await until("the seeding of server3", () => existsSync(site.dataDirectory("server3")));
+      inTheWay.listen(5442, site.address("server3"));
+      const command = await failing;
       expect(command).toMatch(/server3 does not start: .*could not bind/);
       printed.push(sql, command);
     } finally {

@@ -70,6 +70,8 @@ export class LocalSite {
     ]);
     const folder = mkdtempSync("/var/tmp/pgsite-site-");
     chmodSync(folder, 0o755);
+    // As on any host, whoever runs the servers can make their folders.
+    if (userInfo().uid === 0) await execa("chown", [osUser, folder]);
     const base = {
       site: "orders",
       postgresql: major,

@@ -1,0 +1,93 @@
+import { atLeast, majorOf } from "../../postgres/versions.js";
+import { unfitFor } from "../fileSystems.js";
+import type { Complaint, Seen } from "../finding.js";
+import { foreignData } from "../foreign.js";
+
+/** Who may be in a data directory: from 11 on its group may read it. */
+const privateMode = (groupMayRead: boolean) => (groupMayRead ? 0o750 : 0o700);
+
+/** The data directory, what is in it, and whether the OS user can make what is missing. */
+export function checkDirectory({ request, server, host, facts }: Seen): Complaint[] {
+  const { dataDirectory } = server;
+  const { version } = request;
+  const user = host.osUser;
+  const error = { check: "directory", severity: "error", path: `servers.${server.name}.dataDirectory` } as const;
+  const found: Complaint[] = [];
+  const say = (cause: string, remedy: string) => found.push({ ...error, cause, remedy });
+  switch (facts.data) {
+    case "dangling":
+      return [
+        { ...error, cause: `${dataDirectory} is a link to nothing`, remedy: "mount what it points to, or remove it" },
+      ];
+    case "other":
+      return [
+        { ...error, cause: `${dataDirectory} is no folder`, remedy: "move it away, or declare another dataDirectory" },
+      ];
+    case "unreadable":
+      return [
+        {
+          ...error,
+          cause: `${dataDirectory} belongs to ${facts.owner} and is closed to ${user}`,
+          remedy: facts.identity
+            ? `chown -R ${user} ${dataDirectory}`
+            : `look what it holds: move that away or declare another dataDirectory; an empty folder is given to the server with chown ${user} ${dataDirectory}`,
+        },
+      ];
+  }
+  const foreign = facts.data === "filled" && !facts.incomplete && !facts.identity;
+  if (foreign)
+    found.push({ ...error, ...foreignData(`${dataDirectory} on ${host.host}, the data directory of ${server.name},`) });
+  if (facts.owner !== undefined && facts.owner !== user && !foreign) {
+    say(
+      `${dataDirectory} belongs to ${facts.owner}, and the server runs as ${user}`,
+      `chown -R ${user} ${dataDirectory}`,
+    );
+  }
+  const allowed = privateMode(atLeast(version, "11"));
+  if (facts.data === "filled" && !foreign && facts.mode !== undefined && (facts.mode & 0o777 & ~allowed) !== 0) {
+    say(
+      `${dataDirectory} has mode 0${facts.mode.toString(8)}: a server refuses to start there`,
+      `chmod 0700 ${dataDirectory}`,
+    );
+  }
+  const major = facts.dataVersion === undefined ? undefined : majorOf(facts.dataVersion);
+  if (facts.data === "filled" && !foreign && !facts.incomplete && major !== undefined && major !== version) {
+    say(
+      `${dataDirectory} holds data of PostgreSQL ${facts.dataVersion}, and ${version} is declared`,
+      `declare ${facts.dataVersion} again: a major upgrade takes more than another version in the stack file`,
+    );
+  }
+  // Looked at as root, every folder seems writable, and nothing can be said.
+  if (host.user === user) {
+    if (facts.control === "closed") {
+      say(`${server.controlDirectory} is closed to ${user}`, `chown -R ${user} ${server.controlDirectory}`);
+    }
+    const missing = [
+      ...(facts.data === "absent" ? [dataDirectory] : []),
+      ...(facts.control === "absent" ? [server.controlDirectory] : []),
+    ];
+    if (missing.length > 0 && !facts.parent.writable) {
+      const { path, owner } = facts.parent;
+      say(
+        `${user} cannot make ${missing.join(" and ")} (${path} belongs to ${owner})`,
+        `install -d -o ${user} -m 0700 ${missing.join(" ")}`,
+      );
+    }
+  }
+  return found;
+}
+
+/** Whether the data directory's file system keeps what it is given. */
+export function checkFileSystem({ server, facts }: Seen): Complaint[] {
+  const unfit = unfitFor(facts.disk.type);
+  if (unfit === undefined || (server.disposable && !unfit.refused)) return [];
+  return [
+    {
+      check: "file system",
+      severity: unfit.refused ? "error" : "warning",
+      path: `servers.${server.name}.dataDirectory`,
+      cause: `${server.dataDirectory} lies on ${unfit.why}`,
+      remedy: "choose a dataDirectory on a local disk",
+    },
+  ];
+}

@@ -1,0 +1,133 @@
+import { type Major, majorOf } from "../../postgres/versions.js";
+import type { HostFacts } from "../facts.js";
+import type { Complaint, Seen } from "../finding.js";
+import { type Family, familyOf } from "../packages/families.js";
+import { managers } from "../packages/manager.js";
+import { missingPackages } from "../packages/missing.js";
+import type { PreflightRequest } from "../request.js";
+
+/** The server programs: there, and of the declared version. */
+export function checkPrograms(seen: Seen): Complaint[] {
+  const { request, server, host, facts } = seen;
+  const error = { check: "programs", severity: "error", path: "binaries" } as const;
+  const folder = server.binDirectory;
+  const name = familyOf(host)?.server(request.version) ?? `PostgreSQL ${request.version}`;
+  if (facts.postgres === undefined) return missingServer(seen);
+  const said = saidVersion(facts.postgres);
+  if (said === undefined) {
+    return [
+      { ...error, cause: `${folder}/postgres does not run (${facts.postgres})`, remedy: `repair or reinstall ${name}` },
+    ];
+  }
+  if (said.major !== request.version) {
+    return [
+      {
+        ...error,
+        cause: `${folder}/postgres is PostgreSQL ${said.version}, and ${request.version} is declared`,
+        remedy: `correct binaries or postgresql, or install ${name}`,
+      },
+    ];
+  }
+  if (facts.missingPrograms.length === 0) return [];
+  const programs = facts.missingPrograms.join(" and ");
+  return [
+    { ...error, cause: `${folder} has no ${programs}`, remedy: `install all of the server's programs (${name})` },
+  ];
+}
+
+/** Nothing is wrong where pgsite is to install them and can. */
+function missingServer({ request, server, host }: Seen): Complaint[] {
+  const { version, install } = request;
+  const error = { check: "programs", severity: "error", path: "binaries" } as const;
+  const cause = `there is no PostgreSQL ${version} in ${server.binDirectory}`;
+  const family = familyOf(host);
+  if (family === undefined) {
+    return [
+      { ...error, cause, remedy: `install it, or name the folder of its programs as binaries (${host.system.name})` },
+    ];
+  }
+  const elsewhere = family.binDirectory(version);
+  if (server.binDirectory !== elsewhere) {
+    const remedy = `name the folder that has them as binaries; ${family.server(version)} puts them into ${elsewhere}`;
+    return [{ ...error, cause, remedy }];
+  }
+  if (install && managers[family.manager] === undefined) {
+    const remedy = `${family.command} ${family.server(version)} (pgsite itself installs with ${Object.keys(managers).join(", ")} alone)`;
+    return [{ ...error, path: "install", cause, remedy }];
+  }
+  if (install) return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
+  return [{ ...error, cause, remedy: remedyOf(family, host, version) }];
+}
+
+function notYetKnown(family: Family, version: PreflightRequest["version"]): Complaint {
+  return {
+    check: "programs",
+    severity: "warning",
+    path: "install",
+    cause: `the host's package sources, as last read, have no ${family.server(version)}`,
+    remedy:
+      "pgsite reads them again before it installs; where that does not help, add the sources of the PostgreSQL project (PGDG)",
+  };
+}
+
+function remedyOf(family: Family, host: HostFacts, version: PreflightRequest["version"]): string {
+  const command = `${family.command} ${family.server(version)}`;
+  if (family.manager !== "apt") return command;
+  return host.candidate === undefined
+    ? `its package sources have no ${family.server(version)}: add those of the PostgreSQL project (PGDG), or name the folder that has the programs as binaries`
+    : `${command} (without a cluster: create_main_cluster = false), or say install: packages`;
+}
+
+/** What pgsite itself runs on hosts. Without rsync a base backup between hosts still goes, but begins anew when cut off. */
+export function checkTools(request: PreflightRequest, host: HostFacts, remote: boolean): Complaint[] {
+  const family = familyOf(host);
+  const promised = missingPackages(request, [{ host, servers: [] }])[host.host] ?? [];
+  return host.missingTools.flatMap((tool): Complaint[] => {
+    const optional = tool === "rsync";
+    const name = family?.tools[tool] ?? tool;
+    if (promised.includes(name) || (optional && !remote)) return [];
+    return [
+      {
+        check: "tools",
+        severity: optional ? "warning" : "error",
+        path: "install",
+        cause: optional ? "rsync is missing: a base backup that is cut off begins anew" : `${tool} is missing`,
+        remedy: family === undefined ? `install ${name}` : `${family.command} ${name}`,
+      },
+    ];
+  });
+}
+
+/** The OS user, and whether we can be it. */
+export function checkUser(request: PreflightRequest, host: HostFacts): Complaint[] {
+  const error = { check: "user", severity: "error", path: "osUser" } as const;
+  if (!host.userExists) {
+    const family = familyOf(host);
+    if (request.install && family?.user === host.osUser && managers[family.manager] !== undefined) return [];
+    return [
+      {
+        ...error,
+        cause: `there is no OS user ${host.osUser}`,
+        remedy: `make it (useradd --system --create-home --shell /bin/sh ${host.osUser}), or name another as osUser`,
+      },
+    ];
+  }
+  if (host.instead !== undefined) {
+    return [
+      {
+        ...error,
+        cause: `pgsite cannot act as ${host.osUser} there (${host.instead})`,
+        remedy: `let it log in as ${host.osUser}, or become that user`,
+      },
+    ];
+  }
+  return host.user === host.osUser
+    ? []
+    : [{ ...error, cause: `pgsite is ${host.user} there`, remedy: `it must be ${host.osUser}, the declared osUser` }];
+}
+
+/** The major version that `postgres -V` says, or undefined for words that are none of its. */
+function saidVersion(words: string): { readonly version: string; readonly major: Major | undefined } | undefined {
+  const version = /\(PostgreSQL\) (\d[\w.]*)/.exec(words)?.[1];
+  return version === undefined ? undefined : { version, major: majorOf(version) };
+}

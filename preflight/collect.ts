@@ -1,0 +1,85 @@
+import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
+import type { HostFacts, Observation } from "./facts.js";
+import { debian } from "./packages/families.js";
+import { Lines, parseFacts } from "./parse.js";
+import type { Place, PreflightRequest, ServerRequest } from "./request.js";
+import { factsScript } from "./script.js";
+
+export type HostOf = (spec: HostSpec) => Host | Promise<Host>;
+
+/** Milliseconds: measuring a large data directory takes its time. A mount whose server is gone hangs for ever. */
+const patience = { looking: 60_000, measuring: 5 * 60_000 } as const;
+
+/** Looks at every host of a request, all at once, with one program on each. Changes nothing, never throws. */
+export async function collect(
+  request: PreflightRequest,
+  hostOf: HostOf,
+  { measure }: { readonly measure: boolean },
+): Promise<readonly Observation[]> {
+  const places: readonly Place[] = [...request.servers, ...(request.source === undefined ? [] : [request.source])];
+  const hosts = new Map(places.map(({ host }) => [host.name, host]));
+  return Promise.all(
+    [...hosts.values()].map(async (host): Promise<Observation> => {
+      const here = places.filter((place) => place.host.name === host.name);
+      try {
+        return { host, facts: await factsOf(request, host, here, hostOf, measure) };
+      } catch (error) {
+        return { host, unreachable: error instanceof Error ? error.message : `${error}` };
+      }
+    }),
+  );
+}
+
+/** As the OS user; where we cannot be that user there, as root, so that the rest can still be told. */
+async function factsOf(
+  request: PreflightRequest,
+  spec: HostSpec,
+  places: readonly Place[],
+  hostOf: HostOf,
+  measure: boolean,
+): Promise<HostFacts> {
+  const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
+  try {
+    return await ask(spec.user);
+  } catch (error) {
+    if (error instanceof HostUnreachable || error instanceof HostTimeout || spec.user === "root") throw error;
+    const facts = await ask("root").catch(() => undefined);
+    if (facts === undefined) throw error;
+    return { ...facts, instead: error instanceof Error ? error.message : `${error}` };
+  }
+}
+
+async function look(
+  request: PreflightRequest,
+  host: Host,
+  osUser: string,
+  places: readonly Place[],
+  measure: boolean,
+): Promise<HostFacts> {
+  const argv = ["sh", "-c", factsScript, "sh", osUser, measure ? "yes" : "no", debian.server(request.version)];
+  const sent = Date.now() / 1000;
+  const { code, stdout, stderr } = await host.run([...argv, ...places.flatMap(argumentsOf)], {
+    timeout: measure ? patience.measuring : patience.looking,
+  });
+  const received = Date.now() / 1000;
+  const lines = new Lines(stdout);
+  if (!lines.flag("end")) {
+    const words = stderr.trim() || `sh ended with status ${code} and said nothing`;
+    throw new Error(`${host.name} cannot be looked at as ${host.user}: ${words}`);
+  }
+  const names = places.map(({ name }) => name);
+  return { host: host.name, machine: host.machine, osUser, ...parseFacts(lines, { sent, received }, names) };
+}
+
+/** What the script takes of each server; of one that is not ours to judge, neither programs nor port. */
+function argumentsOf(place: Place | ServerRequest): readonly string[] {
+  const { name, dataDirectory } = place;
+  const own = "port" in place;
+  return [
+    name,
+    dataDirectory,
+    own ? place.controlDirectory : `${dataDirectory}.pgsite`,
+    own ? place.binDirectory : "/nonexistent",
+    own ? `${place.port}` : "0",
+  ];
+}

@@ -1,0 +1,117 @@
+import type { HostSpec } from "../hosts/host.js";
+
+/** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
+export interface HostFacts {
+  readonly host: string;
+  /** `Host.machine`: two hosts with the same value share file systems. */
+  readonly machine: string;
+  /** The OS user that is to own the data and run the servers. */
+  readonly osUser: string;
+  /** As whom the host was looked at. */
+  readonly user: string;
+  /** Why it was looked at as root in place of the OS user; undefined where it was not. */
+  readonly instead?: string;
+  readonly userExists: boolean;
+  readonly system: { readonly id: string; readonly like: readonly string[]; readonly name: string };
+  readonly platform: Platform;
+  readonly memory: Memory;
+  readonly kernel: Kernel;
+  /** `ulimit -n` of the OS user; Infinity for unlimited. */
+  readonly openFiles: number;
+  /** As `locale -a` names them; undefined where that program is missing. */
+  readonly locales: readonly string[] | undefined;
+  /** Programs that pgsite uses on hosts and that are not there. */
+  readonly missingTools: readonly string[];
+  /** The version of the server's package that the package manager would install; undefined where it knows none. */
+  readonly candidate: string | undefined;
+  readonly clock: Clock;
+  readonly servers: Readonly<Record<string, ServerFacts>>;
+}
+
+export interface Platform {
+  /** `uname -m`: x86_64 */
+  readonly machine: string;
+  readonly wordBits: number;
+  readonly byteOrder: "little" | "big";
+  /** `glibc 2.36`, or what ldd says of another one. */
+  readonly libc: string;
+}
+
+export interface Memory {
+  readonly total: number;
+  readonly available: number;
+  readonly freeHugePages: number;
+  readonly hugePageSize: number;
+  readonly pageSize: number;
+}
+
+/** System V limits: Infinity where the kernel does not say. */
+export interface Kernel {
+  readonly shmmax: number;
+  /** In pages. */
+  readonly shmall: number;
+  /** SEMMSL, SEMMNS and SEMMNI of kernel.sem. */
+  readonly semaphoresPerSet: number;
+  readonly semaphores: number;
+  readonly semaphoreSets: number;
+  readonly usedSemaphores: number;
+  readonly usedSemaphoreSets: number;
+}
+
+/** How far the host's clock is ahead of ours, within `uncertainty` either way: the round trip's share. */
+export interface Clock {
+  readonly ahead: number;
+  readonly uncertainty: number;
+}
+
+/** What is in a data directory, before anybody asks whose it is; `other`: something that is no directory. */
+export type DataFound = "absent" | "empty" | "filled" | "dangling" | "other" | "unreadable";
+
+export interface ServerFacts {
+  readonly data: DataFound;
+  /** Of the data directory, where there is one. */
+  readonly owner?: string;
+  readonly mode?: number;
+  /** True where pgsite was filling it and was cut off. */
+  readonly incomplete: boolean;
+  /** True where pgsite has left its identity beside it. */
+  readonly identity: boolean;
+  /** Content of PG_VERSION. */
+  readonly dataVersion?: string;
+  /** The folder in which the data directory is, or the nearest one above it that exists. */
+  readonly parent: { readonly path: string; readonly owner: string; readonly writable: boolean };
+  /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */
+  readonly control: "absent" | "writable" | "closed";
+  readonly disk: Disk;
+  /** Of the data directory with all that its links point to; only where it was asked for. */
+  readonly size?: number;
+  /** What `postgres -V` says; undefined where it is not there. */
+  readonly postgres?: string;
+  readonly missingPrograms: readonly string[];
+  /** The process of the postmaster that runs in the data directory. */
+  readonly postmaster?: number;
+  readonly listeners: readonly Listener[];
+}
+
+export interface Disk {
+  /** Tells file systems of one machine apart. */
+  readonly id: string;
+  /** As stat(1) names it. */
+  readonly type: string;
+  readonly free: number;
+}
+
+/** Somebody who listens on a server's port. */
+export interface Listener {
+  readonly address: string;
+  /** The OS user. */
+  readonly user: string;
+  /** The processes that hold the socket, where we may see them. */
+  readonly processes: readonly number[];
+  readonly program: string;
+}
+
+/** What came of looking at a host. */
+export type Observation =
+  | { readonly host: HostSpec; readonly facts: HostFacts }
+  | { readonly host: HostSpec; readonly unreachable: string };

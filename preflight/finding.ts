@@ -1,0 +1,71 @@
+import type { Problem } from "../postgres/problem.js";
+import type { HostFacts, ServerFacts } from "./facts.js";
+import type { PreflightRequest, ServerRequest } from "./request.js";
+
+/** What is looked at, by the names of docs/preflight.md. */
+export type CheckName =
+  | "reachable"
+  | "user"
+  | "programs"
+  | "tools"
+  | "directory"
+  | "file system"
+  | "space"
+  | "port"
+  | "clock"
+  | "locale"
+  | "platform"
+  | "memory"
+  | "limits";
+
+/** A problem of a host, or of a server on it. Its message is one line: server and host, cause, remedy. */
+export interface Finding extends Problem {
+  readonly check: CheckName;
+  readonly host: string;
+  readonly server?: string;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** What is wrong, before it is known where. */
+export interface Complaint {
+  readonly check: CheckName;
+  readonly severity: Problem["severity"];
+  /** In the stack file. */
+  readonly path: string;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+export function findingAt(host: string, server: string | undefined, complaint: Complaint): Finding {
+  const where = server === undefined || server === host ? host : `${server} on ${host}`;
+  const { cause, remedy } = complaint;
+  return {
+    ...complaint,
+    host,
+    ...(server === undefined ? {} : { server }),
+    message: oneLine(`${where}: ${cause}: ${remedy}`),
+  };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}
+
+/** One server with what was seen of it: what the checks of servers judge. */
+export interface Seen {
+  readonly request: PreflightRequest;
+  readonly server: ServerRequest;
+  readonly host: HostFacts;
+  readonly facts: ServerFacts;
+}
+
+/** Whether pgsite made data there, and finished. */
+export function holdsData({ data, incomplete, identity }: ServerFacts): boolean {
+  return data === "filled" && identity && !incomplete;
+}
+
+/** Whether data is still to be made there. Foreign data is neither. */
+export function isUnseeded({ data, incomplete }: ServerFacts): boolean {
+  return data === "absent" || data === "empty" || incomplete;
+}

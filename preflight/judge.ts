@@ -1,0 +1,103 @@
+import { checkClock } from "./checks/clock.js";
+import { checkDirectory, checkFileSystem } from "./checks/directory.js";
+import { checkLimits } from "./checks/limits.js";
+import { checkLocales, checkPlatform } from "./checks/platform.js";
+import { checkPort } from "./checks/port.js";
+import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
+import { checkSpace, type Source } from "./checks/space.js";
+import type { HostFacts, Observation, ServerFacts } from "./facts.js";
+import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
+import type { Place, PreflightRequest } from "./request.js";
+
+const serverChecks = [checkPrograms, checkDirectory, checkFileSystem, checkPort, checkLimits] as const;
+
+/** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */
+export function judge(request: PreflightRequest, observations: readonly Observation[]): readonly Finding[] {
+  const facts = observations.flatMap((one) => ("facts" in one ? [one.facts] : []));
+  const seen = request.servers.flatMap((server): Seen[] => {
+    const host = facts.find((one) => one.host === server.host.name);
+    const found = host?.servers[server.name];
+    return host === undefined || found === undefined ? [] : [{ request, server, host, facts: found }];
+  });
+  const ours = new Set(request.servers.map(({ host }) => host.name));
+  const reference = referenceOf(request, facts);
+  const space = checkSpace(seen, largestSource(request, facts));
+  const findings = observations.flatMap((one) => {
+    if ("unreachable" in one) return [unreachable(one.host.name, one.unreachable, ours.has(one.host.name))];
+    const host = one.facts;
+    if (!ours.has(host.host)) return [];
+    const servers = seen.filter((other) => other.host === host);
+    return [
+      ...hostComplaints(request, host, reference, one.host.transport === "ssh").map((complaint) =>
+        findingAt(host.host, undefined, complaint),
+      ),
+      ...servers.flatMap((server) =>
+        [
+          ...serverChecks.flatMap((check) => check(server)),
+          ...space.filter(([at]) => at === server).map(([, complaint]) => complaint),
+        ].map((complaint) => findingAt(host.host, server.server.name, complaint)),
+      ),
+    ];
+  });
+  return [...new Map(findings.map((finding) => [finding.message, finding])).values()];
+}
+
+function hostComplaints(
+  request: PreflightRequest,
+  host: HostFacts,
+  reference: HostFacts | undefined,
+  remote: boolean,
+): Complaint[] {
+  const other = reference === host ? undefined : reference;
+  const apart = other === undefined ? [] : checkClock(host, other);
+  return [
+    ...checkUser(request, host),
+    ...checkTools(request, host, remote),
+    ...(apart.length > 0 ? apart : checkClock(host)),
+    ...checkLocales(request, host),
+    ...(other === undefined ? [] : checkPlatform(request, host, other)),
+  ];
+}
+
+/** Another stack's host is only looked at: what cannot be compared with it is worth no more than a warning. */
+function unreachable(host: string, reason: string, ours: boolean): Finding {
+  const said = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
+  return {
+    check: "reachable",
+    severity: ours ? "error" : "warning",
+    path: `hosts.${host}`,
+    host,
+    cause: said,
+    remedy: "",
+    message: reason.includes(host) ? reason : `${host}: ${reason}`,
+  };
+}
+
+function placesOf(request: PreflightRequest): readonly Place[] {
+  return [...(request.source === undefined ? [] : [request.source]), ...request.servers];
+}
+
+/** Another stack's server need not have been made by pgsite. */
+function isSource(request: PreflightRequest, name: string, server: ServerFacts): boolean {
+  return holdsData(server) || (name === request.source?.name && server.data === "filled");
+}
+
+/** The host that the others are compared with: the first that holds data, since copies come from there; else the first. */
+function referenceOf(request: PreflightRequest, facts: readonly HostFacts[]): HostFacts | undefined {
+  const hosts = placesOf(request).flatMap(({ name, host }) => {
+    const found = facts.find((one) => one.host === host.name);
+    return found === undefined ? [] : [{ name, found, server: found.servers[name] }];
+  });
+  return (hosts.find(({ name, server }) => server !== undefined && isSource(request, name, server)) ?? hosts[0])?.found;
+}
+
+/** Copies are taken from the server that takes writes, which a preflight does not ask for: the largest one counts. */
+function largestSource(request: PreflightRequest, facts: readonly HostFacts[]): Source | undefined {
+  const sources = placesOf(request).flatMap(({ name, host }): Source[] => {
+    const found = facts.find((one) => one.host === host.name);
+    const server = found?.servers[name];
+    if (found === undefined || server?.size === undefined || !isSource(request, name, server)) return [];
+    return [{ name, machine: found.machine, disk: server.disk.id, size: server.size }];
+  });
+  return sources.sort((one, other) => other.size - one.size)[0];
+}

@@ -1,0 +1,62 @@
+import type { Major } from "../../postgres/versions.js";
+import type { HostFacts } from "../facts.js";
+
+/** What a family of distributions calls its packages, and where they put the server programs. */
+export interface Family {
+  /** ID or ID_LIKE of /etc/os-release. */
+  readonly ids: readonly string[];
+  readonly manager: "apt" | "dnf" | "zypper";
+  /** What an administrator types before the packages' names. */
+  readonly command: string;
+  readonly server: (major: Major) => string;
+  readonly binDirectory: (major: Major) => string;
+  /** The package of a tool, where it is not called like the tool. */
+  readonly tools: Readonly<Record<string, string>>;
+  /** How a locale is made available. */
+  readonly locale: (name: string) => string;
+  /** The OS user that the server's package makes. */
+  readonly user: string;
+}
+
+const tools = { flock: "util-linux", rsync: "rsync" };
+const language = (locale: string) => locale.split(/[_.@]/)[0];
+const digits = (major: Major) => major.replace(".", "");
+
+export const debian: Family = {
+  ids: ["debian", "ubuntu"],
+  manager: "apt",
+  command: "apt-get install",
+  server: (major) => `postgresql-${major}`,
+  binDirectory: (major) => `/usr/lib/postgresql/${major}/bin`,
+  tools,
+  locale: (name) => `apt-get install locales, uncomment ${name} in /etc/locale.gen, locale-gen`,
+  user: "postgres",
+};
+
+/** The names of the PostgreSQL project's own packages (PGDG): the distributions' have one major version each. */
+const redhat: Family = {
+  ids: ["rhel", "fedora", "centos"],
+  manager: "dnf",
+  command: "dnf install",
+  server: (major) => `postgresql${digits(major)}-server`,
+  binDirectory: (major) => `/usr/pgsql-${major}/bin`,
+  tools,
+  locale: (name) => `dnf install glibc-langpack-${language(name)}`,
+  user: "postgres",
+};
+
+const suse: Family = {
+  ids: ["suse", "opensuse", "sles"],
+  manager: "zypper",
+  command: "zypper install",
+  server: (major) => `postgresql${digits(major)}-server`,
+  binDirectory: (major) => `/usr/lib/postgresql${digits(major)}/bin`,
+  tools,
+  locale: () => "zypper install glibc-locale",
+  user: "postgres",
+};
+
+/** The family of a host's system; undefined for one that pgsite knows no packages of. */
+export function familyOf({ system }: Pick<HostFacts, "system">): Family | undefined {
+  return [debian, redhat, suse].find(({ ids }) => [system.id, ...system.like].some((id) => ids.includes(id)));
+}

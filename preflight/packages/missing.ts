@@ -1,0 +1,33 @@
+import type { HostFacts } from "../facts.js";
+import type { PreflightRequest, ServerRequest } from "../request.js";
+import { familyOf } from "./families.js";
+import { managers } from "./manager.js";
+
+/** A host with its servers of the stack. */
+export interface Inhabited {
+  readonly host: HostFacts;
+  readonly servers: readonly ServerRequest[];
+}
+
+/** What `install: packages` installs, by host; empty where nothing is missing, or the stack does not ask for it. */
+export function missingPackages(
+  request: PreflightRequest,
+  hosts: readonly Inhabited[],
+): Readonly<Record<string, readonly string[]>> {
+  if (!request.install) return {};
+  return Object.fromEntries(
+    hosts.flatMap(({ host, servers }) => {
+      const family = familyOf(host);
+      if (family === undefined || managers[family.manager] === undefined) return [];
+      const lacking = servers.some(
+        ({ name, binDirectory }) =>
+          host.servers[name]?.postgres === undefined && binDirectory === family.binDirectory(request.version),
+      );
+      const names = [
+        ...(lacking ? [family.server(request.version)] : []),
+        ...host.missingTools.map((tool) => family.tools[tool] ?? tool),
+      ];
+      return names.length === 0 ? [] : [[host.host, [...new Set(names)]]];
+    }),
+  );
+}

@@ -1,0 +1,159 @@
+import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts } from "./facts.js";
+import { parseAddress } from "./listeners.js";
+
+/** When, by our clock in seconds, the script was sent and its answer was there. */
+export interface Trip {
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** What the script printed: the values of each key, in order. */
+export class Lines {
+  readonly #values = new Map<string, string[]>();
+
+  constructor(text: string) {
+    for (const line of text.split("\n")) {
+      const at = line.indexOf("=");
+      if (at > 0) this.all(line.slice(0, at)).push(line.slice(at + 1).trim());
+    }
+  }
+
+  /** Every value of a key; what is not there yet becomes known as empty. */
+  all(key: string): string[] {
+    const known = this.#values.get(key) ?? [];
+    this.#values.set(key, known);
+    return known;
+  }
+
+  /** The value of a key, or undefined where there is none or it is empty. */
+  text(key: string): string | undefined {
+    const [value] = this.all(key);
+    return value === "" ? undefined : value;
+  }
+
+  number(key: string, otherwise: number): number {
+    const value = this.text(key);
+    return value === undefined || Number.isNaN(Number(value)) ? otherwise : Number(value);
+  }
+
+  flag(key: string): boolean {
+    return this.text(key) === "yes";
+  }
+
+  words(key: string): readonly string[] {
+    return (this.text(key) ?? "").split(/\s+/).filter((word) => word !== "");
+  }
+}
+
+/** A host's facts from what the script printed there about these servers. */
+export function parseFacts(
+  lines: Lines,
+  trip: Trip,
+  servers: readonly string[],
+): Omit<HostFacts, "host" | "machine" | "osUser"> {
+  const kilobytes = (key: string) => lines.number(key, 0) * 1024;
+  const byteOrder = lines.text("platform.order") === "256" ? "big" : "little";
+  return {
+    user: lines.text("user") ?? "",
+    userExists: lines.flag("user.exists"),
+    system: {
+      id: lines.text("system.id") ?? "",
+      like: lines.words("system.like"),
+      name: lines.text("system.name") ?? "an unknown system",
+    },
+    platform: {
+      machine: lines.text("platform.machine") ?? "",
+      wordBits: lines.number("platform.word", 64),
+      byteOrder,
+      libc: lines.text("platform.libc") ?? "",
+    },
+    memory: {
+      total: kilobytes("memory.MemTotal"),
+      // Kernels before 3.14 do not say what is available.
+      available: kilobytes("memory.MemAvailable") || kilobytes("memory.MemTotal"),
+      freeHugePages: lines.number("memory.HugePages_Free", 0),
+      hugePageSize: kilobytes("memory.Hugepagesize"),
+      pageSize: lines.number("memory.page", 4096),
+    },
+    kernel: kernelOf(lines),
+    openFiles: lines.number("files", Number.POSITIVE_INFINITY),
+    locales: lines.text("locales") === undefined ? undefined : lines.words("locales"),
+    missingTools: lines.all("tool.missing"),
+    candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
+    clock: clockOf(lines, trip),
+    servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
+  };
+}
+
+function kernelOf(lines: Lines): Kernel {
+  const [perSet, all, , sets] = lines.words("kernel.sem").map(Number);
+  const [usedSets, used] = lines.words("kernel.used").map(Number);
+  const unlimited = Number.POSITIVE_INFINITY;
+  return {
+    shmmax: lines.number("kernel.shmmax", unlimited),
+    shmall: lines.number("kernel.shmall", unlimited),
+    semaphoresPerSet: perSet ?? unlimited,
+    semaphores: all ?? unlimited,
+    semaphoreSets: sets ?? unlimited,
+    usedSemaphores: used ?? 0,
+    usedSemaphoreSets: usedSets ?? 0,
+  };
+}
+
+/**
+ * As NTP reckons it: the host's two times lie between our two, and nothing is known of how the trip was divided between
+ * there and back. A `date` without nanoseconds is off by up to a second more.
+ */
+function clockOf(lines: Lines, { sent, received }: Trip): Clock {
+  const texts = [lines.text("clock.began") ?? "", lines.text("clock.ended") ?? ""] as const;
+  const [began, ended] = texts.map((text) => Number.parseFloat(text)) as [number, number];
+  if (Number.isNaN(began) || Number.isNaN(ended)) return { ahead: 0, uncertainty: Number.POSITIVE_INFINITY };
+  const coarse = texts.some((text) => !/\.\d{3,}$/.test(text)) ? 1 : 0;
+  return {
+    ahead: (began - sent + (ended - received)) / 2,
+    uncertainty: Math.max(0, (received - sent - (ended - began)) / 2) + coarse,
+  };
+}
+
+function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): ServerFacts {
+  const [mode, owner] = lines.words(`${at}.status`);
+  const [writable, parentOwner = "", ...parent] = (lines.text(`${at}.parent`) ?? "").split(" ");
+  const [disk = "", blockSize, blocks, ...type] = lines.words(`${at}.disk`);
+  const version = lines.text(`${at}.version`);
+  const postgres = lines.text(`${at}.postgres`);
+  const size = lines.text(`${at}.size`);
+  const postmaster = lines.text(`${at}.postmaster`);
+  return {
+    data: (lines.text(`${at}.data`) ?? "absent") as DataFound,
+    ...(mode === undefined || owner === undefined ? {} : { mode: Number.parseInt(mode, 8), owner }),
+    incomplete: lines.flag(`${at}.incomplete`),
+    identity: lines.flag(`${at}.identity`),
+    ...(version === undefined ? {} : { dataVersion: version }),
+    parent: { path: parent.join(" "), owner: parentOwner, writable: writable === "yes" },
+    control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
+    disk: { id: disk, type: type.join(" "), free: Number(blockSize) * Number(blocks) },
+    ...(size === undefined ? {} : { size: Number(size) * 1024 }),
+    ...(postgres === undefined ? {} : { postgres }),
+    missingPrograms: lines.all(`${at}.missing`),
+    ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
+    listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
+  };
+}
+
+/** `0100007F www-data/33 812,813/nginx` */
+function listenerOf(line: string, byteOrder: "little" | "big"): Listener {
+  const [address = "", owner = "", ...rest] = line.split(" ");
+  const [user, uid] = owner.split("/");
+  const holder = rest.join(" ");
+  const slash = holder.indexOf("/");
+  return {
+    address: parseAddress(address, byteOrder),
+    user: user || `${uid}`,
+    processes: holder
+      .slice(0, slash)
+      .split(",")
+      .filter((pid) => pid !== "")
+      .map(Number),
+    program: holder.slice(slash + 1),
+  };
+}

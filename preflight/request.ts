@@ -1,0 +1,82 @@
+import type { Site } from "../config/site.js";
+import type { HostSpec } from "../hosts/host.js";
+import type { Major } from "../postgres/versions.js";
+
+/** What a preflight is asked to judge: plain data, without roles, so that a change of role asks nothing anew. */
+export interface PreflightRequest {
+  readonly site: string;
+  readonly stack: string;
+  readonly version: Major;
+  /** Locales that the cluster and its databases are declared with. */
+  readonly locales: readonly string[];
+  /** Bytes by which each data directory is expected to grow in the time that its disk shall last. */
+  readonly expectedGrowth?: number;
+  /** True where pgsite installs what is missing with the host's package manager. */
+  readonly install: boolean;
+  readonly servers: readonly ServerRequest[];
+  /** The server of another stack that these follow: looked at, to compare with and for its size; never judged. */
+  readonly source?: Place;
+}
+
+/** A data directory on a host. */
+export interface Place {
+  readonly name: string;
+  readonly host: HostSpec;
+  readonly dataDirectory: string;
+}
+
+export interface ServerRequest extends Place {
+  readonly address: string;
+  readonly port: number;
+  readonly controlDirectory: string;
+  /** Folder of the server programs. */
+  readonly binDirectory: string;
+  /** The declared settings on which what the host must give depends (`watchedSettings`). */
+  readonly settings: Readonly<Record<string, string>>;
+  /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
+  readonly disposable: boolean;
+}
+
+/** Settings that ask something of the host. */
+export const watchedSettings = [
+  "listen_addresses",
+  "shared_buffers",
+  "wal_buffers",
+  "huge_pages",
+  "max_connections",
+  "max_prepared_transactions",
+  "max_locks_per_transaction",
+  "max_worker_processes",
+  "max_files_per_process",
+  "autovacuum_max_workers",
+] as const;
+
+/** What a site's preflight looks at. */
+export function requestOf(site: Site): PreflightRequest {
+  const { upstream } = site;
+  const locales = [site.initdb.locale, ...(site.databaseLocales ?? [])];
+  return {
+    site: site.name,
+    stack: site.stack,
+    version: site.version,
+    locales: [...new Set(locales)].sort(),
+    ...(site.expectedGrowth === undefined ? {} : { expectedGrowth: site.expectedGrowth }),
+    install: site.install === "packages",
+    servers: site.servers.map((server) => ({
+      name: server.name,
+      host: server.host,
+      address: server.address,
+      port: server.port,
+      dataDirectory: server.dataDirectory,
+      controlDirectory: server.controlDirectory,
+      binDirectory: server.binDirectory,
+      settings: Object.fromEntries(
+        watchedSettings.flatMap((name) => (server.settings[name] === undefined ? [] : [[name, server.settings[name]]])),
+      ),
+      disposable: server.disposable,
+    })),
+    ...(upstream === undefined
+      ? {}
+      : { source: { name: upstream.name, host: upstream.host, dataDirectory: upstream.dataDirectory } }),
+  };
+}

@@ -1,0 +1,132 @@
+import { incompleteMarker } from "../servers/dataDirectory.js";
+
+/** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
+export const tools = ["flock", "rsync"] as const;
+
+/** How many arguments the script takes of each server. */
+export const argumentsOfServer = 5;
+
+/**
+ * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
+ * prints KEY=VALUE lines, `end=yes` last. A key may come more than once. What cannot be found out is left out.
+ *
+ * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
+ * of each server its name, data directory, control directory, folder of programs and port.
+ */
+export const factsScript = String.raw`
+export LC_ALL=C
+newline='
+'
+say() {
+  case $2 in *"$newline"*) set -- "$1" "$(printf %s "$2" | tr '\n' ' ')" ;; esac
+  printf '%s=%s\n' "$1" "$2"
+}
+content() { [ -r "$2" ] && say "$1" "$(cat -- "$2" 2>/dev/null)"; }
+now() { date +%s.%N; }
+
+# Of data, control, bin and port of one server, as $at.
+look() {
+  at=server.$1 data=$2 control=$3 bin=$4 port=$5
+  found=absent
+  if [ -d "$data" ]; then
+    if names=$(ls -A -- "$data" 2>/dev/null) && [ -x "$data" ]; then
+      case $names in '' | lost+found) found=empty ;; *) found=filled ;; esac
+    else
+      found=unreadable
+    fi
+    say "$at.status" "$(stat -L -c '%a %U' -- "$data")"
+  elif [ -L "$data" ]; then
+    found=dangling
+  elif [ -e "$data" ]; then
+    found=other
+  fi
+  say "$at.data" "$found"
+  [ -e "$data/${incompleteMarker}" ] && say "$at.incomplete" yes
+  [ -e "$control/identity.json" ] && say "$at.identity" yes
+  content "$at.version" "$data/PG_VERSION"
+
+  parent=$(dirname -- "$data")
+  until [ -d "$parent" ]; do parent=$(dirname -- "$parent"); done
+  writable=no
+  [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
+  say "$at.parent" "$writable $(stat -L -c %U -- "$parent") $parent"
+  if [ ! -e "$control" ]; then
+    say "$at.control" absent
+  elif [ -w "$control" ] && [ -x "$control" ]; then
+    say "$at.control" writable
+  else
+    say "$at.control" closed
+  fi
+  folder=$parent
+  [ -d "$data" ] && folder=$data
+  say "$at.disk" "$(stat -f -c '%i %S %a %T' -- "$folder")"
+  if [ "$measure" = yes ] && [ "$found" = filled ]; then
+    say "$at.size" "$(du -skL -- "$data" 2>/dev/null | cut -f 1)"
+  fi
+
+  if [ -x "$bin/postgres" ]; then
+    say "$at.postgres" "$("$bin/postgres" -V 2>&1)"
+  else
+    programs=missing
+  fi
+  for program in postgres initdb pg_ctl; do [ -x "$bin/$program" ] || say "$at.missing" "$program"; done
+
+  if pid=$(head -n 1 -- "$data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ]; then
+    here=$(cd -- "$data" && pwd -P)
+    [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$here" ] && say "$at.postmaster" "$pid"
+  fi
+  [ "$port" = 0 ] || listeners "$at.listener" "$(printf %04X "$port")"
+}
+
+# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
+listeners() {
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    awk -v port=":$2" '$4 == "0A" && substr($2, length($2) - 4) == port { print substr($2, 1, length($2) - 5), $8, $10 }' |
+    while read -r address uid inode; do
+      user=$(getent passwd "$uid" | cut -d : -f 1)
+      pids=$(holders "$inode")
+      program=
+      for pid in $pids; do program=$(cat "/proc/$pid/comm" 2>/dev/null) && break; done
+      say "$1" "$address $(printf %s "$user" | tr -d ' ')/$uid $(printf %s "$pids" | tr '\n' ,)/$program"
+    done
+}
+holders() {
+  ls -l /proc/[0-9]*/fd 2>/dev/null |
+    awk -v socket="socket:[$1]" '/^\/proc\// { split($1, part, "/"); pid = part[3] } $NF == socket { print pid }' | sort -u
+}
+
+say clock.began "$(now)"
+user=$1 measure=$2 package=$3
+shift 3
+say user "$(id -un)"
+id -u -- "$user" >/dev/null 2>&1 && say user.exists yes
+[ -r /etc/os-release ] && (
+  . /etc/os-release
+  say system.id "$ID"
+  say system.like "$ID_LIKE"
+  say system.name "$PRETTY_NAME"
+)
+say platform.machine "$(uname -m)"
+say platform.word "$(getconf LONG_BIT 2>/dev/null)"
+say platform.order "$(printf '\001\000' | od -A n -t u2 | tr -d ' ')"
+say platform.libc "$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 2)"
+awk '/^(MemTotal|MemAvailable|HugePages_Free|Hugepagesize):/ { sub(":", "", $1); print "memory." $1 "=" $2 }' /proc/meminfo
+say memory.page "$(getconf PAGE_SIZE 2>/dev/null)"
+content kernel.shmmax /proc/sys/kernel/shmmax
+content kernel.shmall /proc/sys/kernel/shmall
+content kernel.sem /proc/sys/kernel/sem
+[ -r /proc/sysvipc/sem ] && awk 'NR > 1 { sets++; all += $4 } END { print "kernel.used=" sets + 0 " " all + 0 }' /proc/sysvipc/sem
+say files "$(ulimit -n)"
+command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
+for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
+programs=there
+while [ $# -ge ${argumentsOfServer} ]; do
+  look "$1" "$2" "$3" "$4" "$5"
+  shift ${argumentsOfServer}
+done
+if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then
+  say candidate "$(apt-cache policy "$package" 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')"
+fi
+say clock.ended "$(now)"
+say end yes
+`;

@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { error, type Problem, warning } from "../../postgres/problem.js";
+import type { PreflightReport } from "../../preflight/index.js";
+import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { hostForReading, hostOf } from "../host.js";
+import type { Context, ResourceType } from "../resource.js";
+import { same } from "../values.js";
+
+export interface PreflightState extends PreflightRequest {
+  /** What pgsite installs with the hosts' package managers, by host. */
+  readonly packages: Readonly<Record<string, readonly string[]>>;
+  /** Servers without data, by `read`: they are to be seeded, so their hosts are looked at again. No difference by itself. */
+  readonly __unseeded: readonly string[];
+}
+
+/**
+ * The last report of a resource: what `check` saw, `create` and `update` of the same run go by. They run in one process, one
+ * right after the other.
+ */
+const reports = new Map<string, PreflightReport>();
+
+/**
+ * Whether the hosts of a stack can take its servers. What is wrong fails the preview; a host that cannot be reached fails
+ * only an `up`, and that only where a server is to be made there, so that a site whose host is down can be changed.
+ */
+export const preflight: ResourceType<PreflightRequest, PreflightState> = {
+  token: "pgsite:index:Preflight",
+  packed: ["servers"],
+
+  id: (state) => `${state.site}/${state.stack}`,
+
+  async check(context, args, actual) {
+    const known = actual === undefined ? { packages: {}, __unseeded: [] } : derivedOf(actual);
+    const state = { ...args, ...known };
+    reports.delete(context.name);
+    if (actual !== undefined && known.__unseeded.length === 0 && same(args, requestIn(actual))) return { state };
+    const report = await look(args, newServers(state, actual).length > 0);
+    reports.set(context.name, report);
+    return {
+      state: { ...state, packages: { ...known.packages, ...report.packages } },
+      problems: problemsOf(report),
+    };
+  },
+
+  async create(context, state) {
+    await prepare(context, state, state.servers);
+    return { ...state, __unseeded: [] };
+  },
+
+  async read(_context, _id, known) {
+    if (known === undefined)
+      throw new Error("a preflight cannot be imported by its id: declare it, and `pulumi up` makes it");
+    const unseeded = (await Promise.all(known.servers.map(unseededAt))).flat();
+    const gone = new Set(unseeded.map(({ host }) => host.name));
+    // A host whose data is gone may have been made anew: what is missing there is found and installed again.
+    const packages = Object.entries(known.packages).filter(([host]) => !gone.has(host));
+    return { ...known, packages: Object.fromEntries(packages), __unseeded: unseeded.map(({ name }) => name) };
+  },
+
+  async update(context, wanted, actual) {
+    await prepare(context, wanted, newServers(wanted, actual));
+    return { ...wanted, __unseeded: [] };
+  },
+
+  async delete() {
+    // What was installed stays: other servers may need it.
+  },
+};
+
+function derivedOf({ packages, __unseeded }: PreflightState): Pick<PreflightState, "packages" | "__unseeded"> {
+  return { packages, __unseeded };
+}
+
+function requestIn({ packages: _packages, __unseeded, ...request }: PreflightState): PreflightRequest {
+  return request;
+}
+
+/** Servers that are to be made or seeded. */
+function newServers(wanted: PreflightState, actual: PreflightState | undefined): readonly ServerRequest[] {
+  const known = new Set(actual?.servers.map(({ name }) => name));
+  return wanted.servers.filter(({ name }) => !known.has(name) || wanted.__unseeded.includes(name));
+}
+
+/** The cheapest look, which other reads of the same refresh share. Of a host that cannot be asked nothing is said here; its other resources say it. */
+async function unseededAt(server: ServerRequest): Promise<readonly ServerRequest[]> {
+  try {
+    const host = await hostForReading(server.host);
+    const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20);
+    return control === undefined ? [server] : [];
+  } catch {
+    return [];
+  }
+}
+
+async function look(request: PreflightRequest, seeding: boolean): Promise<PreflightReport> {
+  const preflights = await import("../../preflight/index.js");
+  return preflights.preflight(request, { hostOf, measure: seeding || request.expectedGrowth !== undefined });
+}
+
+/** A check cannot tell a preview from an `up`: what only an `up` must refuse is a warning until `create` or `update`. */
+function problemsOf({ findings }: PreflightReport): readonly Problem[] {
+  return findings.map(({ message, check, severity }) =>
+    severity === "warning" || check === "reachable" ? warning("", message) : error("", message),
+  );
+}
+
+/** @throws before anything is changed, with all that is wrong */
+async function prepare(context: Context, state: PreflightState, needed: readonly ServerRequest[]): Promise<void> {
+  const first = reports.get(context.name) ?? (await look(requestIn(state), needed.length > 0));
+  reports.delete(context.name);
+  await refuse(context, first, needed);
+  if (Object.keys(first.packages).length === 0) return;
+  const { installPackages } = await import("../../preflight/install.js");
+  await installPackages(first, hostOf, (line) => context.progress(line));
+  // Nothing more is promised now: what is not there has to be said.
+  await refuse(context, await look({ ...requestIn(state), install: false }, needed.length > 0), needed);
+}
+
+async function refuse(context: Context, report: PreflightReport, needed: readonly ServerRequest[]): Promise<void> {
+  const hosts = new Set(needed.map(({ host }) => host.name));
+  const fatal = report.findings.filter(
+    ({ severity, check, host }) => severity === "error" && (check !== "reachable" || hosts.has(host)),
+  );
+  if (fatal.length === 0) return;
+  for (const { message } of fatal) await context.log("error", message);
+  throw new Error(
+    `the preflight found ${fatal.length === 1 ? "1 problem" : `${fatal.length} problems`}: nothing was changed`,
+  );
+}

@@ -1,0 +1,397 @@
+import { describe, expect, it } from "vitest";
+import type { HostFacts, Observation, ServerFacts } from "../../../preflight/facts.js";
+import { judge } from "../../../preflight/judge.js";
+import type { PreflightRequest, ServerRequest } from "../../../preflight/request.js";
+
+const gigabyte = 1e9;
+
+const healthy: ServerFacts = {
+  data: "absent",
+  incomplete: false,
+  identity: false,
+  parent: { path: "/data", owner: "postgres", writable: true },
+  control: "absent",
+  disk: { id: "1", type: "ext2/ext3", free: 100 * gigabyte },
+  postgres: "postgres (PostgreSQL) 15.8",
+  missingPrograms: [],
+  listeners: [],
+};
+
+const seeded: ServerFacts = {
+  ...healthy,
+  data: "filled",
+  identity: true,
+  control: "writable",
+  owner: "postgres",
+  mode: 0o700,
+  dataVersion: "15",
+  size: 10 * gigabyte,
+};
+
+const machine: HostFacts = {
+  host: "",
+  machine: "",
+  osUser: "postgres",
+  user: "postgres",
+  userExists: true,
+  system: { id: "debian", like: [], name: "Debian GNU/Linux 12 (bookworm)" },
+  platform: { machine: "x86_64", wordBits: 64, byteOrder: "little", libc: "glibc 2.36" },
+  memory: { total: 8 * gigabyte, available: 6 * gigabyte, freeHugePages: 0, hugePageSize: 2 ** 21, pageSize: 4096 },
+  kernel: {
+    shmmax: 2 ** 60,
+    shmall: 2 ** 50,
+    semaphoresPerSet: 32000,
+    semaphores: 1024000000,
+    semaphoreSets: 32000,
+    usedSemaphores: 0,
+    usedSemaphoreSets: 0,
+  },
+  openFiles: 1024,
+  locales: ["C", "C.utf8", "POSIX", "en_US.utf8"],
+  missingTools: [],
+  candidate: undefined,
+  clock: { ahead: 0, uncertainty: 0.05 },
+  servers: {},
+};
+
+interface Given {
+  readonly host?: Partial<HostFacts>;
+  readonly server?: Partial<ServerFacts>;
+  readonly request?: Partial<ServerRequest>;
+}
+
+const hostSpec = (name: string) => ({ name, transport: "ssh", address: "192.0.2.1", user: "postgres" }) as const;
+
+function requested(name: string, request: Partial<ServerRequest> = {}): ServerRequest {
+  return {
+    name,
+    host: hostSpec(`${name}-host`),
+    address: "192.0.2.1",
+    port: 5442,
+    dataDirectory: "/data/pg",
+    controlDirectory: "/data/pg.pgsite",
+    binDirectory: "/usr/lib/postgresql/15/bin",
+    settings: { listen_addresses: "*" },
+    disposable: false,
+    ...request,
+  };
+}
+
+/** Judges one server a host, called like its server; what is not given is as it should be. */
+function judged(given: Readonly<Record<string, Given>>, more: Partial<PreflightRequest> = {}): readonly string[] {
+  const request: PreflightRequest = {
+    site: "orders",
+    stack: "test",
+    version: "15",
+    locales: ["C"],
+    install: false,
+    servers: Object.entries(given).map(([name, { request: own }]) => requested(name, own)),
+    ...more,
+  };
+  const observations = Object.entries(given).map(([name, { host, server }]): Observation => {
+    const facts = { ...machine, host: `${name}-host`, machine: name, ...host };
+    return { host: hostSpec(`${name}-host`), facts: { ...facts, servers: { [name]: { ...healthy, ...server } } } };
+  });
+  return judge(request, observations).map(({ severity, message }) => `${severity}: ${message}`);
+}
+
+describe("a healthy host", () => {
+  it("is spoken of by nobody, whether its server is to be made or runs", () => {
+    expect(judged({ db1: {} })).toEqual([]);
+    expect(judged({ db1: { server: seeded }, db2: {} })).toEqual([]);
+  });
+});
+
+describe("one thing wrong", () => {
+  const cases: readonly (readonly [string, Given, Partial<PreflightRequest>, string])[] = [
+    [
+      "an OS user that is missing",
+      { host: { userExists: false, user: "root" } },
+      {},
+      "error: db1-host: there is no OS user postgres: make it (useradd --system --create-home --shell /bin/sh postgres), or name another as osUser",
+    ],
+    [
+      "a host where we are somebody else",
+      { host: { user: "admin" } },
+      {},
+      "error: db1-host: pgsite is admin there: it must be postgres, the declared osUser",
+    ],
+    [
+      "server programs that are missing, and that apt has",
+      { server: { postgres: undefined as never, missingPrograms: ["postgres"] }, host: { candidate: "15.8-0" } },
+      {},
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: apt-get install postgresql-15 (without a cluster: create_main_cluster = false), or say install: packages",
+    ],
+    [
+      "server programs that are missing, and that apt does not have",
+      { server: { postgres: undefined as never } },
+      {},
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: its package sources have no postgresql-15: add those of the PostgreSQL project (PGDG), or name the folder that has the programs as binaries",
+    ],
+    [
+      "server programs that are missing where packages put none",
+      { server: { postgres: undefined as never }, request: { binDirectory: "/opt/pg/bin" } },
+      { install: true },
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /opt/pg/bin: name the folder that has them as binaries; postgresql-15 puts them into /usr/lib/postgresql/15/bin",
+    ],
+    [
+      "a system whose packages pgsite only knows by name",
+      {
+        server: { postgres: undefined as never },
+        host: { system: { id: "rocky", like: ["rhel", "centos", "fedora"], name: "Rocky Linux 9" } },
+        request: { binDirectory: "/usr/pgsql-15/bin" },
+      },
+      { install: true },
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/pgsql-15/bin: dnf install postgresql15-server (pgsite itself installs with apt alone)",
+    ],
+    [
+      "server programs of another version",
+      { server: { postgres: "postgres (PostgreSQL) 14.11" } },
+      {},
+      "error: db1 on db1-host: /usr/lib/postgresql/15/bin/postgres is PostgreSQL 14.11, and 15 is declared: correct binaries or postgresql, or install postgresql-15",
+    ],
+    [
+      "a program that pgsite needs",
+      { host: { missingTools: ["flock"] } },
+      {},
+      "error: db1-host: flock is missing: apt-get install util-linux",
+    ],
+    [
+      "a program that only makes base backups better",
+      { host: { missingTools: ["rsync"] } },
+      {},
+      "warning: db1-host: rsync is missing: a base backup that is cut off begins anew: apt-get install rsync",
+    ],
+    [
+      "a parent that is closed",
+      { server: { parent: { path: "/data", owner: "root", writable: false } } },
+      {},
+      "error: db1 on db1-host: postgres cannot make /data/pg and /data/pg.pgsite (/data belongs to root): install -d -o postgres -m 0700 /data/pg /data/pg.pgsite",
+    ],
+    [
+      "a link to nothing",
+      { server: { data: "dangling" } },
+      {},
+      "error: db1 on db1-host: /data/pg is a link to nothing: mount what it points to, or remove it",
+    ],
+    [
+      "a folder that is closed to the OS user, whatever it holds",
+      { server: { data: "unreadable", owner: "root", mode: 0o700 } },
+      {},
+      "error: db1 on db1-host: /data/pg belongs to root and is closed to postgres: look what it holds: move that away or declare another dataDirectory; an empty folder is given to the server with chown postgres /data/pg",
+    ],
+    [
+      "data of another",
+      { server: { data: "filled", owner: "postgres", mode: 0o700 } },
+      {},
+      "error: db1 on db1-host: /data/pg on db1-host, the data directory of db1, is not empty and was not made by pgsite for this server: it is left untouched. Move it away, or declare another dataDirectory",
+    ],
+    [
+      "a data directory that its group may write",
+      { server: { ...seeded, mode: 0o770 } },
+      {},
+      "error: db1 on db1-host: /data/pg has mode 0770: a server refuses to start there: chmod 0700 /data/pg",
+    ],
+    [
+      "data of another major version",
+      { server: { ...seeded, dataVersion: "14" } },
+      {},
+      "error: db1 on db1-host: /data/pg holds data of PostgreSQL 14, and 15 is declared: declare 14 again: a major upgrade takes more than another version in the stack file",
+    ],
+    [
+      "NFS",
+      { server: { disk: { ...healthy.disk, type: "nfs" } } },
+      {},
+      "error: db1 on db1-host: /data/pg lies on NFS, where PostgreSQL's data is not safe: what it has synced may not be on a disk: choose a dataDirectory on a local disk",
+    ],
+    [
+      "memory as a disk",
+      { server: { disk: { ...healthy.disk, type: "tmpfs" } } },
+      {},
+      "warning: db1 on db1-host: /data/pg lies on memory (tmpfs): a reboot empties it: choose a dataDirectory on a local disk",
+    ],
+    [
+      "a disk that is too small for what is to come",
+      {},
+      { expectedGrowth: 730 * gigabyte },
+      "error: db1 on db1-host: /data/pg has 100 GB free, and 730 GB are needed (730 GB for the expected growth): make room, or move dataDirectory to a larger disk",
+    ],
+    [
+      "a port that another has",
+      { server: { listeners: [{ address: "0.0.0.0", user: "www", processes: [7, 8], program: "nginx" }] } },
+      {},
+      "error: db1 on db1-host: port 5442 is taken by nginx (process 7 of www) on 0.0.0.0: stop it, or declare another port for db1",
+    ],
+    [
+      "a port that somebody has whom we cannot see",
+      { server: { listeners: [{ address: "::", user: "root", processes: [], program: "" }] } },
+      {},
+      "error: db1 on db1-host: port 5442 is taken by a process of root on ::: stop it, or declare another port for db1",
+    ],
+    [
+      "a clock that is off against ours",
+      { host: { clock: { ahead: -40, uncertainty: 0.1 } } },
+      {},
+      "warning: db1-host: its clock is 40 s behind this machine's, where pgsite runs: let chrony or ntpd set both",
+    ],
+    [
+      "a locale that is missing",
+      {},
+      { locales: ["C", "de_DE.UTF-8", "en_US.UTF-8"] },
+      "error: db1-host: the locale de_DE.UTF-8 is not there: apt-get install locales, uncomment de_DE.UTF-8 in /etc/locale.gen, locale-gen, or declare one of: C, C.utf8, POSIX, en_US.utf8",
+    ],
+    [
+      "more shared buffers than memory",
+      { request: { settings: { shared_buffers: "16GB" } } },
+      {},
+      "error: db1 on db1-host: shared_buffers takes 17.2 GB, and of 8 GB of memory 6 GB are available: declare less: a quarter of the memory is usual",
+    ],
+    [
+      "huge pages that nobody has set aside",
+      { request: { settings: { shared_buffers: "1GB", huge_pages: "on" } } },
+      {},
+      "error: db1 on db1-host: huge_pages is on and takes about 535 pages, of which 0 are free: sysctl -w vm.nr_hugepages=589 (and in /etc/sysctl.d), or declare huge_pages: try",
+    ],
+    [
+      "an old kernel's limit of shared memory",
+      {
+        server: { postgres: "postgres (PostgreSQL) 9.0.3" },
+        host: { kernel: { ...machine.kernel, shmmax: 2 ** 25 } },
+        request: { settings: { shared_buffers: "32MB" } },
+      },
+      { version: "9.0" },
+      "error: db1 on db1-host: kernel.shmmax is 33554432, and the server's shared memory takes about 37225720: sysctl -w kernel.shmmax=40948292 (and in /etc/sysctl.d), or declare a smaller shared_buffers",
+    ],
+    [
+      "too few semaphores",
+      {
+        server: { postgres: "postgres (PostgreSQL) 9.0.3" },
+        host: { kernel: { ...machine.kernel, semaphoreSets: 128, usedSemaphoreSets: 110 } },
+        request: { settings: { max_connections: "400" } },
+      },
+      { version: "9.0" },
+      "error: db1 on db1-host: the kernel's semaphores do not suffice: of SEMMNI 128, 110 are taken (26 needed): raise kernel.sem with sysctl (and in /etc/sysctl.d), or declare a smaller max_connections",
+    ],
+    [
+      "few open files",
+      { host: { openFiles: 256 } },
+      {},
+      "warning: db1 on db1-host: postgres may open 256 files (ulimit -n), and max_files_per_process is 1000: raise nofile of postgres in /etc/security/limits.conf (LimitNOFILE of a service), or declare less",
+    ],
+  ];
+
+  it.each(cases)("%s is one line with cause and remedy", (_name, given, request, expected) => {
+    expect(judged({ db1: given }, request)).toEqual([expected]);
+  });
+});
+
+describe("what is promised or there already", () => {
+  it("is no problem where pgsite installs it", () => {
+    const bare: Given = {
+      host: { userExists: false, user: "root", candidate: "15.8-0", missingTools: ["flock", "rsync"] },
+      server: { postgres: undefined as never, missingPrograms: ["postgres", "initdb", "pg_ctl"] },
+    };
+    expect(judged({ db1: bare }, { install: true })).toEqual([]);
+    expect(judged({ db1: { ...bare, host: { ...bare.host, candidate: undefined } } }, { install: true })).toEqual([
+      expect.stringMatching(/^warning: .* have no postgresql-15: pgsite reads them again before it installs/),
+    ]);
+  });
+
+  it("is no problem in the way of the server that runs there", () => {
+    const own = { address: "192.0.2.1", user: "postgres", processes: [99], program: "postgres" };
+    const running = { ...seeded, postmaster: 99, listeners: [own] };
+    const asking = { listen_addresses: "*", shared_buffers: "7GB", huge_pages: "on" };
+    expect(judged({ db1: { server: running, request: { settings: asking } } })).toEqual([]);
+  });
+
+  it("is no problem where a listener is on another address", () => {
+    const elsewhere = { address: "127.0.0.9", user: "www", processes: [1], program: "nginx" };
+    const settings = { listen_addresses: "192.0.2.1" };
+    expect(judged({ db1: { server: { listeners: [elsewhere] }, request: { settings } } })).toEqual([]);
+  });
+
+  it("says nothing of tmpfs where data may go", () => {
+    const server = { disk: { ...healthy.disk, type: "tmpfs" } };
+    expect(judged({ db1: { server, request: { disposable: true } } })).toEqual([]);
+  });
+});
+
+describe("hosts against each other", () => {
+  const full = { ...healthy.disk, free: 6 * gigabyte };
+
+  it("need the space of the largest data there is, and of growth what is still to come", () => {
+    expect(judged({ db1: { server: seeded }, db2: { server: { disk: full } } })).toEqual([
+      "error: db2 on db2-host: /data/pg has 6 GB free, and 10 GB are needed (10 GB for the base backup from db1): make room, or move dataDirectory to a larger disk",
+    ]);
+    expect(judged({ db1: { server: { ...seeded, disk: full } } }, { expectedGrowth: 15 * gigabyte })).toEqual([]);
+    expect(judged({ db1: { server: { ...seeded, disk: full } } }, { expectedGrowth: 17 * gigabyte })).toHaveLength(1);
+  });
+
+  it("share a file system where they are one machine, and take no space where it shares blocks", () => {
+    const one = { machine: "local:here" };
+    const disk = { ...healthy.disk, free: 15 * gigabyte };
+    const three = (type: string): Record<string, Given> => ({
+      db1: { host: one, server: { ...seeded, disk: { ...disk, type } } },
+      db2: { host: one, server: { disk: { ...disk, type } } },
+      db3: { host: one, server: { disk: { ...disk, type } } },
+    });
+    expect(judged(three("ext2/ext3"))).toEqual([
+      "error: db3 on db3-host: /data/pg has 15 GB free, and 20 GB are needed (20 GB for the base backup of db2 and db3 from db1): make room, or move dataDirectory to a larger disk",
+    ]);
+    expect(judged(three("xfs"))).toEqual([]);
+  });
+
+  it("must be of one architecture", () => {
+    const platform = { ...machine.platform, machine: "aarch64" };
+    expect(judged({ db1: { server: seeded }, db2: { host: { platform } } })).toEqual([
+      "error: db2-host: it is aarch64, 64 bits, little-endian, and db1-host is x86_64, 64 bits, little-endian: neither can be a standby of the other: use machines of one architecture, or logical replication",
+    ]);
+  });
+
+  it("should sort alike, unless all sorting is by bytes", () => {
+    const old: Record<string, Given> = {
+      db1: { server: seeded },
+      db2: { host: { platform: { ...machine.platform, libc: "glibc 2.17" } } },
+    };
+    expect(judged(old)).toEqual([]);
+    expect(judged(old, { locales: ["en_US.UTF-8"] })).toEqual([
+      "warning: db2-host: it has glibc 2.17, and db1-host glibc 2.36: text may sort differently there, so that indexes on text are corrupt on one of them: bring both to one release of the system, or use the locale C",
+    ]);
+  });
+
+  it("must agree on the time, by what is certain of the difference", () => {
+    const ahead = (seconds: number, uncertainty = 0.05) => ({ host: { clock: { ahead: seconds, uncertainty } } });
+    expect(judged({ db1: {}, db2: ahead(1.9) })).toEqual([]);
+    expect(judged({ db1: {}, db2: ahead(4, 3) })).toEqual([]);
+    expect(judged({ db1: {}, db2: ahead(4) })).toEqual([
+      "warning: db2-host: its clock is 4.0 s ahead of db1-host's: let chrony or ntpd set both",
+    ]);
+    expect(judged({ db1: {}, db2: ahead(-31) })).toEqual([
+      "error: db2-host: its clock is 31 s behind db1-host's: let chrony or ntpd set both",
+    ]);
+    expect(judged({ db1: {}, db2: ahead(0, Number.POSITIVE_INFINITY) })).toEqual([]);
+  });
+
+  it("that cannot be reached are one line each, and another stack's is only a warning", () => {
+    const servers = [requested("db1"), requested("db2")];
+    const source = { name: "head", host: hostSpec("head-host"), dataDirectory: "/data/pg" };
+    const request: PreflightRequest = {
+      site: "orders",
+      stack: "test",
+      version: "15",
+      locales: ["C"],
+      install: false,
+      servers,
+      source,
+    };
+    const unreachable = [...servers, source].map(({ host }) => ({
+      host,
+      unreachable: `${host.name} cannot be reached: no route to host`,
+    }));
+    expect(judge(request, unreachable).map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
+      "error: db1-host cannot be reached: no route to host",
+      "error: db2-host cannot be reached: no route to host",
+      "warning: head-host cannot be reached: no route to host",
+    ]);
+  });
+});

@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PreflightRequest } from "../../../preflight/request.js";
+import type { Context } from "../../../provider/resource.js";
+import { type PreflightState, preflight } from "../../../provider/resources/preflight.js";
+
+let folder: string;
+let said: string[];
+let context: Context;
+let request: PreflightRequest;
+
+beforeAll(() => {
+  folder = mkdtempSync("/var/tmp/pgsite-preflight-unit-");
+  said = [];
+  context = {
+    name: "orders-preflight",
+    signal: new AbortController().signal,
+    isSecret: () => false,
+    log: async (severity, message) => void said.push(`${severity}: ${message}`),
+    progress: async () => undefined,
+  };
+  request = requestFor("db1");
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Servers on this machine whose programs are missing: there is one problem with each. */
+function requestFor(...names: readonly string[]): PreflightRequest {
+  const { username: user } = userInfo();
+  return {
+    site: "orders",
+    stack: "test",
+    version: "15",
+    locales: ["C"],
+    install: false,
+    servers: names.map((name, index) => ({
+      name,
+      host: { name, transport: "local", address: "", user },
+      address: `127.0.68.${index + 2}`,
+      port: 5442,
+      dataDirectory: join(folder, name),
+      controlDirectory: join(folder, `${name}.pgsite`),
+      binDirectory: join(folder, "bin"),
+      settings: { listen_addresses: `127.0.68.${index + 2}` },
+      disposable: false,
+    })),
+  };
+}
+
+const problemOf = (name: string) => `${name}: there is no PostgreSQL 15 in ${folder}/bin: `;
+const check = async (args: PreflightRequest, actual?: PreflightState) => {
+  const { state, problems = [] } = await preflight.check(context, args, actual);
+  return { state, told: problems.map(({ severity, message }) => `${severity}: ${message}`) };
+};
+
+describe("the preflight of a stack", { timeout: 60_000 }, () => {
+  it("is run for what is to be made, and for what has changed, but not for what is as it was", async () => {
+    const first = await check(request);
+    expect(first.told).toEqual([expect.stringContaining(`error: ${problemOf("db1")}`)]);
+    expect(await check(request, first.state)).toEqual({ state: first.state, told: [] });
+    const grown = requestFor("db1", "db2");
+    const more = await check(grown, first.state);
+    expect(more.told).toEqual(["db1", "db2"].map((name) => expect.stringContaining(problemOf(name))));
+    expect(more.state).toEqual({ ...grown, packages: {}, __unseeded: [] });
+  });
+
+  it("is run again where a server's data is gone, which by itself is no difference", async () => {
+    const known = { ...request, packages: { db1: ["postgresql-15"], db9: ["rsync"] }, __unseeded: [] };
+    const found = (await preflight.read(context, "", known)) as PreflightState;
+    // What was installed on a host that may have been made anew is found missing again, and so installed again.
+    expect(found).toEqual({ ...known, packages: { db9: ["rsync"] }, __unseeded: ["db1"] });
+    const { state, told } = await check(request, found);
+    expect(told).toEqual([expect.stringContaining(problemOf("db1"))]);
+    expect(state).toEqual(found);
+  });
+
+  it("refuses to be made before anything is changed, with every problem on a line of its own", async () => {
+    const { state } = await check(requestFor("db1", "db2"));
+    said.length = 0;
+    await expect(preflight.create(context, state)).rejects.toThrow(
+      "the preflight found 2 problems: nothing was changed",
+    );
+    expect(said).toEqual(["db1", "db2"].map((name) => expect.stringContaining(`error: ${problemOf(name)}`)));
+  });
+});
