@@ -30,6 +30,7 @@ const parts = [
   ["command:local:Command", "data"],
   ["pgsite:index:HostFile", "passfile"],
   ["pgsite:index:ServerConfiguration", "configuration"],
+  ["pgsite:index:Service", "service"],
   ["command:local:Command", "start"],
 ] as const;
 
