@@ -117,15 +117,30 @@ async function attempt(
   const mark = await logMark(host, server);
   const failure = (await startBySystemd(host, server)) ?? (await startByPgCtl(host, server, env));
   if (failure !== "") return failure;
-  return answer(host, server, end, signal, mark);
+  const reason = await answer(host, server, end, signal, mark);
+  if (reason !== undefined) await stopTrying(host, server);
+  return reason;
+}
+
+/** The server's service, and the host as root, where systemd looks after it. */
+async function systemdOf(host: Host, { service, host: spec }: Server) {
+  if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
+  if ((await findManager(host)) !== "systemd") return undefined;
+  return { root: hostOf({ ...spec, user: "root" }), service };
+}
+
+/** systemd would try again for ever, behind the back of whoever was told that the server does not start. */
+async function stopTrying(host: Host, server: Server): Promise<void> {
+  const systemd = await systemdOf(host, server);
+  await systemd?.root.run(["systemctl", "stop", `${systemd.service.name}.service`], { timeout: 60_000 });
 }
 
 /** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
-async function startBySystemd(host: Host, { service, host: spec }: Server): Promise<string | undefined> {
-  if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
-  if ((await findManager(host)) !== "systemd") return undefined;
-  const root = hostOf({ ...spec, user: "root" });
-  // It waits for nothing but pg_ctl, which does not wait.
+async function startBySystemd(host: Host, server: Server): Promise<string | undefined> {
+  const systemd = await systemdOf(host, server);
+  if (systemd === undefined) return undefined;
+  const { root, service } = systemd;
+  // It returns once the program runs, whatever becomes of it.
   const { code, stdout, stderr } = await root.run(["systemctl", "start", `${service.name}.service`], {
     timeout: 60_000,
   });

@@ -34,6 +34,9 @@ export function renderUnit(facts: ServiceFacts): string {
     ...folders,
     `ExecStart=${words.map(argument).join(" ")}`,
     "ExecReload=/bin/kill -HUP $MAINPID",
+    // At boot its address may not be there yet, whatever network-online.target says.
+    "Restart=on-failure",
+    "RestartSec=2s",
     "KillMode=mixed",
     "KillSignal=SIGINT",
     "TimeoutSec=infinity",

@@ -1,12 +1,12 @@
 # What a test's host with systemd needs before systemd starts: the users of the others, sshd as a unit, and nothing that is
 # this machine's own or wants devices.
 set -eu
+units=/etc/systemd/system
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ ! -e /etc/pgsite-test/installed ]; then
+  rm -rf "$units"/*.wants
   sh /etc/pgsite-test/install && touch /etc/pgsite-test/installed
 fi
-units=/etc/systemd/system
-rm -rf "$units"/*.wants
 mkdir -p "$units/multi-user.target.wants"
 for unit in ssh.service ssh.socket postgresql.service getty.target systemd-logind.service systemd-udevd.service \
   systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-journald-audit.socket; do
