@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { hostOf } from "../../hosts/index.js";
+import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { preflight } from "../../preflight/index.js";
+import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { sayNfs } from "../support/multihost/nfs.js";
+import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
+import { programsOf } from "../support/programs.js";
+
+const why = whyNoHosts();
+const names = ["server2", "server3", "des10"] as const;
+type Name = (typeof names)[number];
+let net: MultiHost;
+/** Server programs of the declared version, and of another. */
+let right: string;
+let wrong: string;
+
+beforeAll(async () => {
+  if (why !== undefined) return;
+  [right, wrong, net] = await Promise.all([programsOf("15"), programsOf("16"), multiHost(names)]);
+  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  for (const host of net.hosts) await host.must(["install", "-d", "-o", "postgres", "/data"]);
+}, 120_000);
+
+afterAll(async () => {
+  await closeSessions();
+  vi.unstubAllEnvs();
+  await net?.close();
+}, 60_000);
+
+function server(name: Name, more: Partial<ServerRequest> = {}): ServerRequest {
+  const { address } = net.host(name);
+  const dataDirectory = more.dataDirectory ?? "/data/sispi";
+  return {
+    name,
+    host: { name, transport: "ssh", address, login: "admin", user: "postgres" },
+    address,
+    port: 5442,
+    binDirectory: right,
+    settings: {},
+    disposable: false,
+    ...more,
+    dataDirectory,
+    controlDirectory: `${dataDirectory}.pgsite`,
+  };
+}
+
+async function told(servers: readonly ServerRequest[], more: Partial<PreflightRequest> = {}) {
+  const asked = {
+    site: "sispi",
+    stack: "ctio",
+    version: "15",
+    locales: ["C"],
+    install: false,
+    servers,
+    ...more,
+  } as const;
+  const { findings } = await preflight(asked, { hostOf });
+  return findings.map(({ severity, message }) => `${severity}: ${message}`);
+}
+
+describe.skipIf(why !== undefined)(
+  `a preflight of hosts over SSH${why ? ` (${why})` : ""}`,
+  { timeout: 60_000 },
+  () => {
+    it("finds nothing wrong where nothing is", async () => {
+      expect(await told(names.map((name) => server(name)))).toEqual([]);
+    });
+
+    it("says all that is wrong on three hosts in one run, and changes nothing", async () => {
+      const [server2, server3, des10] = names.map((name) => net.host(name)) as [Host, Host, Host];
+      const nfs = await sayNfs(server2, "/data");
+      // As far as the host's own programs can tell.
+      expect((await server2.must(["stat", "-f", "-c", "%T", "/data"])).trim()).toBe("nfs");
+      const listen =
+        "require('net').createServer().listen(5442, () => console.log('listens')); setTimeout(() => {}, 60000)";
+      await server2.must([
+        "sh",
+        "-c",
+        'node -e "$1" >/tmp/listener 2>&1 & until grep -q listens /tmp/listener; do sleep 0.1; done',
+        "sh",
+        listen,
+      ]);
+      await server3.must(["sh", "-c", "mkdir /small && mount -t tmpfs -o size=4m,mode=777 small /small"]);
+      await des10.must([
+        "sh",
+        "-c",
+        "install -d -o postgres /foreign && echo mine >/foreign/notes.txt && mkdir -m 700 /closed",
+      ]);
+      const lines = await told(
+        [
+          server("server2", { binDirectory: wrong }),
+          server("server3", { dataDirectory: "/small/sispi", binDirectory: "/usr/pgsql-15/bin" }),
+          server("des10", { dataDirectory: "/foreign", settings: { shared_buffers: "1TB" } }),
+          { ...server("des10", { dataDirectory: "/closed/sispi", port: 5443 }), name: "des11" },
+        ],
+        { expectedGrowth: 5_000_000, locales: ["C", "tlh_KX.UTF-8"] },
+      );
+      await nfs.mend();
+      const expected = [
+        /^error: server2: the locale tlh_KX.UTF-8 is not there: /,
+        /^error: server2: .*\/postgres is PostgreSQL 16\.\d+, and 15 is declared: /,
+        /^error: server2: port 5442 is taken by .*: stop it, or declare another port for server2$/,
+        /^error: server2: \/data\/sispi lies on NFS.*: choose a dataDirectory on a local disk/,
+        /^error: server3: the locale tlh_KX.UTF-8 is not there: /,
+        /^error: server3: there is no PostgreSQL 15 in \/usr\/pgsql-15\/bin: /,
+        /^warning: server3: \/small\/sispi lies on memory \(tmpfs\)/,
+        /^error: server3: \/small\/sispi has 4.19 MB free, and 5 MB are needed/,
+        /^error: des10: the locale tlh_KX.UTF-8 is not there: /,
+        /^error: des10: \/foreign on des10, .*, is not empty and was not made by pgsite/,
+        /^error: des10: postgres cannot make \/foreign.pgsite \(\/ belongs to root\)/,
+      /^error: des10: shared_buffers takes 1\.1 TB, and of /,
+        /^error: des11 on des10: postgres cannot make \/closed\/sispi and \/closed\/sispi.pgsite \(\/closed belongs to root\)/,
+      ];
+      for (const line of expected) expect(lines).toContainEqual(expect.stringMatching(line));
+      expect(lines).toHaveLength(expected.length);
+      expect(await des10.must(["sh", "-c", "ls /foreign; ls -A /closed"])).toBe("notes.txt\n");
+    });
+  },
+);
+
+type Host = ReturnType<MultiHost["host"]>;
