@@ -1,7 +1,7 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
-import type { ServerRole, Server as ServerSite } from "../config/site.js";
+import type { Place, ServerRole, Server as ServerSite } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerConfiguration } from "../provider/sdk/index.js";
 import { plainly } from "./plainly.js";
@@ -18,6 +18,8 @@ export interface ServerArgs {
   readonly administratorPassword: pulumi.Input<string>;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
+  /** Where the stack's other servers have their data. */
+  readonly others: readonly Place[];
 }
 
 /**
@@ -47,7 +49,15 @@ export abstract class Server extends pulumi.ComponentResource {
     const { host, dataDirectory, controlDirectory, disposable } = server;
     const directory = new DataDirectory(
       `${name}-directory`,
-      { site: site.name, server: name, host, path: dataDirectory, controlDirectory, disposable },
+      {
+        site: site.name,
+        server: name,
+        host,
+        path: dataDirectory,
+        controlDirectory,
+        disposable,
+        ...(role === "primary" ? { others: args.others } : {}),
+      },
       parent,
     );
     const data = new local.Command(

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
-import type { Server as ServerSite } from "../config/site.js";
+import type { Place, Server as ServerSite } from "../config/site.js";
 import { Access, Database, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
@@ -48,6 +48,7 @@ export class Site extends pulumi.ComponentResource {
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
           after,
+          others: site.servers.filter(({ name }) => name !== server.name).map(placeOf),
         },
         parent,
       );
@@ -107,6 +108,10 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {
+  return { name, host, dataDirectory, controlDirectory };
 }
 
 function startOf(server: Server | undefined): pulumi.Resource[] {

@@ -62,6 +62,9 @@ export interface Server extends Endpoint {
   readonly disposable: boolean;
 }
 
+/** A server by where it has its data. */
+export type Place = Pick<Server, "name" | "host" | "dataDirectory" | "controlDirectory">;
+
 export interface InitdbOptions {
   /** `--locale`; @default "C" */
   readonly locale: string;

@@ -1,4 +1,8 @@
+import { join } from "node:path";
+import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { controlLength, recordedRole } from "../../postgres/control-file.js";
+import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { hostForReading, hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
@@ -13,6 +17,8 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: string;
   /** True where deleting this resource may stop the server and delete its data. */
   readonly disposable: boolean;
+  /** Of the declared primary: the stack's other servers. While one of these holds data, no new cluster is made. */
+  readonly others?: readonly Place[];
 }
 
 export interface DataDirectoryState extends DataDirectoryArgs {
@@ -34,6 +40,7 @@ const stopDeadline = 60_000;
  */
 export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> = {
   token: "pgsite:index:DataDirectory",
+  packed: ["others"],
 
   id: (state) => `${state.site}/${state.server}`,
 
@@ -41,10 +48,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
     const found = actual?.data ?? (await observeNew(context, args));
     const refusal = refusalOf(args, found);
     const gone = actual !== undefined && isGone(found);
-    if (gone) {
-      const difference = { object: "the data directory", there: goneAs(found), consequence: "seed again" } as const;
-      await say(context, [{ server: args.server, ...difference }]);
-    }
+    if (gone) await say(context, [await goneDifference(args, found)]);
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
     return {
       state: { ...args, data: "present", incarnation },
@@ -81,6 +85,33 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
 function isGone(data: DataDirectoryState["data"]): boolean {
   return data === "absent" || data === "empty" || data === "incomplete";
+}
+
+/** A standby is seeded again. A lost primary is not, while another server holds the data and none takes writes. */
+async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState["data"]): Promise<Difference> {
+  const { server, others = [] } = args;
+  const difference = { server, object: "the data directory" } as const;
+  const refusal = await refusalToMake(server, others).catch((error) => messageOf(error));
+  if (refusal === undefined) return { ...difference, there: goneAs(data), consequence: "seed again" };
+  const there = `${goneAs(data)}, and \`up\` will refuse to make it anew: ${refusal}`;
+  return { ...difference, there, consequence: "by hand", severity: "warning" };
+}
+
+async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
+  const { holderAmong, refusalFor } = await import("../../servers/holders.js");
+  const holder = await holderAmong(others, hostForReading);
+  if (holder === undefined) return undefined;
+  const writable = await Promise.all(others.map(takesWrites));
+  return writable.includes(true) ? undefined : refusalFor(server, holder.place, holder.state);
+}
+
+/** Whether a server runs and is no standby: then it is what the lost one is copied from. */
+async function takesWrites({ host: spec, dataDirectory: path }: Place): Promise<boolean> {
+  const host = await hostForReading(spec);
+  const { processState } = await import("../../servers/process.js");
+  const control = await host.readBytes(join(path, "global", "pg_control"), 0, controlLength);
+  if (control === undefined || recordedRole(control) !== "primary") return false;
+  return (await processState(host, path)).kind === "running";
 }
 
 function goneAs(data: DataDirectoryState["data"]): string {

@@ -17,7 +17,7 @@ function declare(floors: Readonly<Record<string, string>>): void {
   site.declare({ settings: { ...quick, ...floors }, servers });
 }
 
-/** Ends with everything as declared; every step that a preview said was done, in that order. */
+/** Ends with everything as declared, by what the preview said, in that order. */
 async function rollOut(): Promise<readonly string[]> {
   const plan = await site.preview();
   const steps: string[] = [];
@@ -25,8 +25,9 @@ async function rollOut(): Promise<readonly string[]> {
     steps.push(step);
   };
   await site.up();
-  const servers = (lines: readonly string[]) => lines.map((line) => line.replace(/ \(.*/, ""));
-  expect(servers(steps)).toEqual(expect.arrayContaining(servers(plan)));
+  const plain = (lines: readonly string[]) => lines.map((line) => line.replace(/^\d+\. | \(.*/g, ""));
+  // One that is seeded again is started beside.
+  expect(plain(steps).filter((step) => plain(plan).includes(step) || !step.endsWith("start"))).toEqual(plain(plan));
   expect(await site.preview()).toEqual([]);
   for (const [upstream, name] of [
     ["server2", "server3"],
@@ -64,7 +65,7 @@ describe.each(versions)("at %s", (major, block) => {
   });
 
   const cases = [
-    ["a new standby", ["server3"], true],
+    ["a new standby", ["des10"], true],
     ["a standby seeded again", ["des10"], false],
     ["two new ones, one under the other,", ["server3", "des10"], true],
     ["two seeded again, one under the other,", ["server3", "des10"], false],
