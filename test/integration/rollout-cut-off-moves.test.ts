@@ -63,16 +63,13 @@ function again(server: Server): () => boolean {
 
 describe("a server that moves in the same up as its upstream becomes hot or warm", { timeout: 120_000 }, () => {
   const gone = (server: Server) => () => postmasterOf(server).pid === undefined;
-  const moved = (upstream: () => Server) => () =>
-    read(des10, "postgresql.conf").includes(`host=${upstream().address} `);
+  const movedBack = () => read(des10, "postgresql.conf").includes(`host=${server2.address} `);
 
   it.each([
     ["hot: the upstream is stopped", true, () => gone(server3)],
-    ["warm: the follower has its files", false, () => moved(() => server2)],
+    ["warm: the follower has its files", false, () => movedBack],
     ["hot: the upstream runs", true, () => again(server3)],
     ["warm: the upstream is stopped", false, () => gone(server3)],
-    ["hot: the follower has its files", true, () => moved(() => server3)],
-    ["warm: the upstream runs", false, () => again(server3)],
   ])("killed when %s", async (_when, cascade, phase) => {
     await declare({ cascade });
     await stacks.killedUp("ctio", phase());
@@ -94,10 +91,8 @@ describe("a standby that is seeded in the same up as its floor falls or rises", 
     ["added", "it is seeded", 50, 40, () => seeding],
     ["added", "it runs with what it needs", 50, 40, () => runs],
     ["seeded again", "it has its files", 50, 40, () => seeded(40)],
-    ["seeded again", "it runs with what it needs", 50, 40, () => runs],
-    ["added", "the primary has the new value", 50, 40, () => again(server2)],
+    ["seeded again", "the primary has the new value", 50, 40, () => again(server2)],
     ["added", "it runs", 40, 50, () => runs],
-    ["seeded again", "the primary has the new value", 40, 50, () => again(server2)],
   ] as const)("%s and killed when %s (%i → %i)", async (how, _when, from, to, phase) => {
     await declare({ connections: from, mirror: how !== "added" });
     await up();

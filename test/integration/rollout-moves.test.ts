@@ -61,7 +61,6 @@ async function rollOut(): Promise<readonly string[]> {
 
 const versions: readonly (readonly [Major, number, "restart" | "reload"])[] = [
   ["11", 86, "restart"],
-  ["13", 87, "reload"],
   ["18", 88, "reload"],
 ];
 

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { quick, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn } from "../support/rolloutWatch.js";
 
@@ -39,6 +41,13 @@ async function rollOut(): Promise<readonly string[]> {
   return steps;
 }
 
+/** A step and its reasons, these in the order of the alphabet. */
+function sorted(step: string): readonly string[] {
+  const [act = "", reasons = ""] = step.slice(0, -1).split(" (");
+  const [first = "", ...others] = reasons.split(", ");
+  return first === "stopped" ? [act, first, ...others.sort()] : [act, ...[first, ...others].sort()];
+}
+
 async function inForce(name: string) {
   const shown = Object.keys(low).map((floor) => `current_setting('${floor}') as ${floor}`);
   return (await site.query(name, `select ${shown.join(", ")}`))[0];
@@ -46,7 +55,6 @@ async function inForce(name: string) {
 
 const versions: readonly (readonly [Major, number])[] = [
   ["11", 83],
-  ["13", 84],
   ["18", 85],
 ];
 
@@ -113,6 +121,15 @@ describe.each(versions)("at %s", (major, block) => {
     site.declare({ settings: { ...quick, ...low }, servers: others });
     await site.up();
     declare(low);
-    expect(await rollOut()).toHaveLength(2);
+    // As a seeding that was cut off leaves it: what is declared lies beside a control file that asks for more.
+    const { dataDirectory, files } = site.server("des10");
+    writeFileSync(join(dataDirectory, "postgresql.conf"), files["postgresql.conf"] ?? "");
+    const held = Object.entries(high).filter(([name]) => name !== "max_wal_senders" || atLeast(major, "12"));
+    const stays = held.map(([name, value]) => `${name} stays ${value} until server2 has its new value`).sort();
+    const lower = held.map(([name, value]) => `${name} ${value} → ${low[name as keyof typeof low]}`).sort();
+    expect((await rollOut()).map(sorted)).toEqual([
+      ["1. des10: start", "stopped", ...stays],
+      ["2. des10: restart", ...lower],
+    ]);
   }, 60_000);
 });
