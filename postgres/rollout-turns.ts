@@ -121,23 +121,34 @@ function willServe({ desired }: Turn): boolean {
   return desired.role === "primary" || desired.hotStandby;
 }
 
+function moves({ follows, desired }: Turn): boolean {
+  return follows !== undefined && follows !== desired.upstream;
+}
+
 /**
- * Turns that must come before one's own: that of the upstream, where it cannot be streamed from yet or where one moves
- * under it and it restarts; and, where one ceases to serve, those of the servers that move away.
+ * Turns that must come before one's own: of the servers between it and the primary those that cannot be streamed from
+ * yet, or that move themselves (one may follow this very server still); where it moves, that of its new upstream; and,
+ * where it ceases to serve, those of the servers that move away from it.
  */
 export function turnsBefore(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
-  const upstream = turns.find(({ name }) => name === turn.desired.upstream);
-  const moves = turn.follows !== undefined && turn.follows !== turn.desired.upstream;
-  const needed =
-    upstream !== undefined &&
-    !upstream.taken &&
-    !upstream.done &&
-    willServe(upstream) &&
-    (!upstream.serves || (moves && upstream.desired.role !== "primary"));
+  const isNeeded = (one: Turn) =>
+    !one.taken &&
+    !one.done &&
+    willServe(one) &&
+    (!one.serves ||
+      moves(one) ||
+      (moves(turn) && one.name === turn.desired.upstream && one.desired.role !== "primary"));
+  const leaves = (one: Turn) => one.running && !one.done && one.follows === turn.name && moves(one);
   const ceases = turn.serves && !willServe(turn);
-  const leaving = (one: Turn) =>
-    one.running && !one.done && one.follows === turn.name && one.desired.upstream !== turn.name;
-  return [...(needed ? [upstream] : []), ...(ceases ? turns.filter(leaving) : [])];
+  return [...upstreamsOf(turn, turns).filter(isNeeded), ...(ceases ? turns.filter(leaves) : [])];
+}
+
+/** The servers of this stack from which it is to get what it replicates, nearest first. */
+function upstreamsOf(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
+  const found = new Set<Turn>();
+  const next = (one: Turn) => turns.find(({ name }) => name === one.desired.upstream);
+  for (let at = next(turn); at !== undefined && !found.has(at); at = next(at)) found.add(at);
+  return [...found];
 }
 
 /** Those of a list, and after each other as they must: leaves first, but for what `turnsBefore` says. */
