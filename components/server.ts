@@ -1,8 +1,7 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
-import type { ServerRole, Server as ServerSite } from "../config/site.js";
-import type { HostSpec } from "../hosts/host.js";
+import type { Place, ServerRole, Server as ServerSite } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerConfiguration, Service } from "../provider/sdk/index.js";
 import { serviceFacts } from "../services/of.js";
@@ -12,8 +11,6 @@ import { plainly } from "./plainly.js";
 export interface ServerArgs {
   /** Its typed inputs: host, data directory, settings, access rules. */
   readonly inputs: ServerInputs;
-  /** Hosts of the whole stack, which a first preview asks all at once. */
-  readonly together: readonly HostSpec[];
   /** The stack, by which its commands find the running program. */
   readonly stack: string;
   /** The replication role's password. */
@@ -24,6 +21,8 @@ export interface ServerArgs {
   readonly preflight?: pulumi.Resource;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
+  /** Where the stack's other servers have their data. */
+  readonly others: readonly Place[];
 }
 
 /**
@@ -60,7 +59,7 @@ export abstract class Server extends pulumi.ComponentResource {
         path: dataDirectory,
         controlDirectory,
         disposable,
-        together: [...args.together],
+        ...(role === "primary" ? { others: args.others } : {}),
       },
       { ...parent, ...(args.preflight === undefined ? {} : { dependsOn: args.preflight }) },
     );

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
-import type { Server as ServerSite } from "../config/site.js";
+import type { Place, Server as ServerSite } from "../config/site.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
@@ -46,12 +46,12 @@ export class Site extends pulumi.ComponentResource {
         server.name,
         {
           stack: site.stack,
-          together: site.servers.map(({ host }) => host),
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
           preflight,
           after,
+          others: site.servers.filter(({ name }) => name !== server.name).map(placeOf),
         },
         parent,
       );
@@ -111,6 +111,10 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {
+  return { name, host, dataDirectory, controlDirectory };
 }
 
 function startOf(server: Server | undefined): pulumi.Resource[] {

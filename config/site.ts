@@ -79,6 +79,9 @@ export interface ServiceDeclaration {
   readonly runLevels: readonly number[];
 }
 
+/** A server by where it has its data. */
+export type Place = Pick<Server, "name" | "host" | "dataDirectory" | "controlDirectory">;
+
 export interface InitdbOptions {
   /** `--locale`; @default "C" */
   readonly locale: string;

@@ -3,8 +3,8 @@ import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./co
 import { parseConfiguration } from "./configuration-file.js";
 import { parseConninfo } from "./conninfo.js";
 import type { Consequence, Difference } from "./differences.js";
+import { floorSettings } from "./floors.js";
 import { accessDifferences } from "./hba-differences.js";
-import { floorNames } from "./rollout-changes.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import type { Major } from "./versions.js";
 
@@ -149,7 +149,7 @@ class Shown {
     if (this.name.includes(" ")) return "reload";
     const needs = context(this.version, this.name);
     if (needs === "nothing") return undefined;
-    if (floorNames(this.version).includes(this.name)) return "restart in order";
+    if (floorSettings(this.version).includes(this.name)) return "restart in order";
     const given = source === "command line" || source === "environment variable";
     return needs === "restart" || needs === undefined || given ? "restart" : "reload";
   }

@@ -1,5 +1,6 @@
 import { context, findSetting } from "./catalogue.js";
 import { settingFiles as filesOfSettings } from "./configuration-facts.js";
+import { floorSettings } from "./floors.js";
 import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import { atLeast, type Major } from "./versions.js";
@@ -15,22 +16,10 @@ export interface Change {
   readonly hotNow: boolean;
 }
 
-const floorSettings: readonly { readonly name: string; readonly from: Major }[] = [
-  { name: "max_connections", from: "9.0" },
-  { name: "max_prepared_transactions", from: "9.0" },
-  { name: "max_locks_per_transaction", from: "9.0" },
-  { name: "max_worker_processes", from: "9.4" },
-  { name: "max_wal_senders", from: "12" },
-];
-
-export function floorNames(version: Major): readonly string[] {
-  return floorSettings.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
-}
-
 /** The floors that settings mean at a version; what is not set, or not a number, is the version's default. */
 export function floorsOf(version: Major, settings: ConfigurationFacts["settings"]): Floors {
   return Object.fromEntries(
-    floorNames(version).map((name) => {
+    floorSettings(version).map((name) => {
       const setting = findSetting(version, name);
       const fallback = Number(setting?.default ?? 0);
       const text = settings[name];

@@ -1,4 +1,16 @@
-import { type Change, changeOf, type Floors, floorsOf } from "./rollout-changes.js";
+import type { Floors } from "./rollout-changes.js";
+import { refuseFloors, refuseRoles } from "./rollout-refusals.js";
+import {
+  actionOf,
+  beforePrimary,
+  carryOut,
+  holdOf,
+  inOrder,
+  primaryHold,
+  type Turn,
+  turnsBefore,
+  turnsOf,
+} from "./rollout-turns.js";
 import type { Major } from "./versions.js";
 
 /**
@@ -21,6 +33,10 @@ export interface ActualServer extends ConfigurationFacts {
   readonly data: boolean;
   readonly running: boolean;
   readonly inRecovery: boolean;
+  /** The server of this stack that it follows now; left out where that is not known. */
+  readonly follows?: string;
+  /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
+  readonly recorded?: Floors;
   /** What an interrupted rollout still owes, where files are in place that are not in force. */
   readonly pending?: "reload" | "restart";
   /** What the files of a running server say, where that is not what it runs with. */
@@ -58,25 +74,12 @@ export interface RolloutPlan {
   readonly refusals: readonly string[];
 }
 
-interface Turn {
-  readonly name: string;
-  readonly desired: DesiredServer;
-  readonly depth: number;
-  readonly change: Change;
-  readonly floors: Floors;
-  /** What it runs with as the plan goes on. */
-  now: Floors;
-  running: boolean;
-  /** It had a turn; `done`: and needs no other. */
-  taken: boolean;
-  done: boolean;
-}
-
 /**
  * Plans a rollout. First what a reload is enough for (a stopped standby may need its upstream's new rule); then stopped
  * servers are started, those that others follow before these; then restarts: standbys, leaves first, as far as the primary's present values allow; the primary; and the standbys
  * that wait for its lower values. Where a change raises one floor and lowers another, a standby is restarted twice, the
- * first time with the lowered setting held.
+ * first time with the lowered setting held. Through all of it, nobody has a turn before the upstream that it is to
+ * stream from can serve it, and none ceases to serve before those that move away have left.
  */
 export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
@@ -84,47 +87,33 @@ export function planRollout(
 ): RolloutPlan {
   const refusals = [...refuseRoles(actual, desired), ...refuseFloors(desired)];
   if (refusals.length > 0) return { steps: [], refusals };
-  const turns = Object.keys(desired)
-    .sort()
-    .flatMap((name) => turnOf(name, actual, desired));
+  const turns = turnsOf(actual, desired);
   const primary = turns.find((turn) => turn.desired.role === "primary");
   const standbys = turns.filter((turn) => turn !== primary);
   const steps: Step[] = [];
-  const take = (turn: Turn, action: Action, hold: Floors): void => {
-    const held = Object.keys(hold);
-    const why = turn.taken ? lateReasons(turn) : turn.change.because;
-    const because = [
-      ...(action === "start" ? ["stopped"] : []),
-      ...why.filter((reason) => !held.some((name) => reason.startsWith(`${name} `))),
-      ...held.map((name) => `${name} stays ${hold[name]} until ${heldFor(turn, primary, standbys)}`),
-    ];
-    steps.push({
-      server: turn.name,
-      action,
-      because,
-      hold: Object.fromEntries(held.map((name) => [name, `${hold[name]}`])),
-    });
-    turn.now = { ...turn.floors, ...hold };
-    turn.running = true;
-    turn.taken = true;
-    turn.done = held.length === 0;
+  const take = (turn: Turn): void => {
+    const action = actionOf(turn);
+    const hold = turn !== primary ? holdOf(turn, primary) : action === "start" ? primaryHold(turn, standbys) : {};
+    steps.push(stepOf(turn, action, hold, turn === primary ? newValuesOf(standbys) : newValuesOf([primary])));
+    carryOut(turn, action, hold);
   };
+  const isServed = (turn: Turn) => turnsBefore(turn, turns).length === 0;
 
   for (const turn of rootFirst(turns.filter(({ running, change }) => running && change.action !== "restart"))) {
     if (turn.change.action === "none") turn.done = true;
-    else take(turn, turn.change.action, {});
+    else if (turn.change.action === "install" || isServed(turn)) take(turn);
   }
-  for (const turn of rootFirst(turns.filter(({ running }) => !running))) {
-    const hold = turn === primary ? tooHighFor(turn, standbys) : highest(lastValues(turn), tooLowFor(turn, primary));
-    take(turn, "start", hold);
-  }
-  for (const turn of leavesFirst(standbys.filter(({ done }) => !done))) {
-    const hold = tooLowFor(turn, primary);
-    const mustRise = primary !== undefined && isHot(turn) && below(turn.now, primary.floors);
-    if (Object.keys(hold).length === 0 || mustRise) take(turn, "restart", hold);
-  }
-  if (primary !== undefined && !primary.done) take(primary, "restart", {});
-  for (const turn of leavesFirst(standbys.filter(({ done }) => !done))) take(turn, "restart", {});
+  for (const turn of rootFirst(turns.filter(({ running }) => !running))) if (isServed(turn)) take(turn);
+  const waiting = () =>
+    inOrder(
+      standbys.filter(({ done }) => !done),
+      turns,
+    );
+  for (const turn of beforePrimary(waiting(), turns, primary)) take(turn);
+  if (primary !== undefined && !primary.done) take(primary);
+  // A second time for those that had to start with what they had.
+  for (const turn of waiting()) take(turn);
+  for (const turn of waiting()) take(turn);
   return { steps, refusals: [] };
 }
 
@@ -137,82 +126,20 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   });
 }
 
-function turnOf(
-  name: string,
-  actual: Readonly<Record<string, ActualServer>>,
-  desired: Readonly<Record<string, DesiredServer>>,
-): readonly Turn[] {
-  const is = actual[name];
-  const shall = desired[name];
-  if (is === undefined || shall === undefined || !is.data) return [];
-  const change = changeOf(shall.version, is, shall);
-  return [
-    {
-      name,
-      desired: shall,
-      depth: depthOf(name, desired),
-      change,
-      floors: floorsOf(shall.version, shall.settings),
-      now: floorsOf(shall.version, is.settings),
-      running: is.running,
-      taken: false,
-      done: false,
-    },
+function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {
+  const held = Object.keys(hold);
+  const why = turn.taken ? lateReasons(turn) : turn.change.because;
+  const because = [
+    ...(action === "start" ? [turn.data ? "stopped" : "seeded"] : []),
+    ...why.filter((reason) => !held.some((name) => reason.startsWith(`${name} `))),
+    ...held.map((name) => `${name} stays ${hold[name]} until ${until}`),
   ];
+  return { server: turn.name, action, because, hold: Object.fromEntries(held.map((name) => [name, `${hold[name]}`])) };
 }
 
-/** How many servers of this stack stand between a server and the one that follows nobody here. */
-function depthOf(name: string, desired: Readonly<Record<string, DesiredServer>>): number {
-  const seen = new Set<string>();
-  for (let at: string | undefined = name; at !== undefined && desired[at] !== undefined && !seen.has(at); ) {
-    seen.add(at);
-    at = desired[at]?.upstream;
-  }
-  return seen.size - 1;
-}
-
-/** Conservative: one that is hot now or shall be has a floor. */
-function isHot(turn: Turn): boolean {
-  return turn.desired.hotStandby || turn.change.hotNow;
-}
-
-function highest(one: Floors, other: Floors): Floors {
-  const higher = Object.entries(other).map(([name, value]) => [name, Math.max(value, one[name] ?? value)]);
-  return { ...one, ...Object.fromEntries(higher) };
-}
-
-function below(one: Floors, other: Floors): boolean {
-  return Object.entries(other).some(([name, value]) => (one[name] ?? 0) < value);
-}
-
-/** What a standby must keep for now: settings whose declared value is below what the primary runs with. */
-function tooLowFor(standby: Turn, primary: Turn | undefined): Floors {
-  if (primary === undefined || !isHot(standby)) return {};
-  return Object.fromEntries(Object.entries(primary.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
-}
-
-/**
- * What a stopped hot standby must start with: settings declared below its last values. Its control file may ask for these
- * (it has not replayed the primary's lower ones yet), also where the primary has the new value long since.
- */
-function lastValues(standby: Turn): Floors {
-  if (!isHot(standby)) return {};
-  return Object.fromEntries(Object.entries(standby.now).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
-}
-
-/** What the primary must keep for now: settings whose declared value is above what a running hot standby has. */
-function tooHighFor(primary: Turn, standbys: readonly Turn[]): Floors {
-  const hot = standbys.filter((standby) => standby.running && isHot(standby));
-  return Object.fromEntries(
-    Object.entries(primary.now).filter(([name]) =>
-      hot.some((standby) => (standby.now[name] ?? 0) < (primary.floors[name] ?? 0)),
-    ),
-  );
-}
-
-function heldFor(turn: Turn, primary: Turn | undefined, standbys: readonly Turn[]): string {
-  if (turn !== primary) return `${primary?.name ?? "its upstream"} has its new value`;
-  return `${standbys.map(({ name }) => name).join(" and ")} ${standbys.length === 1 ? "has its" : "have their"} new value`;
+function newValuesOf(others: readonly (Turn | undefined)[]): string {
+  const names = others.map((one) => one?.name ?? "its upstream");
+  return `${names.join(" and ")} ${names.length === 1 ? "has its" : "have their"} new value`;
 }
 
 function lateReasons(turn: Turn): readonly string[] {
@@ -223,46 +150,4 @@ function lateReasons(turn: Turn): readonly string[] {
 
 function rootFirst(turns: readonly Turn[]): readonly Turn[] {
   return [...turns].sort((left, right) => left.depth - right.depth);
-}
-
-function leavesFirst(turns: readonly Turn[]): readonly Turn[] {
-  return [...turns].sort((left, right) => right.depth - left.depth);
-}
-
-/** A server whose real role is not the declared one: that takes a switchover, not a rollout. */
-function refuseRoles(
-  actual: Readonly<Record<string, ActualServer>>,
-  desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
-  const wrong = Object.keys(desired)
-    .sort()
-    .flatMap((name) => {
-      const is = actual[name];
-      const role = desired[name]?.role;
-      if (is === undefined || role === undefined || !is.data || is.inRecovery === (role !== "primary")) return [];
-      return [`${name} is ${is.inRecovery ? "in recovery" : "not in recovery"} and is declared ${role}`];
-    });
-  if (wrong.length === 0) return [];
-  return [
-    `${wrong.join("; ")}: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have`,
-  ];
-}
-
-/** A description in which a hot standby is below its primary cannot be rolled out in any order. */
-function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): readonly string[] {
-  const primary = Object.entries(desired).find(([, { role }]) => role === "primary");
-  if (primary === undefined) return [];
-  const [primaryName, { version, settings }] = primary;
-  const wanted = floorsOf(version, settings);
-  return Object.entries(desired).flatMap(([name, standby]) => {
-    if (name === primaryName || !standby.hotStandby) return [];
-    const has = floorsOf(standby.version, standby.settings);
-    return Object.entries(wanted).flatMap(([setting, floor]) =>
-      (has[setting] ?? 0) < floor
-        ? [
-            `${name}: ${setting} ${has[setting]} is below the ${floor} of ${primaryName}, and a hot standby would not start`,
-          ]
-        : [],
-    );
-  });
 }

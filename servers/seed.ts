@@ -12,6 +12,7 @@ import {
   readSystemIdentifier,
   writeIdentity,
 } from "./dataDirectory.js";
+import { holderAmong, refusalFor } from "./holders.js";
 import { initialise } from "./initdb.js";
 import { withLock } from "./lock.js";
 import { processState } from "./process.js";
@@ -219,12 +220,9 @@ async function refuseNewCluster(
       `${server.name} cannot be seeded: no server of the site ${site.name} takes writes now (${asked.join("; ") || "there is no other"}). Start the primary and run again; nothing was touched`,
     );
   }
-  for (const other of site.servers.filter(({ name }) => name !== server.name)) {
-    const state = await inspectDataDirectory((options.hostOf ?? hostOf)(other.host), other);
-    if (state.systemIdentifier !== undefined && state.kind !== "incomplete") {
-      throw new Refused(
-        `${server.name}'s data is gone, but ${other.name} holds ${state.kind === "ours" ? "the site's data" : "data"} (${other.dataDirectory} on ${other.host.name}, system identifier ${state.systemIdentifier}): a new cluster would abandon it. Promote ${other.name} and run again (${server.name} is then copied from it), or move its data away if the site is to begin anew; nothing was touched`,
-      );
-    }
-  }
+  const others = site.servers.filter(({ name }) => name !== server.name);
+  const holder = await holderAmong(others, options.hostOf ?? hostOf);
+  if (holder === undefined) return;
+  const refusal = refusalFor(server.name, holder.place, holder.state);
+  throw new Refused(`${server.name}'s data is gone, but ${refusal}; nothing was touched`);
 }

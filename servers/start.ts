@@ -1,8 +1,11 @@
 import { join } from "node:path";
+import type { Server } from "../config/site.js";
 import type { Host, HostSpec } from "../hosts/host.js";
 import { hostOf } from "../hosts/index.js";
+import { filedSettings, settingFiles } from "../postgres/configuration-facts.js";
 import { atLeast } from "../postgres/versions.js";
 import { inspectDataDirectory } from "./dataDirectory.js";
+import { missingFloors } from "./floors.js";
 import { withLock } from "./lock.js";
 import { logMark } from "./log.js";
 import { processState, type Started, startServer } from "./process.js";
@@ -10,11 +13,14 @@ import { type Proof, type ProofOptions, proveWorking } from "./proof.js";
 import { administratorOf, endpointsOf, Refused } from "./seed.js";
 import { findWritable } from "./writable.js";
 
-export interface Working {
-  readonly started: Started;
-  /** Absent where the upstream does not run with its declared files yet: then the rollout, which installs them, proves. */
-  readonly proof?: Proof;
-}
+export type Working =
+  | {
+      readonly started: Started;
+      /** Absent where the upstream does not run with its declared files yet: then the rollout, which installs them, proves. */
+      readonly proof?: Proof;
+    }
+  /** Not started: what its data ask for and its files do not give (`max_connections 50`); the rollout starts it with that. */
+  | { readonly missing: readonly string[] };
 
 /**
  * Starts a server that has its data, and proves that it works; one that runs is only proven.
@@ -27,23 +33,46 @@ export async function startWorking(options: ProofOptions): Promise<Working> {
   const end = Date.now() + deadline;
   const given = signal === undefined ? {} : { signal };
   const mark = await logMark(host, server);
-  const started = await withLock(host, server, `starting ${server.name}`, async () => {
+  const done = await withLock(host, server, `starting ${server.name}`, async (): Promise<Working> => {
     const data = await inspectDataDirectory(host, server);
     if (data.kind !== "ours") {
       throw new Refused(
         `${server.name} is not started: ${server.dataDirectory} on ${server.host.name} is ${data.kind} (run pgsite seed ${server.name}); nothing was touched`,
       );
     }
-    if ((await processState(host, server.dataDirectory)).kind !== "running") await refuseSecondPrimary(host, options);
-    return startServer(host, server, { deadline, ...given });
+    if ((await processState(host, server.dataDirectory)).kind !== "running") {
+      await refuseSecondPrimary(host, options);
+      const missing = await missingNow(host, server);
+      if (missing.length > 0) return { missing };
+    }
+    return { started: await startServer(host, server, { deadline, ...given }) };
   });
   // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
-  if (await isUpstreamBehind(options)) return { started };
+  if ("missing" in done || (await isUpstreamBehind(options))) return done;
   const left = Math.max(1000, end - Date.now());
-  return { started, proof: await proveWorking({ ...options, mark, deadline: left }) };
+  return { ...done, proof: await proveWorking({ ...options, mark, deadline: left }) };
 }
 
-/** Whether the server that it follows, where that is of this stack, has other files than are declared for it. */
+/**
+ * What the data of a hot standby ask for and its files do not give. A base backup asks for what its source ran with, until
+ * it has replayed lower values: the rollout, which alone touches those settings, starts it with what it needs for now.
+ */
+async function missingNow(host: Host, server: Server): Promise<readonly string[]> {
+  if (!server.hotStandby || server.upstream === undefined) return [];
+  const files = await Promise.all(
+    settingFiles.map(async (name) => {
+      const content = await host.readFile(join(server.dataDirectory, name));
+      return [name, content?.toString("utf8") ?? ""] as const;
+    }),
+  );
+  const filed = [...filedSettings(Object.fromEntries(files)).values()].map(({ name, value }) => [name, value] as const);
+  return missingFloors(host, server, Object.fromEntries(filed));
+}
+
+/**
+ * Whether the server that it follows, where that is of this stack, has other files than are declared for it, or is itself
+ * left to the rollout.
+ */
 async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOptions): Promise<boolean> {
   const upstream = site.servers.find(({ name }) => name === server.upstream);
   if (upstream === undefined) return false;
@@ -51,7 +80,10 @@ async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOp
   const real = await Promise.all(
     Object.keys(upstream.files).map((name) => host.readFile(join(upstream.dataDirectory, name))),
   );
-  return Object.values(upstream.files).some((text, index) => (text ?? undefined) !== real[index]?.toString("utf8"));
+  const differs = Object.values(upstream.files).some(
+    (text, index) => (text ?? undefined) !== real[index]?.toString("utf8"),
+  );
+  return differs || (await missingNow(host, upstream)).length > 0;
 }
 
 /** Without the file that makes it a standby it would take writes; one server of the site does already. */

@@ -14,15 +14,21 @@ export function startCommand(): Command {
     .option("--timeout <seconds>", "how long it may take", (text) => Number(text), 60)
     .action(async (name: string | undefined, options: { stack?: string[]; timeout: number }) => {
       const { site, server, passwords, signal } = await findServer(name, options.stack);
-      const { started, proof } = await startWorking({
+      const done = await startWorking({
         site,
         server,
         passwords,
         signal,
         deadline: options.timeout * 1000,
       });
-      const did = started.alreadyRunning ? "runs already" : "started";
-      say(`${server.name} ${did}${proven(server, proof)}`);
+      if ("missing" in done) {
+        say(
+          `${server.name} is left to the rollout: its data ask for ${done.missing.join(", ")} until it has replayed its primary's lower values, and its files give less; the rollout (pulumi up) starts it with that`,
+        );
+        return;
+      }
+      const did = done.started.alreadyRunning ? "runs already" : "started";
+      say(`${server.name} ${did}${proven(server, done.proof)}`);
     });
 }
 

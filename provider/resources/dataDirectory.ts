@@ -1,4 +1,8 @@
+import { join } from "node:path";
+import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { controlLength, recordedRole } from "../../postgres/control-file.js";
+import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { foreignData } from "../../preflight/foreign.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -14,11 +18,11 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: string;
   /** True where deleting this resource may stop the server and delete its data. */
   readonly disposable: boolean;
-  /** Hosts of the whole stack, which a first preview asks all at once. No part of the state. */
-  readonly together?: readonly HostSpec[];
+  /** Of the declared primary: the stack's other servers. While one of these holds data, no new cluster is made. */
+  readonly others?: readonly Place[];
 }
 
-export interface DataDirectoryState extends Omit<DataDirectoryArgs, "together"> {
+export interface DataDirectoryState extends DataDirectoryArgs {
   /**
    * `present` is what is wanted; `read` says what is there. `foreign`: data that pgsite did not make; `replaced`: data with
    * another system identifier than the one that pgsite made here.
@@ -37,17 +41,15 @@ const stopDeadline = 60_000;
  */
 export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> = {
   token: "pgsite:index:DataDirectory",
+  packed: ["others"],
 
   id: (state) => `${state.site}/${state.server}`,
 
-  async check(context, { together = [], ...args }, actual) {
-    const found = actual?.data ?? (await observeNew(context, args, together));
+  async check(context, args, actual) {
+    const found = actual?.data ?? (await observeNew(context, args));
     const refusal = refusalOf(args, found);
     const gone = actual !== undefined && isGone(found);
-    if (gone) {
-      const difference = { object: "the data directory", there: goneAs(found), consequence: "seed again" } as const;
-      await say(context, [{ server: args.server, ...difference }]);
-    }
+    if (gone) await say(context, [await goneDifference(args, found)]);
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
     return {
       state: { ...args, data: "present", incarnation },
@@ -86,6 +88,33 @@ function isGone(data: DataDirectoryState["data"]): boolean {
   return data === "absent" || data === "empty" || data === "incomplete";
 }
 
+/** A standby is seeded again. A lost primary is not, while another server holds the data and none takes writes. */
+async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState["data"]): Promise<Difference> {
+  const { server, others = [] } = args;
+  const difference = { server, object: "the data directory" } as const;
+  const refusal = await refusalToMake(server, others).catch((error) => messageOf(error));
+  if (refusal === undefined) return { ...difference, there: goneAs(data), consequence: "seed again" };
+  const there = `${goneAs(data)}, and \`up\` will refuse to make it anew: ${refusal}`;
+  return { ...difference, there, consequence: "by hand", severity: "warning" };
+}
+
+async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
+  const { holderAmong, refusalFor } = await import("../../servers/holders.js");
+  const holder = await holderAmong(others, hostForReading);
+  if (holder === undefined) return undefined;
+  const writable = await Promise.all(others.map(takesWrites));
+  return writable.includes(true) ? undefined : refusalFor(server, holder.place, holder.state);
+}
+
+/** Whether a server runs and is no standby: then it is what the lost one is copied from. */
+async function takesWrites({ host: spec, dataDirectory: path }: Place): Promise<boolean> {
+  const host = await hostForReading(spec);
+  const { processState } = await import("../../servers/process.js");
+  const control = await host.readBytes(join(path, "global", "pg_control"), 0, controlLength);
+  if (control === undefined || recordedRole(control) !== "primary") return false;
+  return (await processState(host, path)).kind === "running";
+}
+
 function goneAs(data: DataDirectoryState["data"]): string {
   return data === "incomplete" ? "incomplete (its seeding was cut off)" : data === "empty" ? "empty" : "gone";
 }
@@ -103,14 +132,7 @@ async function observe(args: DataDirectoryArgs, host = hostOf): Promise<DataDire
 }
 
 /** A first preview must work where no host can be reached: then nothing is known to be in the way. */
-async function observeNew(
-  context: Context,
-  args: DataDirectoryArgs,
-  together: readonly HostSpec[],
-): Promise<DataDirectoryState["data"]> {
-  // The engine checks one resource after the other.
-  const { connectAll } = await import("../../hosts/index.js");
-  connectAll(together);
+async function observeNew(context: Context, args: DataDirectoryArgs): Promise<DataDirectoryState["data"]> {
   try {
     return await observe(args);
   } catch (error) {

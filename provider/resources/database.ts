@@ -3,6 +3,7 @@ import { error, type Problem } from "../../postgres/problem.js";
 import type { Context, ResourceType } from "../resource.js";
 import { say } from "../say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
+import { leaveObject, readObject } from "../sqlObject.js";
 
 export interface DatabaseArgs extends SqlArgs {
   readonly name: string;
@@ -39,26 +40,11 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
 
   create: (context, state) => apply(context, state, undefined),
 
-  async read(context, _id, known) {
-    if (known === undefined) {
-      throw new Error("a database cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    }
-    const found = await onWritable(context, known, (session) => observe(session, known), { reading: true });
-    if (found === undefined) {
-      await say(context, [{ object: `database ${known.name}`, there: "missing", consequence: "SQL" }]);
-    }
-    return found;
-  },
+  read: (context, _id, known) => readObject(context, "database", known, observe),
 
   update: (context, wanted, actual) => apply(context, wanted, actual),
 
-  async delete(context, state) {
-    const { identifier } = await import("../../servers/sql.js");
-    await context.log(
-      "warning",
-      `left the database ${state.name} of ${state.site}; to drop it: DROP DATABASE ${identifier(state.name)};`,
-    );
-  },
+  delete: (context, state) => leaveObject(context, "database", state),
 };
 
 /** Those that can be undone; a database with another encoding is refused as a problem. */

@@ -4,6 +4,7 @@ import { atLeast } from "../../postgres/versions.js";
 import type { Context, ResourceType } from "../resource.js";
 import { say } from "../say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
+import { leaveObject, readObject } from "../sqlObject.js";
 import { same } from "../values.js";
 
 export interface RoleArgs extends SqlArgs {
@@ -63,25 +64,11 @@ export const role: ResourceType<RoleArgs, RoleState> = {
 
   create: (context, state) => apply(context, state, undefined),
 
-  async read(context, _id, known) {
-    if (known === undefined)
-      throw new Error("a role cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    const found = await onWritable(context, known, (session) => observe(session, known), { reading: true });
-    if (found === undefined) {
-      await say(context, [{ object: `role ${known.name}`, there: "missing", consequence: "SQL" }]);
-    }
-    return found;
-  },
+  read: (context, _id, known) => readObject(context, "role", known, observe),
 
   update: (context, wanted, actual) => apply(context, wanted, actual),
 
-  async delete(context, state) {
-    const { identifier } = await import("../../servers/sql.js");
-    await context.log(
-      "warning",
-      `left the role ${state.name} of ${state.site}; to drop it: DROP ROLE ${identifier(state.name)};`,
-    );
-  },
+  delete: (context, state) => leaveObject(context, "role", state),
 };
 
 function roleDifferences(is: RoleState, shall: RoleState): readonly Difference[] {

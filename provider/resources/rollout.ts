@@ -38,7 +38,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const found = actual?.servers ?? (await observeNew(context, args));
+    const found = { ...actual?.servers, ...(await observeNew(context, args, actual?.servers ?? {})) };
     const plan = same(found, servers) ? [] : await planInWords(args.servers, found);
     const refused = plan.some((line) => line.startsWith("refused: "));
     if (plan.length > 0) await context.log(refused ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
@@ -69,10 +69,18 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   },
 };
 
-/** Servers that run already are taken over: their plan too is shown first. Those that cannot be seen are left out. */
-async function observeNew(context: Context, args: RolloutArgs): Promise<RolloutState["servers"]> {
+/**
+ * Servers that nothing is known of yet, and none where all are known. Those that run already are taken over: their plan
+ * too is shown first. Those that cannot be seen are left out.
+ */
+async function observeNew(
+  context: Context,
+  args: RolloutArgs,
+  known: RolloutState["servers"],
+): Promise<RolloutState["servers"]> {
+  const unknown = Object.entries(args.servers).filter(([name]) => known[name] === undefined);
   const found = await Promise.all(
-    Object.entries(args.servers).map(async ([name, server]) => {
+    unknown.map(async ([name, server]) => {
       const found = await observeServer(server, args, context.signal).catch(() => undefined);
       return found === undefined ? [] : [[name, observed(server, found)] as const];
     }),
@@ -82,7 +90,7 @@ async function observeNew(context: Context, args: RolloutArgs): Promise<RolloutS
 
 /** What was true the last time and is not said now is gone. */
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
-  const { runs: _runs, pending: _pending, rules: _rules, ...facts } = server;
+  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...facts } = server;
   return { ...facts, ...now };
 }
 

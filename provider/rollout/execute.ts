@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
 import { describePlan, type Step } from "../../postgres/rollout.js";
-import { floorsOf } from "../../postgres/rollout-changes.js";
+import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
@@ -12,7 +12,7 @@ import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
-import { inForce, planOf } from "./plan.js";
+import { followedBy, inForce, planOf } from "./plan.js";
 import { serverOf, siteOf } from "./site.js";
 
 /**
@@ -35,16 +35,18 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   }
 
   const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
+  const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed)));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
     try {
-      if (lowersFloor(of(state, step.server), step, observed[step.server] as Observed)) {
-        await proveOne(context, state, step.server);
+      if (step.action === "restart" && (await asksForMore(of(state, step.server), step))) {
+        await proveOne(context, state, step.server, follows);
       }
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
-      await prove(context, state, step, running);
+      if (step.action !== "install") follows.set(step.server, of(state, step.server).upstream);
+      await prove(context, state, step, running, follows);
     } catch (error) {
       const left = words.slice(index + 1);
       const rest = left.length === 0 ? "" : ` Not begun: ${left.join("; ")}.`;
@@ -109,14 +111,12 @@ async function take(
 }
 
 /**
- * Whether a running standby is to restart with less than it has. What it needs is in its control file until it has
- * replayed its primary's lower value, which a rollout that was cut off, or one of another stack, may not have waited for.
+ * Whether a standby's control file asks for more than it is to restart with: it has not replayed its primary's lower
+ * value yet, which a rollout that was cut off, or one of another stack, may not have waited for.
  */
-function lowersFloor(server: RolloutServer, step: Step, before: Observed): boolean {
-  if (step.action !== "restart" || server.upstream === undefined) return false;
-  const now = floorsOf(server.version, inForce(before));
-  const next = floorsOf(server.version, { ...server.settings, ...step.hold });
-  return Object.entries(now).some(([name, value]) => (next[name] ?? 0) < value);
+async function asksForMore(server: RolloutServer, { hold }: Step): Promise<boolean> {
+  if (!server.hotStandby || server.upstream === undefined) return false;
+  return (await missingFloors(hostOf(server.host), server, { ...server.settings, ...hold })).length > 0;
 }
 
 /** Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. */
@@ -150,29 +150,41 @@ async function install(
   }
 }
 
+/** Whom each standby follows as the rollout goes on; undefined where that is not known, or outside of this stack. */
+type Follows = Map<string, string | undefined>;
+
 /**
- * A server that had its turn is proven to work, and so is every running one that follows it, however far: it may have lost
- * its upstream, or have waited for the upstream's new rule.
+ * A server that had its turn is proven to work, and so is every running one that follows it then, however far: it may
+ * have lost its upstream, or have waited for the upstream's new rule. One that is to follow it later has its own turn.
  */
-async function prove(context: Context, state: RolloutState, step: Step, running: ReadonlySet<string>): Promise<void> {
+async function prove(
+  context: Context,
+  state: RolloutState,
+  step: Step,
+  running: ReadonlySet<string>,
+  follows: Follows,
+): Promise<void> {
   if (step.action === "install") return;
-  for (const name of [step.server, ...followers(state, step.server)].filter((one) => running.has(one))) {
-    await proveOne(context, state, name);
+  const affected = [step.server, ...followersOf(step.server, follows)];
+  for (const name of affected.filter((one) => running.has(one))) {
+    await proveOne(context, state, name, follows);
   }
 }
 
-async function proveOne(context: Context, state: RolloutState, name: string): Promise<void> {
+/** One whose upstream is not known is proven by what is declared. */
+async function proveOne(context: Context, state: RolloutState, name: string, follows: Follows): Promise<void> {
+  const server = serverOf(of(state, name));
+  const upstream = follows.get(name);
   await proveWorking({
     site: siteOf(state),
-    server: serverOf(of(state, name)),
+    server: upstream === undefined ? server : { ...server, upstream },
     passwords: { [state.administrator]: state.administratorPassword },
     signal: context.signal,
   });
 }
 
-function followers(state: RolloutState, name: string): readonly string[] {
-  const direct = Object.keys(state.servers)
-    .filter((one) => state.servers[one]?.upstream === name)
-    .sort();
-  return direct.flatMap((one) => [one, ...followers(state, one)]);
+function followersOf(name: string, follows: Follows): readonly string[] {
+  const found = new Set([name]);
+  for (const upstream of found) for (const [one, followed] of follows) if (followed === upstream) found.add(one);
+  return [...found].slice(1);
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
+import { controlLength, recordedFloors, recordedRole } from "../../postgres/control-file.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts } from "../facts.js";
@@ -17,6 +18,8 @@ export interface Observed extends ConfigurationFacts {
   /** Of a running server that answers: what it runs with beside what its files say. */
   readonly runs?: Readonly<Record<string, RunsWith>>;
   readonly recovery: boolean;
+  /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
+  readonly recorded?: Readonly<Record<string, number>>;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
 }
@@ -31,7 +34,7 @@ export async function observeServer(
   const host = await (fresh ? hostOf : hostForReading)(server.host);
   const { processState } = await import("../../servers/process.js");
   const [control, counted, process, pending] = await Promise.all([
-    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20),
+    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength),
     readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
     processState(host, server.dataDirectory),
     readPending(host, server.controlDirectory),
@@ -46,10 +49,13 @@ export async function observeServer(
     isLive(live) && owed?.settings === undefined
       ? await countedRuns(await runningBeside(live, files), counted, live.version)
       : {};
+  const recovery = await isInRecovery(host, server, control, running, Object.keys(files));
+  const recorded = control === undefined || running || !recovery ? undefined : recordedFloors(server.version, control);
   return {
     data: control === undefined ? "absent" : "present",
     state: serviceState(running, live),
-    recovery: await isInRecovery(host, server, control, running, Object.keys(files)),
+    recovery,
+    ...(recorded === undefined ? {} : { recorded }),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
     settings: owed?.settings ?? facts.settings,
@@ -72,14 +78,8 @@ function owedOf(pending: Pending, pid: number): Pick<Pending, "action"> & Partia
   return pending.pid === undefined || pending.pid === pid ? pending : { action: "reload" };
 }
 
-/** `DBState` of pg_control.h: shut down in recovery, in archive recovery. */
-const recoveryStates = new Set([2, 5]);
-/** Shut down, shutting down, in production. */
-const primaryStates = new Set([1, 3, 6]);
-
 /**
- * Whether a server is a primary or in recovery. A warm standby answers no SQL, so its control file tells (the state lies
- * at byte 16 in every version). A stopped one may be a base backup that was never started, whose control file is its
+ * Whether a server is a primary or in recovery. A warm standby answers no SQL, so its control file tells. A stopped one may be a base backup that was never started, whose control file is its
  * source's: then the files tell, which decide what it becomes when it starts.
  */
 async function isInRecovery(
@@ -89,9 +89,9 @@ async function isInRecovery(
   running: boolean,
   files: readonly string[],
 ): Promise<boolean> {
-  const state = control === undefined || control.length < 20 ? undefined : control.readInt32LE(16);
-  if (state !== undefined && recoveryStates.has(state)) return true;
-  if (running && state !== undefined && primaryStates.has(state)) return false;
+  const role = control === undefined ? undefined : recordedRole(control);
+  if (role === "recovery") return true;
+  if (running && role === "primary") return false;
   const signals = ["standby.signal", "recovery.signal", "recovery.conf"];
   if (signals.some((name) => files.includes(name))) return true;
   return (await host.stat(join(server.dataDirectory, "backup_label"))) !== undefined;

@@ -1,3 +1,4 @@
+import { parseConninfo } from "../../postgres/conninfo.js";
 import { type ActualServer, planRollout, type RolloutPlan } from "../../postgres/rollout.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import type { Observed } from "./observe.js";
@@ -9,6 +10,7 @@ export function planOf(
   wanted: Readonly<Record<string, RolloutServer>>,
   observed: Readonly<Record<string, Observed>>,
 ): RolloutPlan {
+  const follows = followedBy(wanted, observed);
   const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => [
     name,
     {
@@ -18,6 +20,8 @@ export function planOf(
       files: server.files,
       ...(server.rules === undefined ? {} : { rules: server.rules }),
       settings: inForce(server),
+      ...(follows[name] === undefined ? {} : { follows: follows[name] }),
+      ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
       ...(server.pending === undefined ? {} : { pending: server.pending }),
     },
@@ -29,6 +33,20 @@ export function planOf(
     .sort()
     .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
   return { steps: [], refusals: [...plan.refusals, ...refusals] };
+}
+
+/** Whom each standby follows now, by its primary_conninfo; nothing where that is no server of this stack. */
+export function followedBy(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  observed: Readonly<Record<string, Observed>>,
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(observed).map(([name, server]) => {
+      const { host, port } = parseConninfo(inForce(server).primary_conninfo ?? "") ?? {};
+      const upstream = Object.values(wanted).find((one) => one.address === host && `${one.port}` === port);
+      return [name, server.recovery ? upstream?.name : undefined];
+    }),
+  );
 }
 
 /** The files' values, with those of the running server over them. */

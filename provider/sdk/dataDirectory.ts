@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 
 export interface DataDirectoryArgs {
@@ -13,8 +14,8 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: pulumi.Input<string>;
   /** True where deleting this resource stops the server and deletes its data. */
   readonly disposable: pulumi.Input<boolean>;
-  /** Hosts of the whole stack, which a first preview asks all at once. @default the server's own alone */
-  readonly together?: pulumi.Input<HostSpec[]>;
+  /** Of the declared primary: the stack's other servers; while one of these holds data, no new cluster is made. */
+  readonly others?: readonly Place[] | undefined;
 }
 
 /**
@@ -26,6 +27,8 @@ export class DataDirectory extends pulumi.CustomResource {
   declare readonly incarnation: pulumi.Output<number>;
 
   constructor(name: string, args: DataDirectoryArgs, options?: pulumi.CustomResourceOptions) {
-    super("pgsite:index:DataDirectory", name, { ...args, data: undefined, incarnation: undefined }, options);
+    // One text: the engine spends its time on single values.
+    const others = args.others === undefined ? {} : { others: JSON.stringify(args.others) };
+    super("pgsite:index:DataDirectory", name, { ...args, ...others, data: undefined, incarnation: undefined }, options);
   }
 }

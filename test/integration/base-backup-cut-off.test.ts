@@ -14,17 +14,7 @@ describe("seeding", () => {
   const children: ChildProcess[] = [];
 
   beforeAll(async () => {
-    cluster = await Cluster.describe({
-      major: "15",
-      first: 30,
-      servers: [
-        { name: "server2", role: "primary" },
-        { name: "server3", role: "standby" },
-        { name: "des10", role: "mirror" },
-      ],
-    });
-    await cluster.seed("server2");
-    await cluster.start("server2");
+    cluster = await Cluster.withPrimary("15", 30);
     await cluster.query(
       "server2",
       "create table big as select n, repeat(md5(n::text), 20) as filler from generate_series(1, 300000) n",

@@ -17,17 +17,7 @@ describe.skipIf(!availableMajors().includes("9.6"))("with what 9.0 has", () => {
   let session: Session;
 
   beforeAll(async () => {
-    cluster = await Cluster.describe({
-      major: "9.6",
-      first: 70,
-      servers: [
-        { name: "server2", role: "primary" },
-        { name: "server3", role: "standby" },
-        { name: "des10", role: "mirror" },
-      ],
-    });
-    await cluster.seed("server2");
-    await cluster.start("server2");
+    cluster = await Cluster.withPrimary("9.6", 70);
     session = await openSession(cluster.server("server2"), { user: "dbadmin", password: "secret" });
   }, 90_000);
 

@@ -146,7 +146,12 @@ describe("a running site", { timeout: 90_000 }, () => {
     await site.stop("server2");
     const directory = site.dataDirectory("server2");
     renameSync(directory, `${directory}.aside`);
-    expect(await site.preview()).toContain("server2: the data directory is gone: seed again");
+    const preview = await site.preview();
+    expect(preview).not.toContain("server2: the data directory is gone: seed again");
+    expect(preview).toContain(
+      "server2: the data directory is gone, and `up` will refuse to make it anew: server3 holds the site's data",
+    );
+    expect(preview).toContain("Promote server3 and run again (server2 is then copied from it)");
     const said = await site.failing("up");
     expect(said).toContain("server2's data is gone, but server3 holds the site's data");
     expect(said).toContain("Promote server3 and run again");

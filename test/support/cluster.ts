@@ -128,6 +128,24 @@ export class Cluster {
     return cluster;
   }
 
+  /** server2 runs as the primary; a warm server3 and the mirror des10 are described, and have no data yet. */
+  static async withPrimary(major: Major, first: number): Promise<Cluster> {
+    const servers = [
+      { name: "server2", role: "primary" },
+      { name: "server3", role: "standby" },
+      { name: "des10", role: "mirror" },
+    ] as const;
+    const cluster = await Cluster.describe({ major, first, servers });
+    try {
+      await cluster.seed("server2");
+      await cluster.start("server2");
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+    return cluster;
+  }
+
   server(name: string): Server {
     const server = this.site.servers.find((candidate) => candidate.name === name);
     if (server === undefined) throw new Error(`no server ${name}`);

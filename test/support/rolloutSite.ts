@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { promisify } from "node:util";
 import { resolveStack } from "../../config/resolve.js";
@@ -18,6 +18,7 @@ import { processState, startServer, stopServer } from "../../servers/process.js"
 import { proveWorking } from "../../servers/proof.js";
 import { seed } from "../../servers/seed.js";
 import { openSession, type Row } from "../../servers/session.js";
+import { startWorking } from "../../servers/start.js";
 import { programsOf } from "./programs.js";
 
 type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -76,9 +77,7 @@ export class RolloutSite {
     };
     const made = new RolloutSite(folder, major, raw, declaration);
     try {
-      for (const server of made.site.servers.toSorted((one) => (one.role === "primary" ? -1 : 1))) {
-        await made.#begin(server);
-      }
+      for (const server of upstreamsFirst(made.site)) await made.#begin(server);
     } catch (error) {
       await made.close();
       throw error;
@@ -104,10 +103,13 @@ export class RolloutSite {
     return state.plan;
   }
 
-  /** What an `up` does: stages every server's files, then brings them into force. */
+  /** What an `up` does: makes data that is not there, stages every server's files, then brings them into force. */
   async up(): Promise<void> {
     const context = this.#context();
-    for (const server of this.site.servers) await configure(server, this.site, context, "update");
+    for (const server of upstreamsFirst(this.site)) {
+      if (existsSync(server.dataDirectory)) await configure(server, this.site, context, "update");
+      else await this.#join(server);
+    }
     const { state } = await rollout.check(context, this.#args(), undefined);
     this.#state = await rollout.update(context, state, state);
   }
@@ -127,6 +129,18 @@ export class RolloutSite {
     await stopServer(hostOf(this.server(name).host), this.server(name), mode);
   }
 
+  /** Stops a server and removes its data; `entirely`: as if the stack had never had it. */
+  async lose(name: string, entirely = false): Promise<void> {
+    const { dataDirectory, controlDirectory } = this.server(name);
+    await this.stop(name, "immediate");
+    rmSync(dataDirectory, { recursive: true });
+    if (!entirely) return;
+    rmSync(controlDirectory, { recursive: true });
+    if (this.#state === undefined) return;
+    const { [name]: _gone, ...servers } = this.#state.servers;
+    this.#state = { ...this.#state, servers };
+  }
+
   async close(): Promise<void> {
     for (const server of this.site.servers) {
       const host = hostOf(server.host);
@@ -137,21 +151,21 @@ export class RolloutSite {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** As the commands of the graph do: one that is new is started; one that is seeded again waits for the rollout. */
+  async #join(server: Server): Promise<void> {
+    const isNew = !existsSync(server.controlDirectory);
+    await this.#fill(server);
+    if (isNew) await startWorking({ site: this.site, server, passwords });
+  }
+
   async #begin(server: Server): Promise<void> {
     const { site } = this;
-    const host = hostOf(server.host);
-    const context = this.#context();
-    const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
-    await host.makeDirectory(server.controlDirectory);
-    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
-    await host.writeFile(server.passfile, renderPassfile(entries));
-    await seed({ site, server: server.name, passwords });
-    await configure(server, site, context, "create");
-    await startServer(host, server);
+    await this.#fill(server);
+    await startServer(hostOf(server.host), server);
     await proveWorking({ site, server, passwords });
     if (server.role !== "primary") return;
     const { state } = await role.check(
-      context,
+      this.#context(),
       {
         site: site.name,
         endpoints: site.servers,
@@ -163,7 +177,19 @@ export class RolloutSite {
       },
       undefined,
     );
-    await role.create(context, state);
+    await role.create(this.#context(), state);
+  }
+
+  /** Its data and its files. */
+  async #fill(server: Server): Promise<void> {
+    const { site } = this;
+    const host = hostOf(server.host);
+    const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
+    await host.makeDirectory(server.controlDirectory);
+    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
+    await host.writeFile(server.passfile, renderPassfile(entries));
+    await seed({ site, server: server.name, passwords });
+    await configure(server, site, this.#context(), "create");
   }
 
   #resolve({ settings, servers }: RolloutDeclaration): Site {
@@ -194,6 +220,12 @@ export class RolloutSite {
       progress: (step) => this.beforeStep(step),
     };
   }
+}
+
+function upstreamsFirst({ servers }: Site): readonly Server[] {
+  const depth = ({ upstream }: Server): number =>
+    servers.filter(({ name }) => name === upstream).reduce((_none, one) => 1 + depth(one), 0);
+  return servers.toSorted((one, other) => depth(one) - depth(other));
 }
 
 function divided(files: Server["files"]) {

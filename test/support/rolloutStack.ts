@@ -1,11 +1,13 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
+import { expect } from "vitest";
 import { resolveStack } from "../../config/resolve.js";
 import type { Server } from "../../config/site.js";
 import { Rehearsal } from "../../rehearsal/rehearsal.js";
 import { rawConfiguration } from "../../rehearsal/stackFiles.js";
 import { openSession, type Row } from "../../servers/session.js";
+import { complaintsIn } from "./rolloutWatch.js";
 
 const passwords = { postgres: "adm1n", replicator: "repl" };
 
@@ -50,6 +52,29 @@ export class RolloutStacks {
     const args = ["preview", "--stack", stack, "--non-interactive", "--color", "never", ...more];
     const { exitCode, stdout, stderr } = await this.rehearsal.pulumi(args);
     return { code: exitCode ?? 1, said: `${stdout}\n${stderr}` };
+  }
+
+  /**
+   * Everything runs and streams from its declared upstream, nothing is left over on the hosts, no hot standby was ever
+   * below its primary, and there is nothing to do. @param pausedByHand a test paused replay itself
+   */
+  async endedWell(stack: string, pausedByHand = false): Promise<void> {
+    const servers = this.servers(stack);
+    for (const { name, controlDirectory, hotStandby, role } of servers) {
+      expect(existsSync(join(controlDirectory, "pending.json")), name).toBe(false);
+      expect(readdirSync(join(controlDirectory, "staged")), name).toEqual([]);
+      if (role !== "primary" && !hotStandby) continue;
+      const server = servers.find((one) => one.name === name) as Server;
+      const streaming = await this.query(
+        server,
+        "select application_name as name, state from pg_stat_replication order by 1",
+      );
+      const followers = servers.filter(({ upstream }) => upstream === name).map((one) => one.name);
+      expect(streaming, name).toEqual(followers.sort().map((follower) => ({ name: follower, state: "streaming" })));
+    }
+    expect(complaintsIn(servers, pausedByHand)).toEqual([]);
+    const { code, said } = await this.preview(stack, "--expect-no-changes");
+    expect(code, said).toBe(0);
   }
 
   /** Runs `up`, and kills pulumi and all that it started when `reached` says so. */

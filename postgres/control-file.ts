@@ -1,0 +1,47 @@
+/**
+ * What pgsite reads from global/pg_control (`ControlFileData` of pg_control.h, little-endian, the same on every 64-bit
+ * platform): pg_controldata is not in every package, and over SQL a stopped server answers nothing.
+ */
+import { atLeast, type Major } from "./versions.js";
+
+/** As many bytes of the file as its data ever take: PG_CONTROL_MAX_SAFE_SIZE, one sector. */
+export const controlLength = 512;
+
+/** `DBState`: shut down in recovery, in archive recovery. */
+const recoveryStates = new Set([2, 5]);
+/** Shut down, shutting down, in production. */
+const primaryStates = new Set([1, 3, 6]);
+
+/** What its server is or was last, where the control file says so. */
+export function recordedRole(control: Buffer): "recovery" | "primary" | undefined {
+  if (control.length < 20) return undefined;
+  const state = control.readInt32LE(16);
+  return recoveryStates.has(state) ? "recovery" : primaryStates.has(state) ? "primary" : undefined;
+}
+
+/** In the order of the file, which has them one after the other. */
+const recorded: readonly { readonly name: string; readonly from: Major }[] = [
+  { name: "max_connections", from: "9.0" },
+  { name: "max_worker_processes", from: "9.4" },
+  { name: "max_wal_senders", from: "12" },
+  { name: "max_prepared_transactions", from: "9.0" },
+  { name: "max_locks_per_transaction", from: "9.0" },
+];
+
+/**
+ * The primary's values that a standby needs at least to start hot (CheckRequiredParameterValues of xlogrecovery.c): as of
+ * the last change that it has replayed; of a base backup, those of its source. They lie before `track_commit_timestamp`
+ * (9.5 and later), `maxAlign` and `floatFormat`, and the last two are known values, by which they are found in any version.
+ * Undefined where these are not there.
+ */
+export function recordedFloors(version: Major, control: Buffer): Readonly<Record<string, number>> | undefined {
+  const format = Buffer.alloc(8);
+  format.writeDoubleLE(1234567);
+  const formatAt = control.indexOf(format);
+  if (formatAt < 8) return undefined;
+  const alignAt = [formatAt - 4, formatAt - 8].find((at) => control.readUInt32LE(at) === 8);
+  if (alignAt === undefined) return undefined;
+  const names = recorded.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
+  const first = alignAt - (atLeast(version, "9.5") ? 4 : 0) - names.length * 4;
+  return Object.fromEntries(names.map((name, index) => [name, control.readInt32LE(first + index * 4)]));
+}

@@ -1,0 +1,40 @@
+import type { ActualServer, DesiredServer } from "./rollout.js";
+import { floorsOf } from "./rollout-changes.js";
+
+/** A server whose real role is not the declared one: that takes a switchover, not a rollout. */
+export function refuseRoles(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  const wrong = Object.keys(desired)
+    .sort()
+    .flatMap((name) => {
+      const is = actual[name];
+      const role = desired[name]?.role;
+      if (is === undefined || role === undefined || !is.data || is.inRecovery === (role !== "primary")) return [];
+      return [`${name} is ${is.inRecovery ? "in recovery" : "not in recovery"} and is declared ${role}`];
+    });
+  if (wrong.length === 0) return [];
+  return [
+    `${wrong.join("; ")}: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have`,
+  ];
+}
+
+/** A description in which a hot standby is below its primary cannot be rolled out in any order. */
+export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): readonly string[] {
+  const primary = Object.entries(desired).find(([, { role }]) => role === "primary");
+  if (primary === undefined) return [];
+  const [primaryName, { version, settings }] = primary;
+  const wanted = floorsOf(version, settings);
+  return Object.entries(desired).flatMap(([name, standby]) => {
+    if (name === primaryName || !standby.hotStandby) return [];
+    const has = floorsOf(standby.version, standby.settings);
+    return Object.entries(wanted).flatMap(([setting, floor]) =>
+      (has[setting] ?? 0) < floor
+        ? [
+            `${name}: ${setting} ${has[setting]} is below the ${floor} of ${primaryName}, and a hot standby would not start`,
+          ]
+        : [],
+    );
+  });
+}
