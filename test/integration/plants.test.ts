@@ -4,7 +4,7 @@ import { atLeast } from "../../postgres/versions.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
 import { InProcess } from "../support/engine.js";
 import { Plot, plantSite } from "../support/plantSite.js";
-import { contradictions, type Plant, plants, saysSo } from "../support/plants.js";
+import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
 
 const majors: readonly Major[] = ["11", "15", "18"];
 const clean = { said: [], changed: [], details: "" };

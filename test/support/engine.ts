@@ -4,6 +4,7 @@ import { resourceTypes } from "../../provider/types.js";
 import type { Difference } from "../../provider/values.js";
 import { differences, type Properties, unpack } from "../../provider/values.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { endSharedSessions } from "../../servers/sharedSession.js";
 
 type State = Readonly<Record<string, unknown>>;
 type AnyType = (typeof resourceTypes)[number];
@@ -76,6 +77,7 @@ export class InProcess {
   async #plan() {
     // The engine starts the provider anew for each run.
     Recent.forgetAll();
+    await endSharedSessions();
     const said: string[] = [];
     const steps = await Promise.all(
       this.resources.map(async (resource) => {
