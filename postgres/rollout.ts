@@ -23,6 +23,12 @@ export interface ActualServer extends ConfigurationFacts {
   readonly inRecovery: boolean;
   /** What an interrupted rollout still owes, where files are in place that are not in force. */
   readonly pending?: "reload" | "restart";
+  /** It has not read pg_hba.conf since that was touched, or will be: another owner or mode makes it a new file. */
+  readonly unread?: boolean;
+  /** Of its data, where that is not the declared one. */
+  readonly version?: Major;
+  /** Why it can never again follow the primary: it has what that has not. */
+  readonly diverged?: string;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -82,7 +88,12 @@ export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
 ): RolloutPlan {
-  const refusals = [...refuseRoles(actual, desired), ...refuseFloors(desired)];
+  const refusals = [
+    ...refuseVersions(actual, desired),
+    ...refuseRoles(actual, desired),
+    ...refuseDiverged(actual, desired),
+    ...refuseFloors(desired),
+  ];
   if (refusals.length > 0) return { steps: [], refusals };
   const turns = Object.keys(desired)
     .sort()
@@ -246,6 +257,36 @@ function refuseRoles(
   return [
     `${wrong.join("; ")}: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have`,
   ];
+}
+
+/** No program of one major version starts on the data of another. */
+function refuseVersions(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  return Object.entries(desired)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([name, { version }]) => {
+      const is = actual[name];
+      if (is === undefined || !is.data || is.version === undefined || is.version === version) return [];
+      return [
+        `${name} has data of PostgreSQL ${is.version} and is declared ${version}: pg_upgrade, or dump and restore, brings them there. Nothing was changed; until then declare ${is.version}`,
+      ];
+    });
+}
+
+/** Whatever were done to it, it would never stream again; and what it alone has is not ours to throw away. */
+function refuseDiverged(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  return Object.keys(desired)
+    .sort()
+    .flatMap((name) => {
+      const diverged = actual[name]?.diverged;
+      if (diverged === undefined || desired[name]?.role === "primary" || actual[name]?.inRecovery === false) return [];
+      return [`the timeline of ${name} is ${diverged}. Nothing was changed`];
+    });
 }
 
 /** A description in which a hot standby is below its primary cannot be rolled out in any order. */

@@ -3,14 +3,14 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
+import { permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
-import { isLive, liveOf, runningBeside } from "../live.js";
+import { isLive, isUnread, liveOf, runningBeside } from "../live.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
-import { serviceState } from "../rollout/observe.js";
+import { serviceState, versionOf } from "../rollout/observe.js";
 import { say } from "../say.js";
 import { type Files, hashOfAll, stage, stagedDirectory } from "../staging.js";
 import { same } from "../values.js";
-import { octal } from "./hostFile.js";
 
 export interface ServerConfigurationArgs {
   readonly site: string;
@@ -55,7 +55,14 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
   async check(context, args, actual) {
     const permissions = Object.fromEntries(Object.keys(args.files).map((name) => [name, `0600 ${args.host.user}`]));
-    const declared = { state: "running", permissions, runs: {}, refused: [], hash: hashOfAll(args.files) } as const;
+    const declared = {
+      state: "running",
+      permissions,
+      runs: {},
+      refused: [],
+      unread: false,
+      hash: hashOfAll(args.files),
+    } as const;
     const state = { ...args, ...declared };
     if (actual !== undefined && !same(actual, state)) {
       const { configurationDifferences } = await import("../../postgres/configuration-differences.js");
@@ -75,9 +82,11 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const declared = Object.keys(known.files);
     // What was found beside the declared files the last time is no longer looked for once it is gone.
     const names = [...new Set([...declared, ...known.absent])];
-    const [counted, found, live] = await Promise.all([
+    const [version, counted, found, access, live] = await Promise.all([
+      versionOf(host, known),
       readServerFiles(host, known, names),
       readPermissions(host, known, names),
+      host.stat(join(known.dataDirectory, "pg_hba.conf")),
       readLive(host, known, context),
     ]);
     const { answer, state } = live;
@@ -86,10 +95,11 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const runs = isLive(answer) ? await countedRuns(await runningBeside(answer, files), counted, answer.version) : {};
     const running = isLive(answer)
       ? { version: answer.version, runs, refused: answer.refused }
-      : { version: known.version, runs: {}, refused: [] };
+      : { version, runs: {}, refused: [] };
+    const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
-    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, state };
+    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state };
   },
 
   async update(_context, wanted, actual) {
@@ -125,7 +135,7 @@ async function readPermissions(host: Host, state: ServerConfigurationArgs, names
     names.map(async (name) => [name, await host.stat(join(state.dataDirectory, name))] as const),
   );
   return Object.fromEntries(
-    found.flatMap(([name, status]) => (status === undefined ? [] : [[name, `${octal(status.mode)} ${status.owner}`]])),
+    found.flatMap(([name, status]) => (status === undefined ? [] : [[name, permissionsOf(status)]])),
   );
 }
 

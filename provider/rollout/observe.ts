@@ -1,11 +1,12 @@
 import { join } from "node:path";
-import type { Host } from "../../hosts/host.js";
+import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
-import { countedRuns, readServerFiles } from "../adopted.js";
-import { configurationFacts } from "../facts.js";
+import { type Major, majorOf } from "../../postgres/versions.js";
+import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
+import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
-import { isLive, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
+import { isLive, isUnread, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import { type Pending, readPending } from "./pending.js";
 
@@ -17,6 +18,12 @@ export interface Observed extends ConfigurationFacts {
   /** Of a running server that answers: what it runs with beside what its files say. */
   readonly runs?: Readonly<Record<string, RunsWith>>;
   readonly recovery: boolean;
+  /** Of its data. */
+  readonly version: Major;
+  /** It has not read pg_hba.conf since that was touched, or will be. */
+  readonly unread?: true;
+  /** Why it can never again follow the primary, with what to do. */
+  readonly diverged?: string;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
 }
@@ -30,11 +37,14 @@ export async function observeServer(
 ): Promise<Observed> {
   const host = await (fresh ? hostOf : hostForReading)(server.host);
   const { processState } = await import("../../servers/process.js");
-  const [control, counted, process, pending] = await Promise.all([
-    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20),
+  const { controlLength } = await import("../../servers/timelines.js");
+  const [control, version, counted, process, pending, access] = await Promise.all([
+    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength),
+    versionOf(host, server),
     readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
     processState(host, server.dataDirectory),
     readPending(host, server.controlDirectory),
+    host.stat(join(server.dataDirectory, "pg_hba.conf")),
   ]);
   const { files } = counted;
   const facts = configurationFacts(files);
@@ -49,6 +59,8 @@ export async function observeServer(
   return {
     data: control === undefined ? "absent" : "present",
     state: serviceState(running, live),
+    version,
+    ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     recovery: await isInRecovery(host, server, control, running, Object.keys(files)),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
@@ -56,6 +68,22 @@ export async function observeServer(
     ...(owed === undefined ? {} : { pending: owed.action }),
     ...(Object.keys(runs).length === 0 ? {} : { runs }),
   };
+}
+
+/** The major version of a server's data; the declared one where there are none, or none that pgsite knows. */
+export async function versionOf(
+  host: Host,
+  { dataDirectory, version }: { readonly dataDirectory: string; readonly version: string },
+): Promise<Major> {
+  const found = await host.readFile(join(dataDirectory, "PG_VERSION"));
+  return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
+}
+
+/** Its owner and mode are put right by writing it anew. */
+function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileStatus | undefined): boolean {
+  if (access === undefined) return false;
+  const found = permissionsOf(access);
+  return found !== `0600 ${server.host.user}` && found !== counted.permissions["pg_hba.conf"];
 }
 
 /** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */

@@ -51,6 +51,7 @@ export class ServerConfiguration extends pulumi.CustomResource {
         state: undefined,
         runs: undefined,
         refused: undefined,
+        unread: undefined,
       },
       options,
     );

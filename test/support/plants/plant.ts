@@ -9,6 +9,10 @@ export interface Plant {
   /** False where it cannot stand beside the others, for they touch the same. @default true */
   readonly together?: boolean;
   readonly from?: "12" | "13";
+  /** Only root can do it. */
+  readonly asRoot?: boolean;
+  /** Whether it is in force: so after it was planted, and no more once it is healed. */
+  readonly inForce?: (plot: Plot) => Promise<boolean>;
 }
 
 export const conf = "postgresql.conf";

@@ -1,4 +1,4 @@
-import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, rmSync, writeFileSync } from "node:fs";
 import { conf, type Plant, without } from "./plant.js";
 
 const raise = (size: number) => `max_connections = ${size}`;
@@ -102,6 +102,21 @@ export const ofSettings: readonly Plant[] = [
     plant: async (plot) => chmodSync(plot.path("server3", conf), 0o644),
     said: (plot) =>
       `server3: mode and owner of postgresql.conf is 0644 ${plot.host("server3").user}, declared 0600 ${plot.host("server3").user}: install`,
+  },
+  {
+    name: "postgresql.conf that the server may not read",
+    plant: async (plot) => chownSync(plot.path("des10", conf), 0, 0),
+    said: (plot) =>
+      `des10: mode and owner of postgresql.conf is 0600 root, declared 0600 ${plot.host("des10").user}: install`,
+    together: false,
+    asRoot: true,
+  },
+  {
+    name: "postgresql.conf that the server may not read, in its own words",
+    plant: async (plot) => chownSync(plot.path("des10", conf), 0, 0),
+    said: 'des10: the server is not willing to take postgresql.conf: could not open file "…: reload',
+    together: false,
+    asRoot: true,
   },
   {
     name: "ALTER SYSTEM of a setting that reloads",
