@@ -1,9 +1,10 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
 import { InProcess } from "../support/engine.js";
-import { Plot, plantSite, preparePlantSite } from "../support/plantSite.js";
+import { Plot, plantSite } from "../support/plantSite.js";
 import { byHand } from "../support/plants/byHand.js";
 import { runPreview } from "../support/previews.js";
 
@@ -70,13 +71,16 @@ function otherVersion({ major }: Plot, other: Major): readonly string[] {
 /** As an administrator meets it: pulumi preview, an up that refuses, and then what the sentence says is to be done. */
 async function throughTheEngine(rehearsal: Rehearsal, plot: Plot, other: Major): Promise<void> {
   const started = await plot.started();
-  const declare = (postgresql: Major) => preparePlantSite("15", 84, "by-hand", postgresql);
-  await declare(other);
+  const stackFile = join(rehearsal.project, "Pulumi.plants.yaml");
+  const text = readFileSync(stackFile, "utf8");
+  const declared = text.replaceAll(/(postgresql"?: *)"?15"?(?=[\s,}])/g, `$1"${other}"`);
+  expect(declared).not.toBe(text);
+  writeFileSync(stackFile, declared);
   const wrong = await runPreview(rehearsal, "plants");
   expect(wrong.lines).toEqual(expect.arrayContaining([...otherVersion(plot, other)]));
   await expect(rehearsal.up("plants")).rejects.toThrow(`server2 has data of PostgreSQL 15 and is declared ${other}`);
   expect(await plot.started()).toEqual(started);
-  await declare("15");
+  writeFileSync(stackFile, text);
   await rehearsal.up("plants");
   expect(await plot.started()).toEqual(started);
 

@@ -50,15 +50,15 @@ export const plantStack = `config:
     science: {owner: reader, settings: {statement_timeout: 5min}}
 `;
 
-/** Writes the site's description, made at one version, with another one declared. */
-export function preparePlantSite(major: Major, block: number, name: string, postgresql = major): Promise<Rehearsal> {
-  const texts = { plants: plantStack };
-  return Rehearsal.prepare({ name: `test-${name}-${major}`, stacks: ["plants"], texts, postgresql, block });
-}
-
 /** The site rehearsed at a version, and brought up. */
 export async function plantSite(major: Major, block: number, name = "plants"): Promise<Rehearsal> {
-  const rehearsal = await preparePlantSite(major, block, name);
+  const rehearsal = await Rehearsal.prepare({
+    name: `test-${name}-${major}`,
+    stacks: ["plants"],
+    texts: { plants: plantStack },
+    postgresql: major,
+    block,
+  });
   await rehearsal.up("plants");
   return rehearsal;
 }
