@@ -27,6 +27,8 @@ export interface ConfigurationState {
   readonly runs: Readonly<Record<string, RunsWith>>;
   /** Lines of its files that the server itself does not take. */
   readonly refused: readonly string[];
+  /** The program that it runs as, or is to: a path. Left out where nothing tells. */
+  readonly program?: string;
   /** pg_hba.conf was touched after the server last read it. */
   readonly unread: boolean;
 }
@@ -59,6 +61,7 @@ export function configurationDifferences(
   const access = accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make);
   return [
     ...stateDifferences(is, shall, make),
+    ...programDifferences(is, shall, make),
     ...presence(is, shall, make),
     ...settings,
     ...textDifferences(is, shall, make, settings),
@@ -87,6 +90,12 @@ function stateDifferences(is: ConfigurationState, shall: ConfigurationState, mak
     return [...version, make("the server", "running and does not answer within a few seconds", "by hand")];
   }
   return version;
+}
+
+/** Another build, or another minor version: the declared one is in force when the server is started with it. */
+function programDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  if (is.program === undefined || shall.program === undefined || is.program === shall.program) return [];
+  return [make("the program of the running server", is.program, "restart", shall.program)];
 }
 
 /** Files that are there and must not be, or the other way round. */

@@ -148,6 +148,7 @@ function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonl
 function pendingChanges(is: ActualServer, files: readonly Found[]): readonly Found[] {
   const rereads = files.some(({ needs }) => needs === "reload");
   return [
+    ...(is.program === undefined ? [] : [{ needs: "restart" as const, because: `it runs as ${is.program}` }]),
     ...(is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }]),
     ...(is.unread === true && !rereads
       ? [{ needs: "reload" as const, because: "pg_hba.conf is to be read again" }]

@@ -25,6 +25,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly pending?: "reload" | "restart";
   /** It has not read pg_hba.conf since that was touched, or will be: another owner or mode makes it a new file. */
   readonly unread?: boolean;
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
   /** Of its data, where that is not the declared one. */
   readonly version?: Major;
   /** Why it can never again follow the primary: it has what that has not. */

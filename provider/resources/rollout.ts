@@ -89,7 +89,8 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 
 /** What was true the last time and is not said now is gone. */
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
-  const { runs: _runs, pending: _pending, rules: _rules, unread: _unread, diverged: _diverged, ...facts } = server;
+  const { runs: _runs, pending: _pending, rules: _rules, ...known } = server;
+  const { program: _program, unread: _unread, diverged: _diverged, ...facts } = known;
   return { ...facts, ...now };
 }
 

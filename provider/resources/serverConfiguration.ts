@@ -2,10 +2,12 @@ import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
+import type { ProcessState } from "../../servers/process.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
 import { permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
 import { isLive, isUnread, liveOf, runningBeside } from "../live.js";
+import { declaredProgram, otherProgram } from "../program.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 import { serviceState, versionOf } from "../rollout/observe.js";
 import { say } from "../say.js";
@@ -25,6 +27,8 @@ export interface ServerConfigurationArgs {
   readonly absent: readonly string[];
   /** That of the data directory: another one has never been started, so its files are written at once. */
   readonly incarnation: number;
+  /** The folder of its programs. Without it nobody asks which one a running server is. */
+  readonly binDirectory?: string;
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
   readonly address?: string;
   readonly port?: number;
@@ -56,6 +60,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
   async check(context, args, actual) {
     const permissions = Object.fromEntries(Object.keys(args.files).map((name) => [name, `0600 ${args.host.user}`]));
     const declared = {
+      ...(args.binDirectory === undefined ? {} : { program: declaredProgram(args.binDirectory) }),
       state: "running",
       permissions,
       runs: {},
@@ -89,7 +94,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
       host.stat(join(known.dataDirectory, "pg_hba.conf")),
       readLive(host, known, context),
     ]);
-    const { answer, state } = live;
+    const { answer, state, program } = live;
     const { files } = counted;
     const permissions = countedPermissions(found, counted, `0600 ${known.host.user}`);
     const runs = isLive(answer) ? await countedRuns(await runningBeside(answer, files), counted, answer.version) : {};
@@ -99,7 +104,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
-    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state };
+    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state, ...program };
   },
 
   async update(_context, wanted, actual) {
@@ -121,13 +126,25 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 /** Whether the server runs, and what it says of itself: asked at the same time as its files are read. */
 async function readLive(host: Host, known: ServerConfigurationState, context: Context) {
   const { address, port, administrator, administratorPassword } = known;
-  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined) return { state: "no data" as const };
-  const running = await isRunning(host, known.dataDirectory);
-  if (!running || address === undefined || port === undefined) return { state: serviceState(running, undefined) };
-  if (administrator === undefined || administratorPassword === undefined) return { state: "running" as const };
+  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined)
+    return { state: "no data" as const, program: {} };
+  const process = await stateOf(host, known.dataDirectory);
+  const running = process.kind === "running";
+  const program = await programOf(host, process, known);
+  if (!running || address === undefined || port === undefined) {
+    return { program, state: serviceState(running, undefined) };
+  }
+  if (administrator === undefined || administratorPassword === undefined) {
+    return { program, state: "running" as const };
+  }
   const access = { address: { name: known.server, address, port }, administrator, administratorPassword };
   const answer = await liveOf(access, context.signal);
-  return { answer, state: serviceState(true, answer) };
+  return { answer, program, state: serviceState(true, answer) };
+}
+
+async function programOf(host: Host, process: ProcessState, { binDirectory }: ServerConfigurationArgs) {
+  if (binDirectory === undefined) return {};
+  return { program: (await otherProgram(host, process, binDirectory)) ?? declaredProgram(binDirectory) };
 }
 
 async function readPermissions(host: Host, state: ServerConfigurationArgs, names: readonly string[]) {
@@ -150,7 +167,7 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
   const [counted, found, running] = await Promise.all([
     readServerFiles(host, state, [...names, ...state.absent]),
     readPermissions(host, state, names),
-    fresh ? isRunning(host, state.dataDirectory) : true,
+    fresh ? stateOf(host, state.dataDirectory).then(({ kind }) => kind === "running") : true,
   ]);
   const direct = fresh && !running;
   const real = counted.files;
@@ -165,7 +182,7 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
   await stage(host, state.controlDirectory, direct ? {} : state.files);
 }
 
-async function isRunning(host: Host, dataDirectory: string): Promise<boolean> {
+async function stateOf(host: Host, dataDirectory: string): Promise<ProcessState> {
   const { processState } = await import("../../servers/process.js");
-  return (await processState(host, dataDirectory)).kind === "running";
+  return processState(host, dataDirectory);
 }

@@ -7,6 +7,7 @@ import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
 import { isLive, isUnread, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
+import { otherProgram } from "../program.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import { type Pending, readPending } from "./pending.js";
 
@@ -20,6 +21,8 @@ export interface Observed extends ConfigurationFacts {
   readonly recovery: boolean;
   /** Of its data. */
   readonly version: Major;
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
   /** It has not read pg_hba.conf since that was touched, or will be. */
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
@@ -51,6 +54,7 @@ export async function observeServer(
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const { name, address, port } = server;
+  const program = await otherProgram(host, process, server.binDirectory);
   const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
   const runs =
     isLive(live) && owed?.settings === undefined
@@ -60,6 +64,7 @@ export async function observeServer(
     data: control === undefined ? "absent" : "present",
     state: serviceState(running, live),
     version,
+    ...(program === undefined ? {} : { program }),
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     recovery: await isInRecovery(host, server, control, running, Object.keys(files)),
     files: facts.files,

@@ -19,6 +19,7 @@ export function planOf(
       ...(server.rules === undefined ? {} : { rules: server.rules }),
       settings: inForce(server),
       version: server.version,
+      ...(server.program === undefined ? {} : { program: server.program }),
       ...(server.unread === undefined ? {} : { unread: server.unread }),
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),

@@ -45,6 +45,7 @@ describe("changes behind pgsite's back", () => {
         const { said } = await engine.preview();
         expect(unsaid(said, [plant], plot)).toEqual([]);
         expect(contradictions(said), plant.name).toEqual([]);
+        expect(said.filter((line) => /undefined|null|NaN/.test(line))).toEqual([]);
         await engine.up();
         expect(await engine.preview(), plant.name).toEqual(clean);
         expect((await plant.inForce?.(plot)) ?? false, plant.name).toBe(false);

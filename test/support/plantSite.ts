@@ -124,9 +124,9 @@ export class Plot {
     await this.start(server);
   }
 
-  /** Started by hand, with settings on the command line. */
-  async startWith(server: string, options: string): Promise<void> {
-    const { binDirectory, dataDirectory } = this.server(server);
+  /** Started by hand, with settings on the command line, by the programs of a folder. */
+  async startWith(server: string, options: string, binDirectory = this.server(server).binDirectory): Promise<void> {
+    const { dataDirectory } = this.server(server);
     const log = join(this.server(server).controlDirectory, "start.log");
     const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", log, "-o", options];
     const { code, stdout, stderr } = await this.host(server).run(argv);

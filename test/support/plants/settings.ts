@@ -37,6 +37,15 @@ export const ofSettings: readonly Plant[] = [
     said: "des10: postgresql.conf work_mem is unset (4MB), declared 5MB: reload",
   },
   {
+    name: "a setting removed that takes a restart",
+    plant: async (plot) => {
+      await plot.edit("des10", conf, without(/^max_connections.*\n/m));
+      await plot.reload("des10");
+    },
+    said: "des10: postgresql.conf max_connections is unset (100) (waits for a restart: the server runs with 40), declared 40: reload",
+    together: false,
+  },
+  {
     name: "the search path extended",
     plant: async (plot) => {
       await plot.append("server2", conf, `search_path = 'science,"$user",public,intruder'`);
