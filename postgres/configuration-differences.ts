@@ -2,7 +2,7 @@ import { context, findSetting } from "./catalogue.js";
 import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./configuration-facts.js";
 import { parseConfiguration } from "./configuration-file.js";
 import { parseConninfo } from "./conninfo.js";
-import type { Consequence, Difference } from "./differences.js";
+import { type Consequence, type Difference, hangs } from "./differences.js";
 import { accessDifferences, hbaText } from "./hba-differences.js";
 import { floorNames } from "./rollout-changes.js";
 import { formatValue, meaning, sameValue } from "./values.js";
@@ -87,7 +87,7 @@ function stateDifferences(is: ConfigurationState, shall: ConfigurationState, mak
   const version = is.version === shall.version ? [] : [make("version", upgraded, "by hand", shall.version)];
   if (is.state === "stopped") return [...version, make("the server", "stopped", "start", "running")];
   if (is.state === "silent") {
-    return [...version, make("the server", "running and does not answer within a few seconds", "by hand")];
+    return [...version, make("the server", hangs, "by hand")];
   }
   return version;
 }

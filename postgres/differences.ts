@@ -47,6 +47,9 @@ export interface Difference {
  */
 export const notKnown = "What is there now is not known";
 
+/** What is there of a server that hangs: what it runs with is not known. */
+export const hangs = "running and does not answer within a few seconds";
+
 /** One sentence: `server3: postgresql.conf max_connections is 300, declared 400: restart in order`. */
 export function sentence({ server, object, there, declared, consequence }: Difference): string {
   const place = server === undefined ? "" : `${server}: `;

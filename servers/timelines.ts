@@ -6,6 +6,8 @@ import { bytesOfLsn } from "./sql.js";
 
 /** Where a server stands in the history of its cluster, as its files tell: also of one that is stopped, or answers no SQL. */
 export interface Branch {
+  /** The system identifier. */
+  readonly cluster: bigint;
   /** Of its last checkpoint. */
   readonly timeline: number;
   /** Where that checkpoint is in the WAL. */
@@ -37,11 +39,12 @@ export async function branchOf(
   const checkpoint = atLeast(version, "9.3")
     ? control.readBigUInt64LE(32)
     : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
-  if (timeline === 1) return { timeline, checkpoint, parents: [] };
+  const cluster = control.readBigUInt64LE(0);
+  if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
   const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
   const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
   const parents = parseHistory(history?.toString("utf8") ?? "");
-  return { timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
 }
 
 /** A history file (timeline.c): `1<tab>0/3000148<tab>why` in each line, oldest first. Until 9.2 it named files instead: no forks. */
@@ -60,6 +63,8 @@ export function parseHistory(text: string): readonly Fork[] {
  */
 export function divergence(standby: Branch, primary: Branch): string | undefined {
   const { timeline, checkpoint, parents } = standby;
+  // Of another cluster it has more to say than its timeline, and others say it.
+  if (standby.cluster !== primary.cluster) return undefined;
   if (timeline === primary.timeline) {
     const known = parents !== undefined && primary.parents !== undefined;
     const same = !known || JSON.stringify(parents, asText) === JSON.stringify(primary.parents, asText);

@@ -125,21 +125,24 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
 /** Whether the server runs, and what it says of itself: asked at the same time as its files are read. */
 async function readLive(host: Host, known: ServerConfigurationState, context: Context) {
-  const { address, port, administrator, administratorPassword } = known;
-  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined)
+  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined) {
     return { state: "no data" as const, program: {} };
+  }
   const process = await stateOf(host, known.dataDirectory);
   const running = process.kind === "running";
-  const program = await programOf(host, process, known);
-  if (!running || address === undefined || port === undefined) {
-    return { program, state: serviceState(running, undefined) };
-  }
-  if (administrator === undefined || administratorPassword === undefined) {
-    return { program, state: "running" as const };
-  }
-  const access = { address: { name: known.server, address, port }, administrator, administratorPassword };
-  const answer = await liveOf(access, context.signal);
-  return { answer, program, state: serviceState(true, answer) };
+  const [program, answer] = await Promise.all([
+    programOf(host, process, known),
+    running ? askedLive(known, context) : undefined,
+  ]);
+  return { program, answer, state: serviceState(running, answer) };
+}
+
+/** Undefined where nobody may ask. */
+async function askedLive(known: ServerConfigurationState, context: Context) {
+  const { server, address, port, administrator, administratorPassword } = known;
+  if (address === undefined || port === undefined) return undefined;
+  if (administrator === undefined || administratorPassword === undefined) return undefined;
+  return liveOf({ address: { name: server, address, port }, administrator, administratorPassword }, context.signal);
 }
 
 async function programOf(host: Host, process: ProcessState, { binDirectory }: ServerConfigurationArgs) {

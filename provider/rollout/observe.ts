@@ -54,8 +54,10 @@ export async function observeServer(
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const { name, address, port } = server;
-  const program = await otherProgram(host, process, server.binDirectory);
-  const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
+  const [program, live] = await Promise.all([
+    otherProgram(host, process, server.binDirectory),
+    running ? liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined,
+  ]);
   const runs =
     isLive(live) && owed?.settings === undefined
       ? await countedRuns(await runningBeside(live, files), counted, live.version)

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Branch, divergence, parseHistory } from "../../../servers/timelines.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
+  cluster: 7n,
   timeline,
   checkpoint,
   parents: parents.map(([parent, until]) => ({ timeline: parent, until })),
@@ -39,6 +40,10 @@ describe("a standby", () => {
     );
   });
 
+  it("is not judged by its timeline where it is of another cluster", () => {
+    expect(divergence({ ...at(2, 900n, [1, 300n]), cluster: 8n }, at(1, 500n))).toBeUndefined();
+  });
+
   it("has diverged where two were promoted to a timeline of the same number", () => {
     expect(divergence(at(2, 900n, [1, 310n]), at(2, 500n, [1, 300n]))).toBe(
       "another 2 than the primary's, and left the common past elsewhere",
@@ -46,7 +51,7 @@ describe("a standby", () => {
   });
 
   it("is not said to have diverged where no history file tells", () => {
-    expect(divergence(at(1, 900n), { timeline: 2, checkpoint: 500n })).toBeUndefined();
-    expect(divergence({ timeline: 2, checkpoint: 900n }, at(2, 500n, [1, 300n]))).toBeUndefined();
+    expect(divergence(at(1, 900n), { cluster: 7n, timeline: 2, checkpoint: 500n })).toBeUndefined();
+    expect(divergence({ cluster: 7n, timeline: 2, checkpoint: 900n }, at(2, 500n, [1, 300n]))).toBeUndefined();
   });
 });
