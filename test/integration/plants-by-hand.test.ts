@@ -23,7 +23,7 @@ afterAll(async () => {
 
 describe("what pgsite must not undo", () => {
   for (const [index, [major, other]] of majors.entries()) {
-    it.concurrent(`is said with what to do by hand at ${major}, and left as it is`, { timeout: 200_000 }, async () => {
+    it.concurrent(`is said with what to do by hand at ${major}, and left as it is`, { timeout: 300_000 }, async () => {
       const rehearsal = await plantSite(major, 83 + index, "by-hand");
       made.push(rehearsal);
       const engine = await InProcess.of(rehearsal, "plants");
