@@ -107,6 +107,7 @@ export abstract class Server extends pulumi.ComponentResource {
         dataDirectory,
         controlDirectory,
         version: server.version,
+        binDirectory: server.binDirectory,
         files: present(server.files),
         absent: Object.keys(server.files).filter((file) => server.files[file] === null),
         incarnation: directory.incarnation,

@@ -104,6 +104,11 @@ export interface FileStatus {
   readonly mode: number;
   /** Owner's name, or the number where it has none. */
   readonly owner: string;
+  /**
+   * When its content, its mode or its owner was last changed, or it was put in this place (ctime, which nobody can set):
+   * milliseconds since 1970 by the host's clock, with fractions where the file system keeps them.
+   */
+  readonly changed: number;
 }
 
 /** The host could not be reached, or the transport failed: nothing is known of what is on it. */

@@ -110,6 +110,7 @@ export class LocalHost implements Host {
       size: status.size,
       mode: status.mode & 0o7777,
       owner: await this.#ownerName(status.uid),
+      changed: status.ctimeMs,
     };
   }
 

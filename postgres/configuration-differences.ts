@@ -2,9 +2,9 @@ import { context, findSetting } from "./catalogue.js";
 import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./configuration-facts.js";
 import { parseConfiguration } from "./configuration-file.js";
 import { parseConninfo } from "./conninfo.js";
-import type { Consequence, Difference } from "./differences.js";
+import { type Consequence, type Difference, hangs } from "./differences.js";
 import { floorSettings } from "./floors.js";
-import { accessDifferences } from "./hba-differences.js";
+import { accessDifferences, hbaText } from "./hba-differences.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import type { Major } from "./versions.js";
 
@@ -27,6 +27,10 @@ export interface ConfigurationState {
   readonly runs: Readonly<Record<string, RunsWith>>;
   /** Lines of its files that the server itself does not take. */
   readonly refused: readonly string[];
+  /** The program that it runs as, or is to: a path. Left out where nothing tells. */
+  readonly program?: string;
+  /** pg_hba.conf was touched after the server last read it. */
+  readonly unread: boolean;
 }
 
 /** Settings whose values may hold a secret: what differs in them is named, not shown. */
@@ -51,27 +55,47 @@ export function configurationDifferences(
     consequence: !running && /^(?:reload|restart)/.test(consequence) ? "install" : consequence,
     ...(consequence === "by hand" ? { severity: "warning" as const } : {}),
   });
+  // Of another version everything is another, and none of it is for a rollout to change.
+  if (is.version !== shall.version) return stateDifferences(is, shall, make);
   const settings = settingDifferences(version, is, shall, make);
+  const access = accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make);
   return [
     ...stateDifferences(is, shall, make),
+    ...programDifferences(is, shall, make),
     ...presence(is, shall, make),
     ...settings,
     ...textDifferences(is, shall, make, settings),
-    ...accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make),
+    ...access,
+    ...unreadDifferences(is, access, make),
     ...permissionDifferences(is, shall, make),
-    ...is.refused.map((line) => make("the server", `not willing to take ${line}`, "reload")),
+    ...is.refused
+      .filter((line) => !isOfMissing(is, line))
+      .map((line) => make("the server", `not willing to take ${line}`, "reload")),
   ];
+}
+
+/** That a file cannot be opened is said once where it is not there. */
+function isOfMissing({ files }: ConfigurationState, line: string): boolean {
+  const [, name] = /^([\w.]+): /.exec(line) ?? [];
+  return name !== undefined && files[name] === undefined;
 }
 
 export type Make = (object: string, there: string, consequence: Consequence, declared?: string) => Difference;
 
 function stateDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
-  const version = is.version === shall.version ? [] : [make("version", is.version, "by hand", shall.version)];
+  const upgraded = `${is.version} (data are brought to another by pg_upgrade, or by dump and restore)`;
+  const version = is.version === shall.version ? [] : [make("version", upgraded, "by hand", shall.version)];
   if (is.state === "stopped") return [...version, make("the server", "stopped", "start", "running")];
   if (is.state === "silent") {
-    return [...version, make("the server", "running and does not answer within a few seconds", "by hand")];
+    return [...version, make("the server", hangs, "by hand")];
   }
   return version;
+}
+
+/** Another build, or another minor version: the declared one is in force when the server is started with it. */
+function programDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  if (is.program === undefined || shall.program === undefined || is.program === shall.program) return [];
+  return [make("the program of the running server", is.program, "restart", shall.program)];
 }
 
 /** Files that are there and must not be, or the other way round. */
@@ -220,6 +244,14 @@ function permissionDifferences(is: ConfigurationState, shall: ConfigurationState
   return Object.entries(shall.permissions).flatMap(([name, wanted]) => {
     const found = is.permissions[name];
     if (found === undefined || found === wanted) return [];
-    return [make(`mode and owner of ${name}`, found, "install", wanted)];
+    return [make(`mode and owner of ${name}`, found, name === "pg_hba.conf" ? "reload" : "install", wanted)];
   });
+}
+
+/** Said where nothing else is said of its rules: an edit that was reloaded and put back leaves no other trace. */
+function unreadDifferences(is: ConfigurationState, access: readonly Difference[], make: Make): readonly Difference[] {
+  if (!is.unread || access.some(({ object }) => object !== hbaText)) return [];
+  const there =
+    "in doubt (the file was touched after the server last read it: rules that it no longer has may be in force)";
+  return [make("pg_hba.conf of the running server", there, "reload")];
 }

@@ -41,6 +41,15 @@ export interface Difference {
   readonly severity?: "info" | "warning";
 }
 
+/**
+ * What a warning says where something could not be looked at, whatever it says besides: the engine hands on no more than
+ * words, and `pgsite drift` must tell "could not tell" from "no difference".
+ */
+export const notKnown = "What is there now is not known";
+
+/** What is there of a server that hangs: what it runs with is not known. */
+export const hangs = "running and does not answer within a few seconds";
+
 /** One sentence: `server3: postgresql.conf max_connections is 300, declared 400: restart in order`. */
 export function sentence({ server, object, there, declared, consequence }: Difference): string {
   const place = server === undefined ? "" : `${server}: `;

@@ -2,6 +2,9 @@ import type { Make } from "./configuration-differences.js";
 import type { Difference } from "./differences.js";
 import { type HbaEntry, type HbaRule, parseHba, renderHbaLine } from "./hba/index.js";
 
+/** What differs where the rules do not: comments, white space. */
+export const hbaText = "the text of pg_hba.conf";
+
 /** How two texts of pg_hba.conf differ in whom they let in: rule by rule, then in their order, then in nothing but comments. */
 export function accessDifferences(is: string | undefined, shall: string | undefined, make: Make): Difference[] {
   if (is === undefined || shall === undefined || is === shall) return [];
@@ -17,7 +20,8 @@ export function accessDifferences(is: string | undefined, shall: string | undefi
   if (left.join("\n") !== right.join("\n")) {
     return [make("the order of rules in pg_hba.conf", "not as declared (the first that matches decides)", "reload")];
   }
-  return [make("the text of pg_hba.conf", "not as declared, and means the same", "nothing")];
+  // Read again, so that its rules are seen to be those in force.
+  return [make(hbaText, "not as declared, and means the same", "reload")];
 }
 
 function judged(rule: HbaRule | undefined): string {

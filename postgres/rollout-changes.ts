@@ -37,7 +37,7 @@ export function changeOf(version: Major, is: ActualServer, shall: DesiredServer)
   const settings = [...settingChanges(version, is, shall), ...waitingChanges(version, is, shall)];
   // A file of settings that differs beside settings that differ says nothing more.
   const files = fileChanges(is, shall).filter(({ text }) => text !== true || settings.length === 0);
-  const found = [...settings, ...files, ...pendingChanges(is)];
+  const found = [...settings, ...files, ...pendingChanges(is, files)];
   const needs = found.reduce<Needs>(
     (most, one) => (ranks.indexOf(one.needs) > ranks.indexOf(most) ? one.needs : most),
     "none",
@@ -130,11 +130,17 @@ function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonl
     if (left === undefined) return [{ needs: reread, because: `${name} is missing` }];
     if (settingFiles.has(name)) return [{ needs: "install", because: `text of ${name}`, text: true }];
     const sameRules = name === "pg_hba.conf" && is.rules !== undefined && is.rules === shall.rules;
-    if (sameRules) return [{ needs: "install", because: `text of ${name}` }];
-    return [{ needs: reread, because: name }];
+    return [{ needs: reread, because: sameRules ? `text of ${name}` : name }];
   });
 }
 
-function pendingChanges(is: ActualServer): readonly Found[] {
-  return is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }];
+function pendingChanges(is: ActualServer, files: readonly Found[]): readonly Found[] {
+  const rereads = files.some(({ needs }) => needs === "reload");
+  return [
+    ...(is.program === undefined ? [] : [{ needs: "restart" as const, because: `it runs as ${is.program}` }]),
+    ...(is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }]),
+    ...(is.unread === true && !rereads
+      ? [{ needs: "reload" as const, because: "pg_hba.conf is to be read again" }]
+      : []),
+  ];
 }

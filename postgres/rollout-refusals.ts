@@ -38,3 +38,33 @@ export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): 
     );
   });
 }
+
+/** No program of one major version starts on the data of another. */
+export function refuseVersions(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  return Object.entries(desired)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .flatMap(([name, { version }]) => {
+      const is = actual[name];
+      if (is === undefined || !is.data || is.version === undefined || is.version === version) return [];
+      return [
+        `${name} has data of PostgreSQL ${is.version} and is declared ${version}: pg_upgrade, or dump and restore, brings them there. Nothing was changed; until then declare ${is.version}`,
+      ];
+    });
+}
+
+/** Whatever were done to it, it would never stream again; and what it alone has is not ours to throw away. */
+export function refuseDiverged(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  return Object.keys(desired)
+    .sort()
+    .flatMap((name) => {
+      const diverged = actual[name]?.diverged;
+      if (diverged === undefined || desired[name]?.role === "primary" || actual[name]?.inRecovery === false) return [];
+      return [`the timeline of ${name} is ${diverged}. Nothing was changed`];
+    });
+}

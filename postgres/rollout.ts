@@ -1,5 +1,5 @@
 import type { Floors } from "./rollout-changes.js";
-import { refuseFloors, refuseRoles } from "./rollout-refusals.js";
+import { refuseDiverged, refuseFloors, refuseRoles, refuseVersions } from "./rollout-refusals.js";
 import {
   actionOf,
   beforePrimary,
@@ -39,6 +39,14 @@ export interface ActualServer extends ConfigurationFacts {
   readonly recorded?: Floors;
   /** What an interrupted rollout still owes, where files are in place that are not in force. */
   readonly pending?: "reload" | "restart";
+  /** It has not read pg_hba.conf since that was touched, or will be: another owner or mode makes it a new file. */
+  readonly unread?: boolean;
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
+  /** Of its data, where that is not the declared one. */
+  readonly version?: Major;
+  /** Why it can never again follow the primary: it has what that has not. */
+  readonly diverged?: string;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -85,7 +93,12 @@ export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
 ): RolloutPlan {
-  const refusals = [...refuseRoles(actual, desired), ...refuseFloors(desired)];
+  const refusals = [
+    ...refuseVersions(actual, desired),
+    ...refuseRoles(actual, desired),
+    ...refuseDiverged(actual, desired),
+    ...refuseFloors(desired),
+  ];
   if (refusals.length > 0) return { steps: [], refusals };
   const turns = turnsOf(actual, desired);
   const primary = turns.find((turn) => turn.desired.role === "primary");

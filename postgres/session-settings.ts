@@ -50,8 +50,11 @@ export function sessionDifferences(version: Major, is: SettingsByWhom, shall: Se
   });
 }
 
+/** What is there of a setting that nobody set. */
+export const unset = "unset";
+
 function shown(value: string | undefined): string {
-  if (value === undefined) return "unset";
+  if (value === undefined) return unset;
   return value === "" || /\s/.test(value) ? `'${value}'` : value;
 }
 

@@ -1,6 +1,17 @@
+import type { FileStatus } from "../hosts/host.js";
 import { filedSettings, hbaRules } from "../postgres/configuration-facts.js";
 import type { ConfigurationFacts } from "../postgres/rollout.js";
 import { type Files, hashesOf, hashOf } from "./staging.js";
+
+/** As in a difference: `0600 postgres`. */
+export function permissionsOf({ mode, owner }: FileStatus): string {
+  return `${octal(mode)} ${owner}`;
+}
+
+/** Permission bits as people write them: "0600". */
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
 
 /** What a server's files say, for comparing what is with what shall be: both sides are read by this one function. */
 export function configurationFacts(files: Files): ConfigurationFacts {

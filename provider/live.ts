@@ -1,3 +1,4 @@
+import type { FileStatus } from "../hosts/host.js";
 import type { RunsWith } from "../postgres/configuration-differences.js";
 import { filedSettings, type Texts } from "../postgres/configuration-facts.js";
 import type { Live } from "../servers/live.js";
@@ -37,6 +38,15 @@ async function ask(access: LiveAccess, signal: AbortSignal, fresh: boolean): Pro
 
 export function isLive(answer: LiveAnswer | undefined): answer is Live {
   return answer !== undefined && "settings" in answer;
+}
+
+/**
+ * Whether pg_hba.conf was touched after the server last read it: the rules in force, which no version shows, may then be
+ * others than it holds now. A kernel stamps a file with a time that is past already, so what pgsite writes before it has
+ * a server read its files never counts.
+ */
+export function isUnread(live: LiveAnswer | undefined, access: FileStatus | undefined): boolean {
+  return isLive(live) && access !== undefined && access.changed > live.loaded;
 }
 
 /** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */

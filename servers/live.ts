@@ -1,14 +1,16 @@
 import { atLeast, type Major } from "../postgres/versions.js";
 import { majorOfServer } from "./names.js";
-import { type Address, type Login, type Session, SqlUnreachable, withSession } from "./session.js";
+import { type Address, type Login, type Row, type Session, SqlUnreachable, withSession } from "./session.js";
 
 /** What a running server says of its own configuration, asked in one session. */
 export interface Live {
   readonly version: Major;
   readonly inRecovery: boolean;
+  /** When it last read its files (pg_conf_load_time): milliseconds since 1970 by its host's clock. */
+  readonly loaded: number;
   /** Every row of pg_settings, by name. */
   readonly settings: ReadonlyMap<string, LiveSetting>;
-  /** What its own reading of the files finds wrong (9.5 and later; of pg_hba.conf from 10 on): `pg_hba.conf line 7: …`. */
+  /** What its own reading of the files finds wrong (9.5 and later; of pg_hba.conf from 10 on): `pg_hba.conf line 7: …`, `postgresql.conf: …`. */
   readonly refused: readonly string[];
   /** Replication slots that outlive their session (9.4 and later). */
   readonly slots: readonly Slot[];
@@ -59,7 +61,8 @@ export async function askLive(
 
 async function ask(session: Session): Promise<Live> {
   const [self] = await session.query(
-    "select current_setting('server_version_num') as number, pg_is_in_recovery()::text as recovery",
+    `select current_setting('server_version_num') as number, pg_is_in_recovery()::text as recovery,
+            extract(epoch from pg_conf_load_time())::text as loaded`,
   );
   const version = majorOfServer(self?.number ?? "");
   const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
@@ -67,6 +70,7 @@ async function ask(session: Session): Promise<Live> {
   return {
     version,
     inRecovery: self?.recovery === "true",
+    loaded: Number(self?.loaded) * 1000,
     settings: new Map(
       rows.map(({ name, setting, source, boot_val, pending: waits }) => [
         name ?? "",
@@ -78,18 +82,42 @@ async function ask(session: Session): Promise<Live> {
   };
 }
 
-/** A value that waits for a restart counts as an error in pg_file_settings; it is none. */
+/**
+ * A value that waits for a restart counts as an error in pg_file_settings; it is none. A row without a file is of one that
+ * cannot be opened, or of a setting that was taken out and waits for a restart; only the first names the file.
+ */
+const wrongSettings = `select sourcefile as file, sourceline::text as line, error from pg_file_settings
+   where error is not null and error <> 'setting could not be applied'
+     and (sourcefile is not null or position(current_setting('config_file') in error) > 0)`;
+
+function wrongRules(version: Major): string {
+  const file = atLeast(version, "16") ? "file_name" : "'pg_hba.conf'";
+  return `select ${file} as file, line_number::text as line, error from pg_hba_file_rules where error is not null`;
+}
+
 async function refusedLines(session: Session, version: Major): Promise<readonly string[]> {
-  const settings = atLeast(version, "9.5")
-    ? "select sourcefile as file, sourceline::text as line, error from pg_file_settings where error is not null and sourceline is not null and error <> 'setting could not be applied'"
-    : undefined;
-  const access = atLeast(version, "10")
-    ? `select ${atLeast(version, "16") ? "file_name" : "'pg_hba.conf'"} as file, line_number::text as line, error from pg_hba_file_rules where error is not null and line_number is not null`
-    : undefined;
-  const parts = [settings, access].filter((part) => part !== undefined);
-  if (parts.length === 0) return [];
-  const rows = await session.query(parts.join(" union all "));
-  return rows.map(({ file, line, error }) => `${file?.split("/").at(-1)} line ${line}: ${error}`).sort();
+  if (!atLeast(version, "9.5")) return [];
+  if (!atLeast(version, "10")) return (await session.query(wrongSettings)).map(asLine).sort();
+  try {
+    const rows = await session.query(`${wrongSettings} union all ${wrongRules(version)}`);
+    return rows.map(asLine).sort();
+  } catch (error) {
+    // The view fails as a whole where pg_hba.conf is not there, or the server may not read it.
+    if (!isFromServer(error)) throw error;
+    const rows = await session.query(wrongSettings);
+    return [...rows.map(asLine), `pg_hba.conf: ${error.message}`].sort();
+  }
+}
+
+/** `pg_hba.conf line 7: …`, or of a whole file `postgresql.conf: …`. */
+export function asLine({ file, line, error }: Row): string {
+  const name = file?.split("/").at(-1) ?? "postgresql.conf";
+  return `${name}${line == null ? "" : ` line ${line}`}: ${error}`;
+}
+
+/** An error with a SQLSTATE: the session goes on. */
+function isFromServer(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && /^[0-9A-Z]{5}$/.test(`${error.code}`);
 }
 
 async function slotsOf(session: Session, version: Major): Promise<readonly Slot[]> {

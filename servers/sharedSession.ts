@@ -37,6 +37,13 @@ export const withSharedSession: typeof withSession = async (endpoint, login, opt
   }
 };
 
+/** Ends all that nobody uses now: whoever asks next gets a new one, as in a provider that was just started. */
+export async function endSharedSessions(): Promise<void> {
+  const unused = [...all].filter(([, { users }]) => users === 0);
+  for (const [, { closing }] of unused) clearTimeout(closing);
+  await Promise.all(unused.map(([key, shared]) => close(key, shared)));
+}
+
 async function close(key: string, shared: Shared): Promise<void> {
   if (all.get(key) === shared) all.delete(key);
   await shared.opening.then((session) => session.end()).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { type Consequence, consequences, type Difference } from "../../postgres/differences.js";
+import { type Consequence, consequences, type Difference, hangs, notKnown } from "../../postgres/differences.js";
 
 /** A difference as `pgsite drift` tells it. */
 export interface Drift extends Omit<Difference, "consequence" | "severity"> {
@@ -41,14 +41,6 @@ const quiet = new Set(["same", "refresh", "read", "read-discard", "import"]);
 /** What these show follows from what others found, or could not find. */
 const following = new Set(["pgsite:index:Rollout", "pgsite:index:Topology"]);
 
-/** How the provider says that it could not look: the engine hands on no more than words. */
-const couldNotLook = /What is there now is not known/;
-
-/** A server that runs and says nothing: what it runs with is not known. */
-function hangs({ object, there }: Drift): boolean {
-  return object === "the server" && /does not answer/.test(there);
-}
-
 /**
  * Reads a preview. The provider logs a sentence for each difference (`postgres/differences.ts`); a resource that would
  * change and says nothing is a difference all the same, so that nothing which a preview shows is left out here.
@@ -62,14 +54,14 @@ export function readDigest(digest: Digest): Findings {
   for (const { urn = "", message, severity } of digest.diagnostics ?? []) {
     const text = message.replace(/^(?:warning|error): /, "").trim();
     if (severity === "error") errors.add(text);
-    else if (severity === "warning" && couldNotLook.test(text)) unknown.add(text);
+    else if (severity === "warning" && text.includes(notKnown)) unknown.add(text);
     else if (text.startsWith("the rollout:\n")) plan.push(...text.split("\n").slice(1));
     else {
       for (const line of text.split("\n")) {
         const difference = parseSentence(line);
         if (difference === undefined) continue;
         told.add(urn);
-        if (hangs(difference)) unknown.add(line);
+        if (difference.there === hangs) unknown.add(line);
         else differences.set(line, difference);
       }
     }

@@ -17,7 +17,7 @@ export const files = {
 
   readTail: (path: string, length: number) => `tail -c ${length} -- ${quote(path)}`,
 
-  stat: (path: string) => `stat -L -c "%f %s %u %U" -- ${quote(path)}`,
+  stat: (path: string) => `stat -L -c "%f %s %u %.9Z %U" -- ${quote(path)}`,
 
   realPath: (path: string) => `readlink -e -v -- ${quote(path)}`,
 
@@ -51,7 +51,7 @@ export function unlessAbsent(answer: Answer, what: string): Buffer | undefined {
 }
 
 export function parseStatus(line: string): FileStatus {
-  const [raw = "", size, uid = "", name = ""] = line.trim().split(" ");
+  const [raw = "", size, uid = "", seconds, name = ""] = line.trim().split(" ");
   const bits = Number.parseInt(raw, 16);
   const type = bits & 0o170000;
   return {
@@ -59,6 +59,8 @@ export function parseStatus(line: string): FileStatus {
     size: Number(size),
     mode: bits & 0o7777,
     owner: name === "UNKNOWN" ? uid : name,
+    // Programs of the days of 9.0 have no fractions, and print something else.
+    changed: (Number(seconds) || 0) * 1000,
   };
 }
 

@@ -6,9 +6,10 @@ import {
   type SettingsByWhom,
   sameText,
   sessionDifferences,
+  unset,
 } from "../../postgres/session-settings.js";
 import type { Major } from "../../postgres/versions.js";
-import type { ResourceType } from "../resource.js";
+import type { Context, ResourceType } from "../resource.js";
 import { say } from "../say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
 
@@ -36,11 +37,15 @@ export const access: ResourceType<AccessArgs, AccessState> = {
   async check(context, args, actual) {
     const version = args.version as Major;
     const settings = byWhom(args.declared);
-    if (actual !== undefined) {
-      const superusers = actual.superusers.map((name): Difference => {
+    const found = actual ?? (await firstLook(context, args));
+    if (found !== undefined) {
+      const superusers = found.superusers.map((name): Difference => {
         return { object: `role ${name}`, there: "a superuser", declared: "nowhere", consequence: "SQL" };
       });
-      await say(context, [...superusers, ...sessionDifferences(version, actual.settings, settings)]);
+      const all = sessionDifferences(version, found.settings, settings);
+      // What a new site has not got yet is no difference: a first preview says what is there and would be undone.
+      const differences = actual === undefined ? all.filter(({ there }) => there !== unset) : all;
+      await say(context, [...superusers, ...differences]);
     }
     return { state: { ...args, superusers: [], settings: inTheirWords(version, settings, actual?.settings ?? {}) } };
   },
@@ -61,6 +66,20 @@ export const access: ResourceType<AccessArgs, AccessState> = {
   },
 };
 
+/**
+ * What a stack that was never brought up would undo on servers that run already. A look of a few seconds at most: where
+ * none takes writes there is nothing to be said.
+ */
+async function firstLook(context: Context, args: AccessArgs): Promise<Observed | undefined> {
+  try {
+    return await onWritable(context, args, (session) => observe(session, args), { reading: true });
+  } catch {
+    return undefined;
+  }
+}
+
+type Observed = Pick<AccessState, "superusers" | "settings">;
+
 /** Values that mean the same are no difference, however they are written. */
 function inTheirWords(version: Major, wanted: SettingsByWhom, actual: SettingsByWhom): SettingsByWhom {
   const same = (whom: string, name: string, value: string) => {
@@ -75,10 +94,7 @@ function inTheirWords(version: Major, wanted: SettingsByWhom, actual: SettingsBy
   );
 }
 
-async function observe(
-  session: WritableSession,
-  args: AccessArgs,
-): Promise<Pick<AccessState, "superusers" | "settings">> {
+async function observe(session: WritableSession, args: AccessArgs): Promise<Observed> {
   // 10 is the role that initdb made (BOOTSTRAP_SUPERUSERID), which cannot do without.
   const superusers = await session.query("select rolname from pg_roles where rolsuper and oid <> 10 order by 1");
   const names = superusers.map(({ rolname }) => rolname ?? "");

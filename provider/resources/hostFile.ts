@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
+import { octal } from "../facts.js";
 import { hostOf } from "../host.js";
 import type { ResourceType } from "../resource.js";
 import { say } from "../say.js";
@@ -105,11 +106,6 @@ function fileDifferences(args: HostFileArgs, is: HostFileState, mode: string, se
           },
         ]),
   ];
-}
-
-/** Permission bits as people write them: "0600". */
-export function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }
 
 async function write(state: HostFileState): Promise<void> {

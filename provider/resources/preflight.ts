@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlLength } from "../../postgres/control-file.js";
 import { error, type Problem, warning } from "../../postgres/problem.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
@@ -85,7 +86,7 @@ function newServers(wanted: PreflightState, actual: PreflightState | undefined):
 async function unseededAt(server: ServerRequest): Promise<readonly ServerRequest[]> {
   try {
     const host = await hostForReading(server.host);
-    const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, 20);
+    const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
     return control === undefined ? [server] : [];
   } catch {
     return [];

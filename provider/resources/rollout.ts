@@ -1,5 +1,7 @@
 import type { Endpoint, Server } from "../../config/site.js";
+import { notKnown } from "../../postgres/differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
+import { hostForReading } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
 import { type Observed, observeServer } from "../rollout/observe.js";
@@ -54,12 +56,12 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
-          await context.log("warning", `${name}: ${messageOf(error)}. What is there now is not known`);
+          await context.log("warning", `${name}: ${messageOf(error)}. ${notKnown}`);
           return [name, server] as const;
         }
       }),
     );
-    return { ...known, servers: Object.fromEntries(servers), plan: [] };
+    return { ...known, servers: await withDivergence(Object.fromEntries(servers)), plan: [] };
   },
 
   update: (context, wanted) => bringIntoForce(context, wanted),
@@ -85,12 +87,18 @@ async function observeNew(
       return found === undefined ? [] : [[name, observed(server, found)] as const];
     }),
   );
-  return Object.fromEntries(found.flat());
+  return withDivergence(Object.fromEntries(found.flat()));
+}
+
+async function withDivergence(servers: RolloutState["servers"]): Promise<RolloutState["servers"]> {
+  const { markDiverged } = await import("../rollout/divergence.js");
+  return markDiverged(servers, servers, hostForReading);
 }
 
 /** What was true the last time and is not said now is gone. */
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
-  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...facts } = server;
+  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
+  const { program: _program, unread: _unread, diverged: _diverged, ...facts } = known;
   return { ...facts, ...now };
 }
 

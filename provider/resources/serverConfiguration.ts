@@ -2,15 +2,17 @@ import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
+import type { ProcessState } from "../../servers/process.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
+import { permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
-import { isLive, liveOf, runningBeside } from "../live.js";
+import { isLive, isUnread, liveOf, runningBeside } from "../live.js";
+import { declaredProgram, otherProgram } from "../program.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
-import { serviceState } from "../rollout/observe.js";
+import { serviceState, versionOf } from "../rollout/observe.js";
 import { say } from "../say.js";
 import { type Files, hashOfAll, stage, stagedDirectory } from "../staging.js";
 import { same } from "../values.js";
-import { octal } from "./hostFile.js";
 
 export interface ServerConfigurationArgs {
   readonly site: string;
@@ -25,6 +27,8 @@ export interface ServerConfigurationArgs {
   readonly absent: readonly string[];
   /** That of the data directory: another one has never been started, so its files are written at once. */
   readonly incarnation: number;
+  /** The folder of its programs. Without it nobody asks which one a running server is. */
+  readonly binDirectory?: string;
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
   readonly address?: string;
   readonly port?: number;
@@ -55,7 +59,15 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
   async check(context, args, actual) {
     const permissions = Object.fromEntries(Object.keys(args.files).map((name) => [name, `0600 ${args.host.user}`]));
-    const declared = { state: "running", permissions, runs: {}, refused: [], hash: hashOfAll(args.files) } as const;
+    const declared = {
+      ...(args.binDirectory === undefined ? {} : { program: declaredProgram(args.binDirectory) }),
+      state: "running",
+      permissions,
+      runs: {},
+      refused: [],
+      unread: false,
+      hash: hashOfAll(args.files),
+    } as const;
     const state = { ...args, ...declared };
     if (actual !== undefined && !same(actual, state)) {
       const { configurationDifferences } = await import("../../postgres/configuration-differences.js");
@@ -75,21 +87,24 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const declared = Object.keys(known.files);
     // What was found beside the declared files the last time is no longer looked for once it is gone.
     const names = [...new Set([...declared, ...known.absent])];
-    const [counted, found, live] = await Promise.all([
+    const [version, counted, found, access, live] = await Promise.all([
+      versionOf(host, known),
       readServerFiles(host, known, names),
       readPermissions(host, known, names),
+      host.stat(join(known.dataDirectory, "pg_hba.conf")),
       readLive(host, known, context),
     ]);
-    const { answer, state } = live;
+    const { answer, state, program } = live;
     const { files } = counted;
     const permissions = countedPermissions(found, counted, `0600 ${known.host.user}`);
     const runs = isLive(answer) ? await countedRuns(await runningBeside(answer, files), counted, answer.version) : {};
     const running = isLive(answer)
       ? { version: answer.version, runs, refused: answer.refused }
-      : { version: known.version, runs: {}, refused: [] };
+      : { version, runs: {}, refused: [] };
+    const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
-    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, state };
+    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state, ...program };
   },
 
   async update(_context, wanted, actual) {
@@ -110,14 +125,29 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
 
 /** Whether the server runs, and what it says of itself: asked at the same time as its files are read. */
 async function readLive(host: Host, known: ServerConfigurationState, context: Context) {
-  const { address, port, administrator, administratorPassword } = known;
-  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined) return { state: "no data" as const };
-  const running = await isRunning(host, known.dataDirectory);
-  if (!running || address === undefined || port === undefined) return { state: serviceState(running, undefined) };
-  if (administrator === undefined || administratorPassword === undefined) return { state: "running" as const };
-  const access = { address: { name: known.server, address, port }, administrator, administratorPassword };
-  const answer = await liveOf(access, context.signal);
-  return { answer, state: serviceState(true, answer) };
+  if ((await host.stat(join(known.dataDirectory, "global"))) === undefined) {
+    return { state: "no data" as const, program: {} };
+  }
+  const process = await stateOf(host, known.dataDirectory);
+  const running = process.kind === "running";
+  const [program, answer] = await Promise.all([
+    programOf(host, process, known),
+    running ? askedLive(known, context) : undefined,
+  ]);
+  return { program, answer, state: serviceState(running, answer) };
+}
+
+/** Undefined where nobody may ask. */
+async function askedLive(known: ServerConfigurationState, context: Context) {
+  const { server, address, port, administrator, administratorPassword } = known;
+  if (address === undefined || port === undefined) return undefined;
+  if (administrator === undefined || administratorPassword === undefined) return undefined;
+  return liveOf({ address: { name: server, address, port }, administrator, administratorPassword }, context.signal);
+}
+
+async function programOf(host: Host, process: ProcessState, { binDirectory }: ServerConfigurationArgs) {
+  if (binDirectory === undefined) return {};
+  return { program: (await otherProgram(host, process, binDirectory)) ?? declaredProgram(binDirectory) };
 }
 
 async function readPermissions(host: Host, state: ServerConfigurationArgs, names: readonly string[]) {
@@ -125,7 +155,7 @@ async function readPermissions(host: Host, state: ServerConfigurationArgs, names
     names.map(async (name) => [name, await host.stat(join(state.dataDirectory, name))] as const),
   );
   return Object.fromEntries(
-    found.flatMap(([name, status]) => (status === undefined ? [] : [[name, `${octal(status.mode)} ${status.owner}`]])),
+    found.flatMap(([name, status]) => (status === undefined ? [] : [[name, permissionsOf(status)]])),
   );
 }
 
@@ -140,7 +170,7 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
   const [counted, found, running] = await Promise.all([
     readServerFiles(host, state, [...names, ...state.absent]),
     readPermissions(host, state, names),
-    fresh ? isRunning(host, state.dataDirectory) : true,
+    fresh ? stateOf(host, state.dataDirectory).then(({ kind }) => kind === "running") : true,
   ]);
   const direct = fresh && !running;
   const real = counted.files;
@@ -155,7 +185,7 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
   await stage(host, state.controlDirectory, direct ? {} : state.files);
 }
 
-async function isRunning(host: Host, dataDirectory: string): Promise<boolean> {
+async function stateOf(host: Host, dataDirectory: string): Promise<ProcessState> {
   const { processState } = await import("../../servers/process.js");
-  return (await processState(host, dataDirectory)).kind === "running";
+  return processState(host, dataDirectory);
 }

@@ -2,10 +2,11 @@ import type { Server } from "../../config/site.js";
 import type { Difference } from "../../postgres/differences.js";
 import type { Slot } from "../../servers/live.js";
 import type { StatusRow } from "../../servers/status.js";
-import { hostForReading } from "../host.js";
+import { hostForReading, hostOf } from "../host.js";
 import { isLive, liveOf } from "../live.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
+import { divergedServers } from "../rollout/divergence.js";
 import { siteOf } from "../rollout/site.js";
 import { say } from "../say.js";
 import { same } from "../values.js";
@@ -24,7 +25,7 @@ export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
 export interface Position {
   /** `takes writes`, `streams from server2`, or why it does not. */
   readonly replication: string;
-  /** `the site's`, or how far from that. */
+  /** `the site's`, or why it can never be that again, and what to do. */
   readonly timeline: string;
   /** Slots that nobody declared: each keeps WAL for somebody who may never come. */
   readonly foreignSlots: readonly string[];
@@ -86,9 +87,9 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
     const differences: Difference[] = found.foreignSlots.map((slot) => ({
       server,
       object: `replication slot ${slot}`,
-      there: "there and keeps WAL",
+      there: `there and keeps WAL${remedyOf(slot)}`,
       declared: "nowhere",
-      ...(slot.endsWith("(physical)")
+      ...(isDroppable(slot)
         ? { consequence: "SQL" as const }
         : { consequence: "by hand" as const, severity: "warning" as const }),
     }));
@@ -112,16 +113,29 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
   });
 }
 
+/** Of a slot in words: an idle physical one. */
+function isDroppable(slot: string): boolean {
+  return slot.endsWith("(physical)");
+}
+
+function remedyOf(slot: string): string {
+  if (isDroppable(slot)) return "";
+  const reader = slot.endsWith(", active)")
+    ? "end whoever streams from it, or "
+    : "drop it where its reader is gone for good, or ";
+  return ` (${reader}declare it in slots)`;
+}
+
 async function observe(context: Context, args: TopologyArgs, fresh: boolean): Promise<TopologyState["positions"]> {
   const { statusOf } = await import("../../servers/status.js");
   const { withSharedSession } = await import("../../servers/sharedSession.js");
   const passwords = { [args.administrator]: args.administratorPassword };
   const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
-  const [rows, slots] = await Promise.all([
+  const [rows, slots, diverged] = await Promise.all([
     statusOf({ site: siteOf(args), passwords, signal: context.signal, ...shared }),
     slotsByServer(context, args, fresh),
+    divergedServers(args.servers, fresh ? hostOf : hostForReading),
   ]);
-  const timelines = rows.filter(({ state }) => state === "read-write").map(({ timeline }) => timeline);
   const positions = await Promise.all(
     rows.map(async (row) => {
       const server = args.servers[row.name] as TopologyServer;
@@ -129,7 +143,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
       const foreign = (slots[row.name] ?? []).filter(({ name }) => !known.includes(name));
       const position: Position = {
         replication: await replicationOf(row, server),
-        timeline: timelineOf(row.timeline, timelines),
+        timeline: diverged[row.name] ?? "the site's",
         foreignSlots: foreign.map(({ name, kind, active }) => `${name} (${kind}${active ? ", active" : ""})`),
       };
       return [row.name, position] as const;
@@ -157,12 +171,6 @@ async function reasonOf(server: TopologyServer): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function timelineOf(own: number | null, ofWritable: readonly (number | null)[]): string {
-  const [site] = ofWritable;
-  if (own === null || site === undefined || site === null || own === site) return "the site's";
-  return `${own}, and the site's is ${site}`;
 }
 
 async function slotsByServer(

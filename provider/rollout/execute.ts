@@ -10,6 +10,7 @@ import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
+import { markDiverged } from "./divergence.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
@@ -21,11 +22,10 @@ import { serverOf, siteOf } from "./site.js";
  */
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
-  const observed = Object.fromEntries(
-    await Promise.all(
-      names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
-    ),
+  const found = await Promise.all(
+    names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
   );
+  const observed = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
   const plan = planOf(state.servers, observed);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);

@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import type { Host } from "../../hosts/host.js";
+import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole } from "../../postgres/control-file.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
-import { countedRuns, readServerFiles } from "../adopted.js";
-import { configurationFacts } from "../facts.js";
+import { type Major, majorOf } from "../../postgres/versions.js";
+import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
+import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
-import { isLive, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
+import { isLive, isUnread, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../live.js";
+import { otherProgram } from "../program.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import { type Pending, readPending } from "./pending.js";
 
@@ -20,6 +22,14 @@ export interface Observed extends ConfigurationFacts {
   readonly recovery: boolean;
   /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
   readonly recorded?: Readonly<Record<string, number>>;
+  /** Of its data. */
+  readonly version: Major;
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
+  /** It has not read pg_hba.conf since that was touched, or will be. */
+  readonly unread?: true;
+  /** Why it can never again follow the primary, with what to do. */
+  readonly diverged?: string;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
 }
@@ -33,18 +43,23 @@ export async function observeServer(
 ): Promise<Observed> {
   const host = await (fresh ? hostOf : hostForReading)(server.host);
   const { processState } = await import("../../servers/process.js");
-  const [control, counted, process, pending] = await Promise.all([
+  const [control, version, counted, process, pending, access] = await Promise.all([
     host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength),
+    versionOf(host, server),
     readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
     processState(host, server.dataDirectory),
     readPending(host, server.controlDirectory),
+    host.stat(join(server.dataDirectory, "pg_hba.conf")),
   ]);
   const { files } = counted;
   const facts = configurationFacts(files);
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const { name, address, port } = server;
-  const live = running ? await liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined;
+  const [program, live] = await Promise.all([
+    otherProgram(host, process, server.binDirectory),
+    running ? liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined,
+  ]);
   const runs =
     isLive(live) && owed?.settings === undefined
       ? await countedRuns(await runningBeside(live, files), counted, live.version)
@@ -54,14 +69,33 @@ export async function observeServer(
   return {
     data: control === undefined ? "absent" : "present",
     state: serviceState(running, live),
+    version,
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
+    ...(program === undefined ? {} : { program }),
+    ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
     settings: owed?.settings ?? facts.settings,
     ...(owed === undefined ? {} : { pending: owed.action }),
     ...(Object.keys(runs).length === 0 ? {} : { runs }),
   };
+}
+
+/** The major version of a server's data; the declared one where there are none, or none that pgsite knows. */
+export async function versionOf(
+  host: Host,
+  { dataDirectory, version }: { readonly dataDirectory: string; readonly version: string },
+): Promise<Major> {
+  const found = await host.readFile(join(dataDirectory, "PG_VERSION"));
+  return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
+}
+
+/** Its owner and mode are put right by writing it anew. */
+function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileStatus | undefined): boolean {
+  if (access === undefined) return false;
+  const found = permissionsOf(access);
+  return found !== `0600 ${server.host.user}` && found !== counted.permissions["pg_hba.conf"];
 }
 
 /** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */

@@ -18,6 +18,8 @@ export interface ServerConfigurationArgs {
   readonly absent: pulumi.Input<readonly string[]>;
   /** `DataDirectory.incarnation`: files are written at once into data that no server has run on. */
   readonly incarnation: pulumi.Input<number>;
+  /** The folder of its programs. Left out: nobody asks which program a running server is. */
+  readonly binDirectory?: pulumi.Input<string> | undefined;
   /** Where it listens. Left out, together with the administrator: only its files are read. */
   readonly address?: pulumi.Input<string> | undefined;
   readonly port?: pulumi.Input<number> | undefined;
@@ -51,6 +53,8 @@ export class ServerConfiguration extends pulumi.CustomResource {
         state: undefined,
         runs: undefined,
         refused: undefined,
+        unread: undefined,
+        program: undefined,
       },
       options,
     );

@@ -80,7 +80,11 @@ describe.skipIf(why !== undefined).each(Object.keys(ways))(
         expect(await host.stat(path)).toMatchObject({ type: "directory", mode: 0o750, owner: user });
         expect((await host.stat(parent))?.mode).toBe(0o755);
         await host.writeFile(`${path}/${name}`, bytes, { mode: 0o640 });
-        expect(await host.stat(`${path}/${name}`)).toEqual({ type: "file", size: 1024, mode: 0o640, owner: user });
+        const before = Date.now() - 60_000;
+        const { changed, ...status } = (await host.stat(`${path}/${name}`)) ?? { changed: 0 };
+        expect(status).toEqual({ type: "file", size: 1024, mode: 0o640, owner: user });
+        expect(changed).toBeGreaterThan(before);
+        expect(changed).toBeLessThan(Date.now() + 1000);
         expect(await host.readFile(`${path}/${name}`)).toEqual(bytes);
         expect(await host.readBytes(`${path}/${name}`, 100, 50)).toEqual(bytes.subarray(100, 150));
         expect(await host.readTail(`${path}/${name}`, 4)).toBe(bytes.subarray(-4).toString("utf8"));

@@ -4,7 +4,8 @@ import { atLeast } from "../../postgres/versions.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
 import { InProcess } from "../support/engine.js";
 import { Plot, plantSite } from "../support/plantSite.js";
-import { contradictions, type Plant, plants, saysSo } from "../support/plants.js";
+import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
+import { runPreview } from "../support/previews.js";
 
 const majors: readonly Major[] = ["11", "15", "18"];
 const clean = { said: [], changed: [], details: "" };
@@ -14,7 +15,10 @@ afterAll(async () => {
   for (const rehearsal of made) await rehearsal.down();
 }, 120_000);
 
-const plantsOf = (major: Major) => plants.filter(({ from }) => from === undefined || atLeast(major, from));
+const plantsOf = (major: Major) =>
+  plants.filter(({ from, asRoot }) => {
+    return (from === undefined || atLeast(major, from)) && (asRoot !== true || process.getuid?.() === 0);
+  });
 
 /** What a preview leaves out of what was planted, with what it says instead. */
 function unsaid(said: readonly string[], planted: readonly Plant[], plot: Plot): readonly unknown[] {
@@ -37,11 +41,14 @@ describe("changes behind pgsite's back", () => {
 
       for (const plant of planted) {
         await plant.plant(plot);
+        expect((await plant.inForce?.(plot)) ?? true, plant.name).toBe(true);
         const { said } = await engine.preview();
         expect(unsaid(said, [plant], plot)).toEqual([]);
         expect(contradictions(said), plant.name).toEqual([]);
+        expect(said.filter((line) => /undefined|null|NaN/.test(line))).toEqual([]);
         await engine.up();
         expect(await engine.preview(), plant.name).toEqual(clean);
+        expect((await plant.inForce?.(plot)) ?? false, plant.name).toBe(false);
       }
 
       const together = planted.filter((plant) => plant.together !== false);
@@ -61,13 +68,11 @@ describe("changes behind pgsite's back", () => {
 
 /** A plain preview, an up and another preview, as an administrator runs them. */
 async function throughTheEngine(rehearsal: Rehearsal, planted: readonly Plant[], plot: Plot): Promise<void> {
-  const options = ["--stack", "plants", "--non-interactive", "--color", "never"];
-  const preview = await rehearsal.pulumi(["preview", ...options]);
-  const lines = preview.stdout.split("\n").map((line) => line.trim().replace(/^(?:info|warning|error): /, ""));
+  const preview = await runPreview(rehearsal, "plants");
   expect(preview.exitCode, preview.stdout).toBe(0);
-  expect(unsaid(lines, planted, plot)).toEqual([]);
+  expect(unsaid(preview.lines, planted, plot)).toEqual([]);
   await rehearsal.up("plants");
-  const after = await rehearsal.pulumi(["preview", "--expect-no-changes", ...options]);
+  const after = await runPreview(rehearsal, "plants", "--expect-no-changes");
   expect(after.exitCode, `${after.stdout}${after.stderr}`).toBe(0);
   expect(after.stdout).not.toContain("Diagnostics:");
 }

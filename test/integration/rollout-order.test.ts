@@ -1,22 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { atLeast, type Major } from "../../postgres/versions.js";
+import type { Major } from "../../postgres/versions.js";
+import {
+  changes,
+  type Floors,
+  high,
+  inForceSql,
+  isFloor,
+  low,
+  lowering,
+  mixedOrder,
+  mixedPlan,
+  names,
+  others,
+  planned,
+  raising,
+  some,
+} from "../support/floors.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
-
-/** The settings that must not be lower on a hot standby than on its primary: as they are, and raised. */
-const floors = {
-  max_connections: ["40", "50"],
-  max_prepared_transactions: ["5", "10"],
-  max_locks_per_transaction: ["64", "80"],
-  max_worker_processes: ["8", "10"],
-  max_wal_senders: ["5", "8"],
-} as const;
-type Floor = keyof typeof floors;
-const names = Object.keys(floors) as Floor[];
-
-type Settings = Readonly<Record<string, string>>;
-const low: Settings = Object.fromEntries(names.map((name) => [name, floors[name][0]]));
-const high: Settings = Object.fromEntries(names.map((name) => [name, floors[name][1]]));
 
 const flat = {
   server2: { dataDirectory: "/data/db" },
@@ -31,13 +32,9 @@ const cascade = {
 
 type Servers = RolloutDeclaration["servers"];
 
-/** In the order of the plan; server3 is warm and has no floor. */
-const raising = ["des10", "server3", "server2"];
-const lowering = ["server3", "server2", "des10"];
-
 let site: RolloutSite;
 
-function declare(settings: Settings, servers: Servers = flat): void {
+function declare(settings: Readonly<Record<string, string>>, servers: Servers = flat): void {
   site.declare({ settings: { ...quick, ...low, ...settings }, servers });
 }
 
@@ -83,18 +80,17 @@ async function rollOut(): Promise<{ readonly plan: readonly string[]; readonly r
 }
 
 async function inForce(name: string): Promise<Readonly<Record<string, string | null>>> {
-  const columns = names.map((floor) => `current_setting('${floor}') as ${floor}`);
-  return (await site.query(name, `select ${columns.join(", ")}`))[0] ?? {};
+  return (await site.query(name, inForceSql))[0] ?? {};
 }
 
-function planned(servers: readonly string[], reason: string): readonly string[] {
-  return servers.map((server, index) => `${index + 1}. ${server}: restart (${reason})`);
+/** When each server that answers was started. */
+async function startedAt(): Promise<readonly unknown[]> {
+  const sql = "select pg_postmaster_start_time()::text as at";
+  return Promise.all(["server2", "des10"].map((name) => site.query(name, sql)));
 }
 
-/** In the words of a plan. */
-function changes(from: Settings, to: Settings): string {
-  const each = names.toSorted().map((name) => `${name} ${from[name]} → ${to[name]}`);
-  return each.join(", ");
+async function expectInForce(settings: Floors): Promise<void> {
+  for (const server of ["server2", "des10"]) expect(await inForce(server)).toEqual(settings);
 }
 
 const versions: readonly (readonly [Major, number])[] = [
@@ -116,28 +112,48 @@ describe.each(versions)("a rollout at %s", (major, block) => {
     await site?.close();
   });
 
-  it.each(names)(
-    "raises %s on the standbys first, and lowers it on the primary first",
-    async (name) => {
-      const [before, after] = floors[name];
-      declare({ [name]: after });
-      expect(await rollOut()).toEqual({
-        plan: planned(raising, `${name} ${before} → ${after}`),
-        restarted: raising,
-      });
-      for (const server of ["server2", "des10"]) expect(await inForce(server)).toEqual({ ...low, [name]: after });
-      declare({});
-      const hasFloor = name !== "max_wal_senders" || atLeast(major, "12");
-      const order = hasFloor ? lowering : raising;
-      expect(await rollOut()).toEqual({ plan: planned(order, `${name} ${after} → ${before}`), restarted: order });
-      for (const server of ["server2", "des10"]) expect(await inForce(server)).toEqual(low);
-    },
-    60_000,
-  );
+  it("raises all on the standbys first, and lowers them on the primary first", async () => {
+    declare(high);
+    expect(await rollOut()).toEqual({ plan: planned(raising, changes(low, high)), restarted: raising });
+    await expectInForce(high);
+    declare(low);
+    expect(await rollOut()).toEqual({ plan: planned(lowering, changes(high, low)), restarted: lowering });
+    await expectInForce(low);
+  }, 60_000);
+
+  it("raises some and lowers others: a hot standby twice, first with those held that are lowered", async () => {
+    for (const [from, to] of [
+      [some, others],
+      [others, some],
+    ] as const) {
+      declare(from);
+      await rollOut();
+      await expectInForce(from);
+      declare(to);
+      expect(await rollOut()).toEqual({ plan: mixedPlan(major, from, to), restarted: mixedOrder });
+      await expectInForce(to);
+    }
+    declare(low);
+    expect(await rollOut()).toEqual({ plan: planned(lowering, changes(some, low)), restarted: lowering });
+  }, 60_000);
+
+  it("takes each for what it is, also alone", async () => {
+    for (const name of names) {
+      const to = { ...low, [name]: high[name] };
+      declare(to);
+      expect(await rollOut()).toEqual({ plan: planned(raising, changes(low, to)), restarted: raising });
+      declare(low);
+      const order = isFloor(major, name) ? lowering : raising;
+      expect(await rollOut()).toEqual({ plan: planned(order, changes(to, low)), restarted: order });
+      await expectInForce(low);
+    }
+  }, 120_000);
 
   it("restarts nothing where a reload is enough", async () => {
+    const started = await startedAt();
     declare({ work_mem: "5MB" });
     const { plan, restarted } = await rollOut();
+    expect(await startedAt()).toEqual(started);
     expect(plan).toEqual([
       "1. server2: reload (work_mem 4MB → 5MB)",
       "2. des10: reload (work_mem 4MB → 5MB)",
@@ -146,22 +162,6 @@ describe.each(versions)("a rollout at %s", (major, block) => {
     expect(restarted).toEqual([]);
     expect(await site.query("des10", "show work_mem")).toEqual([{ work_mem: "5MB" }]);
   });
-
-  it("raises one and lowers another: a hot standby twice, first with the one held", async () => {
-    const [connections, transactions] = [floors.max_connections, floors.max_prepared_transactions];
-    declare({ max_connections: connections[1] });
-    await rollOut();
-    declare({ max_prepared_transactions: transactions[1] });
-    expect(await rollOut()).toEqual({
-      plan: [
-        "1. des10: restart (max_prepared_transactions 5 → 10, max_connections stays 50 until server2 has its new value)",
-        "2. server3: restart (max_connections 50 → 40, max_prepared_transactions 5 → 10)",
-        "3. server2: restart (max_connections 50 → 40, max_prepared_transactions 5 → 10)",
-        "4. des10: restart (max_connections 50 → 40)",
-      ],
-      restarted: ["des10", "server3", "server2", "des10"],
-    });
-  }, 60_000);
 
   it.each([
     ["every server", raising],

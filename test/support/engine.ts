@@ -1,9 +1,11 @@
+import type { Major } from "../../postgres/versions.js";
 import { Recent } from "../../provider/recent.js";
 import type { Context } from "../../provider/resource.js";
 import { resourceTypes } from "../../provider/types.js";
 import type { Difference } from "../../provider/values.js";
 import { differences, type Properties, unpack } from "../../provider/values.js";
 import type { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { endSharedSessions } from "../../servers/sharedSession.js";
 
 type State = Readonly<Record<string, unknown>>;
 type AnyType = (typeof resourceTypes)[number];
@@ -14,6 +16,8 @@ interface Resource {
   readonly id: string;
   /** As declared; also the last known state. */
   readonly declared: State;
+  /** As declared since. @default declared */
+  readonly wanted?: State;
 }
 
 export interface Shown {
@@ -51,6 +55,25 @@ export class InProcess {
     );
   }
 
+  /** The same stack with another version of PostgreSQL declared. */
+  declaring(version: Major): InProcess {
+    const changed = (state: State): State => ({
+      ...state,
+      ...("version" in state ? { version } : {}),
+      ...("servers" in state
+        ? {
+            servers: Object.fromEntries(
+              Object.entries(state.servers as Readonly<Record<string, State>>).map(([name, server]) => [
+                name,
+                { ...server, version },
+              ]),
+            ),
+          }
+        : {}),
+    });
+    return new InProcess(this.resources.map((one) => ({ ...one, wanted: changed(one.declared) })));
+  }
+
   async preview(): Promise<Shown> {
     const { said, steps } = await this.#plan();
     const changed = steps.filter(({ found }) => found.length > 0);
@@ -76,12 +99,17 @@ export class InProcess {
   async #plan() {
     // The engine starts the provider anew for each run.
     Recent.forgetAll();
+    await endSharedSessions();
     const said: string[] = [];
     const steps = await Promise.all(
       this.resources.map(async (resource) => {
         const context = contextFor(resource.name, said);
         const actual = await this.#read(resource, context);
-        const { state, problems = [] } = await resource.type.check(context, resource.declared, actual);
+        const { state, problems = [] } = await resource.type.check(
+          context,
+          resource.wanted ?? resource.declared,
+          actual,
+        );
         for (const { message } of problems) said.push(message);
         const found: readonly Difference[] = differences(actual, state);
         return { resource, actual, wanted: state as State, found };

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import { parsePassfile } from "../../postgres/passfile.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import type { RolloutArgs } from "../../provider/resources/rollout.js";
 import { serverOf } from "../../provider/rollout/site.js";
 import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { until } from "../../servers/deadline.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
-import { withSession } from "../../servers/session.js";
+import { type Login, type Row, withSession } from "../../servers/session.js";
 import type { InProcess } from "./engine.js";
 
 /** A site with one of everything that can drift: a primary, a warm standby, a hot mirror, roles, databases, their settings. */
@@ -30,6 +32,7 @@ export const plantStack = `config:
     logging_collector: true
     log_directory: pg_log
     search_path: science,"$user",public
+    wal_level: logical
     wal_retrieve_retry_interval: 200ms
     max_replication_slots: 5
   pgsite:administrator: dbadmin
@@ -48,9 +51,9 @@ export const plantStack = `config:
 `;
 
 /** The site rehearsed at a version, and brought up. */
-export async function plantSite(major: Major, block: number): Promise<Rehearsal> {
+export async function plantSite(major: Major, block: number, name = "plants"): Promise<Rehearsal> {
   const rehearsal = await Rehearsal.prepare({
-    name: `test-plants-${major}`,
+    name: `test-${name}-${major}`,
     stacks: ["plants"],
     texts: { plants: plantStack },
     postgresql: major,
@@ -118,12 +121,12 @@ export class Plot {
 
   async restart(server: string): Promise<void> {
     await this.stop(server);
-    await startServer(this.host(server), this.server(server));
+    await this.start(server);
   }
 
-  /** Started by hand, with settings on the command line. */
-  async startWith(server: string, options: string): Promise<void> {
-    const { binDirectory, dataDirectory } = this.server(server);
+  /** Started by hand, with settings on the command line, by the programs of a folder. */
+  async startWith(server: string, options: string, binDirectory = this.server(server).binDirectory): Promise<void> {
+    const { dataDirectory } = this.server(server);
     const log = join(this.server(server).controlDirectory, "start.log");
     const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", log, "-o", options];
     const { code, stdout, stderr } = await this.host(server).run(argv);
@@ -136,19 +139,60 @@ export class Plot {
   }
 
   async sql(server: string, ...statements: readonly string[]): Promise<void> {
-    const login = { user: "dbadmin", password: this.#password };
-    await withSession(this.server(server), login, {}, async (session) => {
+    await withSession(this.server(server), this.login, {}, async (session) => {
       for (const statement of statements) await session.query(statement);
     });
   }
 
+  async start(server: string): Promise<void> {
+    await startServer(this.host(server), this.server(server));
+  }
+
+  /** By hand, and waits until it takes writes. */
+  async promote(server: string): Promise<void> {
+    const { binDirectory, dataDirectory } = this.server(server);
+    await this.host(server).run([join(binDirectory, "pg_ctl"), "promote", "-w", "-D", dataDirectory]);
+  }
+
+  /** A standby whose upstream sees it. */
+  async untilStreaming(server: string): Promise<void> {
+    const { upstream = "" } = this.server(server);
+    const sql = `select state from pg_stat_replication where application_name = '${server}' and state = 'streaming'`;
+    const streams = () => this.ask(upstream, sql).then((row) => row !== undefined);
+    if (!(await until(streams, { deadline: 20_000, interval: 200 }))) throw new Error(`${server} does not stream`);
+  }
+
+  /** The administrator's. */
+  get login(): Login {
+    return { user: "dbadmin", password: this.#password };
+  }
+
+  /** That of the standbys, as their passfiles have it. */
+  get replicationLogin(): Login {
+    const entry = parsePassfile(this.read("des10", "passfile")).at(-1);
+    return { user: entry?.user ?? "", password: entry?.password ?? "" };
+  }
+
+  /** Whether the administrator gets in with this password. */
+  async letsIn(server: string, password: string): Promise<boolean> {
+    const answer = withSession(this.server(server), { user: "dbadmin", password }, {}, async () => true);
+    return answer.catch(() => false);
+  }
+
+  /** The first row of an answer. */
+  async ask(server: string, statement: string): Promise<Row | undefined> {
+    return (await withSession(this.server(server), this.login, {}, (session) => session.query(statement)))[0];
+  }
+
   /** When each server that answers was started. */
   async started(): Promise<Readonly<Record<string, string>>> {
-    const login = { user: "dbadmin", password: this.#password };
     const rows = await Promise.all(
       ["server2", "des10"].map(async (name) => {
         const sql = "select pg_postmaster_start_time()::text as at";
-        return [name, (await withSession(this.server(name), login, {}, (session) => session.query(sql)))[0]?.at ?? ""];
+        return [
+          name,
+          (await withSession(this.server(name), this.login, {}, (session) => session.query(sql)))[0]?.at ?? "",
+        ];
       }),
     );
     return Object.fromEntries(rows);

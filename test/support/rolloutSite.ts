@@ -18,6 +18,7 @@ import { processState, startServer, stopServer } from "../../servers/process.js"
 import { proveWorking } from "../../servers/proof.js";
 import { seed } from "../../servers/seed.js";
 import { openSession, type Row } from "../../servers/session.js";
+import { endSharedSessions } from "../../servers/sharedSession.js";
 import { startWorking } from "../../servers/start.js";
 import { programsOf } from "./programs.js";
 
@@ -96,6 +97,7 @@ export class RolloutSite {
   /** What a preview does: reads the real servers, and plans. */
   async preview(): Promise<readonly string[]> {
     Recent.forgetAll();
+    await endSharedSessions();
     const context = this.#context();
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);

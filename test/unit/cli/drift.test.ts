@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { outcomeOf, renderDrift } from "../../../cli/commands/drift.js";
 import { parseSentence, readDigest } from "../../../cli/drift/digest.js";
-import { consequences, type Difference, sentence } from "../../../postgres/differences.js";
+import { consequences, type Difference, notKnown, sentence } from "../../../postgres/differences.js";
 
 const urn = (type: string, name: string) => `urn:pulumi:ctio::pgsite::pgsite:index:Site$${type}::${name}`;
 const configuration = urn("pgsite:index:ServerConfiguration", "server3-configuration");
@@ -63,7 +63,7 @@ describe("a preview", () => {
   });
 
   it("says what could not be asked", () => {
-    const message = "warning: no server of sispi takes writes: … What is there now is not known; shown is …\n";
+    const message = `warning: no server of sispi takes writes: … ${notKnown}; shown is …\n`;
     const hangs = "server2: the server is running and does not answer within a few seconds: by hand";
     const found = readDigest({
       steps: [{ op: "update", urn: configuration, detailedDiff: {} }],

@@ -17,6 +17,7 @@ const declared: ConfigurationState = {
   permissions: { "postgresql.conf": "0600 postgres" },
   runs: {},
   refused: [],
+  unread: false,
 };
 
 function said(change: Partial<ConfigurationState>, version: Major = "15"): readonly string[] {
@@ -63,7 +64,34 @@ describe("the configuration of a server, as it is and as it is declared", () => 
   });
 
   it("says that a version other than the declared one takes more than an up", () => {
-    expect(said({ version: "14" })).toEqual(["s: version is 14, declared 15: by hand"]);
+    expect(said({ version: "14" })).toEqual([
+      "s: version is 14 (data are brought to another by pg_upgrade, or by dump and restore), declared 15: by hand",
+    ]);
+  });
+});
+
+describe("pg_hba.conf that was touched after the server last read it", () => {
+  const doubt =
+    "s: pg_hba.conf of the running server is in doubt (the file was touched after the server last read it: rules that it no longer has may be in force): reload";
+  const withRules = (text: string) => ({ files: { ...declared.files, "pg_hba.conf": text }, unread: true });
+
+  it("is in doubt, also beside another comment", () => {
+    expect(said({ unread: true })).toEqual([doubt]);
+    expect(said(withRules(`${declared.files["pg_hba.conf"]}# a comment\n`))).toEqual([
+      "s: the text of pg_hba.conf is not as declared, and means the same: reload",
+      doubt,
+    ]);
+  });
+
+  it("is not, where its rules differ anyway: what is said of these is to be reloaded", () => {
+    expect(said(withRules("local all postgres peer\n"))).toEqual([
+      's: pg_hba.conf "host  all  all  10.0.0.0/8  md5" is missing: reload',
+    ]);
+  });
+
+  it("is not said to be unreadable where it is missing", () => {
+    const { "pg_hba.conf": _, ...files } = declared.files;
+    expect(said({ files, refused: ["pg_hba.conf: could not open it"] })).toEqual(["s: pg_hba.conf is missing: reload"]);
   });
 });
 
@@ -96,10 +124,13 @@ describe("what one server needs in a rollout", () => {
     expect(changeOf("15", { ...is, settings }, shall).action).toBe("reload");
   });
 
-  it("is nothing but the file where pg_hba.conf lets the same people in", () => {
+  it("is a reload wherever pg_hba.conf is written anew, so that what it says is known to be in force", () => {
     const files = (hash: string, rules: string) => ({ files: { "pg_hba.conf": hash }, rules });
-    expect(changeOf("15", { ...is, ...files("a", "r") }, { ...shall, ...files("b", "r") }).action).toBe("install");
+    expect(changeOf("15", { ...is, ...files("a", "r") }, { ...shall, ...files("b", "r") }).action).toBe("reload");
     expect(changeOf("15", { ...is, ...files("a", "r") }, { ...shall, ...files("b", "s") }).action).toBe("reload");
+    expect(changeOf("15", { ...is, ...files("a", "r") }, { ...shall, ...files("a", "r") }).action).toBe("none");
+    const unread = changeOf("15", { ...is, ...files("a", "r"), unread: true }, { ...shall, ...files("a", "r") });
+    expect(unread).toMatchObject({ action: "reload", because: ["pg_hba.conf is to be read again"] });
   });
 });
 

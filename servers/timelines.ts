@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import type { Host } from "../hosts/host.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import { namesOf } from "./names.js";
+import { bytesOfLsn } from "./sql.js";
+
+/** Where a server stands in the history of its cluster, as its files tell: also of one that is stopped, or answers no SQL. */
+export interface Branch {
+  /** The system identifier. */
+  readonly cluster: bigint;
+  /** Of its last checkpoint. */
+  readonly timeline: number;
+  /** Where that checkpoint is in the WAL. */
+  readonly checkpoint: bigint;
+  /** The timelines that its own came from, oldest first. Left out where no history file tells. */
+  readonly parents?: readonly Fork[];
+}
+
+export interface Fork {
+  readonly timeline: number;
+  /** Where the next one left it. */
+  readonly until: bigint;
+}
+
+/** @param control the first bytes of global/pg_control */
+export async function branchOf(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  control: Buffer,
+): Promise<Branch | undefined> {
+  if (control.length < 64) return undefined;
+  // pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID.
+  const timeline = control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+  // An XLogRecPtr was two halves, the high one first, until 9.2.
+  const checkpoint = atLeast(version, "9.3")
+    ? control.readBigUInt64LE(32)
+    : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
+  const cluster = control.readBigUInt64LE(0);
+  if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
+  const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
+  const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
+  const parents = parseHistory(history?.toString("utf8") ?? "");
+  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+}
+
+/** A history file (timeline.c): `1<tab>0/3000148<tab>why` in each line, oldest first. Until 9.2 it named files instead: no forks. */
+export function parseHistory(text: string): readonly Fork[] {
+  return text.split("\n").flatMap((line) => {
+    const [, timeline, until] = /^\s*(\d+)\s+([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/.exec(line) ?? [];
+    return timeline === undefined || until === undefined
+      ? []
+      : [{ timeline: Number(timeline), until: bytesOfLsn(until) }];
+  });
+}
+
+/**
+ * Why a standby can never follow a primary, or undefined where nothing speaks against it: one that is merely behind, on a
+ * timeline that the primary's came from, can.
+ */
+export function divergence(standby: Branch, primary: Branch): string | undefined {
+  const { timeline, checkpoint, parents } = standby;
+  // Of another cluster it has more to say than its timeline, and others say it.
+  if (standby.cluster !== primary.cluster) return undefined;
+  if (timeline === primary.timeline) {
+    const known = parents !== undefined && primary.parents !== undefined;
+    const same = !known || JSON.stringify(parents, asText) === JSON.stringify(primary.parents, asText);
+    return same ? undefined : `another ${timeline} than the primary's, and left the common past elsewhere`;
+  }
+  if (primary.parents === undefined) return undefined;
+  const fork = primary.parents.find((parent) => parent.timeline === timeline);
+  if (fork === undefined) return `${timeline}, and that of the primary, ${primary.timeline}, does not come from it`;
+  if (checkpoint <= fork.until) return undefined;
+  return `${timeline}, and went on after the primary had left that for ${primary.timeline}`;
+}
+
+function asText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}` : value;
+}

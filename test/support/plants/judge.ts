@@ -1,0 +1,34 @@
+import type { Plot } from "../plantSite.js";
+import type { Plant } from "./plant.js";
+
+/** Whether a preview says a plant: `…` stands for what depends on the machine. */
+export function saysSo(lines: readonly string[], plant: Plant, plot: Plot): boolean {
+  const text = typeof plant.said === "string" ? plant.said : plant.said(plot);
+  const parts = text.split("…");
+  return lines.some((line) => {
+    const [first = "", ...rest] = parts;
+    if (!line.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const next = line.indexOf(part, at);
+      if (next < 0) return false;
+      at = next + part.length;
+    }
+    return rest.length === 0 ? line === text : line.endsWith(rest.at(-1) ?? "");
+  });
+}
+
+const actions = ["nothing", "install", "reload", "restart", "start"] as const;
+
+/** Where a server's turn in the rollout is not what its differences say is needed. */
+export function contradictions(said: readonly string[]): readonly string[] {
+  const plan = said.find((line) => line.startsWith("the rollout:\n"))?.split("\n") ?? [];
+  return plan.slice(1).flatMap((step) => {
+    const [, server, action] = /^\d+\. (\S+): (\w+)/.exec(step) ?? [];
+    const needed = said
+      .filter((line) => line.startsWith(`${server}: `) && !/: (?:SQL|wait)$/.test(line))
+      .map((line) => actions.findIndex((one) => new RegExp(`: ${one}(?: in order)?$`).test(line)));
+    const most = actions[Math.max(...needed)];
+    return (most === "nothing" ? "install" : most) === action ? [] : [`${step}, and not: ${most}`];
+  });
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { type Branch, divergence, parseHistory } from "../../../servers/timelines.js";
+
+const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
+  cluster: 7n,
+  timeline,
+  checkpoint,
+  parents: parents.map(([parent, until]) => ({ timeline: parent, until })),
+});
+
+describe("a history file", () => {
+  it("names each timeline that its own came from, and where that was left", () => {
+    expect(parseHistory("1\t0/3000148\tno recovery target specified\n\n2\t1/A0\tbefore 2026-01-01\n")).toEqual([
+      { timeline: 1, until: 0x3000148n },
+      { timeline: 2, until: 0x1000000a0n },
+    ]);
+  });
+
+  it("tells nothing where it is one of 9.2, which names files", () => {
+    expect(parseHistory("1\t000000010000000000000003\tno recovery target specified\n")).toEqual([]);
+  });
+});
+
+describe("a standby", () => {
+  it("has not diverged on its primary's timeline, or behind the place where its primary left its own", () => {
+    expect(divergence(at(1, 900n), at(1, 500n))).toBeUndefined();
+    expect(divergence(at(2, 900n, [1, 300n]), at(2, 500n, [1, 300n]))).toBeUndefined();
+    expect(divergence(at(1, 300n), at(2, 500n, [1, 300n]))).toBeUndefined();
+  });
+
+  it("has diverged on a timeline that its primary's does not come from", () => {
+    expect(divergence(at(2, 900n, [1, 300n]), at(1, 500n))).toBe(
+      "2, and that of the primary, 1, does not come from it",
+    );
+  });
+
+  it("has diverged where it wrote on after its primary had left its timeline: a former primary", () => {
+    expect(divergence(at(1, 301n), at(2, 500n, [1, 300n]))).toBe(
+      "1, and went on after the primary had left that for 2",
+    );
+  });
+
+  it("is not judged by its timeline where it is of another cluster", () => {
+    expect(divergence({ ...at(2, 900n, [1, 300n]), cluster: 8n }, at(1, 500n))).toBeUndefined();
+  });
+
+  it("has diverged where two were promoted to a timeline of the same number", () => {
+    expect(divergence(at(2, 900n, [1, 310n]), at(2, 500n, [1, 300n]))).toBe(
+      "another 2 than the primary's, and left the common past elsewhere",
+    );
+  });
+
+  it("is not said to have diverged where no history file tells", () => {
+    expect(divergence(at(1, 900n), { cluster: 7n, timeline: 2, checkpoint: 500n })).toBeUndefined();
+    expect(divergence({ cluster: 7n, timeline: 2, checkpoint: 900n }, at(2, 500n, [1, 300n]))).toBeUndefined();
+  });
+});
