@@ -151,7 +151,7 @@ function upstreamsOf(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
   return [...found];
 }
 
-/** Those of a list, and after each other as they must: leaves first, but for what `turnsBefore` says. */
+/** Those of a list, and after each other as they must: what is stopped, then leaves first, but for what `turnsBefore` says. */
 export function inOrder(list: readonly Turn[], turns: readonly Turn[]): readonly Turn[] {
   const ordered = new Set<Turn>();
   const seen = new Set<Turn>();
@@ -161,7 +161,8 @@ export function inOrder(list: readonly Turn[], turns: readonly Turn[]): readonly
     for (const other of turnsBefore(turn, turns)) add(other);
     if (list.includes(turn)) ordered.add(turn);
   };
-  for (const turn of [...list].sort((left, right) => right.depth - left.depth)) add(turn);
+  const first = (left: Turn, right: Turn) => Number(left.running) - Number(right.running) || right.depth - left.depth;
+  for (const turn of [...list].sort(first)) add(turn);
   return [...ordered];
 }
 
