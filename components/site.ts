@@ -48,7 +48,7 @@ export class Site extends pulumi.ComponentResource {
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
           after,
-          others: site.servers.filter(({ name }) => name !== server.name).map(placeOf),
+          others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
         },
         parent,
       );

@@ -151,7 +151,7 @@ function upstreamsOf(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
   return [...found];
 }
 
-/** Those of a list, and after each other as they must: leaves first, but for what `turnsBefore` says. */
+/** Those of a list, as they must come after each other: who is stopped first, then leaves first, but for `turnsBefore`. */
 export function inOrder(list: readonly Turn[], turns: readonly Turn[]): readonly Turn[] {
   const ordered = new Set<Turn>();
   const seen = new Set<Turn>();
@@ -161,7 +161,9 @@ export function inOrder(list: readonly Turn[], turns: readonly Turn[]): readonly
     for (const other of turnsBefore(turn, turns)) add(other);
     if (list.includes(turn)) ordered.add(turn);
   };
-  for (const turn of [...list].sort((left, right) => right.depth - left.depth)) add(turn);
+  const rank = ({ running, depth }: Turn) => (running ? -depth : Number.NEGATIVE_INFINITY);
+  const stoppedFirst = (one: Turn, other: Turn) => (rank(one) < rank(other) ? -1 : rank(one) > rank(other) ? 1 : 0);
+  for (const turn of [...list].sort(stoppedFirst)) add(turn);
   return [...ordered];
 }
 
