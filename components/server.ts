@@ -21,7 +21,7 @@ export interface ServerArgs {
   readonly preflight?: pulumi.Resource;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
-  /** Where the stack's other servers have their data. */
+  /** Where the stack's other servers have their data, in a stack that has the primary. */
   readonly others: readonly Place[];
 }
 
@@ -59,7 +59,7 @@ export abstract class Server extends pulumi.ComponentResource {
         path: dataDirectory,
         controlDirectory,
         disposable,
-        ...(role === "primary" ? { others: args.others } : {}),
+        others: args.others,
       },
       { ...parent, ...(args.preflight === undefined ? {} : { dependsOn: args.preflight }) },
     );

@@ -51,7 +51,7 @@ export class Site extends pulumi.ComponentResource {
           administratorPassword: password(site.administrator),
           preflight,
           after,
-          others: site.servers.filter(({ name }) => name !== server.name).map(placeOf),
+          others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
         },
         parent,
       );

@@ -18,7 +18,7 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: string;
   /** True where deleting this resource may stop the server and delete its data. */
   readonly disposable: boolean;
-  /** Of the declared primary: the stack's other servers. While one of these holds data, no new cluster is made. */
+  /** The stack's other servers, where it has the primary: while one holds data and none takes writes, nothing is made. */
   readonly others?: readonly Place[];
 }
 
@@ -88,7 +88,7 @@ function isGone(data: DataDirectoryState["data"]): boolean {
   return data === "absent" || data === "empty" || data === "incomplete";
 }
 
-/** A standby is seeded again. A lost primary is not, while another server holds the data and none takes writes. */
+/** It is seeded again, but not while another server holds the site's data and none takes writes. */
 async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState["data"]): Promise<Difference> {
   const { server, others = [] } = args;
   const difference = { server, object: "the data directory" } as const;
@@ -100,19 +100,16 @@ async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState[
 
 async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
   const { holderAmong, refusalFor } = await import("../../servers/holders.js");
-  const holder = await holderAmong(others, hostForReading);
-  if (holder === undefined) return undefined;
-  const writable = await Promise.all(others.map(takesWrites));
-  return writable.includes(true) ? undefined : refusalFor(server, holder.place, holder.state);
-}
-
-/** Whether a server runs and is no standby: then it is what the lost one is copied from. */
-async function takesWrites({ host: spec, dataDirectory: path }: Place): Promise<boolean> {
-  const host = await hostForReading(spec);
   const { processState } = await import("../../servers/process.js");
-  const control = await host.readBytes(join(path, "global", "pg_control"), 0, controlLength);
-  if (control === undefined || recordedRole(control) !== "primary") return false;
-  return (await processState(host, path)).kind === "running";
+  for (const { name, host: spec, dataDirectory } of others) {
+    const host = await hostForReading(spec);
+    const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+    if (control === undefined || recordedRole(control) !== "primary") continue;
+    if ((await processState(host, dataDirectory)).kind === "running") return undefined;
+    return `${name} (${dataDirectory} on ${host.name}) is to be copied from, and is stopped. Start ${name} and run again`;
+  }
+  const holder = await holderAmong(others, hostForReading);
+  return holder === undefined ? undefined : refusalFor(server, holder.place, holder.state);
 }
 
 function goneAs(data: DataDirectoryState["data"]): string {

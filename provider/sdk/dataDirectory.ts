@@ -14,7 +14,7 @@ export interface DataDirectoryArgs {
   readonly controlDirectory: pulumi.Input<string>;
   /** True where deleting this resource stops the server and deletes its data. */
   readonly disposable: pulumi.Input<boolean>;
-  /** Of the declared primary: the stack's other servers; while one of these holds data, no new cluster is made. */
+  /** The stack's other servers, where it has the primary: while one holds data and none takes writes, nothing is made. */
   readonly others?: readonly Place[] | undefined;
 }
 

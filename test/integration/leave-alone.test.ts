@@ -130,6 +130,9 @@ describe("a running site", { timeout: 90_000 }, () => {
   it("whose standby is lost while the primary is down: neither is made anew, and both come back together", async () => {
     await site.stop("server2");
     const before = await hashOfTree(site.dataDirectory("server2"));
+    expect(await site.preview()).toContain(
+      `server3: the data directory is gone, and \`up\` will refuse to make it anew: server2 (${site.dataDirectory("server2")} on server2) is to be copied from, and is stopped. Start server2 and run again: by hand`,
+    );
     const said = await site.failing("up");
     expect(said).toContain("server3 cannot be seeded: no server of the site orders takes writes now (server2");
     expect(said).toContain("Start the primary and run again; nothing was touched");
