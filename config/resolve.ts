@@ -1,4 +1,5 @@
 import type { Problem } from "../postgres/problem.js";
+import { parseInteger } from "../postgres/quantities.js";
 import type { Note } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkServers, checkStack } from "./checks.js";
@@ -7,7 +8,7 @@ import { describeServer, type ServerInputs } from "./describe.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
 import type { StackDescription } from "./schema.js";
-import type { Server, Site } from "./site.js";
+import type { BaseBackupChoice, Server, Site } from "./site.js";
 
 /** A stack, resolved: the site as plain data, what its components are made from, and all that is wrong with it. */
 export interface ResolvedStack {
@@ -64,8 +65,19 @@ export function resolveStack(
       encoding: description.initdb.encoding,
       dataChecksums: description.initdb.dataChecksums ?? atLeast(version, "9.3"),
     },
+    baseBackup: baseBackupOf(description),
   };
   return { stack: { description, site, inputs, notes: unique(notes) }, problems: unique(problems) };
+}
+
+function baseBackupOf({ baseBackup: { method, rateLimit } }: StackDescription): BaseBackupChoice {
+  return { method, ...(rateLimit === undefined ? {} : { rateLimit: bytesIn(rateLimit) }) };
+}
+
+/** The schema has seen to it that it is a rate. */
+function bytesIn(rate: string): number {
+  const kilobytes = parseInteger("18", "kB", rate);
+  return kilobytes.ok ? kilobytes.value * 1024 : Number.NaN;
 }
 
 /** A problem of the stack's own rules is found at each server, and said once. */

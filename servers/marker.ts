@@ -14,6 +14,8 @@ const schema = z.discriminatedUnion("kind", [
     began: z.number(),
     /** The target's boot: what was written before a crash may not have reached the disk. */
     boot: z.string(),
+    /** How it is copied: not every half copy can be gone on with. */
+    method: z.string().optional(),
     /** Target folder of each tablespace by its OID; they are pgsite's to clear. */
     tablespaces: z.record(z.string(), z.string()),
   }),

@@ -27,12 +27,18 @@ export async function refuseTooLittleSpace(
   shares: boolean,
 ): Promise<void> {
   if (shares && sharing.has(await fileSystemOf(host, directory))) return;
-  const { code, stdout } = await host.run(["df", "-B1", "--output=avail", "--", directory]);
-  const free = Number(stdout.trim().split("\n").at(-1));
-  if (code !== 0 || Number.isNaN(free) || free >= needed) return;
+  const free = await freeBytes(host, directory);
+  if (free === undefined || free >= needed) return;
   throw new Error(
     `${directory} on ${host.name} has ${prettyBytes(free)} free, and the copy needs ${prettyBytes(needed)}: make room, or move dataDirectory to a larger disk`,
   );
+}
+
+/** What can still be written into a folder, or undefined where the host does not say. */
+export async function freeBytes(host: Host, directory: string): Promise<number | undefined> {
+  const { code, stdout } = await host.run(["df", "-B1", "--output=avail", "--", directory]);
+  const free = Number(stdout.trim().split("\n").at(-1));
+  return code !== 0 || Number.isNaN(free) ? undefined : free;
 }
 
 /** As stat(1) calls it; of the nearest folder that exists. */
