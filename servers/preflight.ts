@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../hosts/host.js";
 
@@ -43,9 +42,8 @@ export async function freeBytes(host: Host, directory: string): Promise<number |
 
 /** As stat(1) calls it; of the nearest folder that exists. */
 async function fileSystemOf(host: Host, directory: string): Promise<string> {
-  for (let folder = directory; ; folder = dirname(folder)) {
-    const { code, stdout } = await host.run(["stat", "-f", "-c", "%T", "--", folder]);
-    if (code === 0) return stdout.trim();
-    if (folder === dirname(folder)) return "";
-  }
+  const nearest =
+    'folder=$1; until [ -d "$folder/" ]; do folder=$(dirname -- "$folder"); done; stat -f -c %T -- "$folder"';
+  const { stdout } = await host.run(["sh", "-c", nearest, "sh", directory]);
+  return stdout.trim();
 }

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import { atLeast } from "../../postgres/versions.js";
-import { waitForWriters } from "../lock.js";
 import { readMarker } from "../marker.js";
 import { onOneMachine, throughUs } from "./copiers.js";
 import { explaining } from "./failure.js";
@@ -26,7 +25,6 @@ export type { BaseBackupOptions, BaseBackupResult } from "./options.js";
 export async function baseBackup(options: BaseBackupOptions): Promise<BaseBackupResult> {
   const { report = () => undefined, progress = noProgress, signal = new AbortController().signal } = options;
   const { server, host } = options.target;
-  await waitForWriters(host, server);
   return explaining(host, server, progress, (counted) =>
     byTheBestWay({ ...options, report, progress: counted, signal }),
   );

@@ -4,6 +4,7 @@ import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { incompleteMarker, readSystemIdentifier, systemIdentifierIn } from "../dataDirectory.js";
+import { waitForWriters } from "../lock.js";
 import { namesOf } from "../names.js";
 import { refuseTooLittleSpace } from "../preflight.js";
 import { beginBackup, type RunningBackup } from "./backupSession.js";
@@ -26,6 +27,7 @@ import { copyWal } from "./wal.js";
 export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackupResult> {
   const { source, target, login, report, progress, signal } = work;
   const { server, host } = target;
+  await waitForWriters(host, server);
   // By the source's clock, and before the backup begins: what changes from now on is copied again by a later attempt.
   const began = await clock(source.host);
   const backup = await beginBackup({ ...source, login, target: server.name, report, signal });

@@ -70,10 +70,10 @@ export async function prepareTarget(
     return previous;
   }
   for (const folder of Object.values(previous?.tablespaces ?? {})) await clearDirectory(host, folder);
-  // Marked before it is cleared, and marked anew before it is filled.
-  await writeMarker(host, dataDirectory, previous ?? marker);
+  // Marked as it is cleared, and marked anew before it is filled.
+  if (found === undefined) await writeMarker(host, dataDirectory, marker);
   await clearDirectory(host, dataDirectory, [incompleteMarker]);
-  await writeMarker(host, dataDirectory, marker);
+  if (found !== undefined) await writeMarker(host, dataDirectory, marker);
   return undefined;
 }
 
@@ -96,32 +96,15 @@ export async function finish(options: {
   await host.writeFile(join(server.dataDirectory, "global", "pg_control"), control, { mode });
 }
 
+const settling = `mode=$1; shift
+find "$@" -name lost+found -prune -o ! -type l -exec chmod "$mode" -- {} + && sync -f "$@"`;
+
 /** Modes as PostgreSQL wants them, and everything on disk. */
 async function settle(host: Host, server: Server, folders: readonly string[], groupRead: boolean): Promise<void> {
   const mode = groupRead ? "u=rwX,g=rX,o=" : "u=rwX,go=";
-  for (const argv of [
-    [
-      "find",
-      ...folders,
-      "-name",
-      "lost+found",
-      "-prune",
-      "-o",
-      "!",
-      "-type",
-      "l",
-      "-exec",
-      "chmod",
-      mode,
-      "--",
-      "{}",
-      "+",
-    ],
-    ["sync", "-f", ...folders],
-  ]) {
-    const { code, stderr } = await host.run(writing(server, argv), { timeout: 30 * 60_000 });
-    if (code !== 0) throw new Error(`${argv[0]} on ${host.name} failed: ${stderr.trim()}`);
-  }
+  const argv = ["sh", "-c", settling, "sh", mode, ...folders];
+  const { code, stderr } = await host.run(writing(server, argv), { timeout: 30 * 60_000 });
+  if (code !== 0) throw new Error(`modes and sync of ${server.dataDirectory} on ${host.name} failed: ${stderr.trim()}`);
 }
 
 /** Tells one boot of a machine from the next. Where it cannot be known, no two are the same. */

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
 import type { BaseBackupChoice, Passwords, Server, Site } from "../../config/site.js";
 import type { SeedOutcome } from "../../servers/seed.js";
+import { checkout } from "../../toolchain/paths.mjs";
+import { must } from "./multihost/command.js";
 import type { HostMachine, MultiHost } from "./multihost.js";
 import { multiHost } from "./multihost.js";
 
@@ -39,14 +40,10 @@ export class HostSite {
     const net = await multiHost(names);
     try {
       const folder = mkdtempSync("/tmp/pgsite-between-");
-      await build({
-        entryPoints: [join(import.meta.dirname, "seedProgram.ts")],
-        outfile: join(folder, "seed.cjs"),
-        bundle: true,
-        platform: "node",
-        format: "cjs",
-        external: ["pg-native"],
-      });
+      const program = join(checkout, "test/support/seedProgram.ts");
+      const output = `--outfile=${join(folder, "seed.cjs")}`;
+      const options = ["--bundle", "--platform=node", "--format=cjs", "--external:pg-native", "--log-level=error"];
+      await must([join(checkout, "node_modules/.bin/esbuild"), program, output, ...options]);
       const servers = names.map((name) => describe(net, names[0], name));
       const site: Site = {
         name: "test",
@@ -75,12 +72,14 @@ export class HostSite {
     return found;
   }
 
-  /** Makes and starts the primary, with a table of so many MB. */
-  async makePrimary(megabytes: number): Promise<void> {
+  /** Makes and starts the primary, with a table of so many MB, and these settings over the others. */
+  async makePrimary(megabytes: number, settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const name = this.site.primary as string;
     const { code, said } = await this.seed(name);
     if (code !== 0) throw new Error(said.join("\n"));
     await this.start(name);
+    for (const [key, value] of Object.entries(settings)) await this.query(name, `alter system set ${key} = '${value}'`);
+    await this.query(name, "select pg_reload_conf()");
     const password = (this.passwords.replicator ?? "").replaceAll("'", "''");
     await this.query(name, `create role replicator replication login password '${password}'`);
     await this.query(name, "create table filler (n int, filler text)");

@@ -4,12 +4,12 @@ import type { Host } from "../../../hosts/host.js";
 import { renderPassfile } from "../../../postgres/passfile.js";
 import { atLeast } from "../../../postgres/versions.js";
 import { systemIdentifierIn } from "../../dataDirectory.js";
-import { writing } from "../../lock.js";
+import { waitForWriters, writing } from "../../lock.js";
 import { readMarker } from "../../marker.js";
 import { namesOf } from "../../names.js";
 import { refuseTooLittleSpace } from "../../preflight.js";
 import type { Login } from "../../session.js";
-import { onNames, walk } from "../copyTree.js";
+import { walk } from "../copyTree.js";
 import { isExcluded } from "../entries.js";
 import { runByLines } from "../lines.js";
 import { quietSeconds } from "../methods.js";
@@ -33,7 +33,7 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
   const { server, host } = target;
   const { dataDirectory } = server;
   const { endpoint } = source;
-  const state = await askSource(endpoint, work.login, signal);
+  const [state] = await Promise.all([askSource(endpoint, work.login, signal), waitForWriters(host, server)]);
   const user = await refuseWhatCannotWork(work, state);
   const together = source.host.machine === host.machine;
   const tablespaces = state.tablespaces.map(({ oid, location }) => tablespaceOf(oid, location, together, server));
@@ -62,8 +62,10 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
   };
   const marker = await newMarker(host, { source: origin, began: 0, method: "pg_basebackup", tablespaces });
   await prepareTarget(host, server, marker);
-  await refuseTooLittleSpace(host, dataDirectory, state.size, false);
-  for (const { to } of tablespaces) await host.makeDirectory(to);
+  await Promise.all([
+    refuseTooLittleSpace(host, dataDirectory, state.size, false),
+    ...tablespaces.map(({ to }) => host.makeDirectory(to)),
+  ]);
   const copied = await run(work, order, user);
   const control = await moveUp(host, server, state, signal);
   const systemIdentifier = systemIdentifierIn(control);
@@ -153,11 +155,19 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
     throw new Error(`pg_basebackup on ${host.name} failed (exit code ${ran.code}): ${complaint}`);
   } finally {
     if (total > 0) progress.end();
-    await host.remove(passfile).catch(() => undefined);
+    // Its shell has removed it, where it came to run.
+    const left = await host.stat(passfile).catch(() => undefined);
+    if (left !== undefined) await host.remove(passfile).catch(() => undefined);
   }
 }
 
 const cut = /could not receive data|server closed the connection|could not read COPY|receive failed|unexpected EOF/;
+
+/** Removes what standard input names, and moves the rest to another folder of the same file system. */
+const moving = `cd -- "$1" && xargs -0 rm -rf -- &&
+find . -mindepth 1 -maxdepth 1 -exec mv -t "$2" -- {} + && cd / && rmdir -- "$1"`;
+/** Milliseconds: renames, and logs to be removed. */
+const movingTimeout = 5 * 60_000;
 
 /**
  * Brings what came into its place, without what is left out of every base backup, and without the control file, whose
@@ -180,9 +190,11 @@ async function moveUp(host: Host, server: Server, state: SourceState, signal: Ab
   const unwanted = paths.filter(
     (path) => isExcluded(path, version, state.logDirectory) && !path.startsWith(wal) && !own.has(path),
   );
-  await onNames(host, server, ["rm", "-rf", "--"], from, unwanted, signal);
-  const left = paths.filter((path) => !path.includes("/") && !unwanted.includes(path));
-  await onNames(host, server, ["mv", "-t", dataDirectory, "--"], from, left, signal);
-  await host.remove(from);
+  const { code, stderr } = await host.run(writing(server, ["sh", "-c", moving, "sh", from, dataDirectory]), {
+    input: unwanted.map((path) => `${path}\0`).join(""),
+    timeout: movingTimeout,
+    signal,
+  });
+  if (code !== 0) throw new Error(`${from} on ${host.name} cannot be moved up: ${stderr.trim()}`);
   return control;
 }
