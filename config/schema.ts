@@ -177,13 +177,16 @@ const fastest = 1024 * 1024;
 
 const rate = z
   .string()
-  .regex(/^[1-9][0-9]*(kB|MB|GB)$/, "a rate is a whole number with kB, MB or GB (a second): 20MB")
+  .regex(/^[1-9][0-9]*(kB|MB|GB)$/, {
+    error: "a rate is a whole number with kB, MB or GB (a second): 20MB",
+    abort: true,
+  })
   .refine(
     (text) => {
       const kilobytes = parseInteger("18", "kB", text);
       return kilobytes.ok && kilobytes.value >= slowest && kilobytes.value <= fastest;
     },
-    { error: "a rate is between 32kB and 1024MB a second", abort: true },
+    { error: "a rate is between 32kB and 1024MB a second" },
   );
 
 /** All keys but the passwords, which are keys of their own: `pgsite:password-ROLE`, always secret. */

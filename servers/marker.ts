@@ -60,6 +60,7 @@ export async function takeDirectory(host: Host, dataDirectory: string): Promise<
       `${dataDirectory} on ${host.name} belongs to ${status?.owner}, and the server runs as ${host.user}: chown ${host.user} ${dataDirectory}`,
     );
   }
+  if (status.mode === 0o700) return;
   const { code, stderr } = await host.run(["chmod", "0700", dataDirectory]);
   if (code !== 0) throw new Error(`${dataDirectory} on ${host.name} cannot be made private: ${stderr.trim()}`);
 }

@@ -1,4 +1,4 @@
-import type { Host } from "../../hosts/host.js";
+import { type Host, HostTimeout, type RunResult } from "../../hosts/host.js";
 
 /** What ssh is told by rsync of ours on a host: nothing asks, nothing is lent, and a cut line ends it in 15 s. */
 export const sshBetween = [
@@ -47,10 +47,20 @@ export async function findRoad(
     ["source", source, target, targetAddress],
   ] as const) {
     const peer = `${to.user}@${address}`;
-    const { code, stderr } = await from.run([...sshBetween, "--", peer, "true"], { timeout: patience });
+    const { code, stderr } = await tried(from, peer);
     if (code === 0) return { by, peer, why: `${from.user} of ${from.name} gets to ${peer} by ssh` };
     const said = stderr.trim().split("\n").at(-1)?.trim();
     refusals.push(`${from.user} of ${from.name} does not get to ${peer} by ssh (${said || `exit code ${code}`})`);
   }
   return { why: refusals.join(", ") };
+}
+
+/** A host that takes the connection and then says nothing is none to go to. */
+async function tried(from: Host, peer: string): Promise<Pick<RunResult, "code" | "stderr">> {
+  try {
+    return await from.run([...sshBetween, "--", peer, "true"], { timeout: patience });
+  } catch (error) {
+    if (!(error instanceof HostTimeout)) throw error;
+    return { code: 255, stderr: error.message };
+  }
 }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { renderPassfile } from "../../postgres/passfile.js";
 import { HostSite } from "../support/hostSite.js";
 import { whyNoHosts } from "../support/multihost.js";
+import { until } from "../support/processes.js";
 
 const why = whyNoHosts();
 const MB = 1024 * 1024;
@@ -65,6 +66,7 @@ describe.skipIf(why !== undefined)(`a base backup between two hosts${why ? ` (${
     expect(found).toBe(wanted);
   }
 
+  const programsOf = (name: string) => [...site.host(name).processes().values()].join("\n").replaceAll("\0", " ");
   const inControlDirectory = async () => site.asOwner("server3", `ls -A '${site.server("server3").controlDirectory}'`);
 
   it("goes straight from the one to the other by pg_basebackup, without a manifest, a log or a passfile left", async () => {
@@ -146,7 +148,7 @@ describe.skipIf(why !== undefined)(`a base backup between two hosts${why ? ` (${
       { method, rateLimit: 20 * MB },
       (line) => {
         if (acted !== undefined || at(line) < 50 * MB) return;
-        programs = [...site.host("server3").processes().values()].join("\n").replaceAll("\0", " ");
+        programs = programsOf("server3");
         acted = act();
       },
       move,
@@ -163,7 +165,7 @@ describe.skipIf(why !== undefined)(`a base backup between two hosts${why ? ` (${
     expect(names).toMatch(/^pgsite\.incomplete$/m);
     expect(names).not.toMatch(/^pg_control$/m);
     expect(await inControlDirectory()).not.toMatch(/passfile/);
-    expect([...site.host("server3").processes().values()].join("\n")).not.toMatch(/pg_basebackup|rsync/);
+    expect(programsOf("server3")).not.toMatch(/pg_basebackup|rsync/);
   }
 
   it("by pg_basebackup, with the connection cut in the middle, is one line and nothing half done; the next begins again", async () => {
@@ -230,6 +232,68 @@ describe.skipIf(why !== undefined)(`a base backup between two hosts${why ? ` (${
     },
     120_000,
   );
+
+  it("by pg_basebackup, leaves neither a program nor a passfile behind where pgsite is killed; the next begins again", async () => {
+    const killed = await interrupt("pg_basebackup", async () => site.kill());
+    expect(killed.code).toBeNull();
+    await until("the end of pg_basebackup", () => !/pg_basebackup/.test(programsOf("server3")));
+    await expectNothingHalfDone();
+    const again = await site.seed("server3");
+    expect(again.said).toEqual([]);
+    await expectStreaming();
+  }, 60_000);
+
+  it.each(["pg_basebackup", "rsync", "tar"] as const)(
+    "by %s, brings tablespaces along, into nobody's folder",
+    async (method) => {
+      const folder = "/srv/aside";
+      await site.trust("server3", "server2");
+      for (const { name } of site.net.hosts) {
+        await site.host(name).must(["install", "-d", "-o", "postgres", "-m", "700", folder]);
+      }
+      await site.query("server2", `create tablespace aside location '${folder}'`);
+      await site.query("server2", "create table far tablespace aside as select generate_series(1, 20000) as n");
+      try {
+        await site.asOwner("server3", `touch ${folder}/foreign`);
+        const refused = await site.seed("server3", { method });
+        expect(refused.said).toHaveLength(1);
+        expect(refused.said[0]).toMatch(
+          /^\/srv\/aside on server3, where tablespace \d+ goes, is not empty and pgsite did/,
+        );
+        await site.asOwner("server3", `rm ${folder}/foreign`);
+        const run = await site.seed("server3", { method });
+        expect(run.said).toEqual([]);
+        expect(run.outcome).toMatchObject({ method });
+        await expectStreaming();
+        expect(await site.query("server3", "select count(*) from far")).toBe("20000");
+      } finally {
+        await site.distrust("server3");
+        await site.wipe("server3");
+        await site.query("server2", "drop table far");
+        await site.query("server2", "drop tablespace aside");
+        await site.host("server3").must(["rm", "-rf", folder]);
+      }
+    },
+    60_000,
+  );
+
+  it("by pg_basebackup, fetches the WAL at the end where no second walsender is free, and says so", async () => {
+    await site.query("server2", "alter system set max_wal_senders = 1");
+    await site.stop("server2");
+    await site.start("server2");
+    try {
+      const run = await site.seed("server3");
+      expect(run.said).toEqual([]);
+      expect(run.lines.join("\n")).toMatch(
+        /copying by pg_basebackup .*, its WAL at the end \(no second walsender is free/,
+      );
+      await expectStreaming();
+    } finally {
+      await site.query("server2", "alter system reset max_wal_senders");
+      await site.stop("server2");
+      await site.start("server2");
+    }
+  }, 60_000);
 
   it("shows no password in any host's list of processes", () => {
     expect(leaks).toEqual([]);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -26,6 +26,8 @@ const port = 5432;
  * What pgsite does, it does on the control machine.
  */
 export class HostSite {
+  #seeding: ChildProcess | undefined;
+
   private constructor(
     readonly net: MultiHost,
     readonly site: Site,
@@ -107,6 +109,7 @@ export class HostSite {
     const { control } = this.net;
     const [program, ...args] = control.argv([process.execPath, join(this.folder, "seed.cjs"), file, name]);
     const child = spawn(program as string, args, { env: { ...process.env, ...control.env } });
+    this.#seeding = child;
     const lines: string[] = [];
     createInterface({ input: child.stdout }).on("line", (line) => {
       lines.push(line);
@@ -124,6 +127,11 @@ export class HostSite {
       said: said.split("\n").filter((line) => line !== ""),
       outcome: outcome === undefined ? undefined : JSON.parse(outcome),
     };
+  }
+
+  /** Kills the pgsite that seeds now. */
+  kill(): void {
+    this.#seeding?.kill("SIGKILL");
   }
 
   /** As the OS user, on a server's host. */

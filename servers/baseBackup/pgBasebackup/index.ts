@@ -105,12 +105,17 @@ async function refuseWhatCannotWork(work: Work, state: SourceState): Promise<Log
 /** Seconds until the first byte: the source writes a checkpoint first. */
 const firstSeconds = 15 * 60;
 
-/** Runs a program, everything that it says on standard output; and removes a file in the end, also when it is ended. */
+/**
+ * Runs a program, with everything that it says on standard output. The passfile comes on standard input, is the OS
+ * user's alone from creation on, and is gone when the program is, also when it is ended.
+ */
 const script = `file=$1
 shift
-trap 'rm -f -- "$file"' EXIT
-trap 'kill "$copy" 2>/dev/null; wait "$copy"; exit 143' TERM HUP INT
-"$@" </dev/null 2>&1 &
+trap 'rm -f -- "$file"; kill -s TERM -- "-$copy" 2>/dev/null' EXIT
+trap 'exit 143' TERM HUP INT
+umask 077
+rm -f -- "$file" && cat >"$file" || exit 1
+setsid -- "$@" </dev/null 2>&1 &
 copy=$!
 wait "$copy"`;
 
@@ -123,9 +128,9 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
   let total = 0;
   const said: string[] = [];
   try {
-    await host.writeFile(passfile, renderPassfile([{ host: address, port, database: "*", ...login }]));
     const argv = writing(server, ["sh", "-c", script, "sh", passfile, ...pgBasebackup(order)]);
     const ran = await runByLines(host, argv, {
+      input: renderPassfile([{ host: address, port, database: "*", ...login }]),
       env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10", PGAPPNAME: "pgsite" },
       signal,
       firstSeconds,
@@ -155,7 +160,7 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
     throw new Error(`pg_basebackup on ${host.name} failed (exit code ${ran.code}): ${complaint}`);
   } finally {
     if (total > 0) progress.end();
-    // Its shell has removed it, where it came to run.
+    // Its shell has removed it, where that was not killed.
     const left = await host.stat(passfile).catch(() => undefined);
     if (left !== undefined) await host.remove(passfile).catch(() => undefined);
   }

@@ -12,7 +12,7 @@ const order: Order = {
   slot: true,
   tablespaces: [],
 };
-const after = (version: Order["version"], more: Partial<Order> = {}) =>
+const given = (version: Order["version"], more: Partial<Order> = {}) =>
   pgBasebackup({ ...order, version, ...more }).slice(3);
 
 describe("pg_basebackup's command line", () => {
@@ -24,15 +24,15 @@ describe("pg_basebackup's command line", () => {
   const plain = ["--host", "192.0.2.2", "--port", "5442", "--username", "o'neil r"];
 
   it("says the same in each version's words", () => {
-    expect(after("9.1", { wal: "fetch" })).toEqual([...plain, ...common, "--xlog"]);
-    expect(after("9.2")).toEqual([...plain, ...common, "-X", "stream"]);
-    expect(after("9.3")).toEqual([...dbname, ...common, "-X", "stream"]);
-    expect(after("10")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync"]);
-    expect(after("15")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync", "--no-manifest"]);
+    expect(given("9.1", { wal: "fetch" })).toEqual([...plain, ...common, "--xlog"]);
+    expect(given("9.2")).toEqual([...plain, ...common, "-X", "stream"]);
+    expect(given("9.3")).toEqual([...dbname, ...common, "-X", "stream"]);
+    expect(given("10")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync"]);
+    expect(given("15")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync", "--no-manifest"]);
   });
 
   it("limits the rate, in kB, and does without a slot where none is free", () => {
-    const limited = after("15", { rateLimit: 20 * 1024 * 1024, slot: false, wal: "fetch" });
+    const limited = given("15", { rateLimit: 20 * 1024 * 1024, slot: false, wal: "fetch" });
     expect(limited).toContain("--max-rate=20480");
     expect(limited).toContain("--no-slot");
     expect(limited.join(" ")).toContain("-X fetch");
@@ -43,7 +43,7 @@ describe("pg_basebackup's command line", () => {
       { oid: "1", location: "/fast", to: "/fast" },
       { oid: "2", location: "/a=b", to: "/c d" },
     ];
-    expect(after("15", { tablespaces }).filter((word) => word.startsWith("--tablespace"))).toEqual([
+    expect(given("15", { tablespaces }).filter((word) => word.startsWith("--tablespace"))).toEqual([
       "--tablespace-mapping=/a\\=b=/c d",
     ]);
   });
