@@ -112,6 +112,9 @@ export const vanishedByRsync = [
   /^rsync (error|warning): some files/,
 ];
 
+/** tar stops at the archive's end; whoever left before our end of the stream would seem to have broken off. */
+const toTheEnd = '"$@" && cat >/dev/null';
+
 function tar(source: Host, target: Host, directories: Directories, rateLimit?: number): Copier {
   const throttle = rateLimit === undefined ? undefined : new Throttle(rateLimit);
   return {
@@ -126,6 +129,10 @@ function tar(source: Host, target: Host, directories: Directories, rateLimit?: n
       );
       const writer = await target.spawn(
         writing(directories, [
+          "sh",
+          "-c",
+          toTheEnd,
+          "sh",
           "tar",
           "--extract",
           "--file=-",
