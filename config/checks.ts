@@ -14,6 +14,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkReferences(description),
     ...checkNames(description),
     ...checkSynchronous(description),
+    ...checkBaseBackup(description),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkPasswords(description, raw, complete),
   ];
@@ -123,6 +124,18 @@ function checkSynchronous({ synchronous, postgresql }: StackDescription): Proble
         ]
       : []),
   ];
+}
+
+/** baseBackup says what a version's pg_basebackup can do. */
+function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql }: StackDescription): Problem[] {
+  const version = majorOf(postgresql) as Major;
+  if (method !== "pg_basebackup") return [];
+  if (!atLeast(version, "9.1")) {
+    return [error("baseBackup.method", `pg_basebackup comes with 9.1; allowed at ${version}: auto, rsync, tar`)];
+  }
+  return rateLimit !== undefined && !atLeast(version, "9.4")
+    ? [error("baseBackup.rateLimit", `pg_basebackup limits its rate from 9.4 on; at ${version} choose rsync or tar`)]
+    : [];
 }
 
 /** Passwords are secret keys of their own. A preview works without one, and only says that it is missing. */

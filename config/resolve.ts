@@ -1,4 +1,5 @@
 import type { Problem } from "../postgres/problem.js";
+import { parseInteger } from "../postgres/quantities.js";
 import type { Note } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkServers, checkStack } from "./checks.js";
@@ -7,7 +8,7 @@ import { describeServer, type ServerInputs } from "./describe.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
 import type { StackDescription } from "./schema.js";
-import type { Server, Site } from "./site.js";
+import type { BaseBackupChoice, Server, Site } from "./site.js";
 
 /** A stack, resolved: the site as plain data, what its components are made from, and all that is wrong with it. */
 export interface ResolvedStack {
@@ -65,6 +66,7 @@ export function resolveStack(
       dataChecksums: description.initdb.dataChecksums ?? atLeast(version, "9.3"),
     },
     ...hostsOf(description),
+    baseBackup: baseBackupOf(description),
   };
   return { stack: { description, site, inputs, notes: unique(notes) }, problems: unique(problems) };
 }
@@ -81,6 +83,16 @@ function hostsOf({ databases, expectedGrowth, install }: StackDescription): Part
       : { expectedGrowth: Math.round(expectedGrowth.years * daysOfYear * expectedGrowth.perDay) }),
     ...(install === "packages" ? { install } : {}),
   };
+}
+
+function baseBackupOf({ baseBackup: { method, rateLimit } }: StackDescription): BaseBackupChoice {
+  return { method, ...(rateLimit === undefined ? {} : { rateLimit: bytesIn(rateLimit) }) };
+}
+
+/** The schema has seen to it that it is a rate. */
+function bytesIn(rate: string): number {
+  const kilobytes = parseInteger("18", "kB", rate);
+  return kilobytes.ok ? kilobytes.value * 1024 : Number.NaN;
 }
 
 /** A problem of the stack's own rules is found at each server, and said once. */

@@ -1,7 +1,7 @@
 // As a namespace: `{ z }` would bring every language that zod speaks into all bundles.
 import * as z from "zod";
 import { nearest } from "../postgres/problem.js";
-import { parseReal } from "../postgres/quantities.js";
+import { parseInteger, parseReal } from "../postgres/quantities.js";
 import { majorOf, majors } from "../postgres/versions.js";
 import { managers, serviceName } from "../services/facts.js";
 
@@ -185,6 +185,24 @@ const rehearsal = strict({
   binaries: absolutePath.optional(),
 });
 
+/** What pg_basebackup takes; read as kB a second. */
+const slowest = 32;
+const fastest = 1024 * 1024;
+
+const rate = z
+  .string()
+  .regex(/^[1-9][0-9]*(kB|MB|GB)$/, {
+    error: "a rate is a whole number with kB, MB or GB (a second): 20MB",
+    abort: true,
+  })
+  .refine(
+    (text) => {
+      const kilobytes = parseInteger("18", "kB", text);
+      return kilobytes.ok && kilobytes.value >= slowest && kilobytes.value <= fastest;
+    },
+    { error: "a rate is between 32kB and 1024MB a second" },
+  );
+
 /** All keys but the passwords, which are keys of their own: `pgsite:password-ROLE`, always secret. */
 export const stackSchema = strict({
   site: name.describe("The replicated database as a whole: the same name in every stack that takes part"),
@@ -244,6 +262,17 @@ export const stackSchema = strict({
   })
     .prefault({})
     .describe("How the first primary's cluster is made; later only read"),
+  baseBackup: strict({
+    method: z
+      .enum(["auto", "pg_basebackup", "rsync", "tar"])
+      .default("auto")
+      .describe(
+        "pg_basebackup on the standby's host (9.1 and later), rsync over ssh between the two hosts, tar through the machine that runs Pulumi; auto takes the first of them that works",
+      ),
+    rateLimit: rate.optional().describe("Bytes a second, with kB, MB or GB: 20MB (by default as fast as it goes)"),
+  })
+    .prefault({})
+    .describe("How a standby's data come from another host; on one machine they are copied by cp"),
   synchronous: strict({
     method: z.enum(["first", "any"]).default("first").describe("FIRST of the list, or ANY of it (10 and later)"),
     number: z.coerce.number().int().min(1).default(1).describe("How many of them (9.6 and later; before, one)"),

@@ -30,6 +30,15 @@ export interface Site {
   readonly expectedGrowth?: number;
   /** How what is missing on a host gets there: by its own package manager, or (absent) not by pgsite. */
   readonly install?: "packages";
+  /** @default the best way that the two hosts can, as fast as it goes */
+  readonly baseBackup?: BaseBackupChoice;
+}
+
+/** How a standby's data come from another host; on one machine they are copied by cp. */
+export interface BaseBackupChoice {
+  readonly method: "auto" | "rsync" | "pg_basebackup" | "tar";
+  /** Bytes a second. @default as fast as it goes */
+  readonly rateLimit?: number;
 }
 
 export type ServerRole = "primary" | "standby" | "mirror";

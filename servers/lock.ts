@@ -67,14 +67,22 @@ export async function withLock<T>(
  * outlive us by a batch (kill -9); `waitForWriters` lets the next attempt wait for it, so that an old copy never
  * overwrites a newer one.
  */
-export function writing({ controlDirectory }: Directories, argv: readonly string[]): readonly string[] {
+export function writing(
+  directories: Pick<Directories, "controlDirectory">,
+  argv: readonly string[],
+): readonly string[] {
   const script = 'exec 9>>"$0" && flock -s 9 && exec "$@"';
-  return ["sh", "-c", script, join(controlDirectory, "copy.lock"), ...argv];
+  return ["sh", "-c", script, copyLock(directories), ...argv];
+}
+
+/** The file whose lock says that somebody writes. */
+export function copyLock({ controlDirectory }: Pick<Directories, "controlDirectory">): string {
+  return join(controlDirectory, "copy.lock");
 }
 
 /** Waits for what an earlier, killed attempt still has under way. @throws where it goes on for over a minute */
-export async function waitForWriters(host: Host, { controlDirectory }: Directories): Promise<void> {
-  const path = join(controlDirectory, "copy.lock");
+export async function waitForWriters(host: Host, directories: Directories): Promise<void> {
+  const path = copyLock(directories);
   const { code } = await host.run(["flock", "-x", "-w", "60", path, "true"], { timeout: 70_000 });
   if (code !== 0) {
     throw new Error(

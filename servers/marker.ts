@@ -14,6 +14,8 @@ const schema = z.discriminatedUnion("kind", [
     began: z.number(),
     /** The target's boot: what was written before a crash may not have reached the disk. */
     boot: z.string(),
+    /** How it is copied: not every half copy can be gone on with. */
+    method: z.string().optional(),
     /** Target folder of each tablespace by its OID; they are pgsite's to clear. */
     tablespaces: z.record(z.string(), z.string()),
   }),
@@ -58,6 +60,7 @@ export async function takeDirectory(host: Host, dataDirectory: string): Promise<
       `${dataDirectory} on ${host.name} belongs to ${status?.owner}, and the server runs as ${host.user}: chown ${host.user} ${dataDirectory}`,
     );
   }
+  if (status.mode === 0o700) return;
   const { code, stderr } = await host.run(["chmod", "0700", dataDirectory]);
   if (code !== 0) throw new Error(`${dataDirectory} on ${host.name} cannot be made private: ${stderr.trim()}`);
 }

@@ -9,9 +9,10 @@ const letsNobodyIn = "# Lets nobody in until pgsite installs the declared rules.
 /** Writes the configuration that the stack declares into a data directory that is being filled. */
 export async function writeDeclaredFiles(host: Host, server: Server, dataDirectory: string): Promise<void> {
   const files = { "pg_hba.conf": letsNobodyIn, ...server.files };
-  for (const [name, content] of Object.entries(files)) {
+  const write = async ([name, content]: [string, string | null]) => {
     if (content !== null) await host.writeFile(join(dataDirectory, name), content);
-  }
+  };
+  await Promise.all(Object.entries(files).map(write));
 }
 
 /**

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../hosts/host.js";
 import { sharesBlocks, unfitFor } from "../preflight/fileSystems.js";
@@ -30,19 +29,24 @@ export async function refuseTooLittleSpace(
   shares: boolean,
 ): Promise<void> {
   if (shares && sharesBlocks(await fileSystemOf(host, directory))) return;
-  const { code, stdout } = await host.run(["df", "-B1", "--output=avail", "--", directory]);
-  const free = Number(stdout.trim().split("\n").at(-1));
-  if (code !== 0 || Number.isNaN(free) || free >= needed) return;
+  const free = await freeBytes(host, directory);
+  if (free === undefined || free >= needed) return;
   throw new Error(
     `${directory} on ${host.name} has ${prettyBytes(free)} free, and the copy needs ${prettyBytes(needed)}: make room, or move dataDirectory to a larger disk`,
   );
 }
 
+/** What can still be written into a folder, or undefined where the host does not say. */
+export async function freeBytes(host: Host, directory: string): Promise<number | undefined> {
+  const { code, stdout } = await host.run(["df", "-B1", "--output=avail", "--", directory]);
+  const free = Number(stdout.trim().split("\n").at(-1));
+  return code !== 0 || Number.isNaN(free) ? undefined : free;
+}
+
 /** As stat(1) calls it; of the nearest folder that exists. */
 async function fileSystemOf(host: Host, directory: string): Promise<string> {
-  for (let folder = directory; ; folder = dirname(folder)) {
-    const { code, stdout } = await host.run(["stat", "-f", "-c", "%T", "--", folder]);
-    if (code === 0) return stdout.trim();
-    if (folder === dirname(folder)) return "";
-  }
+  const nearest =
+    'folder=$1; until [ -d "$folder/" ]; do folder=$(dirname -- "$folder"); done; stat -f -c %T -- "$folder"';
+  const { stdout } = await host.run(["sh", "-c", nearest, "sh", directory]);
+  return stdout.trim();
 }

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { Endpoint, Passwords, Server, Site } from "../config/site.js";
 import type { Host, HostSpec } from "../hosts/host.js";
 import { hostOf } from "../hosts/index.js";
-import type { CopyMethod } from "./baseBackup/copiers.js";
 import { type BaseBackupResult, baseBackup } from "./baseBackup/index.js";
+import type { CopyMethod } from "./baseBackup/methods.js";
 import type { CopyProgress } from "./baseBackup/progress.js";
 import {
   type DataDirectoryState,
@@ -24,8 +24,8 @@ export interface SeedOptions {
   /** Name of the server to be filled. */
   readonly server: string;
   readonly passwords: Passwords;
-  /** How a base backup is copied. @default the best that the two hosts can */
-  readonly copy?: CopyMethod;
+  /** How a base backup is copied. @default as the site says between hosts, by cp on one */
+  readonly copy?: CopyMethod | "auto";
   /** Refuses to make a new cluster: for `pgsite base-backup`. */
   readonly baseBackupOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -77,6 +77,8 @@ export async function seed(options: SeedOptions): Promise<SeedOutcome> {
         source: { endpoint: writable, host: (options.hostOf ?? hostOf)(writable.host) },
         target: { server, host },
         login,
+        ...replicationOf(site, options.passwords),
+        ...site.baseBackup,
         report,
         ...pick(options),
       });
@@ -141,6 +143,12 @@ export function administratorOf(site: Site, passwords: Passwords): Login {
   const password = passwords[site.administrator];
   if (password === undefined) throw new Error(`the stack ${site.stack} has no password for ${site.administrator}`);
   return { user: site.administrator, password };
+}
+
+/** How standbys log in, where the stack has a password for it. */
+function replicationOf({ replicationRole }: Site, passwords: Passwords): { readonly replication?: Login } {
+  const password = passwords[replicationRole];
+  return password === undefined ? {} : { replication: { user: replicationRole, password } };
 }
 
 /** The proof that the data is ours comes before the marker goes: in between, the marker counts and all is done again. */

@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
 import prettyBytes from "pretty-bytes";
-import { type CopyMethod, copyMethods } from "../../servers/baseBackup/copiers.js";
+import { type CopyMethod, copyMethods } from "../../servers/baseBackup/methods.js";
 import { type SeedOutcome, seed } from "../../servers/seed.js";
 import { findServer, say } from "../find.js";
 import { showProgress } from "../progress.js";
 
 interface Options {
   readonly stack?: string[];
-  readonly copy?: CopyMethod;
+  readonly copy?: CopyMethod | "auto";
 }
 
 /** `pgsite seed`: what the resource NAME-data runs. */
@@ -31,7 +31,10 @@ function command(name: string, description: string): Command {
     .argument("[server]", "the server to be filled (default: PGSITE_SERVER)")
     .option("--stack <name...>", "stacks to look for it in (default: all)")
     .addOption(
-      new Option("--copy <method>", "how to copy (default: the best that the two hosts can)").choices(copyMethods),
+      new Option(
+        "--copy <method>",
+        "how to copy (default: cp on one host, between two what baseBackup.method says)",
+      ).choices(["auto", ...copyMethods]),
     );
 }
 

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { Endpoint } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
 import { majorOfServer, namesOf } from "../names.js";
 import { type Login, openSession, type Session, withSession } from "../session.js";
+import { quietSeconds } from "./methods.js";
 
 /** What the server says about itself before a backup begins. */
 export interface SourceFacts {
@@ -84,7 +86,7 @@ export async function beginBackup(options: {
     abortExclusive = exclusive;
     const exclusiveLabel = exclusive ? await host.readFile(join(facts.dataDirectory, "backup_label")) : undefined;
     timer = setInterval(() => {
-      session.query("select 1").catch((error: unknown) => {
+      Promise.race([session.query("select 1"), silence()]).catch((error: unknown) => {
         clearInterval(timer);
         lost.abort(
           new Error(
@@ -117,6 +119,12 @@ export async function beginBackup(options: {
     await end();
     throw error;
   }
+}
+
+/** A cable that is cut says nothing. */
+async function silence(): Promise<never> {
+  await setTimeout(quietSeconds * 1000, undefined, { ref: false });
+  throw new Error(`no answer for ${quietSeconds} s`);
 }
 
 async function askFacts(session: Session): Promise<SourceFacts> {
@@ -160,7 +168,7 @@ async function waitForTurn(
     const [row] = await session.query(`select pg_try_advisory_lock(${advisoryKey})::text as mine`);
     if (row?.mine === "true") return;
     if (tries === 0) report(`waiting for another base backup from ${endpoint.name}: this version does one at a time`);
-    await new Promise((done) => setTimeout(done, 500));
+    await setTimeout(500);
   }
 }
 

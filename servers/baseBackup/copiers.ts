@@ -2,50 +2,63 @@ import { pipeline } from "node:stream/promises";
 import type { Host } from "../../hosts/host.js";
 import type { Directories } from "../dataDirectory.js";
 import { writing } from "../lock.js";
-
-export const copyMethods = ["cp", "rsync", "tar"] as const;
-export type CopyMethod = (typeof copyMethods)[number];
+import type { CopyMethod } from "./methods.js";
+import { Throttle, valve } from "./throttle.js";
 
 /** One way of copying files of a folder into another, keeping modes and times; owner is the target's OS user. */
 export interface Copier {
-  readonly method: CopyMethod;
+  readonly method: Exclude<CopyMethod, "pg_basebackup">;
   /** How many batches at once. */
   readonly parallel: number;
-  /** Copies files (paths relative to both folders; their folders exist). One that vanished is fine. @throws otherwise */
-  copy(from: string, to: string, paths: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** True where one batch is to hold everything: it says itself how far it is. */
+  readonly atOnce?: boolean;
+  /**
+   * Copies files (paths relative to both folders; their folders exist). One that vanished is fine. @throws otherwise
+   * @param tell is given bytes as they are copied, by those that know
+   */
+  copy(
+    from: string,
+    to: string,
+    paths: readonly string[],
+    signal?: AbortSignal,
+    tell?: (bytes: number) => void,
+  ): Promise<void>;
 }
 
 /** A batch is at most one file of 1 GB, or 64 MB; this is for a host that stands still. */
 const batchTimeout = 30 * 60_000;
 
-/**
- * The best way between two hosts, or the one asked for. @throws where that one cannot work, saying why
- */
-export async function copierFor(
+/** A copy on one machine, as one OS user. @throws where the two hosts are not that, or have no such program */
+export async function onOneMachine(
+  method: Copier["method"],
   source: Host,
   target: Host,
   directories: Directories,
-  asked?: CopyMethod,
 ): Promise<Copier> {
-  const together = source.machine === target.machine && source.user === target.user;
-  const method = asked ?? (together ? "cp" : "tar");
-  if (method !== "tar" && !together) {
+  if (source.machine !== target.machine || source.user !== target.user) {
     throw new Error(
-      `${method} copies on one machine, as one OS user; from ${source.user}@${source.name} to ${target.user}@${target.name} use --copy tar`,
+      `${method} copies on one machine, as one OS user; from ${source.user}@${source.name} to ${target.user}@${target.name} use --copy auto`,
     );
   }
-  if ((await target.run([method, "--version"])).code !== 0) {
-    throw new Error(
-      `${target.name} has no ${method}: install it, or choose another --copy (${copyMethods.join(", ")})`,
-    );
-  }
-  switch (method) {
-    case "cp":
-      return cp(target, directories);
-    case "rsync":
-      return rsync(target, directories);
-    case "tar":
-      return tar(source, target, directories);
+  await refuseWithout(method, target);
+  if (method === "tar") return tar(source, target, directories);
+  return method === "cp" ? cp(target, directories) : rsync(target, directories);
+}
+
+/** A copy between any two hosts, by way of the machine that we run on. @throws where one of them has no tar */
+export async function throughUs(
+  source: Host,
+  target: Host,
+  directories: Directories,
+  rateLimit?: number,
+): Promise<Copier> {
+  await Promise.all([refuseWithout("tar", source), refuseWithout("tar", target)]);
+  return tar(source, target, directories, rateLimit);
+}
+
+async function refuseWithout(program: string, host: Host): Promise<void> {
+  if ((await host.run([program, "--version"])).code !== 0) {
+    throw new Error(`${host.name} has no ${program}: install it, or choose another way (--copy, baseBackup.method)`);
   }
 }
 
@@ -87,16 +100,23 @@ function rsync(host: Host, directories: Directories): Copier {
         ...given(signal),
       });
       signal?.throwIfAborted();
-      check("rsync", result.code, result.stderr, [
-        /^file has vanished: /,
-        /^rsync: .*link_stat .* failed: No such file or directory \(2\)$/,
-        /^rsync (error|warning): some files/,
-      ]);
+      check("rsync", result.code, result.stderr, vanishedByRsync);
     },
   };
 }
 
-function tar(source: Host, target: Host, directories: Directories): Copier {
+/** What rsync says of files that went while it copied. */
+export const vanishedByRsync = [
+  /^file has vanished: /,
+  /^rsync: .*link_stat .* failed: No such file or directory \(2\)$/,
+  /^rsync (error|warning): some files/,
+];
+
+/** tar stops at the archive's end; whoever left before our end of the stream would seem to have broken off. */
+const toTheEnd = '"$@" && cat >/dev/null';
+
+function tar(source: Host, target: Host, directories: Directories, rateLimit?: number): Copier {
+  const throttle = rateLimit === undefined ? undefined : new Throttle(rateLimit);
   return {
     method: "tar",
     parallel: 2,
@@ -109,6 +129,10 @@ function tar(source: Host, target: Host, directories: Directories): Copier {
       );
       const writer = await target.spawn(
         writing(directories, [
+          "sh",
+          "-c",
+          toTheEnd,
+          "sh",
           "tar",
           "--extract",
           "--file=-",
@@ -120,7 +144,7 @@ function tar(source: Host, target: Host, directories: Directories): Copier {
       );
       reader.stdin.on("error", () => undefined);
       reader.stdin.end(`${paths.join("\0")}\0`);
-      const moved = await pipeline(reader.stdout, writer.stdin).then(
+      const moved = await pipeline(reader.stdout, valve(throttle), writer.stdin).then(
         () => undefined,
         (error: Error) => error,
       );
@@ -148,7 +172,7 @@ function given(signal: AbortSignal | undefined): { readonly signal?: AbortSignal
 }
 
 /** Files vanish and change while PostgreSQL runs, and recovery makes up for that; anything else is an error. */
-function check(program: string, code: number, stderr: string, fine: readonly RegExp[]): void {
+export function check(program: string, code: number, stderr: string, fine: readonly RegExp[]): void {
   if (code === 0) return;
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
   const bad = lines.filter((line) => !fine.some((pattern) => pattern.test(line)));

@@ -100,24 +100,27 @@ export async function copyTrees(options: {
       await target.makeDirectory(tree.to);
       await onNames(target, directories, ["mkdir", "-p", "-m", "0700", "--"], tree.to, folders, signal);
     }
-    const jobs = plans.flatMap(({ tree, files }) => batchesOf(files).map((batch) => ({ tree, batch })));
+    const jobs = plans.flatMap(({ tree, files }) =>
+      (copier.atOnce ? all(files) : batchesOf(files)).map((batch) => ({ tree, batch })),
+    );
     const outcomes = await Promise.allSettled(
       jobs.map(({ tree, batch }) =>
         limit(async () => {
           signal.throwIfAborted();
+          let told = 0;
+          const tell = (amount: number) => {
+            told += amount;
+            progress.advance(amount);
+          };
+          const paths = batch.map(({ path }) => path);
           try {
-            await copier.copy(
-              tree.from,
-              tree.to,
-              batch.map(({ path }) => path),
-              signal,
-            );
+            await copier.copy(tree.from, tree.to, paths, signal, tell);
           } catch (error) {
             // The first failure ends the others; theirs are only its echo.
             if (!signal.aborted) failed.abort(error);
             throw error;
           }
-          progress.advance(bytes(batch));
+          tell(bytes(batch) - told);
         }),
       ),
     );
@@ -128,6 +131,11 @@ export async function copyTrees(options: {
     progress.end();
   }
   return { copied, kept };
+}
+
+/** One batch, where there is anything. */
+function all(files: readonly Entry[]): readonly (readonly Entry[])[] {
+  return files.length === 0 ? [] : [files];
 }
 
 /** Runs a program with paths inside a folder as its last arguments, as many at a time as fit a command line. */

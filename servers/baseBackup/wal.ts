@@ -31,8 +31,9 @@ export async function copyWal(options: {
   const segments = segmentsBetween(first, last, backup.facts.segmentSize, backup.facts.version);
   const histories = ((await source.list(from)) ?? []).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
   const names = [...histories, ...segments];
-  for (let index = 0; index < names.length; index += 4) {
-    await copier.copy(from, to, names.slice(index, index + 4), signal);
+  const step = copier.atOnce ? names.length : 4;
+  for (let index = 0; index < names.length; index += step) {
+    await copier.copy(from, to, names.slice(index, index + step), signal);
   }
   // Looked at after the copy: a segment that was recycled meanwhile no longer has its name.
   const present = new Set(await source.list(from));

@@ -1,10 +1,11 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkout } from "../../../toolchain/paths.mjs";
 import { runs } from "../processes.js";
 import { type CommandOptions, command, must, type Result } from "./command.js";
 import { type Namespace, processesIn, startNamespace } from "./namespace.js";
 
-const here = import.meta.dirname;
+const here = join(checkout, "test/support/multihost");
 
 /** A script that starts /etc/rc3.d, or the real systemd. */
 export type Init = "sysv" | "systemd";

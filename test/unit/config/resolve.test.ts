@@ -86,6 +86,23 @@ describe("a resolved stack", () => {
     expect(errors[0]).toContain("servers.db2.role");
   });
 
+  it("takes how base backups come from another host, and refuses what the version's pg_basebackup cannot do", () => {
+    expect(resolve().site?.baseBackup).toEqual({ method: "auto" });
+    const limited = { method: "rsync", rateLimit: "20MB" };
+    expect(resolve({ baseBackup: limited }).site?.baseBackup).toEqual({ method: "rsync", rateLimit: 20 * 1024 ** 2 });
+    const rated = { method: "pg_basebackup", rateLimit: "64kB" };
+    expect(resolve({ baseBackup: rated, postgresql: "9.4" }).errors).toEqual([]);
+    expect(resolve({ baseBackup: rated, postgresql: "9.3" }).errors).toEqual([
+      "baseBackup.rateLimit: pg_basebackup limits its rate from 9.4 on; at 9.3 choose rsync or tar",
+    ]);
+    expect(resolve({ baseBackup: { method: "pg_basebackup" }, postgresql: "9.0" }).errors).toContain(
+      "baseBackup.method: pg_basebackup comes with 9.1; allowed at 9.0: auto, rsync, tar",
+    );
+    for (const rateLimit of ["20", "1.5MB", "31kB", "1025MB", "2GB", "$(id)MB", "-1MB", "999999999999999GB"]) {
+      expect(resolve({ baseBackup: { rateLimit } }).errors).toHaveLength(1);
+    }
+  });
+
   it("writes synchronous_standby_names in the version's own syntax, without the server itself", () => {
     const synchronous = { method: "any", servers: ["db1", "db2"] };
     expect(resolve({ synchronous }).server("db1")?.settings.synchronous_standby_names).toBe('ANY 1 ("db2")');

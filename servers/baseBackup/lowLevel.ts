@@ -1,0 +1,173 @@
+import { setMaxListeners } from "node:events";
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import { incompleteMarker, readSystemIdentifier, systemIdentifierIn } from "../dataDirectory.js";
+import { waitForWriters } from "../lock.js";
+import { namesOf } from "../names.js";
+import { refuseTooLittleSpace } from "../preflight.js";
+import { beginBackup, type RunningBackup } from "./backupSession.js";
+import type { Copier } from "./copiers.js";
+import { copyTrees, type Tree, walk } from "./copyTree.js";
+import { type Entry, isExcluded, isExcludedInTablespace } from "./entries.js";
+import type { BaseBackupOptions, BaseBackupResult, Work } from "./options.js";
+import { finish, newMarker, prepareTarget, type Tablespace, tablespaceOf } from "./target.js";
+import { copyWal } from "./wal.js";
+
+/**
+ * Fills the target's data directory with a base backup of the writable server, as "Making a Base Backup Using the
+ * Low Level API" says. The directory must be absent, empty or our own half copy (the caller has looked, and holds
+ * the server's lock); it keeps `pgsite.incomplete` when this returns.
+ *
+ * Order: marker; start; files; control file (into memory); stop; WAL; label, tablespace map and what makes it a
+ * standby; sync; control file last. So whatever a cut-off attempt leaves either has no control file and cannot
+ * start, or starts as a standby.
+ */
+export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackupResult> {
+  const { source, target, login, report, progress, signal } = work;
+  const { server, host } = target;
+  await waitForWriters(host, server);
+  // By the source's clock, and before the backup begins: what changes from now on is copied again by a later attempt.
+  const began = await clock(source.host);
+  const backup = await beginBackup({ ...source, login, target: server.name, report, signal });
+  const stop = AbortSignal.any([backup.lost, signal]);
+  setMaxListeners(0, stop);
+  try {
+    const systemIdentifier = await checkSource(source, backup, server);
+    const from = source.endpoint.dataDirectory;
+    const found = await walk(source.host, from, stop);
+    const tablespaces = tablespacesIn(found, source.host.machine === host.machine, server);
+    const origin = { name: source.endpoint.name, dataDirectory: from, systemIdentifier };
+    const marker = await newMarker(host, { source: origin, began, method: copier.method, tablespaces });
+    const earlier = await prepareTarget(host, server, marker);
+    if (earlier !== undefined) report("an earlier copy was cut off here: what is proven unchanged since is kept");
+
+    const resumes = earlier !== undefined;
+    const version = backup.facts.version;
+    const trees: Tree[] = [
+      {
+        from,
+        to: server.dataDirectory,
+        entries: wanted(found, (path) => isExcluded(path, version, backup.facts.logDirectory), version, report),
+        present: resumes ? await walk(host, server.dataDirectory, stop) : [],
+        keep: [incompleteMarker],
+      },
+    ];
+    for (const { location, to } of tablespaces) {
+      const entries = await walk(source.host, location, stop);
+      trees.push({
+        from: location,
+        to,
+        entries: wanted(entries, (path) => isExcludedInTablespace(path, version), version, report),
+        present: resumes && (await host.stat(to)) !== undefined ? await walk(host, to, stop) : [],
+        keep: [],
+      });
+    }
+    const common = { target: host, directories: server, copier, progress, signal: stop };
+    const bytes = trees.flatMap(({ entries }) => entries).reduce((sum, { size }) => sum + size, 0);
+    const already = trees.flatMap(({ present }) => present).reduce((sum, { size }) => sum + size, 0);
+    await refuseTooLittleSpace(host, server.dataDirectory, bytes - already, copier.method === "cp");
+    const amounts = await copyTrees({ ...common, trees, began: earlier?.began });
+
+    const control = await readControl(source.host, from);
+    if (systemIdentifierIn(control) !== systemIdentifier)
+      throw new Error(`${from} was replaced during the copy: run again`);
+    const files = await backup.stop();
+    await copyWal({
+      source: source.host,
+      from,
+      target: host,
+      server,
+      backup,
+      copier,
+      first: files.firstSegment,
+      last: files.lastSegment,
+      signal: stop,
+    });
+    await installTablespaces(host, server, tablespaces);
+    await host.writeFile(join(server.dataDirectory, "backup_label"), files.label);
+    const groupRead = atLeast(version, "11") && (((await source.host.stat(from))?.mode ?? 0) & 0o040) !== 0;
+    await finish({ host, server, tablespaces, control, groupRead });
+    return { systemIdentifier, method: copier.method, ...amounts };
+  } finally {
+    await backup.end();
+  }
+}
+
+/** The files on disk must be those of the server that answers, of our version. Returns its system identifier. */
+async function checkSource(
+  { endpoint, host }: BaseBackupOptions["source"],
+  { facts }: RunningBackup,
+  server: Server,
+): Promise<string> {
+  if (facts.version !== server.version) {
+    throw new Error(
+      `${endpoint.name} runs PostgreSQL ${facts.version} and ${server.name} is declared as ${server.version}: a base backup needs the same major version`,
+    );
+  }
+  const { stdout } = await host.run(["readlink", "-f", endpoint.dataDirectory, facts.dataDirectory]);
+  const [declared, actual] = stdout.split("\n");
+  if (declared !== actual) {
+    throw new Error(
+      `${endpoint.name} at ${endpoint.address}:${endpoint.port} runs in ${facts.dataDirectory}, and the stack says ${endpoint.dataDirectory}: correct dataDirectory, or address and port`,
+    );
+  }
+  const systemIdentifier = await readSystemIdentifier(host, endpoint.dataDirectory);
+  if (systemIdentifier === undefined) throw new Error(`${endpoint.dataDirectory} on ${host.name} has no control file`);
+  return systemIdentifier;
+}
+
+function tablespacesIn(entries: readonly Entry[], sameMachine: boolean, server: Server): readonly Tablespace[] {
+  return entries.flatMap(({ type, path, link }) => {
+    const oid = /^pg_tblspc\/(\d+)$/.exec(path)?.[1];
+    return type !== "link" || oid === undefined ? [] : [tablespaceOf(oid, link, sameMachine, server)];
+  });
+}
+
+/** What of a walk is to be copied. A WAL folder that is a link becomes a plain folder; other links are not followed. */
+function wanted(
+  entries: readonly Entry[],
+  excluded: (path: string) => boolean,
+  version: Major,
+  report: (line: string) => void,
+): readonly Entry[] {
+  return entries.flatMap((entry): Entry[] => {
+    if (excluded(entry.path)) return [];
+    if (entry.type === "file" || entry.type === "directory") return [entry];
+    if (entry.path === namesOf(version).walDirectory) return [{ ...entry, type: "directory" }];
+    if (!entry.path.startsWith("pg_tblspc/"))
+      report(`${entry.path} is a link or special file and is left out of the copy`);
+    return [];
+  });
+}
+
+/** The content of the control file, read until it reads the same twice: the server may be writing it. */
+async function readControl(host: Host, dataDirectory: string): Promise<Buffer> {
+  const path = join(dataDirectory, "global", "pg_control");
+  let before = await host.readFile(path);
+  for (let tries = 0; tries < 20 && before !== undefined; tries += 1) {
+    const now = await host.readFile(path);
+    if (now?.equals(before) === true) return now;
+    before = now;
+  }
+  throw new Error(`${path} on ${host.name} cannot be read`);
+}
+
+async function installTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
+  for (const { oid, to } of tablespaces) {
+    const link = join(server.dataDirectory, "pg_tblspc", oid);
+    const { code, stderr } = await host.run(["ln", "-sfn", "--", to, link]);
+    if (code !== 0) throw new Error(`the link of tablespace ${oid} cannot be made on ${host.name}: ${stderr.trim()}`);
+  }
+  // Recovery makes the links again from the map, which knows the source's folders: so the map says ours.
+  if (tablespaces.length === 0 || !atLeast(server.version, "9.5")) return;
+  const escaped = (path: string) => path.replace(/[\\\n\r]/g, (character) => `\\${character}`);
+  const map = tablespaces.map(({ oid, to }) => `${oid} ${escaped(to)}\n`).join("");
+  await host.writeFile(join(server.dataDirectory, "tablespace_map"), map);
+}
+
+async function clock(host: Host): Promise<number> {
+  const { stdout } = await host.run(["date", "+%s"]);
+  return Number(stdout.trim());
+}

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { renderConninfo } from "../../../postgres/conninfo.js";
+import { atLeast, type Major } from "../../../postgres/versions.js";
+import type { Address } from "../../session.js";
+import type { Tablespace } from "../target.js";
+
+/** What pg_basebackup is to do. */
+export interface Order {
+  readonly version: Major;
+  /** Folder of the target's server programs. */
+  readonly binDirectory: string;
+  readonly source: Address;
+  /** The replication role; its password is in PGPASSFILE. */
+  readonly user: string;
+  /** An absent or empty folder. */
+  readonly into: string;
+  readonly label: string;
+  /** How the WAL of the time of the copy comes: over a second connection, or at the end. */
+  readonly wal: "stream" | "fetch";
+  /** False where no temporary replication slot is to be had. */
+  readonly slot: boolean;
+  readonly tablespaces: readonly Tablespace[];
+  /** Bytes a second. */
+  readonly rateLimit?: number;
+}
+
+/** The program's path. */
+export function programOf({ binDirectory }: Pick<Order, "binDirectory">): string {
+  return join(binDirectory, "pg_basebackup");
+}
+
+/** The first version with --max-rate and --tablespace-mapping. */
+export const ratesFrom: Major = "9.4";
+
+/**
+ * pg_basebackup's command line. It neither syncs, which happens once at the end, nor writes a manifest (13 and later),
+ * which a copy by other ways has not either, nor what makes a standby: pgsite does.
+ */
+export function pgBasebackup(order: Order): readonly string[] {
+  const { version, source, rateLimit } = order;
+  const from = (major: Major, ...options: string[]) => (atLeast(version, major) ? options : []);
+  const moved = order.tablespaces.filter(({ location, to }) => location !== to);
+  return [
+    programOf(order),
+    "--pgdata",
+    order.into,
+    ...(atLeast(version, "9.3")
+      ? ["--dbname", renderConninfo({ host: source.address, port: `${source.port}`, user: order.user, ...alive })]
+      : ["--host", source.address, "--port", `${source.port}`, "--username", order.user]),
+    "--no-password",
+    "--checkpoint=fast",
+    "--label",
+    order.label,
+    "--progress",
+    ...(atLeast(version, "9.2") ? ["-X", order.wal] : ["--xlog"]),
+    ...(rateLimit === undefined ? [] : from(ratesFrom, `--max-rate=${Math.floor(rateLimit / 1024)}`)),
+    ...moved.flatMap(({ location, to }) => from(ratesFrom, `--tablespace-mapping=${escaped(location)}=${escaped(to)}`)),
+    ...from("10", "--no-sync", ...(order.slot ? [] : ["--no-slot"])),
+    ...from("13", "--no-manifest"),
+  ];
+}
+
+/** Questions whether the other end is still there, in seconds: a cut line is known within 25. */
+const alive = { keepalives_idle: "10", keepalives_interval: "5", keepalives_count: "3" };
+
+function escaped(path: string): string {
+  return path.replaceAll("=", "\\=");
+}
+
+/** How far it is, in bytes: a line of --progress. */
+export function progressIn(line: string): { readonly done: number; readonly total: number } | undefined {
+  const found = /^\s*(\d+)\/(\d+) kB \(\d+%\)/.exec(line);
+  return found === null ? undefined : { done: Number(found[1]) * 1024, total: Number(found[2]) * 1024 };
+}
+
+/** What it says went wrong, in one line. */
+export function complaintIn(lines: readonly string[]): string {
+  const said = lines.map((line) => line.replace(/^pg_basebackup: (error: )?/, "").trim()).filter((line) => line !== "");
+  const errors = lines.flatMap((line, index) => (/error:|FATAL|could not/.test(line) ? [said[index] ?? ""] : []));
+  return (errors.length > 0 ? errors.slice(0, 2) : said.slice(-1)).join("; ") || "it says nothing";
+}

@@ -1,0 +1,205 @@
+import { join } from "node:path";
+import type { Server } from "../../../config/site.js";
+import type { Host } from "../../../hosts/host.js";
+import { renderPassfile } from "../../../postgres/passfile.js";
+import { atLeast } from "../../../postgres/versions.js";
+import { systemIdentifierIn } from "../../dataDirectory.js";
+import { waitForWriters, writing } from "../../lock.js";
+import { readMarker } from "../../marker.js";
+import { namesOf } from "../../names.js";
+import { refuseTooLittleSpace } from "../../preflight.js";
+import type { Login } from "../../session.js";
+import { walk } from "../copyTree.js";
+import { isExcluded } from "../entries.js";
+import { runByLines } from "../lines.js";
+import { quietSeconds } from "../methods.js";
+import type { BaseBackupResult, Work } from "../options.js";
+import { finish, newMarker, prepareTarget, tablespaceOf } from "../target.js";
+import { complaintIn, type Order, pgBasebackup, programOf, progressIn, ratesFrom } from "./command.js";
+import { askSource, type SourceState } from "./source.js";
+
+/** pg_basebackup cannot be used here, and nothing was copied. The message says why. */
+export class NotThisWay extends Error {}
+
+/** Where pg_basebackup writes, in the data directory: it wants a folder of its own, and what it makes could start. */
+const incoming = "pgsite.incoming";
+
+/**
+ * A base backup by pg_basebackup on the target's host, over the connection that streaming takes. An interrupted one is
+ * begun again. @throws NotThisWay where it does not get as far as the first byte
+ */
+export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
+  const { source, target, report, signal } = work;
+  const { server, host } = target;
+  const { dataDirectory } = server;
+  const { endpoint } = source;
+  const [state] = await Promise.all([askSource(endpoint, work.login, signal), waitForWriters(host, server)]);
+  const user = await refuseWhatCannotWork(work, state);
+  const together = source.host.machine === host.machine;
+  const tablespaces = state.tablespaces.map(({ oid, location }) => tablespaceOf(oid, location, together, server));
+  const stream = state.freeWalSenders > 1 && atLeast(server.version, "9.2");
+  const order: Order = {
+    version: server.version,
+    binDirectory: server.binDirectory,
+    source: endpoint,
+    user: user.user,
+    into: join(dataDirectory, incoming),
+    label: `pgsite base backup for ${server.name}`,
+    wal: stream ? "stream" : "fetch",
+    slot: state.freeSlots > 0,
+    tablespaces,
+    ...(work.rateLimit === undefined ? {} : { rateLimit: work.rateLimit }),
+  };
+  const later = stream ? "" : ", its WAL at the end (no second walsender is free, or the version has no other way)";
+  report(`copying by pg_basebackup on ${host.name}, straight from ${endpoint.address}:${endpoint.port}${later}`);
+  if ((await readMarker(host, dataDirectory)) !== undefined) {
+    report("a copy was cut off here: pg_basebackup cannot go on with it and begins again");
+  }
+  const origin = {
+    name: endpoint.name,
+    dataDirectory: endpoint.dataDirectory,
+    systemIdentifier: state.systemIdentifier ?? "",
+  };
+  const marker = await newMarker(host, { source: origin, began: 0, method: "pg_basebackup", tablespaces });
+  await prepareTarget(host, server, marker);
+  await Promise.all([
+    refuseTooLittleSpace(host, dataDirectory, state.size, false),
+    ...tablespaces.map(({ to }) => host.makeDirectory(to)),
+  ]);
+  const copied = await run(work, order, user);
+  const control = await moveUp(host, server, state, signal);
+  const systemIdentifier = systemIdentifierIn(control);
+  await finish({ host, server, tablespaces, control, groupRead: state.groupRead });
+  return { systemIdentifier, method: "pg_basebackup", copied, kept: 0 };
+}
+
+/** Returns whom it connects as. */
+async function refuseWhatCannotWork(work: Work, state: SourceState): Promise<Login> {
+  const { replication, rateLimit } = work;
+  const { server, host } = work.target;
+  const { name } = work.source.endpoint;
+  if (state.version !== server.version) {
+    throw new Error(
+      `${name} runs PostgreSQL ${state.version} and ${server.name} is declared as ${server.version}: a base backup needs the same major version`,
+    );
+  }
+  if (!atLeast(server.version, "9.1")) throw new NotThisWay("it comes with 9.1");
+  if (replication === undefined) throw new NotThisWay("the stack has no password for the replication role");
+  if ((await host.stat(programOf(server))) === undefined) {
+    throw new NotThisWay(`${host.name} has no ${programOf(server)}`);
+  }
+  if (state.freeWalSenders < 1) {
+    throw new NotThisWay(`all walsenders of ${name} are in use: raise max_wal_senders there`);
+  }
+  if (atLeast(server.version, ratesFrom)) return replication;
+  if (rateLimit !== undefined) throw new NotThisWay(`it limits its rate from ${ratesFrom} on`);
+  const [tablespace] = state.tablespaces;
+  if (tablespace !== undefined && work.source.host.machine === host.machine) {
+    throw new NotThisWay(
+      `it cannot put the tablespace ${tablespace.location} elsewhere on one machine before ${ratesFrom}`,
+    );
+  }
+  return replication;
+}
+
+/** Seconds until the first byte: the source writes a checkpoint first. */
+const firstSeconds = 15 * 60;
+
+/**
+ * Runs a program, with everything that it says on standard output. The passfile comes on standard input, is the OS
+ * user's alone from creation on, and is gone when the program is, also when it is ended.
+ */
+const script = `file=$1
+shift
+trap 'rm -f -- "$file"; kill -s TERM -- "-$copy" 2>/dev/null' EXIT
+trap 'exit 143' TERM HUP INT
+umask 077
+rm -f -- "$file" && cat >"$file" || exit 1
+setsid -- "$@" </dev/null 2>&1 &
+copy=$!
+wait "$copy"`;
+
+/** Runs it to its end. Returns how many bytes it copied. */
+async function run({ target, progress, signal }: Work, order: Order, login: Login): Promise<number> {
+  const { server, host } = target;
+  const passfile = join(server.controlDirectory, "base-backup.passfile");
+  const { address, port } = order.source;
+  let done = 0;
+  let total = 0;
+  const said: string[] = [];
+  try {
+    const argv = writing(server, ["sh", "-c", script, "sh", passfile, ...pgBasebackup(order)]);
+    const ran = await runByLines(host, argv, {
+      input: renderPassfile([{ host: address, port, database: "*", ...login }]),
+      env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10", PGAPPNAME: "pgsite" },
+      signal,
+      firstSeconds,
+      onLine(line) {
+        const now = progressIn(line);
+        if (now === undefined) said.push(line);
+        else {
+          if (total === 0) progress.start(now.total, 0);
+          total = now.total;
+          if (now.done > done) progress.advance(now.done - done);
+          done = Math.max(done, now.done);
+        }
+        return total > 0;
+      },
+    });
+    signal.throwIfAborted();
+    if (ran.code === 0 && !ran.quiet) return done;
+    const complaint = complaintIn([...said, ...ran.stderr.split("\n")]);
+    if (/No space left on device|Disk quota exceeded/.test(complaint)) throw new Error(complaint);
+    if (ran.quiet || (total > 0 && cut.test(complaint))) {
+      const why = ran.quiet ? `nothing came for ${total > 0 ? quietSeconds : firstSeconds} s` : complaint;
+      throw new Error(
+        `the connection between ${order.source.name} (${address}:${port}) and ${host.name} was cut in the middle of the copy (${why}); run again: pg_basebackup begins again`,
+      );
+    }
+    if (total === 0) throw new NotThisWay(complaint);
+    throw new Error(`pg_basebackup on ${host.name} failed (exit code ${ran.code}): ${complaint}`);
+  } finally {
+    if (total > 0) progress.end();
+    // Its shell has removed it, where that was not killed.
+    const left = await host.stat(passfile).catch(() => undefined);
+    if (left !== undefined) await host.remove(passfile).catch(() => undefined);
+  }
+}
+
+const cut = /could not receive data|server closed the connection|could not read COPY|receive failed|unexpected EOF/;
+
+/** Removes what standard input names, and moves the rest to another folder of the same file system. */
+const moving = `cd -- "$1" && xargs -0 rm -rf -- &&
+find . -mindepth 1 -maxdepth 1 -exec mv -t "$2" -- {} + && cd / && rmdir -- "$1"`;
+/** Milliseconds: renames, and logs to be removed. */
+const movingTimeout = 5 * 60_000;
+
+/**
+ * Brings what came into its place, without what is left out of every base backup, and without the control file, whose
+ * content it returns. @throws where the copy is not whole, or of another cluster
+ */
+async function moveUp(host: Host, server: Server, state: SourceState, signal: AbortSignal): Promise<Buffer> {
+  const { version, dataDirectory } = server;
+  const from = join(dataDirectory, incoming);
+  const controlPath = join(from, "global", "pg_control");
+  const control = await host.readFile(controlPath);
+  const paths = (await walk(host, from, signal)).map(({ path }) => path);
+  if (control === undefined || !paths.includes("backup_label")) {
+    throw new Error(`pg_basebackup left no whole copy in ${from} on ${host.name}: run again`);
+  }
+  if (state.systemIdentifier !== undefined && systemIdentifierIn(control) !== state.systemIdentifier) {
+    throw new Error(`another cluster answered pg_basebackup on ${host.name} than us: run again`);
+  }
+  const wal = `${namesOf(version).walDirectory}/`;
+  const own = new Set(["backup_label", "tablespace_map"]);
+  const unwanted = paths.filter(
+    (path) => isExcluded(path, version, state.logDirectory) && !path.startsWith(wal) && !own.has(path),
+  );
+  const { code, stderr } = await host.run(writing(server, ["sh", "-c", moving, "sh", from, dataDirectory]), {
+    input: unwanted.map((path) => `${path}\0`).join(""),
+    timeout: movingTimeout,
+    signal,
+  });
+  if (code !== 0) throw new Error(`${from} on ${host.name} cannot be moved up: ${stderr.trim()}`);
+  return control;
+}

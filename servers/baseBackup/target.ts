@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { incompleteMarker } from "../dataDirectory.js";
+import { writing } from "../lock.js";
+import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../marker.js";
+import { writeStandbyFiles } from "../ownFiles.js";
+
+/** A tablespace, and where it goes: it keeps its path on another machine; on the same one it is in the control directory. */
+export interface Tablespace {
+  readonly oid: string;
+  readonly location: string;
+  readonly to: string;
+}
+
+export function tablespaceOf(oid: string, location: string, sameMachine: boolean, server: Server): Tablespace {
+  return { oid, location, to: sameMachine ? join(server.controlDirectory, "tablespaces", oid) : location };
+}
+
+/** The marker of an attempt that begins now. */
+export async function newMarker(
+  host: Host,
+  about: Pick<BackupMarker, "source" | "began" | "method"> & { readonly tablespaces: readonly Tablespace[] },
+): Promise<BackupMarker> {
+  const tablespaces = Object.fromEntries(about.tablespaces.map(({ oid, to }) => [oid, to]));
+  return { kind: "base-backup", ...about, boot: await bootOf(host), tablespaces };
+}
+
+/** Whether a half copy made by this method is one that can be gone on with. */
+export function canGoOn(method: string | undefined): boolean {
+  return method !== "pg_basebackup";
+}
+
+/**
+ * Makes the target ready and marks it. Returns the marker of an earlier attempt where its files may be kept: by a way
+ * that can go on, of the same source, and no crash of the target since (what it wrote may not have reached the disk).
+ */
+export async function prepareTarget(
+  host: Host,
+  server: Server,
+  marker: BackupMarker,
+): Promise<BackupMarker | undefined> {
+  const { dataDirectory } = server;
+  const found = await readMarker(host, dataDirectory);
+  const previous = found?.kind === "base-backup" ? found : undefined;
+  const resumes =
+    previous !== undefined &&
+    canGoOn(previous.method) &&
+    canGoOn(marker.method) &&
+    previous.boot === marker.boot &&
+    (["name", "dataDirectory", "systemIdentifier"] as const).every(
+      (key) => previous.source[key] === marker.source[key],
+    );
+  for (const [oid, folder] of Object.entries(marker.tablespaces)) {
+    const ours = folder.startsWith(`${server.controlDirectory}/`) || previous?.tablespaces[oid] === folder;
+    const names = ours ? [] : ((await host.list(folder)) ?? []).filter((name) => name !== "lost+found");
+    if (names.length > 0) {
+      throw new Error(
+        `${folder} on ${host.name}, where tablespace ${oid} goes, is not empty and pgsite did not make what is in it: move it away`,
+      );
+    }
+  }
+  await takeDirectory(host, dataDirectory);
+  if (resumes) {
+    // The first attempt's beginning counts for as long as anything of it may be there.
+    await writeMarker(host, dataDirectory, {
+      ...previous,
+      tablespaces: { ...previous.tablespaces, ...marker.tablespaces },
+    });
+    return previous;
+  }
+  for (const folder of Object.values(previous?.tablespaces ?? {})) await clearDirectory(host, folder);
+  // Marked as it is cleared, and marked anew before it is filled.
+  if (found === undefined) await writeMarker(host, dataDirectory, marker);
+  await clearDirectory(host, dataDirectory, [incompleteMarker]);
+  if (found !== undefined) await writeMarker(host, dataDirectory, marker);
+  return undefined;
+}
+
+/**
+ * The end of a base backup: what makes it a standby, modes, everything on disk; and only then the control file, without
+ * which nothing starts.
+ */
+export async function finish(options: {
+  readonly host: Host;
+  readonly server: Server;
+  readonly tablespaces: readonly Tablespace[];
+  readonly control: Buffer;
+  /** Whether the source's files may be read by its group (initdb -g). */
+  readonly groupRead: boolean;
+}): Promise<void> {
+  const { host, server, tablespaces, control, groupRead } = options;
+  await writeStandbyFiles(host, server);
+  await settle(host, server, [server.dataDirectory, ...tablespaces.map(({ to }) => to)], groupRead);
+  const mode = groupRead ? 0o640 : 0o600;
+  await host.writeFile(join(server.dataDirectory, "global", "pg_control"), control, { mode });
+}
+
+const settling = `mode=$1; shift
+find "$@" -name lost+found -prune -o ! -type l -exec chmod "$mode" -- {} + && sync -f "$@"`;
+
+/** Modes as PostgreSQL wants them, and everything on disk. */
+async function settle(host: Host, server: Server, folders: readonly string[], groupRead: boolean): Promise<void> {
+  const mode = groupRead ? "u=rwX,g=rX,o=" : "u=rwX,go=";
+  const argv = ["sh", "-c", settling, "sh", mode, ...folders];
+  const { code, stderr } = await host.run(writing(server, argv), { timeout: 30 * 60_000 });
+  if (code !== 0) throw new Error(`modes and sync of ${server.dataDirectory} on ${host.name} failed: ${stderr.trim()}`);
+}
+
+/** Tells one boot of a machine from the next. Where it cannot be known, no two are the same. */
+async function bootOf(host: Host): Promise<string> {
+  const id = await host.readFile("/proc/sys/kernel/random/boot_id").catch(() => undefined);
+  return id?.toString("utf8").trim() ?? `unknown ${process.pid} ${Date.now()}`;
+}

@@ -1,0 +1,66 @@
+import { type Host, HostTimeout, type RunResult } from "../../hosts/host.js";
+
+/** What ssh is told by rsync of ours on a host: nothing asks, nothing is lent, and a cut line ends it in 15 s. */
+export const sshBetween = [
+  "ssh",
+  ...Object.entries({
+    BatchMode: "yes",
+    StrictHostKeyChecking: "yes",
+    ConnectTimeout: "5",
+    ServerAliveInterval: "5",
+    ServerAliveCountMax: "3",
+    ControlPath: "none",
+    ForwardAgent: "no",
+    ForwardX11: "no",
+    ClearAllForwardings: "yes",
+    PermitLocalCommand: "no",
+    RemoteCommand: "none",
+    RequestTTY: "no",
+    LogLevel: "ERROR",
+  }).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+];
+
+/** Who of two hosts gets to the other by ssh, as its OS user and without a question; `why` says so, or why neither does. */
+export type Road =
+  | { readonly by: "source" | "target"; readonly peer: string; readonly why: string }
+  | { readonly by?: undefined; readonly why: string };
+
+const patience = 20_000;
+
+/**
+ * Looks for a way by which rsync can go: the target's host pulls, else the source's pushes.
+ * @param sourceAddress @param targetAddress where the hosts are in their network
+ */
+export async function findRoad(
+  source: Host,
+  target: Host,
+  sourceAddress: string,
+  targetAddress: string,
+): Promise<Road> {
+  const missing = await Promise.all(
+    [source, target].map(async (host) => ((await host.run(["rsync", "--version"])).code === 0 ? [] : [host.name])),
+  );
+  if (missing.flat().length > 0) return { why: `${missing.flat().join(" and ")} has no rsync` };
+  const refusals: string[] = [];
+  for (const [by, from, to, address] of [
+    ["target", target, source, sourceAddress],
+    ["source", source, target, targetAddress],
+  ] as const) {
+    const peer = `${to.user}@${address}`;
+    const { code, stderr } = await tried(from, peer);
+    if (code === 0) return { by, peer, why: `${from.user} of ${from.name} gets to ${peer} by ssh` };
+    const said = stderr.trim().split("\n").at(-1)?.trim();
+    refusals.push(`${from.user} of ${from.name} does not get to ${peer} by ssh (${said || `exit code ${code}`})`);
+  }
+  return { why: refusals.join(", ") };
+}
+
+/** A host that takes the connection and then says nothing is none to go to. */
+async function tried(from: Host, peer: string): Promise<Pick<RunResult, "code" | "stderr">> {
+  try {
+    return await from.run([...sshBetween, "--", peer, "true"], { timeout: patience });
+  } catch (error) {
+    if (!(error instanceof HostTimeout)) throw error;
+    return { code: 255, stderr: error.message };
+  }
+}
