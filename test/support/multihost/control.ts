@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type CommandOptions, command, must, type Result } from "./command.js";
 import type { HostMachine } from "./machine.js";
-import { type Namespace, processesIn, startNamespace } from "./namespace.js";
+import { commandLinesIn, type Namespace, processesIn, startNamespace } from "./namespace.js";
 
 export interface ControlOptions {
   readonly folder: string;
@@ -93,6 +93,11 @@ export class Control {
     const { env: own } = this;
     const env = { ...process.env, ...own, ...options.env, PATH: `${this.bin}:${options.env?.PATH ?? own.PATH}` };
     return command(this.argv(argv, options.cwd), { ...options, env });
+  }
+
+  /** Command lines of all that runs there, by process id; words are separated by NUL. */
+  processes(): ReadonlyMap<number, string> {
+    return commandLinesIn(this.namespace);
   }
 
   /** Its cable is cut, or in again. */
