@@ -7,7 +7,7 @@ import { Any } from "google-protobuf/google/protobuf/any_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { Engine } from "./engine.js";
-import { type Context, messageOf, type ResourceType, Unfinished } from "./resource.js";
+import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
   differences,
@@ -168,7 +168,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       if (known === undefined) throw error;
       await context.log(
         "warning",
-        `${messageOf(error)}. What is there now is not known; shown is what was last known.`,
+        `${sentenceOf(error)} What is there now is not known; shown is what was last known.`,
       );
       response.setId(request.getId());
       response.setInputs(request.getInputs());

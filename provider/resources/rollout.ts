@@ -1,7 +1,7 @@
 import type { Endpoint, Server } from "../../config/site.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import type { Context, ResourceType } from "../resource.js";
-import { messageOf } from "../resource.js";
+import { sentenceOf } from "../resource.js";
 import { type Observed, observeServer } from "../rollout/observe.js";
 import { same } from "../values.js";
 
@@ -54,7 +54,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
-          await context.log("warning", `${name}: ${messageOf(error)}. What is there now is not known`);
+          await context.log("warning", `${sentenceOf(error)} What is there now is not known`);
           return [name, server] as const;
         }
       }),

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { entriesOf, Watch } from "../support/multihost/watch.js";
-import { until } from "../support/processes.js";
 import { dataDirectories, insideAddress, RemoteSite, said, whyNoSite } from "../support/remoteSite.js";
 
 const why = whyNoSite();
@@ -164,27 +163,16 @@ describe.skipIf(why !== undefined)(
 
     it("copy nothing any more once pulumi was killed in the middle of a base backup; cancel and up make it whole", async () => {
       await site.lose("server3");
-      const slow = (act: string) => site.host("server2").must(["sh", "-c", `tc qdisc ${act}`]);
-      await slow("add dev eth0 root tbf rate 16mbit burst 64k latency 100ms");
-      try {
+      await site.slowly("server2", 16, async () => {
         const run = site.startUp("ctio");
-        const isCopying = () =>
-          existsSync(onHost("server3", inData("server3", "base/1"))) &&
-          site.leftOver().some((line) => /\btar\b|rsync|pg_basebackup/.test(line));
-        await until("the copy", isCopying, 90);
+        await site.untilCopying("server3");
         process.kill(run.pid, "SIGKILL");
         expect((await run.finished).code).not.toBe(0);
-        await until("the end of all that copies", () => site.leftOver().length === 0, 20).catch((error: Error) => {
-          throw new Error(`${error.message}: ${site.leftOver().join("\n")}`);
-        });
-      } finally {
-        await slow("del dev eth0 root");
-      }
+        await site.untilNothingIsLeft();
+      });
       expect(existsSync(onHost("server3", inData("server3", "global/pg_control")))).toBe(false);
       expect(existsSync(onHost("server3", inData("server3", "pgsite.incomplete")))).toBe(true);
-      const left =
-        "(select count(*) from pg_replication_slots) + (select count(*) from pg_stat_activity where application_name = 'pgsite')";
-      await expect.poll(() => site.query("server2", `select ${left}`), { timeout: 10_000 }).toBe("0");
+      await expect.poll(() => site.heldOn("server2"), { timeout: 10_000 }).toBe("0");
 
       expect(said(await site.startUp("ctio").finished)).toContain("the stack is currently locked by 1 lock");
       await site.must("ctio", ["cancel", "--yes"]);

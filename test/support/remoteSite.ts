@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import { build } from "../../toolchain/build.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { type HostMachine, type MultiHost, multiHost, type Result, whyNoHosts } from "./multihost.js";
+import { until } from "./processes.js";
 import { type PulumiResult, type PulumiRun, PulumiSandbox } from "./pulumi.js";
 import { stackText } from "./rehearsal.js";
 
@@ -16,7 +17,7 @@ export function whyNoSite(): string | undefined {
   return whyNoHosts(["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/psql"]);
 }
 
-/** A key of the stack file, as a path: `["servers", "server3", "dataDirectory"]`. */
+/** A key of the stack file, as a path (`["servers", "server3", "dataDirectory"]`), and its value; undefined takes it away. */
 export type Change = readonly [path: readonly string[], value: unknown];
 
 export interface RemoteSiteOptions {
@@ -84,7 +85,9 @@ export class RemoteSite {
     const document = parseDocument(this.#stackText(stack));
     for (const [keys, value] of [...this.options.changes, ...changes]) {
       const [first = "", ...rest] = keys;
-      document.setIn(["config", `pgsite:${first}`, ...rest], value);
+      const key = ["config", `pgsite:${first}`, ...rest];
+      if (value === undefined) document.deleteIn(key);
+      else document.setIn(key, value);
     }
     document.set("encryptionsalt", before.get("encryptionsalt"));
     const password = "pgsite:password-dbadmin";
@@ -181,6 +184,40 @@ export class RemoteSite {
     return lines.map((words) => words.replaceAll("\0", " ").trim()).filter((line) => ours.test(line));
   }
 
+  /** Waits until all of that has ended. @throws with what has not */
+  async untilNothingIsLeft(seconds = 20): Promise<void> {
+    await until("the end of all that ran for us", () => this.leftOver().length === 0, seconds).catch((error: Error) => {
+      throw new Error(`${error.message}: ${this.leftOver().join("\n")}`);
+    });
+  }
+
+  /** Backups, slots and sessions of ours that a server still has. */
+  heldOn(server: string): Promise<string> {
+    const of = (from: string) => `(select count(*) from ${from})`;
+    return this.query(
+      server,
+      `select ${of("pg_replication_slots")} + ${of("pg_stat_activity where application_name = 'pgsite'")}`,
+    );
+  }
+
+  /** Runs `act` while a host sends at most so many megabits a second. */
+  async slowly<T>(host: string, megabits: number, act: () => Promise<T>): Promise<T> {
+    const limit = `rate ${megabits}mbit burst 64k latency 100ms`;
+    await this.host(host).must(["sh", "-c", `tc qdisc add dev eth0 root tbf ${limit}`]);
+    try {
+      return await act();
+    } finally {
+      await this.host(host).must(["tc", "qdisc", "del", "dev", "eth0", "root"]);
+    }
+  }
+
+  /** Waits until a base backup is being copied to a server. */
+  async untilCopying(server: string): Promise<void> {
+    const begun = `/proc/${this.host(server).pid}/root${dataDirectories[server]}/base/1`;
+    const copies = () => this.leftOver().some((line) => /^(\S*\/)?(tar|rsync|pg_basebackup) /.test(line));
+    await until(`a copy to ${server}`, () => existsSync(begun) && copies(), 90);
+  }
+
   /** Stops a server by force and takes its data away, and what pgsite keeps beside them where `all`. */
   async lose(server: string, { all = false } = {}): Promise<void> {
     const data = dataDirectories[server] as string;
@@ -264,9 +301,12 @@ export function said({ stdout, stderr }: Pick<PulumiResult, "stdout" | "stderr">
   return `${stdout}${stderr}`;
 }
 
-/** What Pulumi shows as errors, its own summing up aside; each once. */
+/** What a run ends with, its causes alone: neither Pulumi's summing up nor that a command of ours ended; each once. */
 function errorsIn(text: string): readonly string[] {
-  const lines = text.split("\n").map((line) => line.trim());
-  const own = /^error: (update failed|preview failed|Running program|pulumi)/;
-  return [...new Set(lines.filter((line) => line.startsWith("error: ") && !own.test(line)))];
+  const summedUp = /^error: (update failed|preview failed|exit status \d+: running "node pgsite\.js)/;
+  const lines = text
+    .slice(text.indexOf("Diagnostics:"))
+    .split("\n")
+    .map((line) => line.trim());
+  return [...new Set(lines.filter((line) => /^(error|pgsite): /.test(line) && !summedUp.test(line)))];
 }
