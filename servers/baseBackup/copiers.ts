@@ -109,6 +109,10 @@ function tar(source: Host, target: Host, directories: Directories): Copier {
       );
       const writer = await target.spawn(
         writing(directories, [
+          "sh",
+          "-c",
+          toTheEnd,
+          "sh",
           "tar",
           "--extract",
           "--file=-",
@@ -142,6 +146,12 @@ function tar(source: Host, target: Host, directories: Directories): Copier {
     },
   };
 }
+
+/**
+ * tar ends at the archive's mark of its end, which comes before the stream's: whoever still writes would take that for a
+ * copy that broke off.
+ */
+const toTheEnd = '"$@" && exec cat >/dev/null';
 
 function given(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };

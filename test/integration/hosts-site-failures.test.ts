@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { availableMajors, programsOf } from "../support/programs.js";
-import { dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
+import { binaries, dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
 
 const why = whyNoSite();
 const another = "14";
@@ -130,7 +130,7 @@ describe.skipIf(why !== undefined)(`an up over SSH${why ? ` (${why})` : ""}`, { 
       breaks: async () =>
         void (await onStandby(`mount -t tmpfs -o size=60m,mode=755 small ${disk} && chown postgres ${disk}`)),
       meanwhile: async () => void (await onStandby(`cat /dev/zero >${disk}/hog 2>/dev/null || true`)),
-      mends: async () => void (await onStandby(`rm ${disk}/hog`)),
+      mends: async () => void (await onStandby(`rm ${disk}/hog && mount -o remount,size=1g ${disk}`)),
       says: /No space left on device/,
     }));
 

@@ -7,7 +7,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { type HostMachine, type MultiHost, multiHost, type Result, whyNoHosts } from "./multihost.js";
 import { until } from "./processes.js";
 import { type PulumiResult, type PulumiRun, PulumiSandbox } from "./pulumi.js";
-import { stackText } from "./rehearsal.js";
+import { replaced, stackText } from "./stackText.js";
 
 /** Debian's server programs, which every host of a test has. */
 export const binaries = "/usr/lib/postgresql/15/bin";
@@ -23,6 +23,8 @@ export type Change = readonly [path: readonly string[], value: unknown];
 export interface RemoteSiteOptions {
   /** The stacks that it is made of. @default ctio and fnal */
   readonly stacks?: readonly string[];
+  /** Stack files by stack, in place of the committed ones. */
+  readonly texts?: Readonly<Record<string, string>>;
   /** Changes to every stack file, beyond what any test must replace. */
   readonly changes?: readonly Change[];
 }
@@ -58,11 +60,13 @@ export class RemoteSite {
     private readonly options: Required<RemoteSiteOptions>,
   ) {}
 
-  static async make({ stacks = ["ctio", "fnal"], changes = [] }: RemoteSiteOptions = {}): Promise<RemoteSite> {
-    const servers = stacks.includes("fnal") ? ["server2", "server3", "des10"] : ["server2", "server3"];
+  static async make(options: RemoteSiteOptions = {}): Promise<RemoteSite> {
+    const { texts = {}, changes = [] } = options;
+    const { stacks = texts === options.texts ? Object.keys(texts) : ["ctio", "fnal"] } = options;
+    const servers = stacks.join() === "ctio" ? ["server2", "server3"] : ["server2", "server3", "des10"];
     await build();
     const [net, sandbox] = await Promise.all([multiHost([...servers, client]), PulumiSandbox.make()]);
-    const site = new RemoteSite(net, sandbox, { stacks, changes });
+    const site = new RemoteSite(net, sandbox, { stacks, texts, changes });
     try {
       await Promise.all([site.#makeNetwork(), site.#makeDisks(), site.#makeProject()]);
       return site;
@@ -264,8 +268,8 @@ export class RemoteSite {
   }
 
   #stackText(stack: string): string {
-    const text = stackText(stack, { '"9.0.3"': '"15"', "/usr/pgsql-9.0/bin": binaries });
-    const document = parseDocument(text);
+    const text = this.options.texts[stack] ?? stackText(stack);
+    const document = parseDocument(replaced(text, { '"9.0.3"': '"15"', "/usr/pgsql-9.0/bin": binaries }));
     const names = Object.keys((document.toJS() as { config: Record<string, object> }).config["pgsite:hosts"] ?? {});
     for (const name of names) {
       const host = this.net.hosts.find((host) => host.name === (name === clientInStack ? client : name));

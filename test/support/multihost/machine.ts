@@ -1,9 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkout } from "../../../toolchain/paths.mjs";
 import { type CommandOptions, command, must, type Result } from "./command.js";
 import { commandLinesIn, type Namespace, startNamespace } from "./namespace.js";
 
-const here = import.meta.dirname;
+const here = join(checkout, "test", "support", "multihost");
 
 /** What all hosts of a test share. */
 export interface Surroundings {
