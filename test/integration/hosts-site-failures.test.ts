@@ -137,8 +137,8 @@ describe.skipIf(why !== undefined)(`an up over SSH${why ? ` (${why})` : ""}`, { 
   it.skipIf(!availableMajors().includes(another))(
     "finds another version of the server programs on a host",
     async () => {
-      const there = "/usr/lib/postgresql/15/bin";
-      const programs = await programsOf(another);
+      const there = dirname(binaries);
+      const programs = dirname(await programsOf(another));
       await expectFailure({
         breaks: async () => void (await onStandby(`mount --bind ${programs} ${there}`)),
         mends: async () => void (await onStandby(`umount ${there}`)),

@@ -1,8 +1,9 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { parseDocument } from "yaml";
-import { build } from "../../toolchain/build.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { type HostMachine, type MultiHost, multiHost, type Result, whyNoHosts } from "./multihost.js";
 import { until } from "./processes.js";
@@ -64,7 +65,7 @@ export class RemoteSite {
     const { texts = {}, changes = [] } = options;
     const { stacks = texts === options.texts ? Object.keys(texts) : ["ctio", "fnal"] } = options;
     const servers = stacks.join() === "ctio" ? ["server2", "server3"] : ["server2", "server3", "des10"];
-    await build();
+    await promisify(execFile)(process.execPath, [join(checkout, "toolchain", "build.mjs")]);
     const [net, sandbox] = await Promise.all([multiHost([...servers, client]), PulumiSandbox.make()]);
     const site = new RemoteSite(net, sandbox, { stacks, texts, changes });
     try {
