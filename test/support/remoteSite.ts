@@ -189,11 +189,26 @@ export class RemoteSite {
     return lines.map((words) => words.replaceAll("\0", " ").trim()).filter((line) => ours.test(line));
   }
 
-  /** Waits until all of that has ended. @throws with what has not */
-  async untilNothingIsLeft(seconds = 20): Promise<void> {
-    await until("the end of all that ran for us", () => this.leftOver().length === 0, seconds).catch((error: Error) => {
+  /** Programs that copy data, on any host. */
+  copying(): readonly string[] {
+    return this.leftOver().filter((line) => /^(\S*\/)?(tar|rsync|cp|pg_basebackup) /.test(line));
+  }
+
+  /** Waits until nothing copies any more, and all that ran for us has ended. @throws with what has not */
+  async untilNothingIsLeft(): Promise<void> {
+    await until("the end of all that copies", () => this.copying().length === 0);
+    // A host that heard nothing of the end notices within a minute that nobody is there.
+    await until("the end of all that ran for us", () => this.leftOver().length === 0, 75).catch((error: Error) => {
       throw new Error(`${error.message}: ${this.leftOver().join("\n")}`);
     });
+  }
+
+  /** Files on hosts that a text which was executed would have made. */
+  async executed(): Promise<string> {
+    const places = "/raid2 /raid3 /data /opt /etc /home /root /tmp /run /var/lib/postgresql";
+    const find = `find / -maxdepth 1 -name pwned; find ${places} -xdev -name pwned 2>/dev/null || true`;
+    const found = await Promise.all(this.net.hosts.map((host) => host.must(["sh", "-c", find])));
+    return found.join("");
   }
 
   /** Backups, slots and sessions of ours that a server still has. */
@@ -219,8 +234,7 @@ export class RemoteSite {
   /** Waits until a base backup is being copied to a server. */
   async untilCopying(server: string): Promise<void> {
     const begun = `/proc/${this.host(server).pid}/root${dataDirectories[server]}/base/1`;
-    const copies = () => this.leftOver().some((line) => /^(\S*\/)?(tar|rsync|pg_basebackup) /.test(line));
-    await until(`a copy to ${server}`, () => existsSync(begun) && copies(), 90);
+    await until(`a copy to ${server}`, () => existsSync(begun) && this.copying().length > 0, 90);
   }
 
   /** Stops a server by force and takes its data away, and what pgsite keeps beside them where `all`. */
