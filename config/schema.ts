@@ -23,10 +23,10 @@ const absolutePath = z
   .regex(/^\/[^\0\r\n]*$/, "a path is absolute")
   .refine((path) => !path.split("/").includes(".."), "a path has no .. in it")
   .refine((path) => path === "/" || !path.endsWith("/"), "a path does not end in /");
-/** PostgreSQL's own pg_ctl, initdb and pg_basebackup put these paths between double quotes and hand them to a shell. */
-const serverPath = absolutePath.regex(
-  /^[^"$`\\]*$/,
-  'a path of a server has no ", $, ` or \\ in it: pg_ctl hands it to a shell',
+/** pg_ctl and initdb put these into double quotes of a command line, and give that to a shell. */
+const pathOfServer = absolutePath.refine(
+  (path) => !/["$`\\]/.test(path),
+  "PostgreSQL's own pg_ctl hands it to a shell, which would execute what \" $ ` or \\ mean in it: take a path without them",
 );
 const port = z.coerce.number().int().min(1).max(65535);
 const address = z.string().regex(/^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/, "an address is an IP address or a host name");
@@ -124,7 +124,7 @@ const server = strict({
   host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
   address: address.optional().describe("The address it listens on (by default its host's)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: serverPath.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
+  dataDirectory: pathOfServer.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
   role: z
     .enum(["standby", "mirror"])
     .default("standby")
@@ -167,7 +167,7 @@ const upstream = strict({
   server: name.describe("Its name in the stack that describes it"),
   host: name.optional().describe("A key of hosts: (by default the server's own name)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: serverPath.describe("Where the upstream's data is, for the base backup"),
+  dataDirectory: pathOfServer.describe("Where the upstream's data is, for the base backup"),
   settings: settings
     .optional()
     .describe("The upstream's hot-standby floors (max_connections …), so that a mirror below them is seen beforehand"),
@@ -178,11 +178,11 @@ const upstream = strict({
 });
 
 const rehearsal = strict({
-  folder: absolutePath.describe("Each host becomes a folder in it"),
+  folder: pathOfServer.describe("Each host becomes a folder in it"),
   osUser: osUser.describe("Who runs the servers here"),
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
   postgresql: z.string().optional().describe("The major version to rehearse with"),
-  binaries: absolutePath.optional(),
+  binaries: pathOfServer.optional(),
 });
 
 /** What pg_basebackup takes; read as kB a second. */
@@ -213,7 +213,9 @@ export const stackSchema = strict({
         `${JSON.stringify(issue.input)} is not a version that pgsite knows; allowed: ${majors.join(", ")}, with or without the minor version`,
     })
     .describe("The version of PostgreSQL"),
-  binaries: serverPath.optional().describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
+  binaries: pathOfServer
+    .optional()
+    .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
   osUser: osUser.default("postgres").describe("The OS user that owns the data and runs the servers"),
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),

@@ -68,6 +68,12 @@ export class Unfinished<State> extends Error {
   }
 }
 
+/** What went wrong, as a sentence that another one may follow. */
+export function sentenceOf(error: unknown): string {
+  const message = messageOf(error);
+  return /[.?!]$/.test(message) ? message : `${message}.`;
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `${error}`;
 }

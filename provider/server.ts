@@ -8,7 +8,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { notKnown } from "../postgres/differences.js";
 import { Engine } from "./engine.js";
-import { type Context, messageOf, type ResourceType, Unfinished } from "./resource.js";
+import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
   differences,
@@ -167,7 +167,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       return response.setProperties(toStruct(type, found, secrets));
     } catch (error) {
       if (known === undefined) throw error;
-      await context.log("warning", `${messageOf(error)}. ${notKnown}; shown is what was last known.`);
+      await context.log("warning", `${sentenceOf(error)} ${notKnown}; shown is what was last known.`);
       response.setId(request.getId());
       response.setInputs(request.getInputs());
       return response.setProperties(toStruct(type, { ...last, reachable: false }, outputs.secrets));

@@ -3,7 +3,7 @@ import { notKnown } from "../../postgres/differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { hostForReading } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
-import { messageOf } from "../resource.js";
+import { sentenceOf } from "../resource.js";
 import { type Observed, observeServer } from "../rollout/observe.js";
 import { same } from "../values.js";
 
@@ -56,7 +56,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
-          await context.log("warning", `${name}: ${messageOf(error)}. ${notKnown}`);
+          await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
           return [name, server] as const;
         }
       }),

@@ -23,7 +23,7 @@ export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
 
 /** What a server is to the others. */
 export interface Position {
-  /** `takes writes`, `streams from server2`, or why it does not. */
+  /** `takes writes`, `streams from server2`, why it does not, or why that is not known. */
   readonly replication: string;
   /** `the site's`, or why it can never be that again, and what to do. */
   readonly timeline: string;
@@ -93,8 +93,8 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
         ? { consequence: "SQL" as const }
         : { consequence: "by hand" as const, severity: "warning" as const }),
     }));
-    // That it does not run is said with its configuration.
-    if (found.replication !== wanted.replication && found.replication !== "does not run") {
+    // That it does not run is said with its configuration, and why it cannot be seen by whoever looked.
+    if (found.replication !== wanted.replication && !/^(does not run|not known: .*)$/s.test(found.replication)) {
       const declared = wanted.replication;
       differences.push({ server, object: "replication", there: found.replication, declared, consequence: "wait" });
     }
@@ -153,7 +153,8 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
 }
 
 async function replicationOf(row: StatusRow, server: TopologyServer): Promise<string> {
-  if (row.state === "stopped" || row.state === "no data" || row.state === "unreachable") return "does not run";
+  if (row.state === "stopped" || row.state === "no data") return "does not run";
+  if (row.state === "unreachable") return `not known: ${row.problems[0]}`;
   if (row.state === "read-write") return "takes writes";
   const problem = row.problems.find((text) => /stream|walsender/.test(text));
   if (problem === undefined) return row.upstream === null ? "in recovery, from nobody" : `streams from ${row.upstream}`;
@@ -220,14 +221,18 @@ async function untilAsDeclared(context: Context, wanted: TopologyState): Promise
   const without = (positions: TopologyState["positions"]) =>
     Object.fromEntries(Object.entries(positions).map(([name, one]) => [name, { ...one, foreignSlots: [] }]));
   let found = wanted.positions;
-  const right = async () => {
+  const right = () => same(without(found), without(wanted.positions));
+  // Waiting does not bring a host back.
+  const lost = () =>
+    Object.values(found).some(({ replication }) => /^not known: .* cannot be reached: /.test(replication));
+  const settled = async () => {
     found = await observe(context, wanted, true);
-    return same(without(found), without(wanted.positions));
+    return right() || lost();
   };
-  const reached = await until(right, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
+  await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
     throw new Error(`the topology cannot be seen: ${messageOf(error)}`);
   });
-  if (reached) return;
+  if (right()) return;
   const wrong = Object.entries(found).flatMap(([name, one]) => {
     const shall = wanted.positions[name];
     return [

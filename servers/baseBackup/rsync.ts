@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { quoteAll } from "../../hosts/ssh/quote.js";
+import { quoteAll } from "../../hosts/quote.js";
 import { copyLock, writing } from "../lock.js";
 import { type Copier, check, vanishedByRsync } from "./copiers.js";
 import { runByLines } from "./lines.js";

@@ -12,10 +12,10 @@ export type { Result } from "./multihost/command.js";
 export type { Control } from "./multihost/control.js";
 export type { HostMachine } from "./multihost/machine.js";
 
-/** Why a test can have no hosts here; undefined where it can. */
-export function whyNoHosts(): string | undefined {
+/** Why a test can have no hosts here; undefined where it can. @param more programs that it needs on them */
+export function whyNoHosts(more: readonly string[] = []): string | undefined {
   if (process.platform !== "linux" || userInfo().uid !== 0) return "several hosts on one machine take root on Linux";
-  const programs = ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/sudo", "/usr/bin/rsync", "/bin/ip"];
+  const programs = ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/sudo", "/usr/bin/rsync", "/bin/ip", ...more];
   const missing = programs.filter((path) => !existsSync(path));
   return missing.length === 0 ? undefined : `not installed: ${missing.join(", ")}`;
 }

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly seconds?: number;
   /** Added to the sandbox's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** @default nothing */
+  readonly input?: string;
   /** @default the program's folder */
   readonly cwd?: string;
   /** The machine of a test's hosts that runs Pulumi. @default this machine */
@@ -79,16 +81,21 @@ export class PulumiSandbox {
   }
 
   /** Starts `pulumi ARGUMENTS` without waiting for its end. */
-  start(args: readonly string[], { seconds = 60, env = {}, cwd = this.program, control }: RunOptions = {}): PulumiRun {
+  start(
+    args: readonly string[],
+    { seconds = 60, env = {}, cwd = this.program, control, input = "" }: RunOptions = {},
+  ): PulumiRun {
     const argv = ["pulumi", "--non-interactive", "--color=never", ...args];
     const [program, ...rest] = (control?.argv(argv, cwd) ?? argv) as [string, ...string[]];
     const there = control && { ...control.env, PATH: `${control.bin}:${this.env.PATH}` };
     const child = spawn(program, rest, {
       cwd,
       env: { ...this.env, ...there, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
     this.#children.add(child);
     const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
     let stdout = "";

@@ -126,15 +126,7 @@ export async function sitesOf(rehearsal: Rehearsal): Promise<readonly RehearsedS
   );
 }
 
-/** A committed stack file, with text replaced. @throws where what is to be replaced is not there */
-export function stackText(stack: string, replacements: Readonly<Record<string, string>> = {}): string {
-  let text = readFileSync(join(checkout, `Pulumi.${stack}.yaml`), "utf8");
-  for (const [from, to] of Object.entries(replacements)) {
-    if (!text.includes(from)) throw new Error(`Pulumi.${stack}.yaml has no "${from}"`);
-    text = text.replaceAll(from, to);
-  }
-  return text;
-}
+export { stackText } from "./stackText.js";
 
 /** One step of a preview, as `pulumi preview --json` gives it. */
 export interface PreviewStep {

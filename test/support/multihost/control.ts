@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { until } from "../processes.js";
 import { type CommandOptions, command, must, type Result } from "./command.js";
 import type { HostMachine } from "./machine.js";
-import { type Namespace, processesIn, startNamespace } from "./namespace.js";
+import { commandLinesIn, type Namespace, processesIn, startNamespace } from "./namespace.js";
 
 export interface ControlOptions {
   readonly folder: string;
@@ -72,7 +73,12 @@ export class Control {
 
   /** Puts the host keys of these hosts, and of nobody else, into known_hosts. */
   know(hosts: readonly HostMachine[]): void {
-    const lines = hosts.map(({ name, address, hostKey }) => `${address},${name} ${hostKey}\n`);
+    this.knowKeys(hosts.map((host) => [host, host.hostKey]));
+  }
+
+  /** The same with keys that may be wrong. */
+  knowKeys(keys: readonly (readonly [HostMachine, key: string])[]): void {
+    const lines = keys.map(([{ name, address }, key]) => `${address},${name} ${key}\n`);
     writeFileSync(join(this.sshFolder, "known_hosts"), lines.join(""), { mode: 0o600 });
   }
 
@@ -93,6 +99,18 @@ export class Control {
     const { env: own } = this;
     const env = { ...process.env, ...own, ...options.env, PATH: `${this.bin}:${options.env?.PATH ?? own.PATH}` };
     return command(this.argv(argv, options.cwd), { ...options, env });
+  }
+
+  /** Ends the connections that ssh keeps for later. */
+  async closeConnections(): Promise<void> {
+    const kept = () => [...this.processes()].filter(([, words]) => /^ssh: .*\[mux\]/.test(words)).map(([pid]) => pid);
+    for (const pid of kept()) process.kill(pid, "SIGTERM");
+    await until("the end of ssh's connections", () => kept().length === 0);
+  }
+
+  /** Command lines of all that runs there, by process id; words are separated by NUL. */
+  processes(): ReadonlyMap<number, string> {
+    return commandLinesIn(this.namespace);
   }
 
   /** Its cable is cut, or in again. */

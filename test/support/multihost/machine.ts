@@ -1,9 +1,8 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../../toolchain/paths.mjs";
-import { runs } from "../processes.js";
 import { type CommandOptions, command, must, type Result } from "./command.js";
-import { type Namespace, processesIn, startNamespace } from "./namespace.js";
+import { commandLinesIn, type Namespace, startNamespace } from "./namespace.js";
 
 const here = join(checkout, "test/support/multihost");
 
@@ -120,16 +119,7 @@ export class HostMachine {
 
   /** Command lines of all its processes, by their id on this machine; words are separated by NUL. */
   processes(): ReadonlyMap<number, string> {
-    const lines = new Map<number, string>();
-    if (this.#namespace === undefined) return lines;
-    for (const pid of processesIn(this.#namespace).filter(runs)) {
-      try {
-        lines.set(pid, readFileSync(`/proc/${pid}/cmdline`, "utf8"));
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-    return lines;
+    return this.#namespace === undefined ? new Map() : commandLinesIn(this.#namespace);
   }
 
   get #enter(): string[] {

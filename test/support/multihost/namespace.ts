@@ -50,6 +50,19 @@ export function processesIn({ pid }: Namespace): number[] {
     });
 }
 
+/** Command lines of the processes in a namespace's network, by their id on this machine; words are separated by NUL. */
+export function commandLinesIn(namespace: Namespace): ReadonlyMap<number, string> {
+  const lines = new Map<number, string>();
+  for (const pid of processesIn(namespace).filter(runs)) {
+    try {
+      lines.set(pid, readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return lines;
+}
+
 function ready(child: ChildProcess): Promise<void> {
   let said = "";
   return new Promise((resolve, reject) => {

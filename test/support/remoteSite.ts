@@ -1,0 +1,331 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { parseDocument } from "yaml";
+import { checkout } from "../../toolchain/paths.mjs";
+import { type HostMachine, type MultiHost, multiHost, type Result, whyNoHosts } from "./multihost.js";
+import { until } from "./processes.js";
+import { type PulumiResult, type PulumiRun, PulumiSandbox } from "./pulumi.js";
+import { replaced, stackText } from "./stackText.js";
+
+/** Debian's server programs, which every host of a test has. */
+export const binaries = "/usr/lib/postgresql/15/bin";
+
+/** Why a test can have no site on several hosts here; undefined where it can. */
+export function whyNoSite(): string | undefined {
+  return whyNoHosts(["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/psql"]);
+}
+
+/** A key of the stack file, as a path (`["servers", "server3", "dataDirectory"]`), and its value; undefined takes it away. */
+export type Change = readonly [path: readonly string[], value: unknown];
+
+export interface RemoteSiteOptions {
+  /** The stacks that it is made of. @default ctio and fnal */
+  readonly stacks?: readonly string[];
+  /** Stack files by stack, in place of the committed ones. */
+  readonly texts?: Readonly<Record<string, string>>;
+  /** Changes to every stack file, beyond what any test must replace. */
+  readonly changes?: readonly Change[];
+}
+
+/** Data directories of the committed stacks. */
+export const dataDirectories: Readonly<Record<string, string>> = {
+  server2: "/raid2/database/sispi_db",
+  server3: "/raid3/database/sispi_db",
+  des10: "/data/database/sispi_db",
+};
+
+/** The machine that runs Pulumi is in CTIO's network, as the committed access rules expect of whoever administers. */
+export const insideAddress = "139.229.14.10";
+const network = "139.229.14.0/24";
+
+/** The machine of clients that is no server, and the name of its address in the stack files. */
+const client = "client";
+const clientInStack = "decam-dev-client";
+
+/**
+ * The committed stacks on hosts of a test, reached over SSH from a machine of the test's that runs Pulumi with a home and a
+ * back end of its own. Replaced is what must be: addresses of hosts, version, server programs, passwords.
+ */
+export class RemoteSite {
+  /** Of dbadmin: everything that some syntax on the way could stumble over, after a word that tells it. */
+  readonly secret = `zq${randomBytes(6).toString("hex")}`;
+  readonly password = `${this.secret} it's "$(touch /pwned)" \`touch /pwned\` \\ %s:é`;
+  readonly #changes = new Map<string, readonly Change[]>();
+
+  private constructor(
+    readonly net: MultiHost,
+    readonly sandbox: PulumiSandbox,
+    private readonly options: Required<RemoteSiteOptions>,
+  ) {}
+
+  static async make(options: RemoteSiteOptions = {}): Promise<RemoteSite> {
+    const { texts = {}, changes = [] } = options;
+    const { stacks = texts === options.texts ? Object.keys(texts) : ["ctio", "fnal"] } = options;
+    const servers = stacks.join() === "ctio" ? ["server2", "server3"] : ["server2", "server3", "des10"];
+    await promisify(execFile)(process.execPath, [join(checkout, "toolchain", "build.mjs")]);
+    const [net, sandbox] = await Promise.all([multiHost([...servers, client]), PulumiSandbox.make()]);
+    const site = new RemoteSite(net, sandbox, { stacks, texts, changes });
+    try {
+      await Promise.all([site.#makeNetwork(), site.#makeDisks(), site.#makeProject()]);
+      return site;
+    } catch (error) {
+      await site.remove();
+      throw error;
+    }
+  }
+
+  /** Hosts of servers, by name. */
+  host(name: string): HostMachine {
+    return this.net.host(name);
+  }
+
+  /** Writes a stack's file: the committed one with what must be replaced, and these changes; passwords stay. */
+  declare(stack: string, ...changes: readonly Change[]): void {
+    this.#changes.set(stack, changes);
+    const path = join(this.sandbox.program, `Pulumi.${stack}.yaml`);
+    const before = parseDocument(readFileSync(path, "utf8"));
+    const document = parseDocument(this.#stackText(stack));
+    for (const [keys, value] of [...this.options.changes, ...changes]) {
+      const [first = "", ...rest] = keys;
+      const key = ["config", `pgsite:${first}`, ...rest];
+      if (value === undefined) document.deleteIn(key);
+      else document.setIn(key, value);
+    }
+    document.set("encryptionsalt", before.get("encryptionsalt"));
+    const password = "pgsite:password-dbadmin";
+    document.setIn(["config", password], before.getIn(["config", password]));
+    this.sandbox.write({ [`Pulumi.${stack}.yaml`]: document.toString() });
+  }
+
+  /** Starts `pulumi ARGUMENTS` on the machine that runs Pulumi, without waiting for its end. */
+  start(stack: string, args: readonly string[]): PulumiRun {
+    const { control } = this.net;
+    return this.sandbox.start([...args, "--stack", stack], {
+      control,
+      seconds: 240,
+      env: { PULUMI_DEBUG_COMMANDS: "true" },
+    });
+  }
+
+  /** All that a run prints that must succeed. @throws where it fails */
+  async must(stack: string, args: readonly string[]): Promise<string> {
+    const result = await this.start(stack, args).finished;
+    if (result.code === 0) return said(result);
+    throw new Error(`pulumi ${args.join(" ")} of ${stack} ended with status ${result.code}:\n${said(result)}`);
+  }
+
+  /** Brings a stack up. */
+  up(stack: string): Promise<string> {
+    return this.must(stack, up);
+  }
+
+  /** All that a preview of a stack prints, difference by difference. */
+  preview(stack: string, ...more: readonly string[]): Promise<string> {
+    return this.must(stack, ["preview", "--diff", ...more]);
+  }
+
+  /** Starts to bring a stack up. */
+  startUp(stack: string): PulumiRun {
+    return this.start(stack, up);
+  }
+
+  /** What an `up` prints that must fail, its errors as lines, and the seconds it took. @throws where it succeeds */
+  async failingUp(stack: string): Promise<{ all: string; errors: readonly string[]; seconds: number }> {
+    const began = Date.now();
+    const result = await this.startUp(stack).finished;
+    const all = said(result);
+    if (result.code === 0) throw new Error(`pulumi up of ${stack} was to fail, and did not:\n${all}`);
+    return { all, errors: errorsIn(all), seconds: (Date.now() - began) / 1000 };
+  }
+
+  /** `pgsite ARGUMENTS`, as a user runs it on the machine that runs Pulumi. */
+  async pgsite(args: readonly string[]): Promise<Result> {
+    const { program, env } = this.sandbox;
+    const argv = [process.execPath, join(checkout, "dist", "pgsite.js"), ...args];
+    return this.net.control.run(argv, { cwd: program, env: { ...env }, seconds: 60 });
+  }
+
+  /**
+   * What psql prints on a machine; unaligned, without headings. @param from the machine that runs Pulumi, a host, or the machine
+   * of clients with that address as its own @param to a server
+   */
+  async psql(
+    from: "control" | string,
+    to: string,
+    sql: string,
+    { user = "dbadmin", database = "postgres" } = {},
+  ): Promise<Result> {
+    const options = ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", this.host(to).address, "-p", "5442"];
+    const psql = [join(binaries, "psql"), ...options, "-U", user, "-d", database, "-c", sql];
+    const argv = ["sh", "-c", 'IFS= read -r PGPASSWORD; export PGPASSWORD; exec "$@"', "sh", ...psql];
+    const input = { input: `${this.password}\n`, env: { ...process.env, PGCONNECT_TIMEOUT: "5" } };
+    if (from === "control") return this.net.control.run(argv, input);
+    const host = this.net.hosts.find(({ name }) => name === from);
+    if (host !== undefined) return host.run(argv, input);
+    await this.#callFrom(from);
+    return this.host(client).run(argv, input);
+  }
+
+  /** What a query gives on a server, asked from the machine that runs Pulumi. @throws where it gives nothing */
+  async query(server: string, sql: string): Promise<string> {
+    const { code, stdout, stderr } = await this.psql("control", server, sql);
+    if (code !== 0) throw new Error(`psql on ${server}: ${stderr}`);
+    return stdout.trim();
+  }
+
+  /** Who streams from a server, and from where: `NAME ADDRESS STATE`, sorted. */
+  async streaming(server: string): Promise<readonly string[]> {
+    const sql =
+      "select application_name || ' ' || host(client_addr) || ' ' || state from pg_stat_replication order by 1";
+    return (await this.query(server, sql)).split("\n").filter((line) => line !== "");
+  }
+
+  /** What runs on hosts, and where Pulumi runs, on our behalf: neither servers nor what a host has by itself. */
+  leftOver(): readonly string[] {
+    const lines = [...this.net.hosts, this.net.control].flatMap((machine) => [...machine.processes().values()]);
+    return lines.map((words) => words.replaceAll("\0", " ").trim()).filter((line) => ours.test(line));
+  }
+
+  /** Programs that copy data, on any host. */
+  copying(): readonly string[] {
+    return this.leftOver().filter((line) => /^(\S*\/)?(tar|rsync|cp|pg_basebackup) /.test(line));
+  }
+
+  /** Waits until nothing copies any more, and all that ran for us has ended. @throws with what has not */
+  async untilNothingIsLeft(): Promise<void> {
+    await until("the end of all that copies", () => this.copying().length === 0);
+    // A host that heard nothing of the end notices within a minute that nobody is there.
+    await until("the end of all that ran for us", () => this.leftOver().length === 0, 75).catch((error: Error) => {
+      throw new Error(`${error.message}: ${this.leftOver().join("\n")}`);
+    });
+  }
+
+  /** Files on hosts that a text which was executed would have made. */
+  async executed(): Promise<string> {
+    const places = "/raid2 /raid3 /data /opt /etc /home /root /tmp /run /var/lib/postgresql";
+    const find = `find / -maxdepth 1 -name pwned; find ${places} -xdev -name pwned 2>/dev/null || true`;
+    const found = await Promise.all(this.net.hosts.map((host) => host.must(["sh", "-c", find])));
+    return found.join("");
+  }
+
+  /** Backups, slots and sessions of ours that a server still has. */
+  heldOn(server: string): Promise<string> {
+    const of = (from: string) => `(select count(*) from ${from})`;
+    return this.query(
+      server,
+      `select ${of("pg_replication_slots")} + ${of("pg_stat_activity where application_name = 'pgsite'")}`,
+    );
+  }
+
+  /** Runs `act` while a host sends at most so many megabits a second. */
+  async slowly<T>(host: string, megabits: number, act: () => Promise<T>): Promise<T> {
+    const limit = `rate ${megabits}mbit burst 64k latency 100ms`;
+    await this.host(host).must(["sh", "-c", `tc qdisc add dev eth0 root tbf ${limit}`]);
+    try {
+      return await act();
+    } finally {
+      await this.host(host).must(["tc", "qdisc", "del", "dev", "eth0", "root"]);
+    }
+  }
+
+  /** Waits until a base backup is being copied to a server. */
+  async untilCopying(server: string): Promise<void> {
+    const begun = `/proc/${this.host(server).pid}/root${dataDirectories[server]}/base/1`;
+    await until(`a copy to ${server}`, () => existsSync(begun) && this.copying().length > 0, 90);
+  }
+
+  /** Stops a server by force and takes its data away, and what pgsite keeps beside them where `all`. */
+  async lose(server: string, { all = false } = {}): Promise<void> {
+    const data = dataDirectories[server] as string;
+    const stop = `pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done; rm -rf "$1"`;
+    await this.host(server).must(["sh", "-c", all ? `${stop} "$1.pgsite"` : stop, "sh", data]);
+  }
+
+  async remove(): Promise<void> {
+    await this.sandbox.remove();
+    await this.net.close();
+  }
+
+  /** Hosts answer to CTIO's network, and the machine that runs Pulumi calls from it. */
+  async #makeNetwork(): Promise<void> {
+    const { hosts, control } = this.net;
+    const answer = ["ip", "route", "add", network, "dev", "eth0"];
+    await Promise.all(hosts.map((host) => host.must(answer)));
+    const route = `ip address add ${insideAddress}/32 dev eth0 && ip route replace ${this.#subnet} dev eth0 src ${insideAddress}`;
+    const { code, stderr } = await control.run(["sh", "-c", route]);
+    if (code !== 0) throw new Error(stderr);
+  }
+
+  /** The parents of the data directories: what an administrator mounts there. */
+  async #makeDisks(): Promise<void> {
+    const servers = this.net.hosts.filter(({ name }) => name !== client);
+    await Promise.all(
+      servers.map((host) => {
+        const parent = join(dataDirectories[host.name] as string, "..");
+        return host.must(["install", "-d", "-o", "postgres", "-m", "755", parent]);
+      }),
+    );
+  }
+
+  async #makeProject(): Promise<void> {
+    const { sandbox } = this;
+    sandbox.write({ "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8") });
+    symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
+    for (const stack of this.options.stacks) {
+      await sandbox.must(["stack", "init", stack]);
+      const args = ["config", "set", "--secret", "pgsite:password-dbadmin", "--stack", stack];
+      await sandbox.must(args, { input: this.password });
+      this.declare(stack);
+    }
+  }
+
+  #stackText(stack: string): string {
+    const text = this.options.texts[stack] ?? stackText(stack);
+    const document = parseDocument(replaced(text, { '"9.0.3"': '"15"', "/usr/pgsql-9.0/bin": binaries }));
+    const names = Object.keys((document.toJS() as { config: Record<string, object> }).config["pgsite:hosts"] ?? {});
+    for (const name of names) {
+      const host = this.net.hosts.find((host) => host.name === (name === clientInStack ? client : name));
+      // A host that the test does not have: an address of the test's network at which nobody is.
+      document.setIn(["config", "pgsite:hosts", name], host?.address ?? this.addressAt(250));
+    }
+    return document.toString();
+  }
+
+  /** An address of the hosts' network. */
+  addressAt(number: number): string {
+    return this.net.control.address.replace(/\d+$/, `${number}`);
+  }
+
+  get #subnet(): string {
+    return `${this.addressAt(0)}/24`;
+  }
+
+  /** From here on the machine of clients calls from that address. */
+  async #callFrom(address: string): Promise<void> {
+    const script = `ip address replace ${address}/32 dev eth0 && ip route replace ${this.#subnet} dev eth0 src ${address}`;
+    await this.host(client).must(["sh", "-c", script]);
+  }
+}
+
+const up = ["up", "--yes", "--skip-preview"];
+
+/** Programs that copy, lock or look, the shells of sessions, and what Pulumi starts. */
+const ours =
+  /^(?!\S*pulumi-language-nodejs)(\S*\/)?(tar|rsync|cp|flock|find|pg_basebackup|sudo|su|pulumi\S*) |pgsite\.js|IFS= read -r request|@pulumi\/pulumi/;
+
+export function said({ stdout, stderr }: Pick<PulumiResult, "stdout" | "stderr">): string {
+  return `${stdout}${stderr}`;
+}
+
+/** What a run ends with, its causes alone: neither Pulumi's summing up nor that a command of ours ended; each once. */
+function errorsIn(text: string): readonly string[] {
+  const summedUp = /^error: (update failed|preview failed|exit status \d+: running "node pgsite\.js)/;
+  const lines = text
+    .slice(text.indexOf("Diagnostics:"))
+    .split("\n")
+    .map((line) => line.trim());
+  return [...new Set(lines.filter((line) => /^(error|pgsite): /.test(line) && !summedUp.test(line)))];
+}
