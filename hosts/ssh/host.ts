@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
+import pLimit, { type LimitFunction } from "p-limit";
 import {
   defaultTimeout,
   type FileStatus,
@@ -23,6 +24,19 @@ const removalTimeout = 30 * 60_000;
 const writingTimeout = 5 * 60_000;
 
 /**
+ * Programs that run to their end at one time on one machine. sshd allows 10 channels a connection (MaxSessions); what goes
+ * beyond takes connections of its own, and of many that come at once it drops some (MaxStartups).
+ */
+const atOnce = 6;
+const turns = new Map<string, LimitFunction>();
+
+function turnsAt(machine: string): LimitFunction {
+  const known = turns.get(machine) ?? pLimit(atOnce);
+  turns.set(machine, known);
+  return known;
+}
+
+/**
  * A machine over SSH. Programs run on a channel each; what is small and frequent goes through one shell of the OS user's
  * that our process keeps there. It needs a POSIX shell, coreutils and find on the host, and nothing of ours.
  */
@@ -38,7 +52,11 @@ export class SshHost implements Host {
     this.machine = `ssh:${spec.address}`;
   }
 
-  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return turnsAt(this.machine)(() => this.#run(argv, options));
+  }
+
+  async #run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
     const timeout = options.timeout ?? defaultTimeout;
     const program = await this.spawn(argv, options);
     const what = argv[0] as string;

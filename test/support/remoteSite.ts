@@ -233,8 +233,10 @@ export class RemoteSite {
 
   /** Waits until a base backup is being copied to a server. */
   async untilCopying(server: string): Promise<void> {
-    const begun = `/proc/${this.host(server).pid}/root${dataDirectories[server]}/base/1`;
-    await until(`a copy to ${server}`, () => existsSync(begun) && this.copying().length > 0, 90);
+    const data = `/proc/${this.host(server).pid}/root${dataDirectories[server]}`;
+    // What pg_basebackup brings lies in a folder of its own until it is whole.
+    const begun = () => [`${data}/base/1`, `${data}/pgsite.incoming/base/1`].some((folder) => existsSync(folder));
+    await until(`a copy to ${server}`, () => begun() && this.copying().length > 0, 90);
   }
 
   /** Stops a server by force and takes its data away, and what pgsite keeps beside them where `all`. */
@@ -265,7 +267,9 @@ export class RemoteSite {
     await Promise.all(
       servers.map((host) => {
         const parent = join(dataDirectories[host.name] as string, "..");
-        return host.must(["install", "-d", "-o", "postgres", "-m", "755", parent]);
+        // Debian's own script for all clusters of a machine has the name that the stacks give theirs.
+        const script = 'install -d -o postgres -m 755 "$1" && rm -f /etc/init.d/postgresql';
+        return host.must(["sh", "-c", script, "sh", parent]);
       }),
     );
   }

