@@ -109,10 +109,28 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
     ...rolesOf(contents, administrator, replicationRole, notes),
     ...databasesOf(contents, administrator, notes),
     ...(foreign.length === 0 ? {} : { slots: foreign }),
+    service: serviceOf(servers, notes),
     initdb: { locale: locale.locale, encoding: locale.encoding, dataChecksums: locale.dataChecksums },
   };
   obstacles.push(...unspeakableSettings(contents));
   return { keys, origins, replicationRole, notes, obstacles };
+}
+
+/** The service that starts them all, or none: an import does not make any. */
+function serviceOf(servers: readonly Named[], notes: string[]): StackKeys {
+  const [first] = servers;
+  const service = first?.found.service;
+  const same = servers.every(({ found }) => JSON.stringify(found.service) === JSON.stringify(service));
+  const shared = new Set(servers.map(({ found }) => found.place.host)).size < servers.length;
+  if (service !== undefined && same && !shared) return { ...service };
+  notes.push(
+    ...servers.map(({ name, found }) =>
+      found.service === undefined
+        ? `${name}: no service starts it with its machine: take service out of the stack file, and pgsite makes one`
+        : `${name}: the service ${found.service.name} starts it with its machine, and stays as it is: a stack has one name for all`,
+    ),
+  );
+  return { manager: "none" };
 }
 
 function obstaclesOf({ name, found }: Named, first: HandMade): string[] {

@@ -8,6 +8,7 @@ import type { Problem } from "../postgres/problem.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { readSystemIdentifier } from "../servers/dataDirectory.js";
 import { processState } from "../servers/process.js";
+import { type FoundService, findService } from "../services/manager.js";
 
 /** Where a hand-made server is. */
 export interface Place {
@@ -46,6 +47,8 @@ export interface HandMade {
   readonly tablespaces: number;
   /** pg_ident.conf has maps in it. */
   readonly hasMaps: boolean;
+  /** What starts it with its machine. */
+  readonly service?: FoundService;
   readonly problems: readonly Problem[];
 }
 
@@ -101,6 +104,7 @@ export async function readHandMade(place: Place): Promise<HandMade> {
     atLeast(major, "12") ? files.read(join(dataDirectory, "standby.signal")) : undefined,
   ]);
   const parsedHba = parseHba(hba ?? "");
+  const service = await findService(host, dataDirectory);
   const tablespaces = (await host.list(join(dataDirectory, "pg_tblspc"))) ?? [];
   return {
     place,
@@ -115,6 +119,7 @@ export async function readHandMade(place: Place): Promise<HandMade> {
     access: parsedHba.entries,
     files: files.found,
     tablespaces: tablespaces.length,
+    ...(service === undefined ? {} : { service }),
     hasMaps: /^\s*[^#\s]/m.test(ident?.toString("utf8") ?? ""),
     problems: [...problems, ...parsedHba.problems],
   };

@@ -16,6 +16,7 @@ const comments: Readonly<Record<string, string>> = {
   settings: " The same on every server.",
   access: " pg_hba.conf, in order; pgsite adds its administrator over loopback, and the servers that may replicate.",
   roles: " Those that log in. Their passwords are left alone unless a key password-ROLE gives one.",
+  service: " What starts the servers with their machines: without this key pgsite makes one for each.",
   initdb: " How the cluster was made: only read.",
 };
 
@@ -53,7 +54,7 @@ function keyOf(pair: Pair): string {
 function small(map: YAMLMap, where: string): boolean {
   const parts = where.split(".");
   const inside = parts.length === 2 && ["hosts", "roles", "databases"].includes(parts[0] ?? "");
-  return map.items.length === 0 || inside || where === "initdb";
+  return map.items.length === 0 || inside || ["initdb", "service"].includes(where);
 }
 
 function saidOf(origin: string): string {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
-import { type Manager, mark, type ServiceFacts } from "./facts.js";
+import { type Manager, mark, type ServiceFacts, serviceName } from "./facts.js";
 import { renderScript } from "./script.js";
 import { renderUnit } from "./unit.js";
 
@@ -51,25 +51,61 @@ async function makerOf(
 ): Promise<NonNullable<Service["maker"]>> {
   if (text.includes(mark(facts))) return "pgsite";
   const folder = `/etc/systemd/system/${facts.name}.service.d`;
-  const names = manager === "systemd" ? ((await host.list(folder)) ?? []) : [];
-  const added = await Promise.all(names.map((name) => host.readFile(join(folder, name))));
+  const parts = manager === "systemd" ? ((await host.list(folder)) ?? []) : [];
+  const added = await Promise.all(parts.map((part) => host.readFile(join(folder, part))));
   const texts = [text, ...added.map((content) => content?.toString("utf8") ?? "")];
-  const quoted = facts.dataDirectory.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return texts.some((one) => new RegExp(`(^|[\\s"'=])${quoted}/?($|[\\s"'])`, "m").test(one)) ? "own" : "foreign";
+  return texts.some((one) => names(one, facts.dataDirectory)) ? "own" : "foreign";
+}
+
+/** Whether a service's text names a data directory. */
+function names(text: string, dataDirectory: string): boolean {
+  const quoted = dataDirectory.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`(^|[\\s"'=])${quoted}/?($|[\\s"'])`, "m").test(text);
+}
+
+/** A service that somebody made, and what of it a stack file says. */
+export interface FoundService {
+  readonly name: string;
+  /** System V only: the run levels in which it is up. */
+  readonly runLevels?: readonly number[];
+}
+
+/** The service that starts a data directory with its machine, whoever made it. */
+export async function findService(host: Host, dataDirectory: string): Promise<FoundService | undefined> {
+  const manager = await findManager(host);
+  if (manager === "none") return undefined;
+  const places = manager === "systemd" ? unitFolders : ["/etc/init.d"];
+  const { stdout } = await host.run(["grep", "-rlsF", "-e", dataDirectory, "--", ...places]);
+  for (const path of stdout.split("\n").filter((line) => line !== "")) {
+    const name = /([^/]+?)(\.service(\.d\/[^/]+)?)?$/.exec(path)?.[1] ?? "";
+    const text = (await host.readFile(path))?.toString("utf8") ?? "";
+    if (!serviceName.test(name) || !names(text, dataDirectory)) continue;
+    const levels = manager === "sysv" ? await upIn(host, name) : [];
+    if (manager === "sysv" && levels.length > 0) return { name, runLevels: levels };
+    if (manager === "systemd" && (await isWanted(host, name))) return { name };
+  }
+  return undefined;
 }
 
 async function isEnabled(host: Host, manager: Manager, { name, runLevels }: ServiceFacts): Promise<boolean> {
-  if (manager === "systemd") {
-    const wants = await host.list("/etc/systemd/system/multi-user.target.wants");
-    return wants?.includes(`${name}.service`) === true;
-  }
+  if (manager === "systemd") return isWanted(host, name);
+  return `${await upIn(host, name)}` === `${[...runLevels].sort()}`;
+}
+
+async function isWanted(host: Host, name: string): Promise<boolean> {
+  const wants = await host.list("/etc/systemd/system/multi-user.target.wants");
+  return wants?.includes(`${name}.service`) === true;
+}
+
+/** The run levels in which a script's service is up. */
+async function upIn(host: Host, name: string): Promise<readonly number[]> {
   const levels = await Promise.all(
     [0, 1, 2, 3, 4, 5, 6].map(async (level) => {
       const links = (await host.list(`/etc/rc${level}.d`)) ?? [];
-      return links.some((link) => /^S\d\d/.test(link) && link.slice(3) === name) === runLevels.includes(level);
+      return links.some((link) => /^S\d\d/.test(link) && link.slice(3) === name) ? [level] : [];
     }),
   );
-  return levels.every((right) => right);
+  return levels.flat();
 }
 
 /** Links as chkconfig and update-rc.d make them: started late, stopped early. Whatever other links there are go. */

@@ -6,6 +6,12 @@ import { foreignData } from "../foreign.js";
 /** Who may be in a data directory: from 11 on its group may read it. */
 const privateMode = (groupMayRead: boolean) => (groupMayRead ? 0o750 : 0o700);
 
+/** Whether a server has data of another major version than is declared. */
+export function hasOtherVersion({ request, facts }: Pick<Seen, "request" | "facts">): boolean {
+  const major = facts.dataVersion === undefined ? undefined : majorOf(facts.dataVersion);
+  return facts.data === "filled" && !facts.incomplete && major !== undefined && major !== request.version;
+}
+
 /** The data directory, what is in it, and whether the OS user can make what is missing. */
 export function checkDirectory({ request, server, host, facts }: Seen): Complaint[] {
   const { dataDirectory } = server;
@@ -50,12 +56,14 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
       `chmod 0700 ${dataDirectory}`,
     );
   }
-  const major = facts.dataVersion === undefined ? undefined : majorOf(facts.dataVersion);
-  if (facts.data === "filled" && !foreign && !facts.incomplete && major !== undefined && major !== version) {
-    say(
-      `${dataDirectory} holds data of PostgreSQL ${facts.dataVersion}, and ${version} is declared`,
-      `declare ${facts.dataVersion} again: a major upgrade takes more than another version in the stack file`,
-    );
+  if (hasOtherVersion({ request, facts }) && !foreign) {
+    // The rollout refuses it, and says what brings such data to another version.
+    found.push({
+      ...error,
+      severity: "warning",
+      cause: `${dataDirectory} holds data of PostgreSQL ${facts.dataVersion}, and ${version} is declared`,
+      remedy: `declare ${facts.dataVersion} again: a major upgrade takes more than another version in the stack file`,
+    });
   }
   // Looked at as root, every folder seems writable, and nothing can be said.
   if (host.user === user) {

@@ -5,6 +5,7 @@ import { type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
 import { missingPackages } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
+import { hasOtherVersion } from "./directory.js";
 
 /** The server programs: there, and of the declared version. */
 export function checkPrograms(seen: Seen): Complaint[] {
@@ -12,6 +13,8 @@ export function checkPrograms(seen: Seen): Complaint[] {
   const error = { check: "programs", severity: "error", path: "binaries" } as const;
   const folder = server.binDirectory;
   const name = familyOf(host)?.server(request.version) ?? `PostgreSQL ${request.version}`;
+  // That is said with its data, and no programs of the declared version would help.
+  if (hasOtherVersion(seen)) return [];
   if (facts.postgres === undefined) return missingServer(seen);
   const said = saidVersion(facts.postgres);
   if (said === undefined) {

@@ -62,6 +62,8 @@ for (const { major, block } of [
         'settings: { search_path: "science, public" }, databaseSettings: { science: { work_mem: 20MB } } }',
         "science: { owner: app, settings: { TimeZone: UTC } }",
         "- backup_tool",
+        "pgsite:service: { manager: none }",
+        "alpha: no service starts it with its machine",
         "Nothing was written.",
         "pg_hba.conf: 0640",
       ]) {

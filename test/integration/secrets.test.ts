@@ -34,7 +34,9 @@ class Watch {
       // What Pulumi itself starts: it hands the program, and a provider that is called like the project, the configuration
       // so (readable by the same OS user only). The provider's launcher drops it before it starts anything.
       const isPulumis = /@pulumi\/pulumi\/cmd\/run|^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/.test(words);
-      if (!isPulumis && shows(procFile(pid, "environ"))) this.found.add(`the environment of ${words}`);
+      // No command line at all: it is between two programs, and is seen as the second next time.
+      const isBetween = words === "";
+      if (!isPulumis && !isBetween && shows(procFile(pid, "environ"))) this.found.add(`the environment of ${words}`);
     }
     for (const server of ["server2", "server3"]) {
       const control = this.site.controlDirectory(server);

@@ -4,7 +4,7 @@ import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/ssh/sessions.js";
 import type { ServiceFacts } from "../../services/facts.js";
-import { findManager, installService, readService, removeService } from "../../services/manager.js";
+import { findManager, findService, installService, readService, removeService } from "../../services/manager.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
 const why = whyNoHosts();
@@ -121,8 +121,12 @@ describe.skipIf(why !== undefined)(`a service at boot${why ? ` (${why})` : ""}`,
     await installService(root, "sysv", own, { path: "/etc/init.d/distribution", maker: "own" });
     expect((await host.readFile("/etc/init.d/distribution"))?.toString()).toBe(`#!/bin/sh\nPGDATA="${data}"\n`);
     expect((await readService(host, "sysv", own)).enabled).toBe(true);
+    // An import finds it, and not ours, which has left these levels by now.
+    await machine().must(["sh", "-c", "rm /etc/rc?.d/S64sispi"]);
+    expect(await findService(host, data)).toEqual({ name: "distribution", runLevels: [3, 4, 5] });
     await write(`#!/bin/sh\nPGDATA="${data}_other"\n`);
     expect((await readService(host, "sysv", own)).maker).toBe("foreign");
+    expect(await findService(host, data)).toBeUndefined();
   });
 
   it("is taken away without a trace, and nothing was executed that is only a name", async () => {

@@ -60,7 +60,7 @@ export class InProcess {
     const changed = (state: State): State => ({
       ...state,
       ...("version" in state ? { version } : {}),
-      ...("servers" in state
+      ...("servers" in state && !Array.isArray(state.servers)
         ? {
             servers: Object.fromEntries(
               Object.entries(state.servers as Readonly<Record<string, State>>).map(([name, server]) => [

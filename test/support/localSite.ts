@@ -79,6 +79,8 @@ export class LocalSite {
       osUser,
       port: 5442,
       primary: servers[0],
+      // The machine's own services are not a test's to change.
+      service: { manager: "none" },
       hosts: Object.fromEntries(
         servers.map((name, index) => [name, { address: `127.0.${block}.${index + 2}`, transport: "local" }]),
       ),

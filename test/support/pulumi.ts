@@ -29,7 +29,7 @@ export interface RunOptions {
   /** @default the program's folder */
   readonly cwd?: string;
   /** The machine of a test's hosts that runs Pulumi. @default this machine */
-  readonly control?: Pick<Control, "argv" | "bin" | "env">;
+  readonly control?: Pick<Control, "argv" | "bin"> & { readonly env: Readonly<Record<string, string>> };
 }
 
 /** A resource as `pulumi stack export` shows it. */

@@ -87,6 +87,22 @@ describe("a description", () => {
     expect(renderStackFile(found, "orders")).toContain("  pgsite:primary: db1\n");
   });
 
+  it("names the service that starts them all, and makes none where there is none", () => {
+    const service = { name: "postgresql", runLevels: [3, 5] };
+    const of = (first: Partial<HandMade>, second: Partial<HandMade>) => {
+      const servers = [
+        { name: "db1", found: server("15", {}, first) },
+        { name: "db2", found: { ...standby, place, ...second } },
+      ];
+      return describeSite({ site: "orders", administrator: "postgres", servers, contents });
+    };
+    expect(of({ service }, { service }).keys.service).toEqual(service);
+    const { keys, notes } = of({ service }, {});
+    expect(keys.service).toEqual({ manager: "none" });
+    expect(notes).toContainEqual(expect.stringMatching(/^db1: the service postgresql starts it with its machine/));
+    expect(notes).toContainEqual(expect.stringMatching(/^db2: no service starts it with its machine/));
+  });
+
   it("refuses two primaries, another cluster, and configuration elsewhere", () => {
     const other = server("15", { config_file: "/etc/postgresql/postgresql.conf" }, { systemIdentifier: "2", place });
     const servers = [

@@ -196,7 +196,7 @@ describe("one thing wrong", () => {
       "data of another major version",
       { server: { ...seeded, dataVersion: "14" } },
       {},
-      "error: db1 on db1-host: /data/pg holds data of PostgreSQL 14, and 15 is declared: declare 14 again: a major upgrade takes more than another version in the stack file",
+      "warning: db1 on db1-host: /data/pg holds data of PostgreSQL 14, and 15 is declared: declare 14 again: a major upgrade takes more than another version in the stack file",
     ],
     [
       "NFS",
