@@ -40,6 +40,7 @@ export const dataDirectories: Readonly<Record<string, string>> = {
 /** The machine that runs Pulumi is in CTIO's network, as the committed access rules expect of whoever administers. */
 export const insideAddress = "139.229.14.10";
 const network = "139.229.14.0/24";
+const answer = ["ip", "route", "add", network, "dev", "eth0"];
 
 /** The machine of clients that is no server, and the name of its address in the stack files. */
 const client = "client";
@@ -246,6 +247,16 @@ export class RemoteSite {
     await this.host(server).must(["sh", "-c", all ? `${stop} "$1.pgsite"` : stop, "sh", data]);
   }
 
+  /** Cuts a host's power, and boots it: what runs then, its services have started. */
+  async reboot(server: string): Promise<void> {
+    const host = this.host(server);
+    await host.powerCut();
+    await host.boot();
+    await host.must(answer);
+    this.net.control.know(this.net.hosts);
+    await this.net.control.closeConnections();
+  }
+
   async remove(): Promise<void> {
     await this.sandbox.remove();
     await this.net.close();
@@ -254,7 +265,6 @@ export class RemoteSite {
   /** Hosts answer to CTIO's network, and the machine that runs Pulumi calls from it. */
   async #makeNetwork(): Promise<void> {
     const { hosts, control } = this.net;
-    const answer = ["ip", "route", "add", network, "dev", "eth0"];
     await Promise.all(hosts.map((host) => host.must(answer)));
     const route = `ip address add ${insideAddress}/32 dev eth0 && ip route replace ${this.#subnet} dev eth0 src ${insideAddress}`;
     const { code, stderr } = await control.run(["sh", "-c", route]);
