@@ -1,4 +1,4 @@
-// A base backup of 1 GB from one host to another, each in namespaces of its own, against a bare `rsync` over ssh with the
+// A base backup of 4 GB from one host to another, each in namespaces of its own, against a bare `rsync` over ssh with the
 // same cipher or a bare `pg_basebackup`, whichever is faster here.
 
 import { renderPassfile } from "../postgres/passfile.js";
@@ -18,7 +18,7 @@ async function main(rounds: number): Promise<void> {
   };
   process.once("SIGINT", stop).once("SIGTERM", stop);
   try {
-    await site.makePrimary(1000, { wal_keep_size: "0", max_wal_size: "64MB", min_wal_size: "32MB" });
+    await site.makePrimary(4000, { wal_keep_size: "0", max_wal_size: "64MB", min_wal_size: "32MB" });
     await site.query("server2", "select pg_switch_wal(); checkpoint");
     const { dataDirectory, address, port } = site.server("server2");
     say(`the data directory has ${(await site.asOwner("server2", `du -sm '${dataDirectory}'`)).split("\t")[0]} MB`);

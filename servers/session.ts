@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import pLimit from "p-limit";
 import pg from "pg";
 
 /** Where a server listens; every `Endpoint` and `Server` of a site is one. */
@@ -95,12 +96,14 @@ export async function openSession(endpoint: Address, login: Login, options: Sess
     signal?.throwIfAborted();
     throw unreachable(endpoint, login, timeout, error);
   }
+  const oneAtATime = pLimit(1);
   return {
-    async query(sql, params) {
-      if (broken !== undefined) throw new Error(`the session on ${endpoint.name} broke off: ${broken.message}`);
-      const result = await client.query<Record<string, string | null>>(sql, params === undefined ? [] : [...params]);
-      return result.rows;
-    },
+    query: (sql, params) =>
+      oneAtATime(async () => {
+        if (broken !== undefined) throw new Error(`the session on ${endpoint.name} broke off: ${broken.message}`);
+        const result = await client.query<Record<string, string | null>>(sql, params === undefined ? [] : [...params]);
+        return result.rows;
+      }),
     async end() {
       signal?.removeEventListener("abort", abort);
       await Promise.race([client.end().catch(() => undefined), new Promise((done) => setTimeout(done, 1000).unref())]);

@@ -30,15 +30,41 @@ export const files = {
 } as const;
 
 /**
- * A new file takes its content from standard input, is ours alone from the start, and takes the old one's place when it
+ * A new file takes its content from a program's output, is ours alone from the start, and takes the old one's place when it
  * is whole and on the disk: a connection that is cut ends the input early.
  */
-export function writingScript(path: string, temporary: string, size: number, mode: number): string {
+export function writingScript(path: string, temporary: string, size: number, mode: number, source = "cat"): string {
   const [to, made, folder] = [quote(path), quote(temporary), quote(dirname(path))];
   const undo = quote(`rm -f -- ${made}`);
-  return `umask 077; set -C; trap ${undo} EXIT; trap "exit 1" TERM HUP
-cat >${made} && [ "$(wc -c <${made})" -eq ${size} ] && sync ${made} && chmod ${octal(mode)} ${made} &&
-mv -f -T -- ${made} ${to} && sync ${folder}`;
+  const whole = `[ "$(wc -c <${made})" -eq ${size} ]`;
+  return [
+    `umask 077; set -C; trap ${undo} EXIT; trap "exit 1" TERM HUP; ${source} >${made}`,
+    ...[whole, `sync ${made}`, `chmod ${octal(mode)} ${made}`, `mv -f -T -- ${made} ${to}`, `sync ${folder}`],
+  ].join(" && ");
+}
+
+/** The exit code of what a session's shell leaves to a program of its own. */
+export const notHere = 99;
+
+/** What a session's shell is asked to write at once, in bytes of its request: a shell reads it byte by byte. */
+const small = 4096;
+
+/**
+ * The same by the session's own shell, where the content is small; undefined where it is not. It is in no argument of any
+ * program: a shell that has no `printf` of its own says `notHere`.
+ */
+export function writingSmall(path: string, temporary: string, content: Buffer, mode: number): string | undefined {
+  const escaped = content
+    .toString("latin1")
+    .replaceAll(/[^ -&(-[\]-~]/g, (character) => `\\0${character.charCodeAt(0).toString(8).padStart(3, "0")}`);
+  if (escaped.length > small) return undefined;
+  const script = writingScript(path, temporary, content.length, mode, `printf %b ${quote(escaped)}`);
+  return `([ "$(command -v printf)" = printf ] || exit ${notHere}; ${script})`;
+}
+
+/** Removes a file, and leaves a folder, which may take long, to a program. */
+export function removingFile(path: string): string {
+  return `if [ -d ${quote(path)} ] && [ ! -L ${quote(path)} ]; then (exit ${notHere}); else rm -f -- ${quote(path)}; fi`;
 }
 
 /** What a file operation brought; undefined where it says that nothing is there. @throws with the host's own words otherwise */

@@ -14,7 +14,7 @@ import {
   type SpawnOptions,
 } from "../host.js";
 import { ConnectionCut } from "./failure.js";
-import { files, parseStatus, unlessAbsent, writingScript } from "./files.js";
+import { files, notHere, parseStatus, removingFile, unlessAbsent, writingScript, writingSmall } from "./files.js";
 import { startProgram } from "./program.js";
 import type { Answer } from "./session.js";
 import { sessionOf } from "./sessions.js";
@@ -122,12 +122,23 @@ export class SshHost implements Host {
   async writeFile(path: string, content: string | Buffer, { mode = 0o600 } = {}): Promise<void> {
     const bytes = Buffer.from(content);
     const temporary = join(dirname(path), `.${randomBytes(8).toString("hex")}.pgsite-new`);
+    if (await this.#did(writingSmall(path, temporary, bytes, mode), "writing", path)) return;
     const script = `nl='\n'; ${writingScript(path, temporary, bytes.length, mode)}`;
     await this.#must(["sh", "-c", script], "writing", path, { input: bytes, timeout: writingTimeout });
   }
 
   async remove(path: string): Promise<void> {
+    if (await this.#did(removingFile(path), "removing", path)) return;
     await this.#must(["rm", "-rf", "--", path], "removing", path, { timeout: removalTimeout });
+  }
+
+  /** Whether the session's shell did it; false where it leaves that to a program. @throws where it failed */
+  async #did(line: string | undefined, act: string, path: string): Promise<boolean> {
+    if (line === undefined) return false;
+    const { code, stderr } = await this.#answer(line, `${act} ${path}`);
+    if (code === notHere) return false;
+    if (code !== 0) throw new Error(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
+    return true;
   }
 
   async #must(argv: readonly string[], act: string, path: string, options: RunOptions): Promise<void> {
