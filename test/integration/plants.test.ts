@@ -29,7 +29,7 @@ function unsaid(said: readonly string[], planted: readonly Plant[], plot: Plot):
 describe("changes behind pgsite's back", () => {
   for (const [index, major] of majors.entries()) {
     it.concurrent(`are each said with their consequence at ${major}, healed, and then gone`, {
-      timeout: 400_000,
+      timeout: 900_000,
     }, async () => {
       const rehearsal = await plantSite(major, 80 + index);
       made.push(rehearsal);
