@@ -17,8 +17,8 @@ export interface ServerArgs {
   readonly replicationPassword: pulumi.Input<string>;
   /** The administrator's password. */
   readonly administratorPassword: pulumi.Input<string>;
-  /** What must have passed before anything of the server is made. @default nothing */
-  readonly preflight?: pulumi.Resource;
+  /** What must stand before anything of the server is made: the preflight, and its host where the stack makes that. @default nothing */
+  readonly before?: readonly pulumi.Resource[];
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
   /** Where the stack's other servers have their data, in a stack that has the primary. */
@@ -61,7 +61,7 @@ export abstract class Server extends pulumi.ComponentResource {
         disposable,
         others: args.others,
       },
-      { ...parent, ...(args.preflight === undefined ? {} : { dependsOn: args.preflight }) },
+      { ...parent, dependsOn: [...(args.before ?? [])] },
     );
     const data = new local.Command(
       `${name}-data`,

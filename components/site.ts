@@ -4,6 +4,7 @@ import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite } from "../config/site.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import { makeContainers } from "./containers.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -26,7 +27,7 @@ export class Site extends pulumi.ComponentResource {
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
-    const { site, description, inputs } = args.stack;
+    const { site, description, inputs, containers: plan } = args.stack;
     const parent = { parent: this };
     const password = (role: string) => args.passwordOf(role) ?? pulumi.secret("");
     const connection = {
@@ -37,7 +38,11 @@ export class Site extends pulumi.ComponentResource {
     };
 
     // Upstreams before those that follow them; the roles as soon as there is a server to make them on.
-    const preflight = new Preflight(`${name}-preflight`, requestOf(site), parent);
+    const containers = plan === undefined ? {} : makeContainers(plan, this);
+    const preflight = new Preflight(`${name}-preflight`, requestOf(site), {
+      ...parent,
+      dependsOn: Object.values(containers),
+    });
     const servers: Record<string, Server> = {};
     const roles: Role[] = [];
     for (const server of upstreamsFirst(site.servers)) {
@@ -49,7 +54,7 @@ export class Site extends pulumi.ComponentResource {
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
-          preflight,
+          before: [preflight, ...[containers[server.host.name] ?? []].flat()],
           after,
           others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
         },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Become, Host } from "../../hosts/host.js";
 import { HostTimeout } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import { serverUser } from "../support/localSite.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
