@@ -148,6 +148,9 @@ function checkFolders(description: StackDescription, host: string): Problem[] {
     ];
   }
   if (folder === "/") return [error(path, 'received "/"; a volume cannot take the place of the whole container')];
+  if (folder?.includes(":") === true) {
+    return [error(path, `received "${folder}"; Docker takes no : in the folder of a volume`)];
+  }
   return serversOn(description, host).flatMap((name) => {
     const parent = parentOf(description, name);
     if (parent === folder || parent.startsWith(`${folder}/`)) return [];

@@ -27,7 +27,7 @@ const causes: readonly (readonly [RegExp, (spec: HostSpec, match: RegExpExecArra
         : `there is no container ${containerOf(spec)}: start it, or correct hosts.${spec.name}.container.name (docker ps --all)`,
   ],
   [
-    /container \S+ is not running/,
+    /container \S+ is not running/i,
     (spec) => `its container ${containerOf(spec)} is stopped: docker start ${containerOf(spec)}`,
   ],
   [/is paused/, (spec) => `its container ${containerOf(spec)} is paused: docker unpause ${containerOf(spec)}`],

@@ -4,8 +4,13 @@ import { environment } from "../shell/environment.js";
 import { obey, type Transport } from "../shell/transport.js";
 import { containerOf, cut, unreachable } from "./failure.js";
 
-/** What an image says for its own server (PGDATA, PGUSER …) is not for ours. */
-const script = `for name in $(env | sed -n "s/^\\(PG[A-Z_]*\\)=.*/\\1/p"); do unset "$name"; done; ${obey}`;
+const script = [
+  // What an image says for its own server (PGDATA, PGUSER …) is not for ours.
+  'for name in $(env | sed -n "s/^\\(PG[A-Z_]*\\)=.*/\\1/p"); do unset "$name"; done',
+  // As after a login.
+  "USER=$(id -un); LOGNAME=$USER; export USER LOGNAME",
+  obey,
+].join("; ");
 
 /** A container, by the system's Docker CLI: which engine that talks to is the administrator's (DOCKER_HOST, contexts). */
 export function dockerTransport(spec: HostSpec): Transport {
