@@ -33,7 +33,10 @@ class Image extends pulumi.CustomResource {
  * data that are not disposable is left where it is, running, when it leaves the stack.
  * @returns the containers by host
  */
-export function makeContainers(plan: Containers, parent: pulumi.Resource): Readonly<Record<string, pulumi.Resource>> {
+export function makeContainers(
+  plan: Containers,
+  parent: pulumi.Resource,
+): Readonly<Record<string, pulumi.CustomResource>> {
   const options = { parent, version };
   // Names and addresses are fixed: there is no room for a new one beside the old.
   const held = { ...options, retainOnDelete: !plan.disposable, deleteBeforeReplace: true };

@@ -71,7 +71,7 @@ async function download(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   } catch (error) {
     const { stderr = "", message } = error as { readonly stderr?: string; readonly message: string };
     const said = `${stderr || message}`.trim().split("\n").at(-1) ?? "";
-    return `cannot be downloaded (${said.replace(/^error: /, "").trim()})`;
+    return `cannot be downloaded (${said.replace(/^(error:|\[.*?\] downloading.*?:) /, "").trim()})`;
   }
 }
 

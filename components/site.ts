@@ -47,6 +47,7 @@ export class Site extends pulumi.ComponentResource {
     const roles: Role[] = [];
     for (const server of upstreamsFirst(site.servers)) {
       const after = server.role === "primary" ? [] : [...roles, ...startOf(servers[server.upstream ?? ""])];
+      const container = containers[server.host.name];
       const created = new classes[server.role](
         server.name,
         {
@@ -54,7 +55,8 @@ export class Site extends pulumi.ComponentResource {
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
-          before: [preflight, ...[containers[server.host.name] ?? []].flat()],
+          preflight,
+          ...(container === undefined ? {} : { container }),
           after,
           others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
         },

@@ -27,6 +27,8 @@ export interface Container {
   /** Its volume has the container's name. The folder at which that is mounted. */
   readonly folder: string;
   readonly osUser: string;
+  /** Of its servers. */
+  readonly dataDirectories: readonly string[];
   /** Of its servers: what its first process starts and stops. */
   readonly services: readonly string[];
 }
@@ -64,6 +66,7 @@ export function containersOf(stack: string, description: StackDescription): Cont
       address,
       folder: foldersOf(description, host)[0] ?? "/",
       osUser,
+      dataDirectories: servers.map((server) => description.servers[server]?.dataDirectory ?? ""),
       services: service.manager === "none" ? [] : servers.map((server) => serviceNameOf(description, server)),
     })),
     disposable,

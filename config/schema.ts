@@ -102,14 +102,14 @@ const container = strict({
       "Folder in the container at which its volume is mounted (by default the one that the data directories lie in)",
     ),
 })
-  .refine(
-    ({ image, name }) => image !== undefined || name !== undefined,
-    "takes an image for a container to be made from, or the name of one that is there",
-  )
-  .refine(
-    ({ image, volume }) => image !== undefined || volume === undefined,
-    "has a volume only where the stack makes it: name an image, or take volume away",
-  )
+  .refine(({ image, name }) => image !== undefined || name !== undefined, {
+    path: ["name"],
+    error: "name a container that is there, or give the image from which the stack makes one",
+  })
+  .refine(({ image, volume }) => image !== undefined || volume === undefined, {
+    path: ["volume"],
+    error: "a container that is there has its volumes already: take volume away, or name an image to make one from",
+  })
   .describe("The host is a Docker container, reached by the Docker CLI");
 
 const host = z.union([

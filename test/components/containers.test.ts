@@ -33,11 +33,8 @@ describe("a stack whose hosts are containers", () => {
   const named = (name: string) => graph.find((one) => one.name === name) as Registered;
 
   it("makes a network, an image, and of each host a volume and a container, as children of the site", () => {
-    expect(docker(graph).map(({ type, name, parent, dependsOn }) => ({ type, name, parent, dependsOn }))).toEqual([
-      { type: "docker:index/network:Network", name: "sispi-ctio", parent: "sispi", dependsOn: [] },
-      { type: "docker:index/remoteImage:RemoteImage", name: "postgres:15", parent: "sispi", dependsOn: [] },
-      { type: "docker:index/volume:Volume", name: "server2-volume", parent: "sispi", dependsOn: [] },
-      { type: "docker:index/volume:Volume", name: "server3-volume", parent: "sispi", dependsOn: [] },
+    const shapes = docker(graph).map(({ type, name, parent, dependsOn }) => ({ type, name, parent, dependsOn }));
+    expect(shapes.sort((one, other) => (one.type + one.name < other.type + other.name ? -1 : 1))).toEqual([
       {
         type: "docker:index/container:Container",
         name: "server2-container",
@@ -50,6 +47,10 @@ describe("a stack whose hosts are containers", () => {
         parent: "sispi",
         dependsOn: ["postgres:15", "server3-volume", "sispi-ctio"],
       },
+      { type: "docker:index/network:Network", name: "sispi-ctio", parent: "sispi", dependsOn: [] },
+      { type: "docker:index/remoteImage:RemoteImage", name: "postgres:15", parent: "sispi", dependsOn: [] },
+      { type: "docker:index/volume:Volume", name: "server2-volume", parent: "sispi", dependsOn: [] },
+      { type: "docker:index/volume:Volume", name: "server3-volume", parent: "sispi", dependsOn: [] },
     ]);
     expect(new Set(docker(graph).map((one) => one.version))).toEqual(new Set([version]));
   });
@@ -62,7 +63,12 @@ describe("a stack whose hosts are containers", () => {
     });
     expect(named("postgres:15").inputs).toEqual({ name: "postgres:15", keepLocally: true });
     expect(named("server3-volume").inputs).toEqual({ name: "the-standby" });
-    const facts = { osUser: "postgres", folder: "/raid2/database", services: ["postgresql"] };
+    const facts = {
+      osUser: "postgres",
+      folder: "/raid2/database",
+      dataDirectories: ["/raid2/database/sispi_db"],
+      services: ["postgresql"],
+    };
     const [program, ...args] = firstProcess(facts);
     expect(named("server2-container").inputs).toEqual({
       name: "sispi-ctio-server2",
@@ -86,6 +92,16 @@ describe("a stack whose hosts are containers", () => {
     expect(named("sispi-preflight").dependsOn).toEqual(["server2-container", "server3-container"]);
     expect(named("server2-directory").dependsOn).toEqual(["server2-container", "sispi-preflight"]);
     expect(named("server3-directory").dependsOn).toEqual(["server3-container", "sispi-preflight"]);
+  });
+
+  it("puts the service in, and starts the server, anew in a container that is made anew", () => {
+    expect(named("server2-service").inputs.container).toBe("server2-container");
+    expect(named("server2-start").inputs.environment).toEqual({
+      PGSITE_STACK: "ctio",
+      PGSITE_SERVER: "server2",
+      PGSITE_CONTAINER: "server2-container",
+    });
+    expect(Object.keys(named("server2-data").inputs.environment as object)).not.toContain("PGSITE_CONTAINER");
   });
 
   it("reaches its servers by Docker, and lets the administrator in from the network's gateway", () => {

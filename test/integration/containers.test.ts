@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
+import { firstProcess } from "../../services/container.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { ContainerSite, type Declared } from "../support/containerSite.js";
 import { whyNoDocker } from "../support/dockerEngine.js";
@@ -48,6 +49,8 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
   });
 
   describe("as hosts", () => {
+    afterAll(closeSessions);
+
     describeHost(() => hostOf(spec("contract")), "postgres");
 
     it("are a machine each, and give what an image says for its own server to nobody", async () => {
@@ -141,26 +144,41 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       await vi.waitFor(() => expect(site.leftOver()).toEqual([]), 5000);
     });
 
+    it("and stopped are said in one line, and the rest of the preview goes on", async () => {
+      await site.engine.must(["stop", "--time", "1", "two"]);
+      const printed = await site.preview("existing").finally(() => site.engine.must(["start", "two"]));
+      const lines = printed.split("\n").filter((line) => line.includes("cannot be reached"));
+      const cause = "two cannot be reached: its container two is stopped: docker start two";
+      expect(lines).not.toEqual([]);
+      expect(lines.filter((line) => !line.includes(cause))).toEqual([]);
+      expect(printed).not.toMatch(/^\s+at \S+ \(/m);
+    });
+
     it.each([
-      ["stopped", ["stop", "--time", "1"], ["start"], "its container two is stopped: docker start two"],
-      ["killed", ["kill"], ["start"], "its container two is stopped: docker start two"],
-      ["paused", ["pause"], ["unpause"], "its container two is paused: docker unpause two"],
+      [["kill", "two"], ["start", "two"], "its container two is stopped: docker start two"],
+      [["pause", "two"], ["unpause", "two"], "its container two is paused: docker unpause two"],
       [
-        "gone",
         ["rename", "two", "elsewhere"],
         ["rename", "elsewhere", "two"],
         "there is no container two: start it, or correct hosts.two.container.name (docker ps --all)",
       ],
-    ])("and %s are said in one line, and the rest of the preview goes on", async (_, breaks, mends, cause) => {
-      const on = (args: readonly string[]) =>
-        site.engine.must(args.length > 1 && args[1] !== "--time" ? args : [...args, "two"]);
-      await on(breaks);
-      const printed = await site.preview("existing").finally(() => on(mends));
-      const lines = printed.split("\n").filter((line) => line.includes("cannot be reached"));
-      expect(new Set(lines.map((line) => line.replace(/^.*?(two cannot)/, "$1")))).toEqual(
-        new Set([`two cannot be reached: ${cause}`]),
-      );
-      expect(printed).not.toMatch(/^\s+at \S+ \(/m);
+    ])("say what to do after docker %s", async (breaks, mends, cause) => {
+      const before = hostOf(spec("two"));
+      await before.stat("/");
+      await closeSessions();
+      await site.engine.must(breaks);
+      const asked = hostOf(spec("two")).stat("/");
+      await expect(asked.finally(() => site.engine.must(mends))).rejects.toThrow(`two cannot be reached: ${cause}`);
+      // What could not be reached is not asked again for a few seconds.
+      await closeSessions();
+    });
+
+    it("and killed under a running program end that with a word on it, and nothing is run twice", async () => {
+      const program = await hostOf(spec("two")).spawn(["sleep", "4321"]);
+      await site.engine.must(["kill", "two"]);
+      await expect(program.ended).rejects.toThrow(/^two cannot be reached: .*its container two (is )?stopped/);
+      await site.engine.must(["start", "two"]);
+      await closeSessions();
     });
 
     it("are started again by the next up", async () => {
@@ -228,6 +246,23 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       ]);
       expect(log).toContain("database system was shut down at");
       expect(await site.preview("laptop", "--expect-no-changes")).toMatch(unchanged);
+    });
+
+    it("let no other container run on a volume of theirs", async () => {
+      const facts = {
+        osUser: "postgres",
+        folder: "/srv/postgresql",
+        dataDirectories: ["/srv/postgresql/orders"],
+        services: [],
+      };
+      const [program, ...args] = firstProcess(facts);
+      const options = ["--rm", "--volume", "orders-laptop-db1:/srv/postgresql", "--entrypoint", program];
+      const { code, stderr } = await site.engine.docker(["run", ...options, image, ...args]);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: "another container runs on the volume of /srv/postgresql\n",
+      });
+      expect(await site.query("orders-laptop-db1", "select 1")).toBe("1");
     });
 
     it("are made anew where they are gone, with the data that lie on their volumes", async () => {

@@ -73,7 +73,7 @@ const preview = async (stack: string, env: Readonly<Record<string, string>>) => 
   asked.length = 0;
   const result = await sandbox.run(["preview", "--stack", stack], { env });
   const all = said(result);
-  const errors = all.split("\n").filter((line) => /error|docker/i.test(line));
+  const errors = all.split("\n").filter((line) => /^\s*error:|plugin/.test(line));
   return { code: result.code, all, errors };
 };
 

@@ -81,10 +81,25 @@ const image: ResourceType<ImageState, ImageState> = {
   }),
 };
 
-const container = typed<Plain<ContainerArgs>>(
-  "docker:index/container:Container",
-  "container",
-  async ({ name = "", image, hostname = "", user = "", restart = "", entrypoints = [], command = [], ...more }) => {
+type ContainerState = Plain<ContainerArgs> & { readonly __id?: string };
+
+/** Its id is Docker's, as with the plugin itself: a container that is made anew has another. */
+const container: ResourceType<ContainerState, ContainerState> = {
+  ...typed<ContainerState>(
+    "docker:index/container:Container",
+    "container",
+    async () => {},
+    async (name) => {
+      await docker("stop", name);
+      await docker("rm", name);
+    },
+  ),
+  id: ({ __id = "" }) => __id,
+  check: async (_context, args, actual) => ({
+    state: { ...args, ...(actual?.__id === undefined ? {} : { __id: actual.__id }) },
+  }),
+  async create(_context, state) {
+    const { name = "", image, hostname = "", user = "", restart = "", entrypoints = [], command = [], ...more } = state;
     const options = [
       ...["--name", name, "--hostname", hostname, "--user", user, "--restart", restart],
       ...["--shm-size", `${more.shmSize}m`, "--stop-timeout", `${more.stopTimeout}`],
@@ -98,13 +113,9 @@ const container = typed<Plain<ContainerArgs>>(
       ]),
       ...entrypoints.flatMap((program) => ["--entrypoint", program]),
     ];
-    await docker("run", "--detach", ...options, image, ...command);
+    return { ...state, __id: await docker("run", "--detach", ...options, image, ...command) };
   },
-  async (name) => {
-    await docker("stop", name);
-    await docker("rm", name);
-  },
-);
+};
 
 const [engineAddress] = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 void serve([network, volume, image, container], engineAddress, () => {});

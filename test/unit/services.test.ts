@@ -111,6 +111,7 @@ describe("the first process of a container", () => {
   const [shell, option, script, ...rest] = firstProcess({
     osUser: "postgres",
     folder: "/a b/it's",
+    dataDirectories: ["/a b/it's/data"],
     services: ["postgresql-db1", "postgresql-db2"],
   });
 
@@ -121,6 +122,8 @@ describe("the first process of a container", () => {
       "sh",
       "postgres",
       "/a b/it's",
+      "/a b/it's/data",
+      "--",
       "postgresql-db1",
       "postgresql-db2",
     ]);

@@ -24,7 +24,9 @@ const two = { db1: server("/srv/postgresql/orders"), db2: server("/srv/postgresq
 describe("containers of a stack file", () => {
   it("are taken with an image and an address each", () => {
     expect(problemsOf({ db1: made("172.28.5.11"), db2: made("172.28.5.12") }, two)).toEqual([]);
-    expect(problemsOf({ db1: { address: "10.0.0.1", container: { name: "a" } }, db2: "10.0.0.2" }, two)).toEqual([]);
+    expect(problemsOf({ db1: { address: "10.0.0.1", container: { name: "my-db" } }, db2: "10.0.0.2" }, two)).toEqual(
+      [],
+    );
   });
 
   it.each([
@@ -66,10 +68,10 @@ describe("containers of a stack file", () => {
     const one = { db1: server("/srv/postgresql/orders") };
     const of = (host: object) => problemsOf({ db1: { address: "172.28.5.11", ...host } }, one);
     expect(of({ container: {} })).toEqual([
-      "hosts.db1.container: takes an image for a container to be made from, or the name of one that is there",
+      "hosts.db1.container.name: is missing; name a container that is there, or give the image from which the stack makes one",
     ]);
     expect(of({ container: { name: "db", volume: "/srv" } })).toEqual([
-      "hosts.db1.container: has a volume only where the stack makes it: name an image, or take volume away",
+      'hosts.db1.container.volume: received "/srv"; a container that is there has its volumes already: take volume away, or name an image to make one from',
     ]);
     expect(of({ container: { name: "db" }, transport: "local" })).toEqual([
       'hosts.db1.transport: received "local"; says that the host is this machine, and container: that it is a container: take one of them away',
@@ -78,7 +80,7 @@ describe("containers of a stack file", () => {
       'hosts.db1.login: received "root"; says how to reach a host over SSH, and container: says that it is one: take one of them away',
     ]);
     expect(of({ container: { name: "-db" } })).toHaveLength(1);
-    expect(of({ container: { image: "--privileged" } })).toHaveLength(1);
+    expect(of({ container: { image: "--privileged", name: "my-db" } })).toHaveLength(1);
   });
 
   it("are made for hosts of servers only", () => {
