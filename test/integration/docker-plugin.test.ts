@@ -73,7 +73,9 @@ const preview = async (stack: string, env: Readonly<Record<string, string>>) => 
   asked.length = 0;
   const result = await sandbox.run(["preview", "--stack", stack], { env });
   const all = said(result);
-  const errors = all.split("\n").filter((line) => /^\s*error:|plugin/.test(line));
+  // Before them Pulumi shows the same while it works.
+  const diagnostics = all.slice(all.indexOf("Diagnostics:")).split("\n");
+  const errors = diagnostics.filter((line) => /error:|plugin/.test(line));
   return { code: result.code, all, errors };
 };
 

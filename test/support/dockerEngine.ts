@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { alive, startOf } from "../../toolchain/steps.mjs";
 import { image, imageArchive, whyNoImage } from "./dockerImage.js";
 import { type CommandOptions, command, must, type Result } from "./multihost/command.js";
@@ -45,7 +46,7 @@ export class DockerEngine {
     } catch (error) {
       const log = join(folder, "dockerd.log");
       const said = existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "";
-      if (engine === undefined) rmSync(folder, { recursive: true, force: true });
+      if (engine === undefined) removeAll(folder);
       else await engine.close();
       throw new Error(`a Docker engine cannot be started: ${error}\n${said}`);
     }
@@ -115,7 +116,7 @@ export class DockerEngine {
     const ids = (await this.docker(["ps", "--all", "--quiet"])).stdout.split("\n").filter((id) => id !== "");
     if (ids.length > 0) await this.docker(["rm", "--force", ...ids], { seconds: 60 });
     await this.namespace.end();
-    rmSync(this.folder, { recursive: true, force: true });
+    removeAll(this.folder);
   }
 }
 
@@ -128,6 +129,7 @@ mkdir "$folder/docker"
 mount -t tmpfs -o mode=711 docker "$folder/docker"
 dockerd --data-root "$folder/docker/data" --exec-root "$folder/docker/exec" -H "unix://$folder/docker.sock" \\
   -p "$folder/docker.pid" --bridge none --iptables=false --ip6tables=false --ip-masq=false --log-level warn \\
+  --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/\${folder##*/}" \\
   >"$folder/dockerd.log" 2>&1 &
 until docker -H "unix://$folder/docker.sock" version >/dev/null 2>&1; do
   kill -0 $!
@@ -144,9 +146,18 @@ function sweep(): void {
   for (const name of readdirSync(parent).filter((name) => name.startsWith(prefix))) {
     const owner = join(parent, name, "owner");
     if (existsSync(owner) && !alive(readFileSync(owner, "utf8"))) {
-      rmSync(join(parent, name), { recursive: true, force: true });
+      removeAll(join(parent, name));
     }
   }
+}
+
+/** A folder, and the control groups that its engine made under its name: of these alone nothing goes by itself. */
+function removeAll(folder: string): void {
+  const groups = "/sys/fs/cgroup";
+  const places = existsSync(groups) ? [".", ...readdirSync(groups)] : [];
+  const own = places.map((place) => join(groups, place, basename(folder))).filter((path) => existsSync(path));
+  if (own.length > 0) spawnSync("find", [...own, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function parentOf(pid: number): number | undefined {
