@@ -125,6 +125,10 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       });
       const printed = await site.up("existing").finally(() => watch.stop());
       expect(printed).toMatch(/copying by pg_basebackup on two, straight from \S+:5432/);
+      // They have no volumes.
+      expect(printed).toMatch(
+        /two: .* lies in the container itself, and is lost when that is removed: run the container/,
+      );
       expect(await site.streaming("one")).toEqual(streaming());
       expect(watch.samples).toBeGreaterThan(20);
       expect([...watch.programs]).toEqual(expect.arrayContaining(["dockerd", "postgres", "sh"]));
