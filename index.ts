@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
@@ -24,6 +25,7 @@ export default async function main() {
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
   refuse(name, others.flat());
+  if (stack?.containers !== undefined) await needDockerPlugin();
 
   const config = new pulumi.Config();
   const passwordOf = (role: string) => config.getSecret(passwordKey(role));
@@ -48,6 +50,13 @@ function refuse(stack: string, problems: readonly Problem[]): void {
   if (errors.length === 0) return;
   const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
   throw plainly(new pulumi.RunError(`${count} in Pulumi.${stack}.yaml; nothing was touched:${listed(errors)}\n`));
+}
+
+/** Nothing asks for the plugin where no container is to be made. */
+async function needDockerPlugin(): Promise<void> {
+  const { missingDockerPlugin } = await import("./components/dockerPlugin.js");
+  const missing = await missingDockerPlugin(dirname(__dirname));
+  if (missing !== undefined) throw plainly(new pulumi.RunError(missing));
 }
 
 function listed(notes: readonly Note[]): string {

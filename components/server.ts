@@ -19,6 +19,8 @@ export interface ServerArgs {
   readonly administratorPassword: pulumi.Input<string>;
   /** What must have passed before anything of the server is made. @default nothing */
   readonly preflight?: pulumi.Resource;
+  /** Its host, where the stack makes that. A new one has nothing of what was installed and started in the old. @default none */
+  readonly container?: pulumi.CustomResource;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
   readonly after?: pulumi.Input<pulumi.Resource>[];
   /** Where the stack's other servers have their data, in a stack that has the primary. */
@@ -61,7 +63,7 @@ export abstract class Server extends pulumi.ComponentResource {
         disposable,
         others: args.others,
       },
-      { ...parent, ...(args.preflight === undefined ? {} : { dependsOn: args.preflight }) },
+      { ...parent, dependsOn: [args.preflight ?? [], args.container ?? []].flat() },
     );
     const data = new local.Command(
       `${name}-data`,
@@ -121,12 +123,25 @@ export abstract class Server extends pulumi.ComponentResource {
     const service =
       server.service === undefined
         ? []
-        : [new Service(`${name}-service`, serviceOf(site.name, server), { ...parent, dependsOn: data })];
+        : [
+            new Service(
+              `${name}-service`,
+              {
+                ...serviceOf(site.name, server),
+                ...(args.container === undefined ? {} : { container: args.container.id }),
+              },
+              { ...parent, dependsOn: data },
+            ),
+          ];
     this.start = new local.Command(
       `${name}-start`,
       {
         create: "node pgsite.js start",
-        environment: { PGSITE_STACK: args.stack, PGSITE_SERVER: name },
+        environment: {
+          PGSITE_STACK: args.stack,
+          PGSITE_SERVER: name,
+          ...(args.container === undefined ? {} : { PGSITE_CONTAINER: args.container.id }),
+        },
         addPreviousOutputInEnv: false,
       },
       { ...parent, dependsOn: [this.configuration, passfile, ...service] },

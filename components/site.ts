@@ -4,6 +4,7 @@ import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite } from "../config/site.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import { makeContainers } from "./containers.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -26,7 +27,7 @@ export class Site extends pulumi.ComponentResource {
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
-    const { site, description, inputs } = args.stack;
+    const { site, description, inputs, containers: plan } = args.stack;
     const parent = { parent: this };
     const password = (role: string) => args.passwordOf(role) ?? pulumi.secret("");
     const connection = {
@@ -37,11 +38,16 @@ export class Site extends pulumi.ComponentResource {
     };
 
     // Upstreams before those that follow them; the roles as soon as there is a server to make them on.
-    const preflight = new Preflight(`${name}-preflight`, requestOf(site), parent);
+    const containers = plan === undefined ? {} : makeContainers(plan, this);
+    const preflight = new Preflight(`${name}-preflight`, requestOf(site), {
+      ...parent,
+      dependsOn: Object.values(containers),
+    });
     const servers: Record<string, Server> = {};
     const roles: Role[] = [];
     for (const server of upstreamsFirst(site.servers)) {
       const after = server.role === "primary" ? [] : [...roles, ...startOf(servers[server.upstream ?? ""])];
+      const container = containers[server.host.name];
       const created = new classes[server.role](
         server.name,
         {
@@ -50,6 +56,7 @@ export class Site extends pulumi.ComponentResource {
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
           preflight,
+          ...(container === undefined ? {} : { container }),
           after,
           others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
         },

@@ -3,6 +3,7 @@ import { error, type Problem, warning } from "../postgres/problem.js";
 import { standbyFloor } from "../postgres/rules.js";
 import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { checkContainers } from "./containers.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./session-settings.js";
@@ -15,6 +16,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkNames(description),
     ...checkSynchronous(description),
     ...checkBaseBackup(description),
+    ...checkContainers(description),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkPasswords(description, raw, complete),
   ];

@@ -1,14 +1,17 @@
-import type { HostSpec } from "../hosts/host.js";
+import type { ContainerSpec, HostSpec } from "../hosts/host.js";
 import type { Layer } from "../postgres/settings.js";
 import { atLeast, type Major } from "../postgres/versions.js";
+import { containerName, containersOf, isMade, serviceNameOf } from "./containers.js";
 import type { Peer, ServerInputs, SiteFacts } from "./describe.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
-import type { Endpoint, ServerRole } from "./site.js";
+import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
 
 /** Turns a description's names into hosts, addresses and layers. */
 export class Context {
   readonly facts: SiteFacts;
   readonly #addresses: Readonly<Record<string, string>>;
+  /** Of the containers that the stack makes: pgsite comes to them from there. */
+  readonly #gateway: readonly string[];
 
   constructor(
     readonly stack: string,
@@ -27,6 +30,8 @@ export class Context {
     this.#addresses = Object.fromEntries(
       Object.entries(hosts).map(([name, host]) => [name, typeof host === "string" ? host : host.address]),
     );
+    const containers = containersOf(stack, description);
+    this.#gateway = containers === undefined ? [] : [containers.network.gateway];
   }
 
   roleOf(server: string): ServerRole {
@@ -46,7 +51,8 @@ export class Context {
       port: server.port ?? description.port,
       dataDirectory: server.dataDirectory,
       binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
-      service: { ...description.service, name: description.service.name ?? `postgresql-${name}` },
+      service: this.#serviceOf(name),
+      administratorsFrom: this.#gateway,
       ...(upstream === undefined ? {} : { upstream }),
       peers: this.#peers(),
       replicas: [
@@ -138,8 +144,28 @@ export class Context {
 
   #hostSpec(host: string): HostSpec {
     const described = this.description.hosts[host];
-    const reached = typeof described === "object" ? described : { transport: "ssh" as const };
-    return { ...reached, name: host, address: this.#hostAddress(host), user: this.description.osUser };
+    const { container: _container, ...reached } =
+      typeof described === "object" ? described : { transport: "ssh" as const, container: undefined };
+    const container = this.#containerOf(host);
+    return {
+      ...reached,
+      ...(container === undefined ? {} : { transport: "docker", container }),
+      name: host,
+      address: this.#hostAddress(host),
+      user: this.description.osUser,
+    };
+  }
+
+  #containerOf(host: string): ContainerSpec | undefined {
+    const name = containerName(this.stack, this.description, host);
+    return name === undefined ? undefined : { name, made: isMade(this.description, host) };
+  }
+
+  /** A container that the stack did not make starts with whatever its maker gave it: no service of ours. */
+  #serviceOf(name: string): ServiceDeclaration {
+    const { service } = this.description;
+    const own = this.#containerOf(this.#server(name).host ?? name)?.made === false && service.manager === "auto";
+    return { ...service, name: serviceNameOf(this.description, name), ...(own ? { manager: "none" } : {}) };
   }
 }
 

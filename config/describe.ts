@@ -54,6 +54,8 @@ export interface ServerInputs {
   readonly upstream?: Peer;
   /** Every server of the site that it may ever connect to: what its passfile holds. */
   readonly peers: readonly Peer[];
+  /** Addresses from which pgsite itself comes, beside its own host: the gateway of containers. */
+  readonly administratorsFrom: readonly string[];
   /** Addresses of the servers that may replicate from it. */
   readonly replicas: readonly string[];
   /** Settings, the later layer over the earlier: by their own or portable names (wal_level, max_wal_senders, wal_keep_segments …). */
@@ -158,7 +160,12 @@ function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; 
   const host = { type: "host", method: site.authentication, options: [] } as const;
   const own: HbaRule[] = [
     { type: "local", databases: [any], users: [literalName("postgres")], method: local, options: [] },
-    { ...host, databases: [any], users: [literalName(site.administrator)], address: "127.0.0.1/32" },
+    ...["127.0.0.1", ...inputs.administratorsFrom].map((address) => ({
+      ...host,
+      databases: [any],
+      users: [literalName(site.administrator)],
+      address: sourceOf(address),
+    })),
   ];
   const replication = inputs.replicas.map(
     (address): HbaRule => ({

@@ -3,6 +3,7 @@ import { parseInteger } from "../postgres/quantities.js";
 import type { Note } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkServers, checkStack } from "./checks.js";
+import { type Containers, containersOf } from "./containers.js";
 import { Context } from "./context.js";
 import { describeServer, type ServerInputs } from "./describe.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
@@ -16,6 +17,8 @@ export interface ResolvedStack {
   readonly site: Site;
   /** By server; `site.servers` holds what is rendered from them. */
   readonly inputs: Readonly<Record<string, ServerInputs>>;
+  /** What it makes in Docker; absent where it makes nothing. */
+  readonly containers?: Containers;
   /** What was translated to the version's own names: shown in the preview. */
   readonly notes: readonly Note[];
 }
@@ -68,7 +71,11 @@ export function resolveStack(
     ...hostsOf(description),
     baseBackup: baseBackupOf(description),
   };
-  return { stack: { description, site, inputs, notes: unique(notes) }, problems: unique(problems) };
+  const containers = containersOf(name, description);
+  return {
+    stack: { description, site, inputs, notes: unique(notes), ...(containers === undefined ? {} : { containers }) },
+    problems: unique(problems),
+  };
 }
 
 const daysOfYear = 365;

@@ -77,6 +77,41 @@ const accessRule = z
   ])
   .describe("A line of pg_hba.conf, or its columns; a name of hosts: may stand for an address");
 
+const container = strict({
+  image: z
+    .string()
+    .regex(
+      /^[a-z0-9][A-Za-z0-9_.:/@-]*$/,
+      "an image is a name with its tag or digest, as docker pull takes it: postgres:15",
+    )
+    .max(255)
+    .optional()
+    .describe("The stack makes the container from this image, with a volume for the data and a network for the site"),
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9_.-]+$/,
+      "a container's name is of letters, digits, _, - and ., and begins with a letter or a digit",
+    )
+    .max(128)
+    .optional()
+    .describe("Its name in Docker (by default SITE-STACK-HOST); without image, a container that is there already"),
+  volume: absolutePath
+    .optional()
+    .describe(
+      "Folder in the container at which its volume is mounted (by default the one that the data directories lie in)",
+    ),
+})
+  .refine(({ image, name }) => image !== undefined || name !== undefined, {
+    path: ["name"],
+    error: "name a container that is there, or give the image from which the stack makes one",
+  })
+  .refine(({ image, volume }) => image !== undefined || volume === undefined, {
+    path: ["volume"],
+    error: "a container that is there has its volumes already: take volume away, or name an image to make one from",
+  })
+  .describe("The host is a Docker container, reached by the Docker CLI");
+
 const host = z.union([
   address,
   strict({
@@ -84,7 +119,7 @@ const host = z.union([
     transport: z
       .enum(["ssh", "local"])
       .default("ssh")
-      .describe("How pgsite reaches it: over SSH, or it is this machine"),
+      .describe("How pgsite reaches it: over SSH, or it is this machine; a container is reached by Docker"),
     ssh: z
       .string()
       .regex(
@@ -109,12 +144,18 @@ const host = z.union([
       .describe(
         "How the login user becomes osUser (by default by who one is there: osUser already, nothing; root, su; anybody else, sudo without a password)",
       ),
-  }).superRefine(({ transport, ...reached }, context) => {
-    if (transport === "ssh") return;
+    container: container.optional(),
+  }).superRefine(({ transport, container, ...reached }, context) => {
+    if (container !== undefined && transport === "local") {
+      const message =
+        "says that the host is this machine, and container: that it is a container: take one of them away";
+      context.addIssue({ code: "custom", path: ["transport"], message });
+    } else if (container === undefined && transport === "ssh") return;
+    const what =
+      container === undefined ? "transport: local says that it is this machine" : "container: says that it is one";
     for (const key of ["ssh", "login", "become"] as const) {
       if (reached[key] === undefined) continue;
-      const message =
-        "says how to reach a host over SSH, and transport: local says that it is this machine: take one of them away";
+      const message = `says how to reach a host over SSH, and ${what}: take one of them away`;
       context.addIssue({ code: "custom", path: [key], message });
     }
   }),

@@ -4,8 +4,8 @@ import type { Readable, Writable } from "node:stream";
 export interface HostSpec {
   /** The host's name in the stack file: for messages, never for connecting. */
   readonly name: string;
-  readonly transport: "local" | "ssh";
-  /** Where the host is in its network; what `ssh` is given, where `ssh` names nothing else. Unused for `local`. */
+  readonly transport: "local" | "ssh" | "docker";
+  /** Where the host is in its network; what `ssh` is given, where `ssh` names nothing else. */
   readonly address: string;
   /** A name of ~/.ssh/config. @default the address */
   readonly ssh?: string | undefined;
@@ -16,11 +16,20 @@ export interface HostSpec {
    * @default by who one is there: `user` already, nothing; root, su; anybody else, sudo
    */
   readonly become?: Become | undefined;
+  /** The container that the host is; with `docker` alone. */
+  readonly container?: ContainerSpec | undefined;
   /**
    * The OS user that owns the data and runs the server; commands run and files are made as this user. Over SSH, ""
    * stands for whoever one is after the login.
    */
   readonly user: string;
+}
+
+/** A Docker container, on the engine that the Docker CLI talks to (DOCKER_HOST, or its context). */
+export interface ContainerSpec {
+  readonly name: string;
+  /** Whether the stack makes it: then it is not there before the first `up`. */
+  readonly made: boolean;
 }
 
 export type Become = "sudo" | "su" | "none";

@@ -12,6 +12,8 @@ const needed = {
   "openssh-server": "/usr/sbin/sshd",
   sudo: "/usr/bin/sudo",
   iproute2: "/bin/ip",
+  "docker.io": "/usr/sbin/dockerd",
+  debootstrap: "/usr/sbin/debootstrap",
   "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
 };
 

@@ -1,18 +1,6 @@
 import type { HostSpec } from "../host.js";
 import { quoteAll } from "../quote.js";
-
-/**
- * What the shell of a channel does at first: it reads one line and obeys it. So whatever we want done, and with which
- * values, travels on standard input and stands in nobody's list of processes. `read` takes no byte beyond the line:
- * what follows is the program's.
- */
-const obey = [
-  // su keeps the folder and the PATH of whoever logged in: not for another user. What is made is nobody else's to read.
-  "cd /; umask 077; export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  // A line break, which words of a request write as $nl.
-  `nl=$(printf "\\nx"); nl=\${nl%x}`,
-  'IFS= read -r request; eval "$request"',
-].join("; ");
+import { obey } from "../shell/transport.js";
 
 /** How one becomes the OS user ($2) and runs a script ($1) as that user. */
 const ways = {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostSpec } from "../host.js";
 import { privateFolder } from "../privateFolder.js";
+import { environment } from "../shell/environment.js";
 
 /** Seconds in which a host has to answer at first: TCP, the protocol's start and the exchange of keys. */
 export const connectSeconds = 5;
@@ -59,15 +60,6 @@ export async function disconnect(spec: HostSpec): Promise<void> {
   child.kill("SIGKILL");
 }
 
-/** Resolves when a program and its output have ended. What a jump host's ssh keeps open is not waited for. */
-export function whenOver(child: ChildProcessWithoutNullStreams): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    child.once("error", () => resolve(undefined));
-    child.once("close", (code) => resolve(code ?? undefined));
-    child.once("exit", (code) => setTimeout(() => resolve(code ?? undefined), 300).unref());
-  });
-}
-
 function options(spec: HostSpec): string[] {
   const fixed: Readonly<Record<string, string | number>> = {
     BatchMode: "yes",
@@ -95,12 +87,6 @@ function options(spec: HostSpec): string[] {
 
 function loginOf({ login }: HostSpec): string[] {
   return login === undefined ? [] : ["-l", login];
-}
-
-/** A connection outlives us for a while: Pulumi's passphrase and the like are not for it. Its messages are to be English. */
-function environment(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(PULUMI_|PG|LC_|LANG)/.test(name));
-  return { ...Object.fromEntries(own), LC_ALL: "C" };
 }
 
 /** By the machine that ssh finds, so that a changed ~/.ssh/config never meets an old connection; and by a key of ours. */

@@ -1,8 +1,6 @@
 import { type HostSpec, HostUnreachable } from "../host.js";
+import { ConnectionCut } from "../shell/transport.js";
 import { byHand, connectSeconds, destinationOf } from "./client.js";
-
-/** The connection broke: another one may do. */
-export class ConnectionCut extends HostUnreachable {}
 
 /** What ssh, sudo or su say → the cause and the remedy, in one line. The first that matches counts. */
 const causes: readonly (readonly [RegExp, (spec: HostSpec, match: RegExpExecArray) => string])[] = [

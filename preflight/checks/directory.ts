@@ -87,6 +87,17 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
 
 /** Whether the data directory's file system keeps what it is given. */
 export function checkFileSystem({ server, facts }: Seen): Complaint[] {
+  if (server.host.transport === "docker" && facts.disk.type === "overlayfs" && !server.disposable) {
+    return [
+      {
+        check: "file system",
+        severity: "warning",
+        path: `servers.${server.name}.dataDirectory`,
+        cause: `${server.dataDirectory} lies in the container itself, and is lost when that is removed`,
+        remedy: "run the container with a volume for it",
+      },
+    ];
+  }
   const unfit = unfitFor(facts.disk.type);
   if (unfit === undefined || (server.disposable && !unfit.refused)) return [];
   return [

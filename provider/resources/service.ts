@@ -12,6 +12,8 @@ export interface ServiceArgs {
   readonly facts: ServiceFacts;
   /** `auto`: whatever the host has. */
   readonly manager: Manager | "auto";
+  /** The container that the host is, where the stack makes it: another one has nothing of what was put into the old. */
+  readonly container?: string;
   /** True where deleting this resource takes the service away. */
   readonly disposable: boolean;
 }

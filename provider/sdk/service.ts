@@ -7,6 +7,8 @@ export interface ServiceArgs {
   readonly facts: pulumi.Input<ServiceFacts>;
   /** `auto` takes whatever the host has. */
   readonly manager: pulumi.Input<Manager | "auto">;
+  /** The id of the container that the host is, where the stack makes it. */
+  readonly container?: pulumi.Input<string>;
   /** True where deleting this resource takes the service away. */
   readonly disposable: pulumi.Input<boolean>;
 }

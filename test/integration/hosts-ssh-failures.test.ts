@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Host, type HostSpec, HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
 const why = whyNoHosts();

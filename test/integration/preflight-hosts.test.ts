@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import { preflight } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
 import { sayNfs } from "../support/multihost/nfs.js";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Server } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { findManager, installService, readService, removeService } from "../../services/manager.js";
 import { serviceFacts } from "../../services/of.js";

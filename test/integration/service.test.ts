@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import type { ServiceFacts } from "../../services/facts.js";
 import { findManager, findService, installService, readService, removeService } from "../../services/manager.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";

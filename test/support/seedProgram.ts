@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Passwords, Site } from "../../config/site.js";
-import { closeSessions } from "../../hosts/ssh/sessions.js";
+import { closeSessions } from "../../hosts/shell/sessions.js";
 import { seed } from "../../servers/seed.js";
 
 /** A process of its own that seeds a server, for tests that kill it or run it elsewhere: SITE-FILE SERVER. */

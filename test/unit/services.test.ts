@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { firstProcess } from "../../services/container.js";
 import type { ServiceFacts } from "../../services/facts.js";
 import { renderScript } from "../../services/script.js";
 import { renderUnit } from "../../services/unit.js";
@@ -104,4 +105,34 @@ describe("a systemd unit", () => {
       expect({ exitCode, said: stdout + stderr, path }).toEqual({ exitCode: 0, said: "", path });
     }
   }, 60_000);
+});
+
+describe("the first process of a container", () => {
+  const [shell, option, script, ...rest] = firstProcess({
+    osUser: "postgres",
+    folder: "/a b/it's",
+    dataDirectories: ["/a b/it's/data"],
+    services: ["postgresql-db1", "postgresql-db2"],
+  });
+
+  it("is told names and paths as words, so that its script is the same for all", () => {
+    expect([shell, option, ...rest]).toEqual([
+      "/bin/sh",
+      "-c",
+      "sh",
+      "postgres",
+      "/a b/it's",
+      "/a b/it's/data",
+      "--",
+      "postgresql-db1",
+      "postgresql-db2",
+    ]);
+  });
+
+  it("has nothing that shellcheck finds", async (context) => {
+    if (!(await has("shellcheck"))) context.skip();
+    const file = join(folder, "first-process");
+    writeFileSync(file, `#!/bin/sh\n${script}\n`);
+    expect((await execa("shellcheck", [file], { reject: false })).stdout).toBe("");
+  });
 });

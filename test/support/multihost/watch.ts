@@ -4,9 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Control } from "./control.js";
 import type { HostMachine } from "./machine.js";
 
+type Machine = Pick<HostMachine, "name" | "isOn" | "pid" | "processes">;
+
 export interface Watched {
-  readonly hosts: readonly HostMachine[];
-  readonly control: Control;
+  readonly hosts: readonly Machine[];
+  readonly control: Pick<Control, "processes">;
   /** What no process may show. */
   readonly secret: string;
   /** By host: folders in which nobody but their owner may read anything, from the first moment on. */
@@ -46,7 +48,7 @@ export class Watch {
     }
   }
 
-  #processes(machine: HostMachine | Control): void {
+  #processes(machine: Pick<Machine, "processes">): void {
     const { secret } = this.watched;
     for (const [pid, words] of machine.processes()) {
       const [program = ""] = words.split("\0");
@@ -56,7 +58,7 @@ export class Watch {
     }
   }
 
-  #modes(host: HostMachine, folder: string): void {
+  #modes(host: Machine, folder: string): void {
     if (!host.isOn) return;
     for (const { path, mode, isLink } of entriesOf(`/proc/${host.pid}/root`, folder)) {
       if (!isLink && (mode & 0o077) !== 0) this.found.add(`${path} on ${host.name} has mode ${mode.toString(8)}`);

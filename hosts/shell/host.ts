@@ -5,7 +5,6 @@ import {
   defaultTimeout,
   type FileStatus,
   type Host,
-  type HostSpec,
   HostTimeout,
   maximalOutput,
   type RunningProgram,
@@ -13,11 +12,11 @@ import {
   type RunResult,
   type SpawnOptions,
 } from "../host.js";
-import { ConnectionCut } from "./failure.js";
 import { files, notHere, parseStatus, removingFile, unlessAbsent, writingScript, writingSmall } from "./files.js";
 import { startProgram } from "./program.js";
 import type { Answer } from "./session.js";
 import { sessionOf } from "./sessions.js";
+import { ConnectionCut, type Transport } from "./transport.js";
 
 /** Milliseconds for a whole tree's removal, and for a file's way over a slow line. */
 const removalTimeout = 30 * 60_000;
@@ -37,19 +36,18 @@ function turnsAt(machine: string): LimitFunction {
 }
 
 /**
- * A machine over SSH. Programs run on a channel each; what is small and frequent goes through one shell of the OS user's
- * that our process keeps there. It needs a POSIX shell, coreutils and find on the host, and nothing of ours.
+ * A machine on which we get a shell. Programs run on a channel each; what is small and frequent goes through one shell of
+ * the OS user's that our process keeps there. It needs a POSIX shell, coreutils and find on the host, and nothing of ours.
  */
-export class SshHost implements Host {
+export class ShellHost implements Host {
   readonly name: string;
   readonly user: string;
   readonly machine: string;
 
-  constructor(private readonly spec: HostSpec) {
-    this.name = spec.name;
-    this.user = spec.user;
-    // The address is what servers find each other by: one of a machine's own, whatever ssh calls it.
-    this.machine = `ssh:${spec.address}`;
+  constructor(private readonly transport: Transport) {
+    this.name = transport.name;
+    this.user = transport.user;
+    this.machine = transport.machine;
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -85,7 +83,7 @@ export class SshHost implements Host {
   async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<RunningProgram> {
     // A connection that was lost meanwhile is found out and made anew here, so that nothing is ever run twice.
     await this.#answer(":", "an answer");
-    return startProgram(this.spec, await sessionOf(this.spec), argv, options);
+    return startProgram(this.transport, await sessionOf(this.transport), argv, options);
   }
 
   readFile(path: string): Promise<Buffer | undefined> {
@@ -154,10 +152,10 @@ export class SshHost implements Host {
   /** A host may have been switched off and on since it was last asked; what is asked may be asked twice. */
   async #answer(line: string, what: string): Promise<Answer> {
     try {
-      return await (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+      return await (await sessionOf(this.transport)).ask(line, what, defaultTimeout);
     } catch (error) {
       if (!(error instanceof ConnectionCut)) throw error;
-      return (await sessionOf(this.spec)).ask(line, what, defaultTimeout);
+      return (await sessionOf(this.transport)).ask(line, what, defaultTimeout);
     }
   }
 }

@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { type HostSpec, HostTimeout, HostUnreachable } from "../host.js";
-import { remoteCommand } from "./become.js";
-import { startSsh, whenOver } from "./client.js";
-import { slow, unreachable } from "./failure.js";
+import { HostTimeout, HostUnreachable } from "../host.js";
 import { type Frame, Frames } from "./frames.js";
+import { whenOver } from "./over.js";
 import { pingSeconds, sessionScript } from "./script.js";
+import type { Transport } from "./transport.js";
 
 /** What a request brought. */
 export interface Answer {
@@ -22,11 +21,11 @@ interface Pending {
 
 /**
  * A shell of the OS user's on the host that lives as long as we need it: what is small and frequent (stat, a file's content, a
- * list of names) costs a round trip instead of an ssh. Requests are answered in order, and sent without waiting.
+ * list of names) costs a round trip instead of a channel. Requests are answered in order, and sent without waiting.
  * It ends with our process, and takes with it what was started through `track`.
  */
 export class Session {
-  readonly #child: ReturnType<typeof startSsh>;
+  readonly #child: ReturnType<Transport["start"]>;
   readonly #pending: Pending[] = [];
   readonly #stdout: Frames;
   readonly #stderr: Frames;
@@ -36,31 +35,31 @@ export class Session {
   #over: Error | undefined;
 
   private constructor(
-    private readonly spec: HostSpec,
+    private readonly transport: Transport,
     token: string,
   ) {
-    this.#child = startSsh(spec, remoteCommand(spec));
+    this.#child = transport.start();
     this.#stdout = new Frames(token, (frame) => this.#take(this.#answers, frame));
     this.#stderr = new Frames(token, (frame) => this.#take(this.#errors, frame));
     this.#child.stdout.on("data", (chunk: Buffer) => this.#stdout.push(chunk));
     this.#child.stderr.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
     this.#child.stdin.on("error", () => undefined);
     this.#child.once("error", (error) => this.#stderr.push(Buffer.from(error.message)));
-    whenOver(this.#child).then(() => this.#end(unreachable(spec, this.#stderr.rest().toString("utf8"))));
+    whenOver(this.#child).then(() => this.#end(transport.unreachable(this.#stderr.rest().toString("utf8"))));
     this.#ping = setInterval(() => this.tell("ping"), pingSeconds * 1000).unref();
   }
 
   /** @param within milliseconds @throws HostUnreachable */
-  static async open(spec: HostSpec, within: number): Promise<Session> {
+  static async open(transport: Transport, within: number): Promise<Session> {
     const token = randomBytes(16).toString("hex");
-    const session = new Session(spec, token);
+    const session = new Session(transport, token);
     const greeting = session.#answer("the login", within);
     session.tell(sessionScript(token));
     try {
       session.#check(token, await greeting);
     } catch (error) {
       session.close();
-      if (error instanceof HostTimeout) throw slow(spec, within);
+      if (error instanceof HostTimeout) throw transport.slow(within);
       throw error;
     }
     return session;
@@ -86,13 +85,13 @@ export class Session {
   }
 
   close(): void {
-    this.#end(new HostUnreachable(this.spec.name, "the connection was closed by us"));
+    this.#end(new HostUnreachable(this.transport.name, "the connection was closed by us"));
   }
 
   #answer(what: string, timeout: number): Promise<Answer> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(new HostTimeout(this.spec.name, what, timeout)), timeout);
+      const timer = setTimeout(() => this.#end(new HostTimeout(this.transport.name, what, timeout)), timeout);
       this.#pending.push({ resolve, reject, timer });
       this.#hold();
     });
@@ -117,14 +116,14 @@ export class Session {
     const [noise = "", user = ""] = text.split(`hello ${token} `).map((part) => part.trim());
     if (noise !== "") {
       throw new HostUnreachable(
-        this.spec.name,
+        this.transport.name,
         `its login shell prints on standard output (${JSON.stringify(noise.slice(0, 40))}), which breaks every program that uses ssh: have its start files (.bashrc) print nothing where no terminal is`,
       );
     }
-    if (this.spec.user !== "" && user !== this.spec.user) {
+    if (this.transport.user !== "" && user !== this.transport.user) {
       throw new HostUnreachable(
-        this.spec.name,
-        `we are ${user} there, and its OS user is ${this.spec.user}: log in as ${this.spec.user} (hosts.${this.spec.name}.login), or let hosts.${this.spec.name}.become be sudo or su`,
+        this.transport.name,
+        `we are ${user} there, and its OS user is ${this.transport.user}: ${this.transport.becoming}`,
       );
     }
   }

@@ -1,9 +1,7 @@
-import type { HostSpec } from "../host.js";
-import { destinationOf, disconnect, mayBeConnected } from "./client.js";
-import { ConnectionCut } from "./failure.js";
 import { Session } from "./session.js";
+import { ConnectionCut, type Transport } from "./transport.js";
 
-/** Milliseconds for a login: names, jump hosts, ssh's own start, sudo. */
+/** Milliseconds for a login: names, jump hosts, the start of ssh or of a Docker client, sudo. */
 const loginDeadline = 15_000;
 /** Over a connection that is there already: a host that was switched off meanwhile does not say so. */
 const reuseDeadline = 5_000;
@@ -11,7 +9,7 @@ const reuseDeadline = 5_000;
 const remembered = 5_000;
 
 interface Known {
-  readonly spec: HostSpec;
+  readonly transport: Transport;
   readonly opening: Promise<Session>;
   session?: Session;
 }
@@ -19,11 +17,11 @@ interface Known {
 const sessions = new Map<string, Known>();
 
 /** The session of our process with a host, as its OS user: opened when it is first needed, or was lost. @throws HostUnreachable */
-export function sessionOf(spec: HostSpec): Promise<Session> {
-  const key = JSON.stringify([spec.name, destinationOf(spec), spec.login, spec.become, spec.user]);
+export function sessionOf(transport: Transport): Promise<Session> {
+  const { key } = transport;
   const before = sessions.get(key);
   if (before !== undefined && before.session?.isOver !== true) return before.opening;
-  const known: Known = { spec, opening: open(spec) };
+  const known: Known = { transport, opening: open(transport) };
   sessions.set(key, known);
   const forget = () => {
     if (sessions.get(key) === known) sessions.delete(key);
@@ -42,22 +40,22 @@ export async function closeSessions(): Promise<void> {
   const all = [...sessions.values()];
   sessions.clear();
   await Promise.all(
-    all.map(async ({ spec, opening }) => {
+    all.map(async ({ transport, opening }) => {
       const session = await opening.catch(() => undefined);
       session?.close();
-      await disconnect(spec);
+      await transport.disconnect();
     }),
   );
 }
 
 /** A connection that is there may be stale; then it is given up, once. */
-async function open(spec: HostSpec): Promise<Session> {
-  if (!mayBeConnected(spec)) return Session.open(spec, loginDeadline);
+async function open(transport: Transport): Promise<Session> {
+  if (!transport.mayBeConnected()) return Session.open(transport, loginDeadline);
   try {
-    return await Session.open(spec, reuseDeadline);
+    return await Session.open(transport, reuseDeadline);
   } catch (error) {
     if (!(error instanceof ConnectionCut)) throw error;
-    await disconnect(spec);
-    return Session.open(spec, loginDeadline);
+    await transport.disconnect();
+    return Session.open(transport, loginDeadline);
   }
 }

@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
-import type { HostSpec, RunningProgram, SpawnOptions } from "../host.js";
+import type { RunningProgram, SpawnOptions } from "../host.js";
 import { exportLine, quote, quoteAll } from "../quote.js";
-import { remoteCommand } from "./become.js";
-import { startSsh, whenOver } from "./client.js";
-import { slow, unreachable } from "./failure.js";
+import { whenOver } from "./over.js";
 import type { Session } from "./session.js";
+import type { Transport } from "./transport.js";
 
 /** Milliseconds for a channel over a connection that is there. */
 const startDeadline = 15_000;
@@ -15,17 +14,17 @@ const terminated = 128 + 15;
 
 /**
  * Runs a program on a channel of its own. Its standard error comes between two lines of ours, the first with its process
- * id, the last with its exit code: where the last is missing, the connection was cut, whatever ssh's own exit code says.
+ * id, the last with its exit code: where the last is missing, the connection was cut, whatever the channel's own exit code says.
  * The session ends it when we ask for that, and when we are gone. @throws HostUnreachable
  */
 export async function startProgram(
-  spec: HostSpec,
+  transport: Transport,
   session: Session,
   argv: readonly string[],
   { env = {}, cwd = "/", signal }: SpawnOptions = {},
 ): Promise<RunningProgram> {
   const token = randomBytes(16).toString("hex");
-  const child = startSsh(spec, remoteCommand(spec));
+  const child = transport.start();
   child.stdin.on("error", () => undefined);
   child.stdin.write(`${requestFor(token, argv, env, cwd)}\n`);
   const said = new Said(token);
@@ -55,7 +54,7 @@ export async function startProgram(
   await Promise.race([said.started, over]);
   clearTimeout(deadline);
   if (said.pid === undefined && said.code === undefined) {
-    throw late ? slow(spec, startDeadline) : unreachable(spec, said.text);
+    throw late ? transport.slow(startDeadline) : transport.unreachable(said.text);
   }
   session.tell(`track ${said.pid ?? ""}`);
   if (signal?.aborted === true) kill();
@@ -64,9 +63,9 @@ export async function startProgram(
   const ended = over.then((status) => {
     signal?.removeEventListener("abort", kill);
     session.tell(`untrack ${said.pid ?? ""}`);
-    // ssh has 255 for failures of its own; anything else came from the host.
-    const code = said.code ?? (killed ? terminated : status === 255 ? undefined : status);
-    if (code === undefined) throw unreachable(spec, said.text);
+    const own = status === undefined || transport.isCut(status) ? undefined : status;
+    const code = said.code ?? (killed ? terminated : own);
+    if (code === undefined) throw transport.unreachable(said.text);
     return { code, stderr: said.text };
   });
   // Whoever waits for the end is told of a cut connection; nobody has to wait for it.
@@ -87,7 +86,7 @@ function requestFor(
   return `if cd ${quote(cwd)}; then ${run}; else code=127; fi; printf "\\n%s end %s\\n" ${token} "$code" >&2; exit "$code"`;
 }
 
-/** A channel's standard error: ssh's own words, a line of ours, the program's words, a line of ours. */
+/** A channel's standard error: its client's own words, a line of ours, the program's words, a line of ours. */
 class Said {
   #all = "";
   #onStart: () => void = () => undefined;
@@ -119,7 +118,7 @@ class Said {
     return code === undefined ? undefined : Number(code);
   }
 
-  /** What the program said, or as long as it does not run, ssh and the shell. */
+  /** What the program said, or as long as it does not run, the channel's client and the shell. */
   get text(): string {
     const start = this.#start.exec(this.#all);
     const rest = start === null ? this.#all : this.#all.slice(start.index + start[0].length);
