@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
-import type { Place, Server as ServerSite } from "../config/site.js";
+import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
+import { withAuthority } from "../config/tls.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
 import { Standby } from "./standby.js";
+import { trustOf } from "./tls.js";
 
 const classes = { primary: Primary, standby: Standby, mirror: Mirror } as const;
 
@@ -15,6 +17,8 @@ export interface SiteArgs {
   readonly stack: ResolvedStack;
   /** A role's password, as the stack's configuration has it; always a secret. Only a preview goes on without one. */
   readonly passwordOf: (role: string) => pulumi.Output<string> | undefined;
+  /** A server's given private key; always a secret. @default none is given */
+  readonly keyOf?: (server: string) => pulumi.Output<string> | undefined;
 }
 
 /** The servers of one stack, what is in their databases, and the rollout that brings changes to all of them in order. */
@@ -23,15 +27,21 @@ export class Site extends pulumi.ComponentResource {
   readonly servers: Readonly<Record<string, Server>>;
   /** Stands when everything that is declared is in force. */
   readonly rollout: Rollout;
+  /** PEM of the authority of its servers' certificates; absent where they offer no TLS. */
+  readonly authority: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
     const { site, description, inputs } = args.stack;
     const parent = { parent: this };
     const password = (role: string) => args.passwordOf(role) ?? pulumi.secret("");
+    const trust = trustOf(args.stack, args.keyOf ?? (() => undefined), parent);
+    this.authority = trust?.authority;
+    const located: pulumi.Input<SiteDescription> =
+      trust?.authority === undefined ? site : trust.authority.apply((authority) => withAuthority(site, authority));
     const connection = {
       site: site.name,
-      endpoints: Object.values(inputs)[0]?.peers ?? [],
+      endpoints: pulumi.output(located).apply((known) => endpointsOf(known)),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
     };
@@ -49,6 +59,7 @@ export class Site extends pulumi.ComponentResource {
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
+          trust,
           preflight,
           after,
           others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),
@@ -98,7 +109,9 @@ export class Site extends pulumi.ComponentResource {
       ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
-      servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
+      servers: pulumi
+        .output(located)
+        .apply(({ servers: all }) => Object.fromEntries(all.map((server) => [server.name, server]))),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
@@ -111,6 +124,11 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** Every server that may ever take writes: in this stack, and its upstream. */
+function endpointsOf({ servers, upstream }: SiteDescription) {
+  return [...servers, ...(upstream === undefined ? [] : [upstream])];
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

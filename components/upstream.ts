@@ -73,6 +73,7 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
     ];
   }
   const stated = site.upstream;
+  const authority = await authorityOf(upstream.stack);
   const facts = [
     ["address", `hosts.${stated.host.name}`, stated.address, there.address],
     ["port", "upstream.port", stated.port, there.port],
@@ -101,5 +102,23 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
       ...problem,
       message: `${problem.message}; to lower it, lower it there first: pulumi up --stack ${upstream.stack}, then here`,
     }));
-  return [...differing, ...below];
+  return [...differing, ...below, ...otherAuthority(upstream.authority, authority, upstream.stack)];
+}
+
+async function authorityOf(stack: string): Promise<string | undefined> {
+  const { value } = await new pulumi.StackReference(stack).getOutputDetails("authority");
+  return value as string | undefined;
+}
+
+/** Servers here would refuse a certificate of that stack, though nothing is wrong with it. */
+function otherAuthority(here: string | undefined, there: string | undefined, stack: string): readonly Problem[] {
+  if (here === undefined || there === undefined) return [];
+  const plain = (pem: string) => pem.replace(/\s/g, "");
+  if (plain(here).includes(plain(there))) return [];
+  return [
+    error(
+      "upstream.authority",
+      `is another than ${stack} has now: take what pulumi stack output authority --stack ${stack} prints`,
+    ),
+  ];
 }

@@ -3,7 +3,7 @@ import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole } from "../../postgres/control-file.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
-import { type Major, majorOf } from "../../postgres/versions.js";
+import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -26,6 +26,8 @@ export interface Observed extends ConfigurationFacts {
   readonly version: Major;
   /** The program that it runs as, where that is not the declared one. */
   readonly program?: string;
+  /** Its certificate came after it was started, and the version reads it at the start alone. */
+  readonly certificate?: "renewed";
   /** It has not read pg_hba.conf since that was touched, or will be. */
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
@@ -55,10 +57,13 @@ export async function observeServer(
   const facts = configurationFacts(files);
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
-  const { name, address, port } = server;
-  const [program, live] = await Promise.all([
+  const { name, address, port, tls } = server;
+  const [program, renewed, live] = await Promise.all([
     otherProgram(host, process, server.binDirectory),
-    running ? liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined,
+    running && isRenewed(host, server),
+    running
+      ? liveOf({ ...login, address: { name, address, port, ...(tls === undefined ? {} : { tls }) } }, signal, fresh)
+      : undefined,
   ]);
   const runs =
     isLive(live) && owed?.settings === undefined
@@ -73,6 +78,7 @@ export async function observeServer(
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
     ...(program === undefined ? {} : { program }),
+    ...(renewed ? { certificate: "renewed" as const } : {}),
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
@@ -89,6 +95,14 @@ export async function versionOf(
 ): Promise<Major> {
   const found = await host.readFile(join(dataDirectory, "PG_VERSION"));
   return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
+}
+
+/** A server writes its postmaster.pid when it starts; until 9.6 it reads its certificate then, and never again. */
+async function isRenewed(host: Host, { version, dataDirectory, tlsFiles, settings }: RolloutServer): Promise<boolean> {
+  if (atLeast(version, "10") || tlsFiles === undefined || settings.ssl === undefined) return false;
+  const paths = [join(dataDirectory, "postmaster.pid"), tlsFiles.certificate, tlsFiles.key];
+  const [started, ...files] = await Promise.all(paths.map((path) => host.stat(path)));
+  return started !== undefined && files.some((file) => file !== undefined && file.changed > started.changed);
 }
 
 /** Its owner and mode are put right by writing it anew. */

@@ -24,6 +24,7 @@ export function planOf(
       ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
       version: server.version,
       ...(server.program === undefined ? {} : { program: server.program }),
+      ...(server.certificate === undefined ? {} : { renewed: true }),
       ...(server.unread === undefined ? {} : { unread: server.unread }),
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
