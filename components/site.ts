@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Peer } from "../config/describe.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
@@ -41,7 +42,7 @@ export class Site extends pulumi.ComponentResource {
       trust?.authority === undefined ? site : trust.authority.apply((authority) => withAuthority(site, authority));
     const connection = {
       site: site.name,
-      endpoints: pulumi.output(located).apply((known) => endpointsOf(known)),
+      endpoints: pulumi.output(located).apply((known) => asked(Object.values(inputs)[0]?.peers ?? [], known)),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
     };
@@ -126,9 +127,12 @@ export class Site extends pulumi.ComponentResource {
   }
 }
 
-/** Every server that may ever take writes: in this stack, and its upstream. */
-function endpointsOf({ servers, upstream }: SiteDescription) {
-  return [...servers, ...(upstream === undefined ? [] : [upstream])];
+/** Servers that may take writes, with what each must prove. */
+function asked(peers: readonly Peer[], { servers, upstream }: SiteDescription) {
+  return peers.map(({ name, address, port }) => {
+    const { tls } = servers.find((server) => server.name === name) ?? upstream ?? {};
+    return { name, address, port, tls };
+  });
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

@@ -89,7 +89,8 @@ export function refuseTls(
     const [is, shall] = [actual[name], desired[name] as DesiredServer];
     const [now, later] = [is?.follows ?? "", shall.upstream ?? ""];
     const upstream = actual[later];
-    if (upstream?.data === true && upstream.running && insists(shall) && !offers(later, upstream)) {
+    const comes = is?.data === true && !insists(is) && insists(shall);
+    if (comes && upstream?.data === true && upstream.running && !offers(later, upstream)) {
       return [
         `${name} is to insist on TLS with ${later}, which runs without. Nothing was changed; declare tls.required: false, pulumi up, then take that away`,
       ];
