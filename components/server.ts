@@ -35,6 +35,8 @@ export interface ServerArgs {
 export abstract class Server extends pulumi.ComponentResource {
   /** The server as described, with the text of its files. */
   readonly description: ServerSite;
+  /** PEM of its certificate; absent where it offers no TLS. */
+  readonly certificate: pulumi.Output<string> | undefined;
   /** The last of its own resources: the server runs when this stands. */
   readonly start: pulumi.Resource;
   /** Hash of the files declared for it. */
@@ -124,6 +126,7 @@ export abstract class Server extends pulumi.ComponentResource {
               retainOnDelete: !disposable,
             }),
           ];
+    this.certificate = certificate[0]?.certificate;
     this.configuration = new ServerConfiguration(
       `${name}-configuration`,
       {

@@ -1,9 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { Peer } from "../config/describe.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
+import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { Mirror } from "./mirror.js";
@@ -111,8 +113,10 @@ export class Site extends pulumi.ComponentResource {
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
       servers: pulumi
-        .output(located)
-        .apply(({ servers: all }) => Object.fromEntries(all.map((server) => [server.name, server]))),
+        .all([located, presentedOf(Object.values(servers))])
+        .apply(([{ servers: all }, shown]) =>
+          Object.fromEntries(all.map((server) => [server.name, { ...server, ...shown[server.name] }])),
+        ),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
@@ -125,6 +129,16 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What the certificates of servers that read them at the start alone are known by. */
+function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, { readonly certificate: string }>> {
+  const compared = servers.flatMap(({ description: { name, version }, certificate }) =>
+    certificate === undefined || atLeast(version, "10")
+      ? []
+      : [certificate.apply((pem) => [name, { certificate: new X509Certificate(pem).fingerprint256 }] as const)],
+  );
+  return pulumi.all(compared).apply((found) => Object.fromEntries(found));
 }
 
 /** Servers that may take writes, with what each must prove. */

@@ -200,17 +200,9 @@ const tls = strict({
   authority: pem.optional().describe("given: PEM of the authority that signed the certificates; several in a row"),
   validityDays: days.default(365).describe("made: for how long a server's certificate is valid"),
   renewBeforeDays: days.default(30).describe("made: `up` renews it when it ends within so many days"),
-}).superRefine(({ certificates, authority, validityDays, renewBeforeDays }, context) => {
-  const refuse = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
-  if (certificates === "made" && authority !== undefined) {
-    refuse("authority", "goes with given certificates: the stack that makes them makes an authority too; take it away");
-  }
-  if (certificates === "given" && authority === undefined) {
-    refuse("authority", "give the PEM of the authority that signed the servers' certificates");
-  }
-  if (renewBeforeDays >= validityDays) {
-    refuse("renewBeforeDays", `must be below validityDays, ${validityDays}: every up would renew`);
-  }
+}).refine(({ validityDays, renewBeforeDays }) => renewBeforeDays < validityDays, {
+  path: ["renewBeforeDays"],
+  error: "must be below validityDays: every up would renew",
 });
 
 const rehearsal = strict({

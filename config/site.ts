@@ -102,6 +102,8 @@ export interface Server extends Endpoint {
   readonly passfile: string;
   /** Present where it offers TLS, or verifies an upstream by it. */
   readonly tlsFiles?: TlsFiles;
+  /** Fingerprint (SHA-256) of the certificate that it is to show, where only a restart brings that into force: until 9.6. */
+  readonly certificate?: string;
   /** What starts it with its machine; absent where nothing shall. */
   readonly service?: ServiceDeclaration;
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */

@@ -27,7 +27,7 @@ export function checkTls(
           ),
         ]
       : []),
-    ...(tls?.authority === undefined ? [] : authorityProblems("tls.authority", tls.authority, now)),
+    ...ownAuthority(tls, now),
     ...(tls?.certificates === "given"
       ? servers.flatMap((server) => given(description, raw, server, complete, now))
       : []),
@@ -41,6 +41,20 @@ export function checkTls(
       ),
     ),
   ];
+}
+
+function ownAuthority(tls: StackDescription["tls"], now: Date): Problem[] {
+  const path = "tls.authority";
+  if (tls === undefined) return [];
+  const { certificates, authority } = tls;
+  if (certificates === "made") {
+    return authority === undefined
+      ? []
+      : [error(path, "goes with given certificates: the stack that makes them makes an authority too; take it away")];
+  }
+  return authority === undefined
+    ? [error(path, "is missing; give the PEM of the authority that signed the servers' certificates")]
+    : authorityProblems(path, authority, now);
 }
 
 function authorityProblems(path: string, authority: string, now: Date): Problem[] {

@@ -102,7 +102,7 @@ const known: readonly Known[] = [
     final: true,
   },
   {
-    pattern: /SSL is not supported by this build|unrecognized configuration parameter "ssl"/,
+    pattern: /SSL is not supported by this build/,
     remedy: "its programs were built without OpenSSL: take others, or tls away",
     final: true,
   },

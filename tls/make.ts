@@ -90,7 +90,8 @@ export async function makeCertificate(order: CertificateOrder): Promise<KeyPair>
 
 /** Loaded where it is used: it takes a third of a second. Its container for dependencies asks for a polyfill that it makes no use of. */
 async function library() {
-  (Reflect as { getMetadata?: unknown }).getMetadata ??= () => undefined;
+  const reflection = Reflect as Record<string, unknown>;
+  for (const name of ["getMetadata", "getOwnMetadata", "defineMetadata"]) reflection[name] ??= () => undefined;
   const x509 = await import("@peculiar/x509");
   x509.cryptoProvider.set(webcrypto);
   return x509;

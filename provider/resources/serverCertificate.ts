@@ -4,7 +4,7 @@ import { atLeast, type Major } from "../../postgres/versions.js";
 import type { KeyPair } from "../../tls/make.js";
 import { permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
-import { type Context, messageOf, type ResourceType } from "../resource.js";
+import type { Context, ResourceType } from "../resource.js";
 import { say } from "../say.js";
 
 export interface ServerCertificateArgs {
@@ -204,12 +204,11 @@ async function install(context: Context, state: ServerCertificateState): Promise
   if ((await processState(host, state.dataDirectory)).kind !== "running") return;
   await reloadServer(host, { ...state, name: state.server });
   const { until } = await import("../../servers/deadline.js");
-  const settled = async () => (await presentsIt(state, context.signal)) === true;
-  await until(settled, { deadline: patience, interval: 100, signal: context.signal }).catch((error) => {
-    throw new Error(
-      `${state.server} was told to read its certificate again and does not present it: look into its log on ${state.host.name} (${messageOf(error)})`,
-    );
-  });
+  const settled = async () => (await presentsIt(state, context.signal).catch(() => undefined)) === true;
+  if (await until(settled, { deadline: patience, signal: context.signal })) return;
+  throw new Error(
+    `${state.server} was told to read its certificate again and does not present it: its log on ${state.host.name} says why (pg_log, or ${state.dataDirectory}.pgsite/start.log)`,
+  );
 }
 
 /** Undefined where that says nothing: it offers no TLS, or only a restart would bring the files into force. */

@@ -3,7 +3,7 @@ import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole } from "../../postgres/control-file.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
-import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
+import { type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -26,8 +26,8 @@ export interface Observed extends ConfigurationFacts {
   readonly version: Major;
   /** The program that it runs as, where that is not the declared one. */
   readonly program?: string;
-  /** Its certificate came after it was started, and the version reads it at the start alone. */
-  readonly certificate?: "renewed";
+  /** Fingerprint of the certificate that it shows, where the version reads it at the start alone. */
+  readonly certificate?: string;
   /** It has not read pg_hba.conf since that was touched, or will be. */
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
@@ -58,9 +58,9 @@ export async function observeServer(
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const { name, address, port, tls } = server;
-  const [program, renewed, live] = await Promise.all([
+  const [program, certificate, live] = await Promise.all([
     otherProgram(host, process, server.binDirectory),
-    running && isRenewed(host, server),
+    running ? presented(server, signal) : undefined,
     running
       ? liveOf({ ...login, address: { name, address, port, ...(tls === undefined ? {} : { tls }) } }, signal, fresh)
       : undefined,
@@ -78,7 +78,7 @@ export async function observeServer(
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
     ...(program === undefined ? {} : { program }),
-    ...(renewed ? { certificate: "renewed" as const } : {}),
+    ...(certificate === undefined ? {} : { certificate }),
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
@@ -97,12 +97,12 @@ export async function versionOf(
   return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
 }
 
-/** A server writes its postmaster.pid when it starts; until 9.6 it reads its certificate then, and never again. */
-async function isRenewed(host: Host, { version, dataDirectory, tlsFiles, settings }: RolloutServer): Promise<boolean> {
-  if (atLeast(version, "10") || tlsFiles === undefined || settings.ssl === undefined) return false;
-  const paths = [join(dataDirectory, "postmaster.pid"), tlsFiles.certificate, tlsFiles.key];
-  const [started, ...files] = await Promise.all(paths.map((path) => host.stat(path)));
-  return started !== undefined && files.some((file) => file !== undefined && file.changed > started.changed);
+/** The fingerprint of the certificate that a server shows, where that is compared; undefined where it shows none. */
+async function presented({ certificate, ...server }: RolloutServer, signal: AbortSignal): Promise<string | undefined> {
+  if (certificate === undefined) return undefined;
+  const { presentedBy } = await import("../../servers/presented.js");
+  const shown = await presentedBy(server, signal).catch(() => undefined);
+  return shown?.fingerprint256;
 }
 
 /** Its owner and mode are put right by writing it anew. */

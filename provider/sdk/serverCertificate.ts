@@ -30,6 +30,9 @@ export interface ServerCertificateArgs {
 
 /** A server's certificate and key in files on its host: made and renewed, or given. */
 export class ServerCertificate extends pulumi.CustomResource {
+  /** PEM. Known in previews. */
+  declare readonly certificate: pulumi.Output<string>;
+
   constructor(name: string, args: ServerCertificateArgs, options?: pulumi.CustomResourceOptions) {
     const { authorityKey, givenKey } = args;
     super(

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import pLimit from "p-limit";
 import { afterAll, describe, expect, it } from "vitest";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { until } from "../../servers/deadline.js";
 import { presentedBy } from "../../servers/presented.js";
 import { certificatesIn } from "../../tls/judge.js";
 import { type KeyPair, makeAuthority, makeCertificate } from "../../tls/make.js";
@@ -12,7 +13,6 @@ import { availableMajors } from "../support/programs.js";
 const cases = [
   { major: "9.6", block: 130, certificates: "made" },
   { major: "10", block: 131, certificates: "given" },
-  { major: "13", block: 132, certificates: "made" },
   { major: "18", block: 133, certificates: "made" },
 ] as const;
 const available = availableMajors();
@@ -57,7 +57,6 @@ describe("a site whose servers prove who they are", () => {
             await expectMethod(site, method, ask);
             await expectLittleRights(ask);
             await expectSecrets(site);
-            expect(await site.preview()).toMatch(unchanged);
             await expectRenewal(site, major, () => declare(90), ask);
           } finally {
             await site.remove();
@@ -154,9 +153,8 @@ async function expectLittleRights(ask: Ask): Promise<void> {
   await expect(ask("server2", "select * from pg_authid", "replicator")).rejects.toThrow(/permission denied/);
 
   await ask("server2", "grant all on mark to app");
-  await expect
-    .poll(() => ask("server3", "select one::text as one from mark", "app").catch(String), { timeout: 10_000 })
-    .toEqual([{ one: "1" }]);
+  const arrived = () => ask("server3", "select one::text as one from mark", "app").then(([row]) => row?.one === "1");
+  expect(await until(() => arrived().catch(() => false), { deadline: 10_000 })).toBe(true);
   for (const user of ["app", "postgres"]) {
     await expect(ask("server3", "insert into mark values (2)", user)).rejects.toThrow("read-only transaction");
     await expect(ask("server3", "create table other ()", user)).rejects.toThrow("read-only transaction");
