@@ -39,7 +39,7 @@ describe.skipIf(why !== undefined)(
     const streams = () =>
       site.query(
         "server2",
-        "select string_agg(application_name || ' ' || state || ' ' || ssl, ', ' order by 1) from pg_stat_replication join pg_stat_ssl using (pid)",
+        "select string_agg(application_name || ' ' || state || ' ' || ssl, ', ' order by application_name) from pg_stat_replication join pg_stat_ssl using (pid)",
       );
     const all = standbys.map((name) => `${name} streaming true`).join(", ");
     const postmaster = () =>
@@ -175,7 +175,7 @@ describe.skipIf(why !== undefined)(
     /** Nobody streams any more once all have had to connect anew, and each standby's log says why. */
     async function expectNoStream(reason: RegExp): Promise<void> {
       const before = standbys.map((name) => logOf(name).length);
-      await onServer2(`kill $(${walsenders})`);
+      await onServer2(`pids=$(${walsenders}); [ -z "$pids" ] || kill $pids`);
       for (const [index, name] of standbys.entries()) {
         await expect.poll(() => logOf(name).slice(before[index]), { timeout: 15_000 }).toMatch(reason);
       }
