@@ -22,7 +22,10 @@ describe.each([
     site = await LocalSite.make({
       major,
       block,
-      description: { ...authentication, settings: { wal_retrieve_retry_interval: "200ms" } },
+      description: {
+        ...authentication,
+        settings: { wal_retrieve_retry_interval: "200ms", wal_receiver_status_interval: "1s" },
+      },
     });
     await site.up();
     await site.query("server2", "create table mark (n int)");

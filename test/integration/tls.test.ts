@@ -40,6 +40,7 @@ describe("a site whose servers prove who they are", () => {
             description: {
               ...(atLeast(major, "10") ? {} : { authentication: "md5" }),
               roles: { app: {} },
+              settings: { wal_retrieve_retry_interval: "200ms", wal_receiver_status_interval: "1s" },
               access: [`hostssl all app 127.0.0.1/32 ${method}`, `hostssl all replicator 127.0.0.1/32 ${method}`],
               servers: { server3: { role: "mirror" } },
             },
