@@ -13,6 +13,8 @@ describe.each([
   { major: "15", block: 135 },
 ] as const)("a site that runs, at $major", { timeout: 90_000 }, ({ major, block }) => {
   const test = availableMajors().includes(major) ? it : it.skip;
+  // What refuses it knows no version: once is enough.
+  const leap = atLeast(major, "10") ? test : it.skip;
   let site: LocalSite;
   let written = 0;
 
@@ -52,7 +54,7 @@ describe.each([
   });
   const settled = async () => expect(await site.preview()).toMatch(unchanged);
 
-  test("does not leap to TLS: the preview says the way, the up refuses, and nothing is touched", async () => {
+  leap("does not leap to TLS: the preview says the way, the up refuses, and nothing is touched", async () => {
     expect(await stream()).toEqual({ ssl: "false" });
     const before = inForce();
     site.declare({ tls: { certificates: "made" } });
@@ -68,14 +70,13 @@ describe.each([
     site.declare({ tls: { certificates: "made", required: false } });
     await site.up();
     await stream();
-    await settled();
     site.declare({ tls: { certificates: "made" } });
     await site.up();
     expect(await stream()).toEqual({ ssl: "true" });
     await settled();
   });
 
-  test("comes back in two steps, and streams all the way; one alone is refused", async () => {
+  leap("does not leap back: the up refuses, and nothing is touched", async () => {
     const before = inForce();
     site.declare();
     expect(await site.failing("up")).toContain(
@@ -83,10 +84,12 @@ describe.each([
     );
     expect(inForce()).toEqual(before);
     expect(await stream()).toEqual({ ssl: "true" });
+  });
+
+  test("comes back in two steps, and streams all the way", async () => {
     site.declare({ tls: { certificates: "made", required: false } });
     await site.up();
     await stream();
-    await settled();
     site.declare();
     await site.up();
     await stream();
