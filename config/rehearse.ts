@@ -60,7 +60,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
   const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, ...rest } = others;
   return {
     ...rest,
-    ...(tls === undefined ? {} : { tls: translateTls(tls) }),
+    ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
     // This machine is not the site's: its disk is not sized for it, and nothing is installed on it.
     install: "nothing",
     postgresql: rehearsal.postgresql ?? description.postgresql,
@@ -122,9 +122,12 @@ function divide(settings: Settings, belongs: (entry: [string, Settings[string]])
   ];
 }
 
-/** Here nobody has the site's keys, and its certificates name other addresses: a rehearsal makes its own. */
-function translateTls({ authority: _authority, ...tls }: TlsDescription): TlsDescription {
-  return { ...tls, certificates: "made" };
+/**
+ * Here nobody has the site's keys, and its certificates name other addresses: a rehearsal makes its own. A stack that mirrors
+ * cannot know the authority that its upstream's stack makes here, so it insists on nothing.
+ */
+function translateTls({ authority: _authority, ...tls }: TlsDescription, mirrors: boolean): TlsDescription {
+  return { ...tls, certificates: "made", required: tls.required && !mirrors };
 }
 
 /** The stack of the upstream makes another authority here, which this one does not know. */

@@ -222,6 +222,19 @@ describe("a mirror of another stack's server", () => {
     expect(mirror({ authority: authority.certificate }, { tls: made }).server("far")?.settings.ssl).toBe("on");
   });
 
+  it("insists on nothing in a rehearsal, where its upstream's stack makes another authority", () => {
+    const rehearsal = {
+      folder: "/var/tmp/r",
+      osUser: "nobody",
+      addresses: { db1: "127.0.0.2", db2: "127.0.0.3", far: "127.0.0.4" },
+    };
+    const { server, site, errors } = mirror({ authority: authority.certificate }, { tls: made, rehearsal });
+    expect(errors).toEqual([]);
+    expect(server("far")?.settings).toMatchObject({ ssl: "on" });
+    expect(server("far")?.settings.primary_conninfo).not.toContain("ssl");
+    expect(site?.upstream?.tls).toBeUndefined();
+  });
+
   it("must have it where it has tls itself", () => {
     const missing =
       "upstream.authority: is missing: nothing proves to the servers here that db1 is who answers them; give the PEM that pulumi stack output authority prints in its stack";
