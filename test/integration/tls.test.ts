@@ -193,7 +193,8 @@ async function expectRenewal(site: LocalSite, major: Major, declare: () => Promi
       new RegExp(`${name}: the certificate is valid until [-0-9]+, declared valid until [-0-9]+: ${how}`),
     );
   }
-  await site.up();
+  const printed = await site.up(["--diff"]);
+  expect(shown + printed).not.toContain("PRIVATE KEY");
   const after = await look();
   for (const [index, certificate] of after.certificates.entries()) {
     expect(certificate).toMatch(/^[0-9A-F:]+$/);
