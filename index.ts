@@ -3,7 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
 import { contradictions, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
-import { passwordKey, rolesWithPassword } from "./config/parse.js";
+import {
+  passwordKey,
+  privateKeyKey,
+  type RawConfiguration,
+  rolesWithPassword,
+  serversWithKey,
+} from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import type { Server } from "./config/site.js";
 import { serveHandover } from "./handover/serve.js";
@@ -20,7 +26,7 @@ export default async function main() {
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
-  refuse(name, [...problems, ...passwordsInClear(rolesWithPassword(raw))]);
+  refuse(name, [...problems, ...secretsInClear(raw)]);
   const { site, notes } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
@@ -29,11 +35,12 @@ export default async function main() {
 
   const config = new pulumi.Config();
   const passwordOf = (role: string) => config.getSecret(passwordKey(role));
-  if (!pulumi.runtime.isDryRun()) serveHandover(site, passwordOf);
-
-  const { rollout } = new Site(site.name, { stack: stack as ResolvedStack, passwordOf });
+  const keyOf = (server: string) => config.getSecret(privateKeyKey(server));
+  const { rollout, authority } = new Site(site.name, { stack: stack as ResolvedStack, passwordOf, keyOf });
+  if (!pulumi.runtime.isDryRun()) serveHandover(site, passwordOf, authority);
   return {
     primary: site.primary ?? site.upstream?.name,
+    ...(authority === undefined ? {} : { authority }),
     // What other stacks hold their own against: true once the rollout is through.
     servers: rollout.plan.apply(() =>
       Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
@@ -64,10 +71,9 @@ function listed(notes: readonly Note[]): string {
 }
 
 /** Pulumi tells its language host which keys are encrypted in the stack file. */
-function passwordsInClear(roles: readonly string[]): Problem[] {
+function secretsInClear(raw: RawConfiguration): Problem[] {
   const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
-  return roles
-    .map(passwordKey)
+  return [...rolesWithPassword(raw).map(passwordKey), ...serversWithKey(raw).map(privateKeyKey)]
     .filter((key) => !secret.includes(`pgsite:${key}`))
     .map((key) =>
       error(key, `is stored in clear: pulumi config set --secret ${key} encrypts it (and choose a new one)`),

@@ -281,8 +281,7 @@ function accessOf(
     own: Object.fromEntries(
       servers.map(({ name }, index) => [name, (lists[index] ?? []).slice(0, (lists[index] ?? []).length - length)]),
     ),
-    // md5 before 10 is what pgsite takes by itself.
-    authentication: authentication === "md5" && atLeast(version, "10") ? authentication : undefined,
+    authentication: method === "md5" ? method : undefined,
   };
 }
 

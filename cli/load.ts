@@ -5,7 +5,9 @@ import { execa } from "execa";
 import { passwordKey, type RawConfiguration } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
 import type { Passwords, Site } from "../config/site.js";
+import { withAuthority } from "../config/tls.js";
 import { receiveHandover } from "../handover/receive.js";
+import { notMade } from "../servers/tls.js";
 
 /** A stack's site as a command needs it. */
 export interface LoadedSite {
@@ -62,7 +64,17 @@ async function loadFromPulumi(project: string, stack: string): Promise<LoadedSit
       return password === undefined ? [] : [[role, password]];
     }),
   );
-  return { site, passwords, signal: interrupted() };
+  return { site: await demanding(project, site), passwords, signal: interrupted() };
+}
+
+/** The site with the authority that its servers must prove themselves by: the given one, or the stack's own, an output of it. */
+async function demanding(project: string, site: Site): Promise<Site> {
+  const { tls } = site;
+  if (tls === undefined || tls.authority !== undefined) return withAuthority(site, tls?.authority);
+  const args = ["stack", "output", "--json", "--non-interactive", "--stack", site.stack];
+  const { stdout, exitCode } = await execa("pulumi", args, { cwd: project, reject: false, timeout: 60_000 });
+  const { authority } = (exitCode === 0 ? JSON.parse(stdout || "{}") : {}) as { authority?: string };
+  return withAuthority(site, authority ?? notMade);
 }
 
 /** The folder of Pulumi.yaml: PGSITE_PROJECT, or the nearest at or above the current one. */

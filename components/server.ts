@@ -1,11 +1,12 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
-import type { Place, ServerRole, Server as ServerSite } from "../config/site.js";
+import type { Place, ServerRole, Server as ServerSite, TlsFiles } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
-import { DataDirectory, HostFile, ServerConfiguration, Service } from "../provider/sdk/index.js";
+import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
 import { serviceFacts } from "../services/of.js";
 import { plainly } from "./plainly.js";
+import type { CertificateInputs, Trust } from "./tls.js";
 
 /** What a server is made from, whatever its role. */
 export interface ServerArgs {
@@ -17,6 +18,8 @@ export interface ServerArgs {
   readonly replicationPassword: pulumi.Input<string>;
   /** The administrator's password. */
   readonly administratorPassword: pulumi.Input<string>;
+  /** What it proves who it is with, and verifies its upstream by. @default nothing is encrypted */
+  readonly trust?: Trust | undefined;
   /** What must have passed before anything of the server is made. @default nothing */
   readonly preflight?: pulumi.Resource;
   /** Its host, where the stack makes that. A new one has nothing of what was installed and started in the old. @default none */
@@ -34,6 +37,8 @@ export interface ServerArgs {
 export abstract class Server extends pulumi.ComponentResource {
   /** The server as described, with the text of its files. */
   readonly description: ServerSite;
+  /** PEM of its certificate; absent where it offers no TLS. */
+  readonly certificate: pulumi.Output<string> | undefined;
   /** The last of its own resources: the server runs when this stands. */
   readonly start: pulumi.Resource;
   /** Hash of the files declared for it. */
@@ -65,6 +70,18 @@ export abstract class Server extends pulumi.ComponentResource {
       },
       { ...parent, dependsOn: [args.preflight ?? [], args.container ?? []].flat() },
     );
+    const { trust } = args;
+    const files = { ...parent, dependsOn: directory, retainOnDelete: !disposable };
+    const authorities =
+      trust === undefined || server.tlsFiles === undefined
+        ? []
+        : [
+            new HostFile(
+              `${name}-authorities`,
+              { host, path: server.tlsFiles.authorities, content: trust.authorities },
+              files,
+            ),
+          ];
     const data = new local.Command(
       `${name}-data`,
       {
@@ -76,7 +93,7 @@ export abstract class Server extends pulumi.ComponentResource {
         },
         addPreviousOutputInEnv: false,
       },
-      { ...parent, dependsOn: [directory, ...(args.after ?? [])] },
+      { ...parent, dependsOn: [directory, ...authorities, ...(args.after ?? [])] },
     );
     const passfile = new HostFile(
       `${name}-passfile`,
@@ -98,8 +115,20 @@ export abstract class Server extends pulumi.ComponentResource {
         ),
       },
       // A standby that is left to run must be able to connect again.
-      { ...parent, dependsOn: directory, retainOnDelete: !disposable },
+      files,
     );
+    const made = trust?.certificateOf(name);
+    const certificate =
+      made === undefined || server.tlsFiles === undefined
+        ? []
+        : [
+            new ServerCertificate(`${name}-certificate`, certificateArgs(server, server.tlsFiles, made), {
+              ...parent,
+              dependsOn: data,
+              retainOnDelete: !disposable,
+            }),
+          ];
+    this.certificate = certificate[0]?.certificate;
     this.configuration = new ServerConfiguration(
       `${name}-configuration`,
       {
@@ -115,6 +144,7 @@ export abstract class Server extends pulumi.ComponentResource {
         incarnation: directory.incarnation,
         address: server.address,
         port: server.port,
+        ...(trust?.demand === undefined ? {} : { tls: trust.demand }),
         administrator: site.administrator,
         administratorPassword: args.administratorPassword,
       },
@@ -144,7 +174,7 @@ export abstract class Server extends pulumi.ComponentResource {
         },
         addPreviousOutputInEnv: false,
       },
-      { ...parent, dependsOn: [this.configuration, passfile, ...service] },
+      { ...parent, dependsOn: [this.configuration, passfile, ...certificate, ...service] },
     );
     this.registerOutputs({});
   }
@@ -153,6 +183,13 @@ export abstract class Server extends pulumi.ComponentResource {
 function serviceOf(site: string, server: ServerSite) {
   const { host, disposable, service } = server;
   return { host, disposable, manager: service?.manager ?? "none", facts: serviceFacts(site, server) } as const;
+}
+
+function certificateArgs(server: ServerSite, files: TlsFiles, made: CertificateInputs) {
+  const { name, host, version, address, port, dataDirectory, binDirectory } = server;
+  const { certificate: certificatePath, key: keyPath } = files;
+  const place = { host, version, address, port, dataDirectory, binDirectory, certificatePath, keyPath };
+  return { server: name, ...place, ...made };
 }
 
 function present(files: Readonly<Record<string, string | null>>): Record<string, string> {

@@ -1,7 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import type { Peer } from "../config/describe.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
-import type { Place, Server as ServerSite } from "../config/site.js";
+import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
+import { withAuthority } from "../config/tls.js";
+import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
 import { makeContainers } from "./containers.js";
@@ -9,6 +13,7 @@ import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
 import { Standby } from "./standby.js";
+import { trustOf } from "./tls.js";
 
 const classes = { primary: Primary, standby: Standby, mirror: Mirror } as const;
 
@@ -16,6 +21,8 @@ export interface SiteArgs {
   readonly stack: ResolvedStack;
   /** A role's password, as the stack's configuration has it; always a secret. Only a preview goes on without one. */
   readonly passwordOf: (role: string) => pulumi.Output<string> | undefined;
+  /** A server's given private key; always a secret. @default none is given */
+  readonly keyOf?: (server: string) => pulumi.Output<string> | undefined;
 }
 
 /** The servers of one stack, what is in their databases, and the rollout that brings changes to all of them in order. */
@@ -24,15 +31,21 @@ export class Site extends pulumi.ComponentResource {
   readonly servers: Readonly<Record<string, Server>>;
   /** Stands when everything that is declared is in force. */
   readonly rollout: Rollout;
+  /** PEM of the authority of its servers' certificates; absent where they offer no TLS. */
+  readonly authority: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: SiteArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Site", name, {}, options);
     const { site, description, inputs, containers: plan } = args.stack;
     const parent = { parent: this };
     const password = (role: string) => args.passwordOf(role) ?? pulumi.secret("");
+    const trust = trustOf(args.stack, args.keyOf ?? (() => undefined), parent);
+    this.authority = trust?.authority;
+    const located: pulumi.Input<SiteDescription> =
+      trust?.authority === undefined ? site : trust.authority.apply((authority) => withAuthority(site, authority));
     const connection = {
       site: site.name,
-      endpoints: Object.values(inputs)[0]?.peers ?? [],
+      endpoints: pulumi.output(located).apply((known) => asked(Object.values(inputs)[0]?.peers ?? [], known)),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
     };
@@ -55,6 +68,7 @@ export class Site extends pulumi.ComponentResource {
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),
+          trust,
           preflight,
           ...(container === undefined ? {} : { container }),
           after,
@@ -105,7 +119,11 @@ export class Site extends pulumi.ComponentResource {
       ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
-      servers: Object.fromEntries(site.servers.map((server) => [server.name, server])),
+      servers: pulumi
+        .all([located, presentedOf(Object.values(servers))])
+        .apply(([{ servers: all }, shown]) =>
+          Object.fromEntries(all.map((server) => [server.name, { ...server, ...shown[server.name] }])),
+        ),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
@@ -118,6 +136,24 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What the certificates of servers that read them at the start alone are known by. */
+function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, { readonly certificate: string }>> {
+  const compared = servers.flatMap(({ description: { name, version }, certificate }) =>
+    certificate === undefined || atLeast(version, "10")
+      ? []
+      : [certificate.apply((pem) => [name, { certificate: new X509Certificate(pem).fingerprint256 }] as const)],
+  );
+  return pulumi.all(compared).apply((found) => Object.fromEntries(found));
+}
+
+/** Servers that may take writes, with what each must prove. */
+function asked(peers: readonly Peer[], { servers, upstream }: SiteDescription) {
+  return peers.map(({ name, address, port }) => {
+    const { tls } = servers.find((server) => server.name === name) ?? upstream ?? {};
+    return { name, address, port, tls };
+  });
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

@@ -16,10 +16,19 @@ export interface ServerOutput {
 
 type ServerOutputs = Readonly<Record<string, ServerOutput>>;
 
-/** The servers of another stack as its last complete `up` left them. */
-async function serversOf(stack: string): Promise<ServerOutputs | undefined> {
-  const { value } = await new pulumi.StackReference(stack).getOutputDetails("servers");
-  return value as ServerOutputs | undefined;
+interface StackOutputs {
+  readonly servers: ServerOutputs | undefined;
+  /** PEM of the authority of its servers' certificates, where they offer TLS. */
+  readonly authority: string | undefined;
+}
+
+/** What another stack's last complete `up` left. */
+async function outputsOf(stack: string): Promise<StackOutputs> {
+  const reference = new pulumi.StackReference(stack);
+  const [servers, authority] = await Promise.all(
+    ["servers", "authority"].map(async (name) => (await reference.getOutputDetails(name)).value as unknown),
+  );
+  return { servers: servers as ServerOutputs | undefined, authority: authority as string | undefined };
 }
 
 /**
@@ -31,7 +40,7 @@ export async function raisedTooEarly({ description, site }: ResolvedStack): Prom
   if (primary === undefined) return [];
   const found = await Promise.all(
     description.mirrorStacks.map(async (stack) => {
-      const servers = Object.entries((await serversOf(stack)) ?? {});
+      const servers = Object.entries((await outputsOf(stack)).servers ?? {});
       return servers
         .filter(([, { role }]) => role !== "primary")
         .flatMap(([name, { floors, hotStandby }]) =>
@@ -56,7 +65,7 @@ export async function raisedTooEarly({ description, site }: ResolvedStack): Prom
 export async function contradictions({ description, site }: ResolvedStack): Promise<readonly Problem[]> {
   const { upstream } = description;
   if (upstream?.stack === undefined || site.upstream === undefined) return [];
-  const servers = await serversOf(upstream.stack);
+  const { servers, authority } = await outputsOf(upstream.stack);
   if (servers === undefined) {
     await pulumi.log.warn(
       `upstream.stack: ${upstream.stack} has no outputs yet (it was never brought up): nothing confirms the upstream`,
@@ -101,5 +110,18 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
       ...problem,
       message: `${problem.message}; to lower it, lower it there first: pulumi up --stack ${upstream.stack}, then here`,
     }));
-  return [...differing, ...below];
+  return [...differing, ...below, ...otherAuthority(upstream.authority, authority, upstream.stack)];
+}
+
+/** Servers here would refuse a certificate of that stack, though nothing is wrong with it. */
+function otherAuthority(here: string | undefined, there: string | undefined, stack: string): readonly Problem[] {
+  if (here === undefined || there === undefined) return [];
+  const plain = (pem: string) => pem.replace(/\s/g, "");
+  if (plain(here).includes(plain(there))) return [];
+  return [
+    error(
+      "upstream.authority",
+      `is another than ${stack} has now: take what pulumi stack output authority --stack ${stack} prints`,
+    ),
+  ];
 }

@@ -14,6 +14,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
   return [
     ...checkReferences(description),
     ...checkNames(description),
+    ...checkAuthentication(description),
     ...checkSynchronous(description),
     ...checkBaseBackup(description),
     ...checkContainers(description),
@@ -103,6 +104,16 @@ function checkNames({ administrator, replicationRole, roles, databases, postgres
     ...Object.keys(roles).flatMap((name) => checkSqlName("role", name, version, `roles.${name}`)),
     ...Object.keys(databases).flatMap((name) => checkSqlName("database", name, version, `databases.${name}`)),
   ];
+}
+
+/** MD5 is weak, and all that servers before 10 have: whoever takes it says so. */
+function checkAuthentication({ authentication, postgresql }: StackDescription): Problem[] {
+  const version = majorOf(postgresql) as Major;
+  if (atLeast(version, "10") || authentication === "md5") return [];
+  const remedy = `pulumi config set pgsite:authentication md5 declares md5, the only one at ${version}`;
+  return authentication === undefined
+    ? [error("authentication", `is missing: scram-sha-256, the default, comes with 10; ${remedy}`)]
+    : [error("authentication", `${authentication} comes with 10; ${remedy}`)];
 }
 
 /** synchronous says what a version can do. */

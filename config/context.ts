@@ -18,7 +18,7 @@ export class Context {
     readonly description: StackDescription,
     readonly version: Major,
   ) {
-    const { site, administrator, authentication, replicationRole, disposable, hosts } = description;
+    const { site, administrator, authentication, replicationRole, disposable, hosts, tls, upstream } = description;
     this.facts = {
       name: site,
       version,
@@ -26,6 +26,8 @@ export class Context {
       replicationRole: replicationRole ?? (atLeast(version, "9.1") ? "replicator" : administrator),
       authentication: authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5"),
       disposable,
+      ...(tls === undefined ? {} : { tls: { required: tls.required } }),
+      verifiesUpstream: upstream?.authority !== undefined,
     };
     this.#addresses = Object.fromEntries(
       Object.entries(hosts).map(([name, host]) => [name, typeof host === "string" ? host : host.address]),
@@ -76,6 +78,7 @@ export class Context {
       address: this.#hostAddress(host),
       port: upstream.port ?? this.description.port,
       dataDirectory: upstream.dataDirectory,
+      ...(upstream.authority === undefined ? {} : { tls: { authority: upstream.authority, required: true } }),
     };
   }
 
@@ -94,8 +97,8 @@ export class Context {
       port: server.port ?? port,
     }));
     if (upstream === undefined) return own;
-    const { name, address, port: upstreamPort } = this.upstreamEndpoint(upstream);
-    return [...own, { name, address, port: upstreamPort }];
+    const { name, address, port: upstreamPort, tls } = this.upstreamEndpoint(upstream);
+    return [...own, { name, address, port: upstreamPort, outside: { verified: tls !== undefined } }];
   }
 
   #settingsOf(name: string, server: ServerDescription): Layer[] {

@@ -11,14 +11,14 @@ import {
   renderHba,
   validateHba,
 } from "../postgres/hba/index.js";
-import type { Problem } from "../postgres/problem.js";
+import { type Problem, warning } from "../postgres/problem.js";
 import { renderRecovery } from "../postgres/recovery.js";
 import { checkRules } from "../postgres/rules.js";
 import { type Layer, type Note, resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
-import type { Server, ServerRole, ServiceDeclaration } from "./site.js";
+import type { Server, ServerRole, ServiceDeclaration, TlsFiles } from "./site.js";
 
 /** What the servers of a site have in common. */
 export interface SiteFacts {
@@ -29,6 +29,10 @@ export interface SiteFacts {
   /** Method of the access rules that pgsite adds: `md5` or `scram-sha-256`. */
   readonly authentication: string;
   readonly disposable: boolean;
+  /** Present where its servers offer TLS. */
+  readonly tls?: { readonly required: boolean };
+  /** Whether the authority of the upstream outside is known. */
+  readonly verifiesUpstream: boolean;
 }
 
 /** A server as another one connects to it. */
@@ -36,6 +40,8 @@ export interface Peer {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** Of one that another stack describes: whether its authority is known. */
+  readonly outside?: { readonly verified: boolean };
 }
 
 /** The typed inputs of a server. */
@@ -79,6 +85,7 @@ export function describeServer(
   const { version } = site;
   const controlDirectory = `${dataDirectory}.pgsite`;
   const passfile = `${controlDirectory}/passfile`;
+  const tlsFiles = site.tls === undefined && !site.verifiesUpstream ? undefined : tlsFilesOf(inputs, controlDirectory);
   const layers: Layer[] = [
     { source: "pgsite's defaults", path: "", defaults: true, values: defaultsOf(version) },
     ...inputs.settings,
@@ -90,13 +97,17 @@ export function describeServer(
         port: `servers.${name}.port`,
         primary_conninfo: "the upstream",
         hot_standby: `servers.${name}.role`,
+        ssl: "tls",
+        ssl_cert_file: "tls",
+        ssl_key_file: "tls",
       },
       values: {
         ...mandatoryOf(role, version),
+        ...(site.tls === undefined || tlsFiles === undefined ? {} : tlsSettings(version, tlsFiles)),
         port: inputs.port,
         ...(inputs.upstream === undefined || role === "primary"
           ? {}
-          : { primary_conninfo: conninfo(name, inputs.upstream, passfile, site) }),
+          : { primary_conninfo: conninfo(name, inputs.upstream, passfile, site, tlsFiles) }),
       },
     },
   ];
@@ -120,6 +131,7 @@ export function describeServer(
       binDirectory: inputs.binDirectory,
       version,
       passfile,
+      ...(tlsFiles === undefined ? {} : { tlsFiles }),
       hotStandby: (postgresql.hot_standby ?? (atLeast(version, "10") ? "on" : "off")) === "on",
       disposable: site.disposable,
       ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
@@ -139,14 +151,36 @@ export function describeServer(
 }
 
 /** How a standby connects: without a password, which is in its passfile (named here from 10 on, before by PGPASSFILE). */
-function conninfo(name: string, upstream: Peer, passfile: string, site: SiteFacts): string {
+function conninfo(
+  name: string,
+  upstream: Peer,
+  passfile: string,
+  site: SiteFacts,
+  tlsFiles: TlsFiles | undefined,
+): string {
+  const verifies = upstream.outside?.verified ?? site.tls?.required ?? false;
   return renderConninfo({
     host: upstream.address,
     port: `${upstream.port}`,
     user: site.replicationRole,
     application_name: name,
     ...(atLeast(site.version, "10") ? { passfile } : {}),
+    ...(verifies && tlsFiles !== undefined ? { sslmode: "verify-full", sslrootcert: tlsFiles.authorities } : {}),
   });
+}
+
+/** Beside the data; before 9.2, which knows no other place, in them. */
+function tlsFilesOf({ site, dataDirectory }: ServerInputs, controlDirectory: string): TlsFiles {
+  const folder = atLeast(site.version, "9.2") ? controlDirectory : dataDirectory;
+  return {
+    certificate: `${folder}/server.crt`,
+    key: `${folder}/server.key`,
+    authorities: `${controlDirectory}/authorities.crt`,
+  };
+}
+
+function tlsSettings(version: Major, { certificate, key }: TlsFiles): Readonly<Record<string, string | boolean>> {
+  return { ssl: true, ...(atLeast(version, "9.2") ? { ssl_cert_file: certificate, ssl_key_file: key } : {}) };
 }
 
 /**
@@ -167,9 +201,11 @@ function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; 
       address: sourceOf(address),
     })),
   ];
+  const required = site.tls?.required === true;
   const replication = inputs.replicas.map(
     (address): HbaRule => ({
       ...host,
+      type: required ? "hostssl" : "host",
       databases: [{ text: "replication", literal: false }],
       users: [literalName(site.replicationRole)],
       address: sourceOf(address),
@@ -186,12 +222,18 @@ function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; 
     const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
     const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
     const found = validateHba(rule, site.version, path, { sslOn });
-    problems.push(...found);
+    problems.push(...found, ...(required ? letsPlainIn(rule, path) : []));
     return found.some(({ severity }) => severity === "error") ? [] : [rule];
   });
-  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts")));
+  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts", { sslOn })));
   const distinct = new Map([...own, ...declared, ...replication].map((rule) => [JSON.stringify(rule), rule]));
   return { rules: [...distinct.values()], problems };
+}
+
+function letsPlainIn({ type, method, address = "" }: HbaRule, path: string): Problem[] {
+  if (["local", "hostssl", "hostgssenc"].includes(type) || method === "reject") return [];
+  if (/^(127\.|::1)/.test(address)) return [];
+  return [warning(path, `${type} also lets in whoever asks for no encryption: make it hostssl`)];
 }
 
 /** The address from which a host connects, as an access rule says it. On Linux, any 127.0.0.x connects from 127.0.0.1. */

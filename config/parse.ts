@@ -7,6 +7,7 @@ export type RawConfiguration = Readonly<Record<string, string>>;
 
 const namespace = "pgsite:";
 const passwordPrefix = "password-";
+const privateKeyPrefix = "key-";
 
 /** The configuration key that holds a role's password, without the namespace. */
 export function passwordKey(role: string): string {
@@ -21,6 +22,19 @@ export function rolesWithPassword(raw: RawConfiguration): string[] {
     .sort();
 }
 
+/** The configuration key that holds a server's private key, without the namespace. */
+export function privateKeyKey(server: string): string {
+  return `${privateKeyPrefix}${server}`;
+}
+
+/** The servers that have a private key in the stack's configuration. */
+export function serversWithKey(raw: RawConfiguration): string[] {
+  return Object.keys(raw)
+    .filter((key) => key.startsWith(namespace + privateKeyPrefix))
+    .map((key) => key.slice((namespace + privateKeyPrefix).length))
+    .sort();
+}
+
 /**
  * Reads a stack's configuration. Every problem of form is reported; where some keys are wrong, the description
  * holds the others, so that the next stage can report its problems in the same run.
@@ -30,7 +44,8 @@ export function parseStack(raw: RawConfiguration): { description?: StackDescript
   for (const [key, text] of Object.entries(raw)) {
     if (!key.startsWith(namespace)) continue;
     const name = key.slice(namespace.length);
-    if (!name.startsWith(passwordPrefix)) values[name] = decode(text);
+    const isSecret = name.startsWith(passwordPrefix) || name.startsWith(privateKeyPrefix);
+    if (!isSecret) values[name] = decode(text);
   }
   const problems: Problem[] = [];
   const takenOut = new Set<string>();

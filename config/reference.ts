@@ -20,7 +20,7 @@ export function stackFileReference(): string {
     "# The stack file, key by key",
     "",
     "Below `config:` of `Pulumi.STACK.yaml`. NAME stands for a name of your own. Passwords are keys of their own, always encrypted:",
-    "`pulumi config set --secret password-ROLE`.",
+    "`pulumi config set --secret password-ROLE`, and so are given private keys: `pulumi config set --secret key-SERVER <FILE`.",
     "",
     "| key | what it is | default |",
     "|---|---|---|",

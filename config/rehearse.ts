@@ -1,5 +1,12 @@
 import { isIP } from "node:net";
-import type { AccessDescription, RehearsalDescription, ServerDescription, StackDescription } from "./schema.js";
+import type {
+  AccessDescription,
+  RehearsalDescription,
+  ServerDescription,
+  StackDescription,
+  TlsDescription,
+  UpstreamDescription,
+} from "./schema.js";
 
 /**
  * Translates a stack's description to one machine: every host becomes a loopback address and a folder, so that
@@ -30,7 +37,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
   const servers = Object.fromEntries(
     Object.entries(description.servers).map(([name, server]): [string, ServerDescription] => {
       const host = server.host ?? name;
-      const { address: _address, ...rest } = server;
+      const { address: _address, certificate: _certificate, ...rest } = server;
       const socketFolder = `${folderOf(host)}/run`;
       return [
         name,
@@ -49,9 +56,11 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     }),
   );
 
-  const { upstream, archiving, binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, ...rest } = description;
+  const { upstream, archiving, tls, ...others } = description;
+  const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, ...rest } = others;
   return {
     ...rest,
+    ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
     // This machine is not the site's: its disk is not sized for it, and nothing is installed on it.
     install: "nothing",
     postgresql: rehearsal.postgresql ?? description.postgresql,
@@ -62,7 +71,10 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     ...(upstream === undefined
       ? {}
       : {
-          upstream: { ...upstream, dataDirectory: inFolder(upstream.host ?? upstream.server, upstream.dataDirectory) },
+          upstream: {
+            ...withoutAuthority(upstream),
+            dataDirectory: inFolder(upstream.host ?? upstream.server, upstream.dataDirectory),
+          },
         }),
     settings: kept,
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
@@ -108,6 +120,19 @@ function divide(settings: Settings, belongs: (entry: [string, Settings[string]])
     Object.fromEntries(entries.filter((entry) => belongs(entry))),
     Object.fromEntries(entries.filter((entry) => !belongs(entry))),
   ];
+}
+
+/**
+ * Here nobody has the site's keys, and its certificates name other addresses: a rehearsal makes its own. A stack that mirrors
+ * cannot know the authority that its upstream's stack makes here, so it insists on nothing.
+ */
+function translateTls({ authority: _authority, ...tls }: TlsDescription, mirrors: boolean): TlsDescription {
+  return { ...tls, certificates: "made", required: tls.required && !mirrors };
+}
+
+/** The stack of the upstream makes another authority here, which this one does not know. */
+function withoutAuthority({ authority: _authority, ...upstream }: UpstreamDescription): UpstreamDescription {
+  return upstream;
 }
 
 /** A WAL archive is one place for all hosts: in a rehearsal, a folder that they share. */

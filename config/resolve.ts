@@ -10,6 +10,7 @@ import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
 import type { StackDescription } from "./schema.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
+import { checkTls } from "./tls.js";
 
 /** A stack, resolved: the site as plain data, what its components are made from, and all that is wrong with it. */
 export interface ResolvedStack {
@@ -26,12 +27,12 @@ export interface ResolvedStack {
 /**
  * Resolves a stack's configuration. All problems are reported together, sorted as found: form first, then what the
  * site says of itself, then each server. `stack` is absent where so much is missing that there is nothing to resolve.
- * With `complete` a missing password is an error: nothing can be brought up without.
+ * With `complete` a missing password or key is an error: nothing can be brought up without. Certificates are judged at `now`.
  */
 export function resolveStack(
   name: string,
   raw: RawConfiguration,
-  { complete = false }: { readonly complete?: boolean } = {},
+  { complete = false, now = new Date() }: { readonly complete?: boolean; readonly now?: Date } = {},
 ): { readonly stack?: ResolvedStack; readonly problems: readonly Problem[] } {
   const parsed = parseStack(raw);
   if (parsed.description === undefined) return { problems: parsed.problems };
@@ -53,7 +54,8 @@ export function resolveStack(
     notes.push(...described.notes);
   }
   problems.push(...checkServers(version, description, servers));
-  const { primary } = description;
+  problems.push(...checkTls(description, raw, servers, { complete, now }));
+  const { primary, tls } = description;
   const site: Site = {
     name: description.site,
     stack: name,
@@ -69,6 +71,9 @@ export function resolveStack(
       dataChecksums: description.initdb.dataChecksums ?? atLeast(version, "9.3"),
     },
     ...hostsOf(description),
+    ...(tls === undefined
+      ? {}
+      : { tls: { required: tls.required, ...(tls.authority === undefined ? {} : { authority: tls.authority }) } }),
     baseBackup: baseBackupOf(description),
   };
   const containers = containersOf(name, description);

@@ -47,6 +47,9 @@ const size = z.union([z.string(), z.number()]).transform((given, context) => {
   return z.NEVER;
 });
 
+/** What stands in it is judged with everything that it must fit, and never quoted: it may be a key by mistake. */
+const pem = z.string().min(1);
+
 const settingValue = z.union([z.string(), z.number(), z.boolean()]);
 
 /** Settings by PostgreSQL's own names or the portable ones; checked against the version by `postgres/`. */
@@ -175,6 +178,7 @@ const server = strict({
   upstream: name.optional().describe("The server that it replicates from (by default the primary, or upstream:)"),
   settings: settings.optional().describe("Settings of this server alone, over those of the stack"),
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
+  certificate: pem.optional().describe("tls.certificates: given: PEM of its certificate; its key is the key key-NAME"),
 });
 
 /** By name; sessions begin with them. What is there beside these is undone. */
@@ -212,10 +216,34 @@ const upstream = strict({
   settings: settings
     .optional()
     .describe("The upstream's hot-standby floors (max_connections …), so that a mirror below them is seen beforehand"),
+  authority: pem
+    .optional()
+    .describe(
+      "PEM of the authority of its certificate (pulumi stack output authority): this stack's servers and sessions insist on TLS with it",
+    ),
   stack: z
     .string()
     .optional()
     .describe("The stack that describes it (ORGANIZATION/PROJECT/STACK), to be confirmed or contradicted"),
+});
+
+const days = z.coerce.number().int().min(1).max(3650);
+
+const tls = strict({
+  certificates: z
+    .enum(["made", "given"])
+    .describe(
+      "made: by the stack, with an authority of its own; given: yours, as servers.NAME.certificate and the secret key-NAME",
+    ),
+  required: flag
+    .default(true)
+    .describe("false while a running site goes to TLS or away from it: servers offer it, nobody insists (docs/tls.md)"),
+  authority: pem.optional().describe("given: PEM of the authority that signed the certificates; several in a row"),
+  validityDays: days.default(365).describe("made: for how long a server's certificate is valid"),
+  renewBeforeDays: days.default(30).describe("made: `up` renews it when it ends within so many days"),
+}).refine(({ validityDays, renewBeforeDays }) => renewBeforeDays < validityDays, {
+  path: ["renewBeforeDays"],
+  error: "must be below validityDays: every up would renew",
 });
 
 const rehearsal = strict({
@@ -281,7 +309,10 @@ export const stackSchema = strict({
   authentication: z
     .enum(["md5", "scram-sha-256"])
     .optional()
-    .describe("Method of the access rules that pgsite adds (by default scram-sha-256, md5 before 10)"),
+    .describe(
+      "Method of the access rules that pgsite adds (by default scram-sha-256; before 10, which has none, md5 must be declared)",
+    ),
+  tls: tls.optional().describe("Encrypted connections, each server proving who it is (docs/tls.md)"),
   settings: settings.default({}).describe("Settings of every server: PostgreSQL's names, or the portable ones"),
   access: z.array(accessRule).default([]).describe("pg_hba.conf, in order"),
   roles: z
@@ -371,6 +402,7 @@ export type StackDescription = z.output<typeof stackSchema>;
 export type ServerDescription = StackDescription["servers"][string];
 export type AccessDescription = StackDescription["access"][number];
 export type UpstreamDescription = NonNullable<StackDescription["upstream"]>;
+export type TlsDescription = NonNullable<StackDescription["tls"]>;
 export type RehearsalDescription = NonNullable<StackDescription["rehearsal"]>;
 
 /** An object that refuses unknown keys, and says which known one was probably meant. */
@@ -411,6 +443,12 @@ export function stackFileJsonSchema(): Record<string, unknown> {
           "^pgsite:password-.+$": {
             type: "object",
             description: "A role's password: pulumi config set --secret password-ROLE",
+            properties: { secure: { type: "string" } },
+            required: ["secure"],
+          },
+          "^pgsite:key-.+$": {
+            type: "object",
+            description: "A server's private key in PEM: pulumi config set --secret key-SERVER <FILE",
             properties: { secure: { type: "string" } },
             required: ["secure"],
           },

@@ -30,6 +30,8 @@ export interface Site {
   readonly expectedGrowth?: number;
   /** How what is missing on a host gets there: by its own package manager, or (absent) not by pgsite. */
   readonly install?: "packages";
+  /** Where the authority of its servers comes from. @default no TLS */
+  readonly tls?: SiteTls;
   /** @default the best way that the two hosts can, as fast as it goes */
   readonly baseBackup?: BaseBackupChoice;
 }
@@ -39,6 +41,28 @@ export interface BaseBackupChoice {
   readonly method: "auto" | "rsync" | "pg_basebackup" | "tar";
   /** Bytes a second. @default as fast as it goes */
   readonly rateLimit?: number;
+}
+
+export interface SiteTls {
+  readonly required: boolean;
+  /** PEM, where it was given; else the stack's own, an output of it. */
+  readonly authority?: string;
+}
+
+/** What whoever connects to a server asks of it. */
+export interface TlsDemand {
+  /** PEM of the authorities of which one must have signed its certificate. */
+  readonly authority: string;
+  /** False where a server that offers no TLS is let through; a wrong certificate never is. */
+  readonly required: boolean;
+}
+
+/** Paths on a server's host. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+  /** What it verifies its upstream by: the authorities of all servers of the site. */
+  readonly authorities: string;
 }
 
 export type ServerRole = "primary" | "standby" | "mirror";
@@ -51,6 +75,8 @@ export interface Endpoint {
   readonly address: string;
   readonly port: number;
   readonly dataDirectory: string;
+  /** @default sessions are not encrypted */
+  readonly tls?: TlsDemand;
 }
 
 /** One server of this stack, with everything that is to stand on its host. */
@@ -74,6 +100,10 @@ export interface Server extends Endpoint {
   readonly files: Readonly<Record<string, string | null>>;
   /** Path of the passfile with which a standby authenticates to its upstream; in `controlDirectory`. */
   readonly passfile: string;
+  /** Present where it offers TLS, or verifies an upstream by it. */
+  readonly tlsFiles?: TlsFiles;
+  /** Fingerprint (SHA-256) of the certificate that it is to show, where only a restart brings that into force: until 9.6. */
+  readonly certificate?: string;
   /** What starts it with its machine; absent where nothing shall. */
   readonly service?: ServiceDeclaration;
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */

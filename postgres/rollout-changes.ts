@@ -138,6 +138,7 @@ function pendingChanges(is: ActualServer, files: readonly Found[]): readonly Fou
   const rereads = files.some(({ needs }) => needs === "reload");
   return [
     ...(is.program === undefined ? [] : [{ needs: "restart" as const, because: `it runs as ${is.program}` }]),
+    ...(is.renewed === true ? [{ needs: "restart" as const, because: "its certificate was renewed" }] : []),
     ...(is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }]),
     ...(is.unread === true && !rereads
       ? [{ needs: "reload" as const, because: "pg_hba.conf is to be read again" }]

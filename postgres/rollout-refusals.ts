@@ -1,5 +1,8 @@
-import type { ActualServer, DesiredServer } from "./rollout.js";
+import { parseConninfo } from "./conninfo.js";
+import { Effective } from "./effective.js";
+import type { ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.js";
 import { floorsOf } from "./rollout-changes.js";
+import type { Major } from "./versions.js";
 
 /** A server whose real role is not the declared one: that takes a switchover, not a rollout. */
 export function refuseRoles(
@@ -67,4 +70,37 @@ export function refuseDiverged(
       if (diverged === undefined || desired[name]?.role === "primary" || actual[name]?.inRecovery === false) return [];
       return [`the timeline of ${name} is ${diverged}. Nothing was changed`];
     });
+}
+
+/**
+ * A standby that insists on TLS and an upstream that has none: until the other one's turn nothing would stream, and the
+ * rollout would end there. With `tls.required: false` in between, both get along at every moment.
+ */
+export function refuseTls(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  const insists = ({ settings }: ConfigurationFacts) =>
+    parseConninfo(settings.primary_conninfo ?? "")?.sslmode === "verify-full";
+  const offers = (name: string, { settings }: ConfigurationFacts) =>
+    new Effective(desired[name]?.version as Major, settings).on("ssl");
+  const standbys = Object.keys(desired).sort();
+  return standbys.flatMap((name) => {
+    const [is, shall] = [actual[name], desired[name] as DesiredServer];
+    const [now, later] = [is?.follows ?? "", shall.upstream ?? ""];
+    const upstream = actual[later];
+    const comes = is?.data === true && !insists(is) && insists(shall);
+    if (comes && upstream?.data === true && upstream.running && !offers(later, upstream)) {
+      return [
+        `${name} is to insist on TLS with ${later}, which runs without. Nothing was changed; declare tls.required: false, pulumi up, then take that away`,
+      ];
+    }
+    const declared = desired[now];
+    if (is?.running === true && declared !== undefined && insists(is) && !offers(now, declared)) {
+      return [
+        `${name} insists on TLS with ${now}, which is to offer none. Nothing was changed; declare tls with required: false, pulumi up, then take tls away`,
+      ];
+    }
+    return [];
+  });
 }

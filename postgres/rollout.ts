@@ -1,5 +1,5 @@
 import type { Floors } from "./rollout-changes.js";
-import { refuseDiverged, refuseFloors, refuseRoles, refuseVersions } from "./rollout-refusals.js";
+import { refuseDiverged, refuseFloors, refuseRoles, refuseTls, refuseVersions } from "./rollout-refusals.js";
 import {
   actionOf,
   beforePrimary,
@@ -43,6 +43,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly unread?: boolean;
   /** The program that it runs as, where that is not the declared one. */
   readonly program?: string;
+  /** It started with another certificate than its files hold, and only a restart brings that into force. */
+  readonly renewed?: boolean;
   /** Of its data, where that is not the declared one. */
   readonly version?: Major;
   /** Why it can never again follow the primary: it has what that has not. */
@@ -98,6 +100,7 @@ export function planRollout(
     ...refuseRoles(actual, desired),
     ...refuseDiverged(actual, desired),
     ...refuseFloors(desired),
+    ...refuseTls(actual, desired),
   ];
   if (refusals.length > 0) return { steps: [], refusals };
   const turns = turnsOf(actual, desired);

@@ -1,5 +1,5 @@
 import { parseDocument } from "yaml";
-import { parseStack, passwordKey, type RawConfiguration } from "../config/parse.js";
+import { parseStack, passwordKey, privateKeyKey, type RawConfiguration, serversWithKey } from "../config/parse.js";
 import type { RehearsalDescription, StackDescription } from "../config/schema.js";
 
 /** What a rehearsal needs to know of a stack file before it is translated. */
@@ -55,6 +55,9 @@ export function rolesThatLogIn(description: StackDescription): string[] {
 export function rehearsalCopy(original: string, rehearsal: RehearsalDescription, earlier: string | undefined): string {
   const document = parseDocument(original);
   document.setIn(["config", "pgsite:rehearsal"], rehearsal);
+  // A rehearsal makes its own certificates.
+  for (const server of serversWithKey((document.toJS() as { config?: RawConfiguration }).config ?? {}))
+    document.deleteIn(["config", `pgsite:${privateKeyKey(server)}`]);
   if (earlier !== undefined) {
     const { config = {}, encryptionsalt } = parseDocument(earlier).toJS() as {
       config?: Record<string, unknown>;

@@ -81,6 +81,32 @@ const known: readonly Known[] = [
     final: true,
   },
   {
+    pattern: /certificate verify failed/,
+    remedy:
+      "its upstream's certificate has expired, or another authority signed it: run pulumi up where the upstream is described, and check upstream.authority",
+    final: false,
+  },
+  {
+    pattern: /server certificate for .* does not match host name/,
+    remedy: "another server answers there, or the certificate is to be made for that address: run pulumi up",
+    final: false,
+  },
+  {
+    pattern: /server does not support SSL, but SSL was required/,
+    remedy: "its upstream runs without TLS: run pulumi up where it is described",
+    final: false,
+  },
+  {
+    pattern: /could not load (server certificate|private key) file|private key file .* (has|must be)/,
+    remedy: "run pulumi up, which puts its certificate and key in place",
+    final: true,
+  },
+  {
+    pattern: /SSL is not supported by this build/,
+    remedy: "its programs were built without OpenSSL: take others, or tls away",
+    final: true,
+  },
+  {
     pattern: /no pg_hba\.conf entry/,
     remedy: "its upstream's pg_hba.conf lets no replication in from its address: add a rule for `replication`",
     final: false,

@@ -1,6 +1,8 @@
 import { Socket } from "node:net";
 import pLimit from "p-limit";
 import pg from "pg";
+import type { TlsDemand } from "../config/site.js";
+import { brokenTls, isPlain, notMade, verifying } from "./tls.js";
 
 /** Where a server listens; every `Endpoint` and `Server` of a site is one. */
 export interface Address {
@@ -8,6 +10,8 @@ export interface Address {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** What it must prove. @default nothing, and nothing is encrypted */
+  readonly tls?: TlsDemand;
 }
 
 export interface Login {
@@ -42,6 +46,7 @@ export type UnreachableKind =
   | "starting"
   | "recoveryRefusesQueries"
   | "stopping"
+  | "tls"
   | "other";
 
 /** A server gave no session. `kind` says what that tells about it. */
@@ -62,11 +67,29 @@ export class SqlUnreachable extends Error {
  *
  * A warm standby answers "the database system is starting up" for ever before PostgreSQL 14, so `starting` may also
  * mean `recoveryRefusesQueries` there.
+ *
+ * Where TLS is required it is verify-full, and nothing else is ever tried. Where it is only offered, a server that says
+ * it has none gets a plain session; one with a wrong certificate gets none.
  * @throws SqlUnreachable
  */
 export async function openSession(endpoint: Address, login: Login, options: SessionOptions = {}): Promise<Session> {
+  if (endpoint.tls === undefined || endpoint.tls.required) return open(endpoint, login, options);
+  try {
+    return await open(endpoint, login, options);
+  } catch (error) {
+    if (!(error instanceof SqlUnreachable) || !isPlain(error.cause)) throw error;
+    const { tls: _tls, ...plain } = endpoint;
+    return open(plain, login, options);
+  }
+}
+
+async function open(endpoint: Address, login: Login, options: SessionOptions): Promise<Session> {
   const { database = "postgres", timeout = 5000, queryTimeout = 30_000, signal } = options;
   signal?.throwIfAborted();
+  if (endpoint.tls?.authority === notMade) {
+    const reason = "is not asked: its certificate's authority is made by the first pulumi up";
+    throw new SqlUnreachable(endpoint.name, "tls", `${endpoint.name} (${endpoint.address}:${endpoint.port}) ${reason}`);
+  }
   const socket = new Socket();
   const client = new pg.Client({
     host: endpoint.address,
@@ -78,7 +101,7 @@ export async function openSession(endpoint: Address, login: Login, options: Sess
     connectionTimeoutMillis: timeout,
     ...(queryTimeout === 0 ? {} : { query_timeout: queryTimeout }),
     keepAlive: true,
-    ssl: false,
+    ssl: endpoint.tls === undefined ? false : verifying(endpoint.address, endpoint.tls),
     stream: () => socket,
     types: { getTypeParser: () => asText },
   });
@@ -143,6 +166,8 @@ function unreachable(endpoint: Address, login: Login, timeout: number, error: un
   if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ENOTFOUND" || code === "EADDRNOTAVAIL") {
     return make("timeout", `cannot be reached (${code})`);
   }
+  const broken = endpoint.tls === undefined ? undefined : brokenTls(error, endpoint.address);
+  if (broken !== undefined) return make("tls", broken);
   if (code === "57P03") return make(cannotConnectNow(message), `answers "${message}"`);
   if (code?.startsWith("28") === true) {
     return make("authentication", `does not let ${login.user} in: ${message}`);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { TlsDemand } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
@@ -32,6 +33,8 @@ export interface ServerConfigurationArgs {
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
   readonly address?: string;
   readonly port?: number;
+  /** What it must prove. @default nothing */
+  readonly tls?: TlsDemand;
   readonly administrator?: string;
   readonly administratorPassword?: string;
 }
@@ -139,10 +142,11 @@ async function readLive(host: Host, known: ServerConfigurationState, context: Co
 
 /** Undefined where nobody may ask. */
 async function askedLive(known: ServerConfigurationState, context: Context) {
-  const { server, address, port, administrator, administratorPassword } = known;
+  const { server, address, port, tls, administrator, administratorPassword } = known;
   if (address === undefined || port === undefined) return undefined;
   if (administrator === undefined || administratorPassword === undefined) return undefined;
-  return liveOf({ address: { name: server, address, port }, administrator, administratorPassword }, context.signal);
+  const endpoint = { name: server, address, port, ...(tls === undefined ? {} : { tls }) };
+  return liveOf({ address: endpoint, administrator, administratorPassword }, context.signal);
 }
 
 async function programOf(host: Host, process: ProcessState, { binDirectory }: ServerConfigurationArgs) {

@@ -207,8 +207,7 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
         await context.log("warning", `left the replication slot ${name} of ${server}: ${why}`);
         continue;
       }
-      const { address, port } = args.servers[server] as TopologyServer;
-      await withSession({ name: server, address, port }, login, { signal: context.signal }, (session) =>
+      await withSession(args.servers[server] as TopologyServer, login, { signal: context.signal }, (session) =>
         session.query("select pg_drop_replication_slot($1)", [name]),
       );
     }

@@ -26,6 +26,8 @@ export interface Observed extends ConfigurationFacts {
   readonly version: Major;
   /** The program that it runs as, where that is not the declared one. */
   readonly program?: string;
+  /** Fingerprint of the certificate that it shows, where the version reads it at the start alone. */
+  readonly certificate?: string;
   /** It has not read pg_hba.conf since that was touched, or will be. */
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
@@ -55,10 +57,13 @@ export async function observeServer(
   const facts = configurationFacts(files);
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
-  const { name, address, port } = server;
-  const [program, live] = await Promise.all([
+  const { name, address, port, tls } = server;
+  const [program, certificate, live] = await Promise.all([
     otherProgram(host, process, server.binDirectory),
-    running ? liveOf({ ...login, address: { name, address, port } }, signal, fresh) : undefined,
+    running ? presented(server, signal) : undefined,
+    running
+      ? liveOf({ ...login, address: { name, address, port, ...(tls === undefined ? {} : { tls }) } }, signal, fresh)
+      : undefined,
   ]);
   const runs =
     isLive(live) && owed?.settings === undefined
@@ -73,6 +78,7 @@ export async function observeServer(
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
     ...(program === undefined ? {} : { program }),
+    ...(certificate === undefined ? {} : { certificate }),
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
@@ -89,6 +95,14 @@ export async function versionOf(
 ): Promise<Major> {
   const found = await host.readFile(join(dataDirectory, "PG_VERSION"));
   return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
+}
+
+/** The fingerprint of the certificate that a server shows, where that is compared; undefined where it shows none. */
+async function presented({ certificate, ...server }: RolloutServer, signal: AbortSignal): Promise<string | undefined> {
+  if (certificate === undefined) return undefined;
+  const { presentedBy } = await import("../../servers/presented.js");
+  const shown = await presentedBy(server, signal).catch(() => undefined);
+  return shown?.fingerprint256;
 }
 
 /** Its owner and mode are put right by writing it anew. */

@@ -24,6 +24,7 @@ export function planOf(
       ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
       version: server.version,
       ...(server.program === undefined ? {} : { program: server.program }),
+      ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),
       ...(server.unread === undefined ? {} : { unread: server.unread }),
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
@@ -37,6 +38,10 @@ export function planOf(
     .sort()
     .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
   return { steps: [], refusals: [...plan.refusals, ...refusals] };
+}
+
+function isRenewed(wanted: RolloutServer | undefined, { certificate }: Observed): boolean {
+  return certificate !== undefined && wanted?.certificate !== undefined && certificate !== wanted.certificate;
 }
 
 /** Whom each standby follows now, by its primary_conninfo; nothing where that is no server of this stack. */

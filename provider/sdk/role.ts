@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TlsDemand } from "../../config/site.js";
 
 /** Where a site's SQL is spoken: on whichever of its servers takes writes. */
 export interface SqlArgs {
@@ -6,7 +7,12 @@ export interface SqlArgs {
   readonly site: pulumi.Input<string>;
   /** All servers of the site. */
   readonly endpoints: pulumi.Input<
-    readonly { readonly name: string; readonly address: string; readonly port: number }[]
+    readonly {
+      readonly name: string;
+      readonly address: string;
+      readonly port: number;
+      readonly tls?: TlsDemand | undefined;
+    }[]
   >;
   /** A superuser that may connect over TCP. */
   readonly administrator: pulumi.Input<string>;
@@ -49,7 +55,9 @@ export function secretInputs(args: SqlArgs & { readonly password?: pulumi.Input<
     administratorPassword: pulumi.secret(args.administratorPassword),
     endpoints: pulumi
       .output(args.endpoints)
-      .apply((all) => all.map(({ name, address, port }) => ({ name, address, port }))),
+      .apply((all) =>
+        all.map(({ name, address, port, tls }) => ({ name, address, port, ...(tls === undefined ? {} : { tls }) })),
+      ),
     ...(args.password === undefined ? {} : { password: pulumi.secret(args.password) }),
   };
 }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { TlsDemand } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 
 export interface ServerConfigurationArgs {
@@ -23,6 +24,8 @@ export interface ServerConfigurationArgs {
   /** Where it listens. Left out, together with the administrator: only its files are read. */
   readonly address?: pulumi.Input<string> | undefined;
   readonly port?: pulumi.Input<number> | undefined;
+  /** What it must prove. @default nothing, and nothing is encrypted */
+  readonly tls?: pulumi.Input<TlsDemand | undefined>;
   /** A superuser that may connect over TCP. */
   readonly administrator?: pulumi.Input<string> | undefined;
   /** Always kept as a secret. */

@@ -29,7 +29,7 @@ const needed = ["primary_slot_name", "logging_collector", "log_directory"];
 
 function positionsOf(servers: Readonly<Record<string, Server>>) {
   return Object.fromEntries(
-    Object.entries(servers).map(([name, { files: _files, disposable: _disposable, settings, ...server }]) => {
+    Object.entries(servers).map(([name, { files: _f, disposable: _d, certificate: _c, settings, ...server }]) => {
       const told = Object.entries(settings).filter(([setting]) => needed.includes(setting));
       return [name, { ...server, settings: Object.fromEntries(told) }];
     }),

@@ -6,6 +6,7 @@ const graphs: Record<string, readonly Registered[]> = {};
 beforeAll(async () => {
   graphs.before = await graphOf("ctio", committed("ctio"));
   graphs.after = await graphOf("ctio", committed("ctio", { "pgsite:primary": "server3" }));
+  graphs.tls = await graphOf("ctio", committed("ctio", { "pgsite:tls": '{"certificates":"made"}' }));
   graphs.mirror = await graphOf("fnal", committed("fnal"));
 });
 
@@ -113,6 +114,28 @@ describe("the resources of a stack", () => {
     expect(dataOf("before", "server2")).not.toContain("server3-start");
     expect(dataOf("after", "server2")).toContain("server3-start");
     expect(dataOf("after", "server3")).not.toContain("server2-start");
+  });
+
+  it("have with TLS one authority, and of every server its certificate before it starts, after what it verifies others by", () => {
+    const named = (name: string) => graph("tls").find((one) => one.name === name);
+    const added = graph("tls").filter(({ name }) => !graph("before").some((one) => one.name === name));
+    expect(added.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
+      "pgsite:index:Authority sispi-authority",
+      "pgsite:index:HostFile server2-authorities",
+      "pgsite:index:HostFile server3-authorities",
+      "pgsite:index:ServerCertificate server2-certificate",
+      "pgsite:index:ServerCertificate server3-certificate",
+    ]);
+    for (const server of ["server2", "server3"]) {
+      expect(named(`${server}-data`)?.dependsOn).toContain(`${server}-authorities`);
+      expect(named(`${server}-certificate`)?.dependsOn).toContain(`${server}-data`);
+      expect(named(`${server}-start`)?.dependsOn).toContain(`${server}-certificate`);
+      expect(named(`${server}-certificate`)?.inputs.authorityKey).toMatchObject({ value: "the only key" });
+      expect(named(`${server}-configuration`)?.inputs.tls).toEqual({ authority: "a certificate", required: true });
+    }
+    const inputs = JSON.stringify(graph("tls").map((one) => one.inputs));
+    expect(inputs.split("the only key")).toHaveLength(3);
+    expect(commands("tls").map((one) => one.inputs)).toEqual(commands("before").map((one) => one.inputs));
   });
 
   it("end with one rollout, after every server runs, and what the site is by then", () => {

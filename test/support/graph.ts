@@ -33,7 +33,13 @@ export async function graphOf(stack: string, raw: RawConfiguration): Promise<rea
     {
       newResource: ({ name, inputs }) => ({
         id: name,
-        state: { ...inputs, incarnation: 1, imageId: `sha256:${inputs.name}` },
+        state: {
+          ...inputs,
+          incarnation: 1,
+          imageId: `sha256:${inputs.name}`,
+          certificate: "a certificate",
+          key: pulumi.secret("the only key"),
+        },
       }),
       call: () => ({}),
     },

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { execa } from "execa";
 import { parse, stringify } from "yaml";
+import type { TlsDemand } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { Major } from "../../postgres/versions.js";
@@ -99,12 +100,16 @@ export class LocalSite {
     return site;
   }
 
-  /** As an operator does it: nothing on the command line. */
   async setPassword(role: string, password: string): Promise<void> {
-    const args = ["config", "set", "--secret", `pgsite:password-${role}`, "--stack", stack];
-    const { program, env } = this.sandbox;
-    await execa("pulumi", args, { cwd: program, env, extendEnv: false, input: password, timeout: 60_000 });
+    await this.setSecret(`password-${role}`, password);
     this.passwords[role] = password;
+  }
+
+  /** As an operator does it: nothing on the command line. */
+  async setSecret(key: string, value: string): Promise<void> {
+    const args = ["config", "set", "--secret", `pgsite:${key}`, "--stack", stack];
+    const { program, env } = this.sandbox;
+    await execa("pulumi", args, { cwd: program, env, extendEnv: false, input: value, timeout: 60_000 });
   }
 
   /** Writes the stack file: the site's own description, with these keys over it. `servers` may leave some out. */
@@ -120,7 +125,7 @@ export class LocalSite {
     });
     const file = join(this.sandbox.program, `Pulumi.${stack}.yaml`);
     const { config, ...salt } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
-    const secrets = Object.entries(config ?? {}).filter(([key]) => key.startsWith("pgsite:password-"));
+    const secrets = Object.entries(config ?? {}).filter(([key]) => /^pgsite:(password|key)-/.test(key));
     const keys = { ...this.base, ...rest, servers: Object.fromEntries(declared), settings: { ...quick, ...settings } };
     const plain = Object.entries(keys).map(([key, value]) => [`pgsite:${key}`, value]);
     this.sandbox.write({
@@ -196,6 +201,11 @@ export class LocalSite {
     return said(result);
   }
 
+  /** An output of the stack. */
+  async output(name: string): Promise<string> {
+    return (await this.sandbox.must(["stack", "output", name, "--stack", stack])).stdout.trim();
+  }
+
   /** What is stored of the stack, as text. */
   async exported(): Promise<string> {
     return (await this.sandbox.must(["stack", "export", "--stack", stack])).stdout;
@@ -205,10 +215,16 @@ export class LocalSite {
   async query(
     server: string,
     statements: string | readonly string[],
-    login: { readonly user?: string; readonly database?: string; readonly password?: string } = {},
+    login: {
+      readonly user?: string;
+      readonly database?: string;
+      readonly password?: string;
+      /** @default not encrypted */
+      readonly tls?: TlsDemand;
+    } = {},
   ): Promise<readonly Row[]> {
-    const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "" } = login;
-    const at = { name: server, address: this.address(server), port: 5442 };
+    const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "", tls } = login;
+    const at = { name: server, address: this.address(server), port: 5442, ...(tls === undefined ? {} : { tls }) };
     return withSession(at, { user, password }, { database }, async (session) => {
       let rows: readonly Row[] = [];
       for (const statement of [statements].flat()) rows = await session.query(statement);

@@ -6,7 +6,7 @@ import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/passfile.js";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { Recent } from "../../provider/recent.js";
 import type { Context } from "../../provider/resource.js";
 import { role } from "../../provider/resources/role.js";
@@ -73,6 +73,7 @@ export class RolloutSite {
       "pgsite:postgresql": major,
       "pgsite:hosts": JSON.stringify(Object.fromEntries(hosts.map((name, index) => [name, `192.0.2.${index + 2}`]))),
       "pgsite:primary": hosts[0] ?? "",
+      ...(atLeast(major, "10") ? {} : { "pgsite:authentication": "md5" }),
       "pgsite:rehearsal": JSON.stringify(rehearsal),
       ...Object.fromEntries(Object.entries(passwords).map(([name, password]) => [`pgsite:password-${name}`, password])),
     };

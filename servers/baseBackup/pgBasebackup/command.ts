@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { renderConninfo } from "../../../postgres/conninfo.js";
+import { type Conninfo, renderConninfo } from "../../../postgres/conninfo.js";
 import { atLeast, type Major } from "../../../postgres/versions.js";
 import type { Address } from "../../session.js";
 import type { Tablespace } from "../target.js";
@@ -10,6 +10,8 @@ export interface Order {
   /** Folder of the target's server programs. */
   readonly binDirectory: string;
   readonly source: Address;
+  /** PEM file on the target's host by which the source is verified. @default it is not */
+  readonly authorities?: string;
   /** The replication role; its password is in PGPASSFILE. */
   readonly user: string;
   /** An absent or empty folder. */
@@ -45,7 +47,7 @@ export function pgBasebackup(order: Order): readonly string[] {
     "--pgdata",
     order.into,
     ...(atLeast(version, "9.3")
-      ? ["--dbname", renderConninfo({ host: source.address, port: `${source.port}`, user: order.user, ...alive })]
+      ? ["--dbname", renderConninfo({ ...connection(order), ...alive })]
       : ["--host", source.address, "--port", `${source.port}`, "--username", order.user]),
     "--no-password",
     "--checkpoint=fast",
@@ -58,6 +60,16 @@ export function pgBasebackup(order: Order): readonly string[] {
     ...from("10", "--no-sync", ...(order.slot ? [] : ["--no-slot"])),
     ...from("13", "--no-manifest"),
   ];
+}
+
+function connection({ source, user, authorities }: Order): Conninfo {
+  const verified = authorities === undefined ? {} : { sslmode: "verify-full", sslrootcert: authorities };
+  return { host: source.address, port: `${source.port}`, user, ...verified };
+}
+
+/** The same for versions that take no connection string. */
+export function environmentOf({ authorities }: Pick<Order, "authorities">): Readonly<Record<string, string>> {
+  return authorities === undefined ? {} : { PGSSLMODE: "verify-full", PGSSLROOTCERT: authorities };
 }
 
 /** Questions whether the other end is still there, in seconds: a cut line is known within 25. */

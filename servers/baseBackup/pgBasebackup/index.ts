@@ -15,7 +15,7 @@ import { runByLines } from "../lines.js";
 import { quietSeconds } from "../methods.js";
 import type { BaseBackupResult, Work } from "../options.js";
 import { finish, newMarker, prepareTarget, tablespaceOf } from "../target.js";
-import { complaintIn, type Order, pgBasebackup, programOf, progressIn, ratesFrom } from "./command.js";
+import { complaintIn, environmentOf, type Order, pgBasebackup, programOf, progressIn, ratesFrom } from "./command.js";
 import { askSource, type SourceState } from "./source.js";
 
 /** pg_basebackup cannot be used here, and nothing was copied. The message says why. */
@@ -42,6 +42,9 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
     version: server.version,
     binDirectory: server.binDirectory,
     source: endpoint,
+    ...(endpoint.tls?.required === true && server.tlsFiles !== undefined
+      ? { authorities: server.tlsFiles.authorities }
+      : {}),
     user: user.user,
     into: join(dataDirectory, incoming),
     label: `pgsite base backup for ${server.name}`,
@@ -131,7 +134,7 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
     const argv = writing(server, ["sh", "-c", script, "sh", passfile, ...pgBasebackup(order)]);
     const ran = await runByLines(host, argv, {
       input: renderPassfile([{ host: address, port, database: "*", ...login }]),
-      env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10", PGAPPNAME: "pgsite" },
+      env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10", PGAPPNAME: "pgsite", ...environmentOf(order) },
       signal,
       firstSeconds,
       onLine(line) {

@@ -91,13 +91,13 @@ describe("a resolved stack", () => {
     const limited = { method: "rsync", rateLimit: "20MB" };
     expect(resolve({ baseBackup: limited }).site?.baseBackup).toEqual({ method: "rsync", rateLimit: 20 * 1024 ** 2 });
     const rated = { method: "pg_basebackup", rateLimit: "64kB" };
-    expect(resolve({ baseBackup: rated, postgresql: "9.4" }).errors).toEqual([]);
-    expect(resolve({ baseBackup: rated, postgresql: "9.3" }).errors).toEqual([
+    expect(resolve({ baseBackup: rated, postgresql: "9.4", authentication: "md5" }).errors).toEqual([]);
+    expect(resolve({ baseBackup: rated, postgresql: "9.3", authentication: "md5" }).errors).toEqual([
       "baseBackup.rateLimit: pg_basebackup limits its rate from 9.4 on; at 9.3 choose rsync or tar",
     ]);
-    expect(resolve({ baseBackup: { method: "pg_basebackup" }, postgresql: "9.0" }).errors).toContain(
-      "baseBackup.method: pg_basebackup comes with 9.1; allowed at 9.0: auto, rsync, tar",
-    );
+    expect(
+      resolve({ baseBackup: { method: "pg_basebackup" }, postgresql: "9.0", authentication: "md5" }).errors,
+    ).toContain("baseBackup.method: pg_basebackup comes with 9.1; allowed at 9.0: auto, rsync, tar");
     for (const rateLimit of ["20", "1.5MB", "31kB", "1025MB", "2GB", "$(id)MB", "-1MB", "999999999999999GB"]) {
       expect(resolve({ baseBackup: { rateLimit } }).errors).toHaveLength(1);
     }
@@ -107,12 +107,14 @@ describe("a resolved stack", () => {
     const synchronous = { method: "any", servers: ["db1", "db2"] };
     expect(resolve({ synchronous }).server("db1")?.settings.synchronous_standby_names).toBe('ANY 1 ("db2")');
     const first = { servers: ["db1", "db2"] };
-    expect(resolve({ synchronous: first, postgresql: "9.6" }).server("db1")?.settings.synchronous_standby_names).toBe(
-      '1 ("db2")',
-    );
-    expect(resolve({ synchronous: first, postgresql: "9.4" }).server("db1")?.settings.synchronous_standby_names).toBe(
-      '"db2"',
-    );
+    expect(
+      resolve({ synchronous: first, postgresql: "9.6", authentication: "md5" }).server("db1")?.settings
+        .synchronous_standby_names,
+    ).toBe('1 ("db2")');
+    expect(
+      resolve({ synchronous: first, postgresql: "9.4", authentication: "md5" }).server("db1")?.settings
+        .synchronous_standby_names,
+    ).toBe('"db2"');
   });
 
   it("renders archiving for the primary and restoring for the standbys, in the version's own file", () => {
@@ -154,7 +156,7 @@ describe("a resolved stack", () => {
     ]);
     const cascade = { ...servers, db2: { dataDirectory: "/b" } };
     expect(resolve({ servers: cascade }).errors).toEqual([]);
-    expect(resolve({ servers: cascade, postgresql: "9.1" }).errors).toContain(
+    expect(resolve({ servers: cascade, postgresql: "9.1", authentication: "md5" }).errors).toContain(
       "servers.far.upstream: db2 is a standby itself: cascading replication comes with 9.2; allowed: the primary",
     );
   });

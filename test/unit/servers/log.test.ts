@@ -24,6 +24,24 @@ describe("the cause in a server's log", () => {
     ]);
   });
 
+  it.each([
+    [
+      "SSL error: certificate verify failed",
+      "its upstream's certificate has expired, or another authority signed it: run pulumi up where the upstream is described, and check upstream.authority",
+    ],
+    [
+      'server certificate for "192.0.2.99" (and 2 other names) does not match host name "192.0.2.2"',
+      "another server answers there, or the certificate is to be made for that address: run pulumi up",
+    ],
+    [
+      "server does not support SSL, but SSL was required",
+      "its upstream runs without TLS: run pulumi up where it is described",
+    ],
+  ])("is why TLS failed: %s", (reason, remedy) => {
+    const line = `FATAL:  could not connect to the primary server: ${reason}`;
+    expect(causesIn(line)).toEqual([{ line: line.replace("  ", " "), remedy, final: false }]);
+  });
+
   it("is its last fatal line with details and hints where the message is not known", () => {
     const log =
       "LOG:  a\nFATAL:  data directory has wrong ownership\nHINT:  The server must be started by its owner.\nLOG:  b";

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { complaintIn, type Order, pgBasebackup, progressIn } from "../../../servers/baseBackup/pgBasebackup/command.js";
+import {
+  complaintIn,
+  environmentOf,
+  type Order,
+  pgBasebackup,
+  progressIn,
+} from "../../../servers/baseBackup/pgBasebackup/command.js";
 
 const order: Order = {
   version: "15",
@@ -29,6 +35,16 @@ describe("pg_basebackup's command line", () => {
     expect(given("9.3")).toEqual([...dbname, ...common, "-X", "stream"]);
     expect(given("10")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync"]);
     expect(given("15")).toEqual([...dbname, ...common, "-X", "stream", "--no-sync", "--no-manifest"]);
+  });
+
+  it("verifies whom it copies where that is declared: in the connection string, or for versions without by its environment", () => {
+    const authorities = "/data/db.pgsite/authorities.crt";
+    expect(given("15", { authorities })[1]).toMatch(
+      / sslmode=verify-full .*sslrootcert=\/data\/db\.pgsite\/authorities\.crt$/,
+    );
+    expect(given("9.2", { authorities })).toEqual(given("9.2"));
+    expect(environmentOf({ authorities })).toEqual({ PGSSLMODE: "verify-full", PGSSLROOTCERT: authorities });
+    expect(environmentOf({})).toEqual({});
   });
 
   it("limits the rate, in kB, and does without a slot where none is free", () => {
