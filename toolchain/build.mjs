@@ -24,7 +24,15 @@ const targets = [
     footer: "module.exports = module.exports.default;",
   },
   { entry: "cli/main.ts", output: "dist/pgsite.js", compiled: { args: ["schema"] }, executable: true },
-  { entry: "provider/main.ts", output: "dist/provider/main.js", compiled: {}, launcher: "pulumi-resource-pgsite" },
+  {
+    entry: "provider/main.ts",
+    output: "dist/provider/main.js",
+    compiled: {},
+    launcher: "pulumi-resource-pgsite",
+    apart: { "/tls/make.js": "./certificates.js" },
+  },
+  // What makes certificates is a quarter of the provider, and hardly ever needed: only a plugin that needs it loads it.
+  { entry: "tls/make.ts", output: "dist/provider/certificates.js" },
   {
     entry: "toolchain/command-plugin/main.ts",
     output: "dist/command-plugin/main.js",

@@ -19,7 +19,8 @@ const unused = /^(typescript|@npmcli\/arborist|@logdna\/tail-file|normalize-pack
 
 /**
  * Bundles `entry` into `output`, both below the checkout. `compiled`: arguments with which the outcome runs to its end
- * without doing anything, and flags of Node's, so that V8's compiled form of it can be kept.
+ * without doing anything, and flags of Node's, so that V8's compiled form of it can be kept. `apart`: ends of modules'
+ * paths, and the bundles beside the output that have them.
  */
 export async function bundle(target) {
   const {
@@ -31,6 +32,7 @@ export async function bundle(target) {
     footer = "",
     partOfSdk,
     compiled,
+    apart = {},
   } = target;
   const esbuild = await import("esbuild");
   const result = await esbuild
@@ -51,7 +53,7 @@ export async function bundle(target) {
       define: { "import.meta.url": "importMetaUrl", Response: "undefined" },
       banner: { js: `const importMetaUrl = require("node:url").pathToFileURL(__filename).href;` },
       footer: { js: footer },
-      plugins: partOfSdk ? [stubs, sdk] : [stubs],
+      plugins: [stubs, ...(partOfSdk ? [sdk] : []), ...Object.entries(apart).map(otherBundle)],
     })
     .catch((error) => {
       const told = (error.errors ?? []).map(({ text, location }) => `  ${location?.file}:${location?.line}: ${text}`);
@@ -91,6 +93,16 @@ module.exports = new Proxy(refuse, { get: (_, key) => (key === "__esModule" ? fa
     }));
   },
 };
+
+/** Leaves a module of ours to a bundle of its own. */
+function otherBundle([end, path]) {
+  return {
+    name: `apart${end}`,
+    setup({ onResolve }) {
+      onResolve({ filter: new RegExp(`${end.replaceAll(".", "\\.")}$`) }, () => ({ path, external: true }));
+    },
+  };
+}
 
 /** What a program uses of the SDK, by the module of `@pulumi/pulumi` that is asked for. */
 const partsOfSdk = {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { committed, graphOf, password, type Registered } from "../support/graph.js";
+import { authority, committed, graphOf, password, type Registered } from "../support/graph.js";
 
 const graphs: Record<string, readonly Registered[]> = {};
 
@@ -131,7 +131,10 @@ describe("the resources of a stack", () => {
       expect(named(`${server}-certificate`)?.dependsOn).toContain(`${server}-data`);
       expect(named(`${server}-start`)?.dependsOn).toContain(`${server}-certificate`);
       expect(named(`${server}-certificate`)?.inputs.authorityKey).toMatchObject({ value: "the only key" });
-      expect(named(`${server}-configuration`)?.inputs.tls).toEqual({ authority: "a certificate", required: true });
+      expect(named(`${server}-configuration`)?.inputs.tls).toEqual({
+        authority: authority.certificate,
+        required: true,
+      });
     }
     const inputs = JSON.stringify(graph("tls").map((one) => one.inputs));
     expect(inputs.split("the only key")).toHaveLength(3);

@@ -7,6 +7,7 @@ import { Site } from "../../components/site.js";
 import type { RawConfiguration } from "../../config/parse.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
 import { rawConfiguration } from "../../rehearsal/stackFiles.js";
+import { makeAuthority } from "../../tls/make.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 /** A resource as the program registers it. */
@@ -24,6 +25,9 @@ export interface Registered {
   readonly deleteBeforeReplace: boolean;
 }
 
+/** What stands for every certificate and its key. */
+export const authority = await makeAuthority({ name: "an authority", validityDays: 1, now: new Date() });
+
 /** Every role's. */
 export const password = "the only password";
 
@@ -37,7 +41,7 @@ export async function graphOf(stack: string, raw: RawConfiguration): Promise<rea
           ...inputs,
           incarnation: 1,
           imageId: `sha256:${inputs.name}`,
-          certificate: "a certificate",
+          certificate: authority.certificate,
           key: pulumi.secret("the only key"),
         },
       }),
