@@ -98,7 +98,7 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 /** What was true the last time and is not said now is gone. */
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
-  const { program: _program, unread: _unread, diverged: _diverged, ...facts } = known;
+  const { program: _program, unread: _unread, diverged: _diverged, shutDown: _shutDown, ...facts } = known;
   return { ...facts, ...now };
 }
 

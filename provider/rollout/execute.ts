@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
-import { describePlan, type Step } from "../../postgres/rollout.js";
+import { describePlan, type Step, type Switchover } from "../../postgres/rollout.js";
 import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
@@ -29,6 +29,12 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const plan = planOf(state.servers, observed);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);
+  if (plan.switchover !== undefined) {
+    await context.progress(words[0] ?? "");
+    await handOver(context, state, plan.switchover);
+    // The rest is planned from what is there now.
+    return execute(context, state);
+  }
   const contents = new Map<string, Readonly<Record<string, string>>>();
   for (const { server } of plan.steps) {
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
@@ -55,6 +61,18 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       });
     }
   }
+}
+
+async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
+  const member = (name: string) => ({ server: serverOf(of(state, name)), host: hostOf(of(state, name).host) });
+  const { switchOver } = await import("../../servers/switchover.js");
+  await switchOver({
+    from: member(from),
+    to: member(to),
+    login: { user: state.administrator, password: state.administratorPassword },
+    signal: context.signal,
+    report: (line) => context.progress(line),
+  });
 }
 
 function of(state: RolloutState, name: string): RolloutServer {
