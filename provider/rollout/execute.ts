@@ -52,7 +52,10 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       if (step.action !== "install") follows.set(step.server, of(state, step.server).upstream);
-      await prove(context, state, step, running, follows);
+      const later = new Set(plan.steps.slice(index + 1).map(({ server }) => server));
+      const moves = (name: string) => later.has(name) && follows.get(name) !== of(state, name).upstream;
+      const proven = new Set([...running].filter((name) => !moves(name)));
+      await prove(context, state, step, proven, follows);
     } catch (error) {
       const left = words.slice(index + 1);
       const rest = left.length === 0 ? "" : ` Not begun: ${left.join("; ")}.`;
@@ -173,7 +176,9 @@ type Follows = Map<string, string | undefined>;
 
 /**
  * A server that had its turn is proven to work, and so is every running one that follows it then, however far: it may
- * have lost its upstream, or have waited for the upstream's new rule. One that is to follow it later has its own turn.
+ * have lost its upstream, or have waited for the upstream's new rule. One that is to follow it later, or that is to leave
+ * it, has its own turn.
+ * @param running those that run and stay where they are
  */
 async function prove(
   context: Context,
