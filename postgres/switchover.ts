@@ -63,7 +63,10 @@ export function refuseSwitchover(actual: Actual, desired: Desired): readonly str
 export function afterSwitchover(actual: Actual, { from, to }: Switchover): Actual {
   const [old, next] = [actual[from], actual[to]];
   if (old === undefined || next === undefined) return actual;
-  const { follows: _follows, ...promoted } = next;
+  const { follows: _follows, ...rest } = next;
+  // The server itself takes away what made it a standby.
+  const { "standby.signal": _signal, "recovery.conf": _recovery, ...files } = rest.files;
+  const promoted = { ...rest, files };
   return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: { ...promoted, inRecovery: false } };
 }
 

@@ -38,7 +38,8 @@ export class SwitchoverRefused extends Error {
 
 /** Bytes that a standby may be behind when its primary is shut down: it gets them while nobody can write. */
 const allowedLag = 16n * 1024n * 1024n;
-/** Milliseconds. */
+/** Milliseconds. A shutdown waits for standbys that do not answer until wal_sender_timeout, a minute. */
+const stopping = 90_000;
 const receiving = 30_000;
 const promoting = 60_000;
 
@@ -55,7 +56,7 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
       if ((await processState(from.host, from.server.dataDirectory)).kind === "running") {
         await refuseLag(options);
         await report(`${from.server.name}: shutting down`);
-        await stopServer(from.host, from.server);
+        await stopServer(from.host, from.server, "fast", stopping);
       }
       await report(`${to.server.name}: has it all?`);
       await proveAll(options);

@@ -40,6 +40,11 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
   }
 
+  // What is in force by now was staged while its server was still on its way there.
+  const settled = names.filter((name) => !plan.steps.some(({ server }) => server === name));
+  for (const name of settled.filter((one) => observed[one]?.data === "present")) {
+    await stage(hostOf(of(state, name).host), of(state, name).controlDirectory, {});
+  }
   const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
   const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed)));
   for (const [index, step] of plan.steps.entries()) {
@@ -119,6 +124,9 @@ async function take(
       const pid = process.kind === "running" ? { pid: process.pid } : {};
       await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
     }
+    // Cut off after the start, the next run proves that it works: no process has this number.
+    if (step.action === "start")
+      await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stopServer(host, server);
