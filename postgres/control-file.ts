@@ -19,6 +19,11 @@ export function recordedRole(control: Buffer): "recovery" | "primary" | undefine
   return recoveryStates.has(state) ? "recovery" : primaryStates.has(state) ? "primary" : undefined;
 }
 
+/** Whether its server was a primary that was shut down: the last checkpoint is then the end of its WAL. */
+export function wasShutDown(control: Buffer): boolean {
+  return control.length >= 20 && control.readInt32LE(16) === 1;
+}
+
 /** In the order of the file, which has them one after the other. */
 const recorded: readonly { readonly name: string; readonly from: Major }[] = [
   { name: "max_connections", from: "9.0" },

@@ -4,7 +4,10 @@ import type { ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.
 import { floorsOf } from "./rollout-changes.js";
 import type { Major } from "./versions.js";
 
-/** A server whose real role is not the declared one: that takes a switchover, not a rollout. */
+/**
+ * A server whose real role is not the declared one, where no switchover makes it so. One that was shut down as a primary
+ * becomes a standby when it starts with the files of one.
+ */
 export function refuseRoles(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
@@ -15,11 +18,12 @@ export function refuseRoles(
       const is = actual[name];
       const role = desired[name]?.role;
       if (is === undefined || role === undefined || !is.data || is.inRecovery === (role !== "primary")) return [];
+      if (role !== "primary" && is.shutDown === true) return [];
       return [`${name} is ${is.inRecovery ? "in recovery" : "not in recovery"} and is declared ${role}`];
     });
   if (wrong.length === 0) return [];
   return [
-    `${wrong.join("; ")}: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have`,
+    `${wrong.join("; ")}: a switchover takes one primary and the standby that is to follow it. Nothing was changed; declare the roles that the servers have`,
   ];
 }
 

@@ -11,6 +11,7 @@ import {
   turnsBefore,
   turnsOf,
 } from "./rollout-turns.js";
+import { afterSwitchover, describeSwitchover, refuseSwitchover, switchoverOf } from "./switchover.js";
 import type { Major } from "./versions.js";
 
 /**
@@ -47,6 +48,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly renewed?: boolean;
   /** Of its data, where that is not the declared one. */
   readonly version?: Major;
+  /** Of a stopped one that was a primary: it was shut down, so that its control file says where its WAL ends. */
+  readonly shutDown?: boolean;
   /** Why it can never again follow the primary: it has what that has not. */
   readonly diverged?: string;
   /** What the files of a running server say, where that is not what it runs with. */
@@ -78,7 +81,15 @@ export interface Step {
   readonly hold: Readonly<Record<string, string>>;
 }
 
+/** The server that takes writes hands that over to a standby of its. */
+export interface Switchover {
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface RolloutPlan {
+  /** What comes before the steps, which are planned as if it were done. */
+  readonly switchover?: Switchover;
   readonly steps: readonly Step[];
   /** Why nothing may be done; then there are no steps. */
   readonly refusals: readonly string[];
@@ -95,14 +106,24 @@ export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
 ): RolloutPlan {
+  const switchover = switchoverOf(actual, desired);
+  const next = switchover === undefined ? actual : afterSwitchover(actual, switchover);
   const refusals = [
     ...refuseVersions(actual, desired),
-    ...refuseRoles(actual, desired),
-    ...refuseDiverged(actual, desired),
+    ...refuseSwitchover(actual, desired),
+    ...refuseRoles(next, desired),
+    ...refuseDiverged(next, desired),
     ...refuseFloors(desired),
-    ...refuseTls(actual, desired),
+    ...refuseTls(next, desired),
   ];
   if (refusals.length > 0) return { steps: [], refusals };
+  return { ...(switchover === undefined ? {} : { switchover }), steps: stepsOf(next, desired), refusals: [] };
+}
+
+function stepsOf(
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly Step[] {
   const turns = turnsOf(actual, desired);
   const primary = turns.find((turn) => turn.desired.role === "primary");
   const standbys = turns.filter((turn) => turn !== primary);
@@ -130,16 +151,18 @@ export function planRollout(
   // A second time for those that had to start with what they had.
   for (const turn of waiting()) take(turn);
   for (const turn of waiting()) take(turn);
-  return { steps, refusals: [] };
+  return steps;
 }
 
 /** A plan in words, one line a step: `1. server3: restart (max_connections 400 → 500)`. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   if (plan.refusals.length > 0) return plan.refusals.map((refusal) => `refused: ${refusal}`);
-  return plan.steps.map(({ server, action, because }, index) => {
+  const steps = plan.steps.map(({ server, action, because }) => {
     const reasons = because.length === 0 ? "" : ` (${because.join(", ")})`;
-    return `${index + 1}. ${server}: ${action}${reasons}`;
+    return `${server}: ${action}${reasons}`;
   });
+  const first = plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)];
+  return [...first, ...steps].map((words, index) => `${index + 1}. ${words}`);
 }
 
 function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
+import { recordedRole } from "../postgres/control-file.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { namesOf } from "./names.js";
 import { bytesOfLsn } from "./sql.js";
@@ -31,7 +32,8 @@ export async function branchOf(
 ): Promise<Branch | undefined> {
   if (control.length < 64) return undefined;
   // pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID.
-  const timeline = control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+  const checkpointed = control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+  const timeline = Math.max(checkpointed, await promotedTo(host, dataDirectory, version, control));
   // An XLogRecPtr was two halves, the high one first, until 9.2.
   const checkpoint = atLeast(version, "9.3")
     ? control.readBigUInt64LE(32)
@@ -42,6 +44,16 @@ export async function branchOf(
   const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
   const parents = parseHistory(history?.toString("utf8") ?? "");
   return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+}
+
+/**
+ * The timeline that a server was promoted to, which its control file says only after the next checkpoint: that may take as
+ * long as checkpoint_timeout. 0 where it is none that writes.
+ */
+async function promotedTo(host: Host, dataDirectory: string, version: Major, control: Buffer): Promise<number> {
+  if (recordedRole(control) !== "primary") return 0;
+  const names = (await host.list(join(dataDirectory, namesOf(version).walDirectory))) ?? [];
+  return Math.max(0, ...names.map((name) => Number.parseInt(/^([0-9A-F]{8})\.history$/.exec(name)?.[1] ?? "0", 16)));
 }
 
 /** A history file (timeline.c): `1<tab>0/3000148<tab>why` in each line, oldest first. Until 9.2 it named files instead: no forks. */

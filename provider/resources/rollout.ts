@@ -99,7 +99,8 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  return { ...facts, ...now };
+  const { shutDown: _shutDown, ...rest } = facts;
+  return { ...rest, ...now };
 }
 
 function asDeclared(server: RolloutServer): RolloutServer & Observed {

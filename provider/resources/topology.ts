@@ -131,11 +131,21 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
   const { withSharedSession } = await import("../../servers/sharedSession.js");
   const passwords = { [args.administrator]: args.administratorPassword };
   const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
-  const [rows, slots, diverged] = await Promise.all([
+  const declared = Object.keys(args.servers).find((name) => args.servers[name]?.role === "primary");
+  const divergedFrom = async (name: string | undefined) => {
+    const primary = args.servers[name ?? ""];
+    if (primary === undefined) return {} as Readonly<Record<string, string>>;
+    return divergedServers(args.servers, primary, fresh ? hostOf : hostForReading);
+  };
+  const [rows, slots, expected] = await Promise.all([
     statusOf({ site: siteOf(args), passwords, signal: context.signal, ...shared }),
     slotsByServer(context, args, fresh),
-    divergedServers(args.servers, fresh ? hostOf : hostForReading),
+    divergedFrom(declared),
   ]);
+  // Another may take writes, before a switchover.
+  const [writing, second] = rows.filter(({ state }) => state === "read-write").map(({ name }) => name);
+  const isOther = writing !== undefined && second === undefined && writing !== declared;
+  const diverged = isOther ? await divergedFrom(writing) : expected;
   const positions = await Promise.all(
     rows.map(async (row) => {
       const server = args.servers[row.name] as TopologyServer;

@@ -14,15 +14,15 @@ interface Member {
 const remedy = "save what it alone has, then rewind it (pg_rewind), or move its data directory away and run pulumi up";
 
 /**
- * Standbys that can never again follow the primary of their stack, each with why and what to do. Read from their files;
- * of what cannot be read nothing is said.
+ * Standbys that can never again follow a primary, each with why and what to do. Read from their files; of what cannot be
+ * read nothing is said.
+ * @param primary the server that takes writes, or did so last
  */
 export async function divergedServers(
   servers: Readonly<Record<string, Member>>,
+  primary: Member,
   hostOf: (spec: HostSpec) => Host | Promise<Host>,
 ): Promise<Readonly<Record<string, string>>> {
-  const primary = Object.values(servers).find(({ role }) => role === "primary");
-  if (primary === undefined) return {};
   const { branchOf, divergence } = await import("../../servers/timelines.js");
   const look = async ({ host: spec, dataDirectory, version }: Member) => {
     try {
@@ -45,16 +45,29 @@ export async function divergedServers(
 }
 
 /** What was observed of servers, with those marked that have diverged. */
-export async function markDiverged<O extends object>(
+export async function markDiverged<O extends { readonly recovery: boolean }>(
   observed: Readonly<Record<string, O>>,
   servers: Readonly<Record<string, Member>>,
   hostOf: (spec: HostSpec) => Host | Promise<Host>,
 ): Promise<Readonly<Record<string, O & { readonly diverged?: string }>>> {
-  const diverged = await divergedServers(servers, hostOf);
+  const primary = writerOf(observed, servers);
+  const diverged = primary === undefined ? {} : await divergedServers(servers, primary, hostOf);
   return Object.fromEntries(
     Object.entries(observed).map(([name, one]) => {
       const why = diverged[name];
       return [name, why === undefined ? one : { ...one, diverged: why }];
     }),
   );
+}
+
+/** The declared primary, unless that is still the standby of one that is declared otherwise. */
+function writerOf(
+  observed: Readonly<Record<string, { readonly recovery: boolean }>>,
+  servers: Readonly<Record<string, Member>>,
+): Member | undefined {
+  const names = Object.keys(servers);
+  const declared = names.find((name) => servers[name]?.role === "primary");
+  const writing = names.filter((name) => observed[name]?.recovery === false);
+  const [only] = declared !== undefined && observed[declared]?.recovery === true && writing.length === 1 ? writing : [];
+  return servers[only ?? declared ?? ""];
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
-import { describePlan, type Step } from "../../postgres/rollout.js";
+import { describePlan, type Step, type Switchover } from "../../postgres/rollout.js";
 import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
@@ -29,11 +29,22 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const plan = planOf(state.servers, observed);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);
+  if (plan.switchover !== undefined) {
+    await context.progress(words[0] ?? "");
+    await handOver(context, state, plan.switchover);
+    // The rest is planned from what is there now.
+    return execute(context, state);
+  }
   const contents = new Map<string, Readonly<Record<string, string>>>();
   for (const { server } of plan.steps) {
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
   }
 
+  // What is in force by now was staged while its server was still on its way there.
+  const settled = names.filter((name) => !plan.steps.some(({ server }) => server === name));
+  for (const name of settled.filter((one) => observed[one]?.data === "present")) {
+    await stage(hostOf(of(state, name).host), of(state, name).controlDirectory, {});
+  }
   const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
   const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed)));
   for (const [index, step] of plan.steps.entries()) {
@@ -46,7 +57,10 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       if (step.action !== "install") follows.set(step.server, of(state, step.server).upstream);
-      await prove(context, state, step, running, follows);
+      const later = new Set(plan.steps.slice(index + 1).map(({ server }) => server));
+      const moves = (name: string) => later.has(name) && follows.get(name) !== of(state, name).upstream;
+      const proven = new Set([...running].filter((name) => !moves(name)));
+      await prove(context, state, step, proven, follows);
     } catch (error) {
       const left = words.slice(index + 1);
       const rest = left.length === 0 ? "" : ` Not begun: ${left.join("; ")}.`;
@@ -55,6 +69,18 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       });
     }
   }
+}
+
+async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
+  const member = (name: string) => ({ server: serverOf(of(state, name)), host: hostOf(of(state, name).host) });
+  const { switchOver } = await import("../../servers/switchover.js");
+  await switchOver({
+    from: member(from),
+    to: member(to),
+    login: { user: state.administrator, password: state.administratorPassword },
+    signal: context.signal,
+    report: (line) => context.progress(line),
+  });
 }
 
 function of(state: RolloutState, name: string): RolloutServer {
@@ -98,6 +124,9 @@ async function take(
       const pid = process.kind === "running" ? { pid: process.pid } : {};
       await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
     }
+    // Cut off after the start, the next run proves that it works: no process has this number.
+    if (step.action === "start")
+      await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stopServer(host, server);
@@ -155,7 +184,9 @@ type Follows = Map<string, string | undefined>;
 
 /**
  * A server that had its turn is proven to work, and so is every running one that follows it then, however far: it may
- * have lost its upstream, or have waited for the upstream's new rule. One that is to follow it later has its own turn.
+ * have lost its upstream, or have waited for the upstream's new rule. One that is to follow it later, or that is to leave
+ * it, has its own turn.
+ * @param running those that run and stay where they are
  */
 async function prove(
   context: Context,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
-import { controlLength, recordedFloors, recordedRole } from "../../postgres/control-file.js";
+import { controlLength, recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
@@ -22,6 +22,8 @@ export interface Observed extends ConfigurationFacts {
   readonly recovery: boolean;
   /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
   readonly recorded?: Readonly<Record<string, number>>;
+  /** It was a primary, and was shut down. */
+  readonly shutDown?: true;
   /** Of its data. */
   readonly version: Major;
   /** The program that it runs as, where that is not the declared one. */
@@ -77,6 +79,7 @@ export async function observeServer(
     version,
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
+    ...(!running && control !== undefined && wasShutDown(control) ? { shutDown: true } : {}),
     ...(program === undefined ? {} : { program }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),

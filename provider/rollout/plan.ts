@@ -22,6 +22,7 @@ export function planOf(
       settings: inForce(server),
       ...(follows[name] === undefined ? {} : { follows: follows[name] }),
       ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
+      ...(server.shutDown === undefined ? {} : { shutDown: server.shutDown }),
       version: server.version,
       ...(server.program === undefined ? {} : { program: server.program }),
       ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),

@@ -27,6 +27,8 @@ type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 export interface RolloutDeclaration {
   readonly settings: Readonly<Record<string, string>>;
   readonly servers: Servers;
+  /** @default the first */
+  readonly primary?: string;
 }
 
 const passwords: Passwords = { postgres: "adm1n", replicator: "repl" };
@@ -195,8 +197,14 @@ export class RolloutSite {
     await configure(server, site, this.#context(), "create");
   }
 
-  #resolve({ settings, servers }: RolloutDeclaration): Site {
-    const raw = { ...this.raw, "pgsite:settings": JSON.stringify(settings), "pgsite:servers": JSON.stringify(servers) };
+  #resolve({ settings, servers, primary }: RolloutDeclaration): Site {
+    const chosen = primary === undefined ? {} : { "pgsite:primary": primary };
+    const raw = {
+      ...this.raw,
+      ...chosen,
+      "pgsite:settings": JSON.stringify(settings),
+      "pgsite:servers": JSON.stringify(servers),
+    };
     const { stack, problems } = resolveStack("test", raw);
     const errors = problems.filter(({ severity }) => severity === "error");
     if (stack === undefined || errors.length > 0) throw new Error(JSON.stringify(problems));

@@ -1,0 +1,76 @@
+import type { ActualServer, DesiredServer, Switchover } from "./rollout.js";
+import { floorsOf } from "./rollout-changes.js";
+
+type Actual = Readonly<Record<string, ActualServer>>;
+type Desired = Readonly<Record<string, DesiredServer>>;
+
+/**
+ * What makes the declared primary the primary: nothing where it is, or where another than a planned switchover would be
+ * needed. One that was cut off after the old primary was shut down goes on from there.
+ */
+export function switchoverOf(actual: Actual, desired: Desired): Switchover | undefined {
+  const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
+  const from = primariesBeside(to, actual, desired);
+  const next = to === undefined ? undefined : actual[to];
+  if (to === undefined || from.length !== 1 || !next?.data || !next.inRecovery) return undefined;
+  return { from: from[0] as string, to };
+}
+
+/** The servers that are not in recovery and are declared to follow. */
+function primariesBeside(to: string | undefined, actual: Actual, desired: Desired): readonly string[] {
+  return Object.keys(desired)
+    .sort()
+    .filter((name) => name !== to && actual[name]?.data === true && !actual[name]?.inRecovery);
+}
+
+/** Why a switchover cannot be carried out as things are; nothing is lost by waiting for them to be otherwise. */
+export function refuseSwitchover(actual: Actual, desired: Desired): readonly string[] {
+  const planned = switchoverOf(actual, desired);
+  if (planned === undefined) return [];
+  const { from, to } = planned;
+  const [old, next, declared] = [actual[from], actual[to], desired[to]];
+  if (old === undefined || next === undefined || declared === undefined) return [];
+  const begun = `the switchover from ${from} to ${to}`;
+  const found: string[] = [];
+  if (!next.running) found.push(`${begun}: ${to} is stopped; declare ${from} as the primary, and bring ${to} up first`);
+  else if (next.follows !== from) {
+    found.push(
+      `${begun}: ${to} follows ${next.follows ?? "another server"}: only a server that streams from ${from} has all of it`,
+    );
+  }
+  if (!old.running && old.shutDown !== true) {
+    found.push(
+      `${begun}: ${from} is stopped and was not shut down, so that nobody knows what ${to} lacks: start it (pgsite start ${from}), and run again`,
+    );
+  }
+  const floors = floorsOf(declared.version, next.settings);
+  for (const name of Object.keys(desired).sort()) {
+    const is = actual[name];
+    const shall = desired[name];
+    if (name === from || name === to || is === undefined || shall?.hotStandby !== true || !is.running) continue;
+    const own = floorsOf(shall.version, is.settings);
+    for (const [setting, floor] of Object.entries(floors)) {
+      if ((own[setting] ?? 0) >= floor) continue;
+      found.push(
+        `${begun}: ${setting} of ${name} is ${own[setting]}, below the ${floor} of ${to}, with which it would not go on: raise it first, in an up of its own`,
+      );
+    }
+  }
+  return found;
+}
+
+/** The servers as a switchover leaves them: the old primary is stopped, and is a standby when it starts again. */
+export function afterSwitchover(actual: Actual, { from, to }: Switchover): Actual {
+  const [old, next] = [actual[from], actual[to]];
+  if (old === undefined || next === undefined) return actual;
+  const { follows: _follows, ...rest } = next;
+  // The server itself takes away what made it a standby.
+  const { "standby.signal": _signal, "recovery.conf": _recovery, ...files } = rest.files;
+  const promoted = { ...rest, files };
+  return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: { ...promoted, inRecovery: false } };
+}
+
+/** In words, for a plan. */
+export function describeSwitchover({ from, to }: Switchover): string {
+  return `${from}: shut down; ${to}: promote, once it has all that ${from} wrote (switchover)`;
+}

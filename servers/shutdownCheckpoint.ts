@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import type { Host } from "../hosts/host.js";
+import { controlLength, wasShutDown } from "../postgres/control-file.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import { namesOf } from "./names.js";
+import { branchOf } from "./timelines.js";
+
+/** A page of the WAL, and the header of each (XLOG_BLCKSZ, SizeOfXLogShortPHD, SizeOfXLogLongPHD of xlog_internal.h). */
+const page = { bytes: 8192, header: 24, firstHeader: 40 } as const;
+
+/** Segments of the WAL with the bytes of each, from its beginning, that a server which has all must have. */
+export type WalEnd = readonly { readonly segment: string; readonly bytes: number }[];
+
+/**
+ * Where the WAL of a primary ends that was shut down: with the checkpoint in its control file. @returns undefined where it
+ * was not shut down @throws where the segment is not there
+ */
+export async function endOfWal(host: Host, dataDirectory: string, version: Major): Promise<WalEnd | undefined> {
+  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  if (control === undefined || !wasShutDown(control)) return undefined;
+  const branch = await branchOf(host, dataDirectory, version, control);
+  if (branch === undefined) return undefined;
+  const folder = join(dataDirectory, namesOf(version).walDirectory);
+  const size = await segmentSize(host, folder);
+  const start = branch.checkpoint;
+  const path = join(folder, segmentName(branch.timeline, start / BigInt(size), size));
+  // XLogRecord: until 9.2 its length came after a checksum, a position and a transaction.
+  const lengthAt = Number(start % BigInt(size)) + (atLeast(version, "9.3") ? 0 : 16);
+  const length = (await host.readBytes(path, lengthAt, 4))?.readUInt32LE(0);
+  if (length === undefined) throw new Error(`${path} on ${host.name} is not there, and the WAL ends in it`);
+  return segmentsUpTo(start, endOfRecord(start, length, size), size, (number) =>
+    segmentName(branch.timeline, number, size),
+  );
+}
+
+/** Whether a server has, byte by byte, the WAL of another up to its end. */
+export async function hasWal([from, to]: readonly [Place, Place], version: Major, end: WalEnd): Promise<boolean> {
+  const folder = namesOf(version).walDirectory;
+  for (const { segment, bytes } of end) {
+    const [theirs, own] = await Promise.all(
+      [from, to].map(({ host, dataDirectory }) => digest(host, join(dataDirectory, folder, segment), bytes)),
+    );
+    if (own === undefined || own !== theirs) return false;
+  }
+  return true;
+}
+
+export interface Place {
+  readonly host: Host;
+  readonly dataDirectory: string;
+}
+
+const hashing = `[ -f "$2" ] || exit 3; head -c "$1" -- "$2" | sha256sum`;
+
+async function digest(host: Host, path: string, bytes: number): Promise<string | undefined> {
+  const { code, stdout, stderr } = await host.run(["sh", "-c", hashing, "sh", `${bytes}`, path]);
+  if (code === 3) return undefined;
+  if (code !== 0) throw new Error(`${path} on ${host.name} cannot be read: ${stderr.trim()}`);
+  return stdout.split(" ")[0];
+}
+
+/** Where a record ends that begins at a position, with the headers of the pages that it reaches into. */
+export function endOfRecord(start: bigint, length: number, segment: number): bigint {
+  let at = start;
+  for (let left = BigInt(length); ; ) {
+    const room = BigInt(page.bytes) - (at % BigInt(page.bytes));
+    if (left <= room) return at + left;
+    left -= room;
+    at += room;
+    at += BigInt(at % BigInt(segment) === 0n ? page.firstHeader : page.header);
+  }
+}
+
+/** From the segment of a position to that of an end: the last up to the end, those before it whole. */
+function segmentsUpTo(start: bigint, end: bigint, size: number, nameOf: (number: bigint) => string): WalEnd {
+  const whole = BigInt(size);
+  const last = (end - 1n) / whole;
+  const found: { segment: string; bytes: number }[] = [];
+  for (let number = start / whole; number <= last; number++) {
+    found.push({ segment: nameOf(number), bytes: number === last ? Number(end - last * whole) : size });
+  }
+  return found;
+}
+
+/** XLogFileName of xlog_internal.h. */
+export function segmentName(timeline: number, number: bigint, size: number): string {
+  const perFile = 0x1_0000_0000n / BigInt(size);
+  const hex = (value: bigint) => value.toString(16).toUpperCase().padStart(8, "0");
+  return `${hex(BigInt(timeline))}${hex(number / perFile)}${hex(number % perFile)}`;
+}
+
+/** Of any segment's file: all have the same size, which initdb decided. */
+async function segmentSize(host: Host, folder: string): Promise<number> {
+  const name = ((await host.list(folder)) ?? []).find((one) => /^[0-9A-F]{24}$/.test(one));
+  const status = name === undefined ? undefined : await host.stat(join(folder, name));
+  if (status === undefined) throw new Error(`there is no WAL in ${folder} on ${host.name}`);
+  return status.size;
+}
