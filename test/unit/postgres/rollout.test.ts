@@ -150,14 +150,15 @@ describe("the order of a rollout", () => {
     ]);
   });
 
-  it("refuses a change of roles, naming every server", () => {
-    const shall = { server2: desired("standby", {}, { upstream: "server3" }), server3: desired("primary") };
+  it("refuses a change of roles that no switchover brings about, naming every server", () => {
+    const shall = { server2: desired("primary"), server3: desired("standby"), des10: desired("mirror") };
     const is = {
       server2: running(shall.server2, {}, { inRecovery: false }),
-      server3: running(shall.server3, {}, { inRecovery: true }),
+      server3: running(shall.server3, {}, { inRecovery: false }),
+      des10: running(shall.des10, {}, { inRecovery: true }),
     };
     expect(words(is, shall)).toEqual([
-      "refused: server2 is not in recovery and is declared standby; server3 is in recovery and is declared primary: making another server the primary is a switchover, which this version of pgsite does not do. Nothing was changed; declare the roles that the servers have",
+      "refused: server3 is not in recovery and is declared standby: a switchover takes one primary and the standby that is to follow it. Nothing was changed; declare the roles that the servers have",
     ]);
   });
 
