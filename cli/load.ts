@@ -87,7 +87,8 @@ export async function stacksOf(project: string): Promise<string[]> {
   return stacks;
 }
 
-function interrupted(): AbortSignal {
+/** Fires when the user, or whoever else, ends the command. */
+export function interrupted(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => controller.abort(new Error(`ended by ${signal}`)));

@@ -1,0 +1,109 @@
+import type { Host } from "../../hosts/host.js";
+import { vanishedByTar } from "../baseBackup/copiers.js";
+import { type Part, type Stream, streams } from "./manifest.js";
+import { checkpointIn, flow, tarRecords } from "./pipeline.js";
+import { formats } from "./programs.js";
+
+export const mebibyte = 1024 * 1024;
+
+/** tar of what standard input names, and the compressor. */
+const packing = (slowly: boolean) => `data=$1 block=$2 count=$3
+shift 3
+slowly() {
+  exec 4>&1
+  while said=$(dd bs="$block" count="$count" iflag=fullblock 2>&1 >&4); do
+    case $said in 0+0*) break ;; esac
+    sleep 1
+  done
+}
+{
+  tar --create --file=- --format=gnu ${tarRecords.join(" ")} --directory="$data" --no-recursion --null --verbatim-files-from --files-from=- 2>&3
+  echo "ended tar $?" >&3
+} | ${slowly ? "slowly |" : ""} {
+  "$@" 2>&3
+  echo "ended compressor $?" >&3
+}`;
+
+/** Cuts what comes into parts: each is written and summed up as it passes, and said with its size. */
+const cutting = `umask 077
+folder=$1 name=$2 blocks=$3
+number=0
+while :; do
+  part=$(printf '%s.%04d' "$name" "$number")
+  sum=$(dd bs=${mebibyte} count="$blocks" iflag=fullblock 2>/dev/null | {
+    tee -- "$folder/$part" 2>&3
+    code=$?
+    [ "$code" = 0 ] || echo "ended tee $code" >&3
+  } | sha256sum)
+  size=$(wc -c <"$folder/$part") || exit
+  if [ "$size" -eq 0 ] && [ "$number" -gt 0 ]; then
+    rm -f -- "$folder/$part"
+    break
+  fi
+  echo "part $part $size \${sum%% *}" >&3
+  [ "$size" -eq $((blocks * ${mebibyte})) ] || break
+  number=$((number + 1))
+done`;
+
+export interface WriteOptions {
+  readonly stream: Stream;
+  readonly source: Host;
+  /** What the paths are relative to. */
+  readonly from: string;
+  readonly paths: readonly string[];
+  readonly target: Host;
+  readonly folder: string;
+  readonly compressor: keyof typeof formats;
+  readonly argv: readonly string[];
+  /** Bytes of a part, a multiple of 1 MiB. */
+  readonly split: number;
+  /** Bytes a second that are read. @default as fast as it goes */
+  readonly rateLimit?: number;
+  readonly advance: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes files as one of an archive's streams: read, summed up, compressed and cut in one pass. Files that vanish or change
+ * meanwhile are fine: recovery makes up for that.
+ * @returns its parts
+ */
+export async function writeStream(options: WriteOptions): Promise<readonly Part[]> {
+  const { stream, source, target, folder, compressor, argv, split, rateLimit, advance, signal } = options;
+  const parts: Part[] = [];
+  let done = 0;
+  // Half a second's worth at a time, and no more than a pipe's buffer where the rate is low.
+  const block = rateLimit === undefined ? mebibyte : Math.min(mebibyte, 32 * 1024);
+  const count = rateLimit === undefined ? 1 : Math.max(1, Math.floor(rateLimit / block));
+  await flow({
+    source: {
+      host: source,
+      script: packing(rateLimit !== undefined),
+      args: [options.from, `${block}`, `${count}`, ...argv],
+    },
+    target: {
+      host: target,
+      script: cutting,
+      args: [folder, `${stream}.tar${formats[compressor].suffix}`, `${split / mebibyte}`],
+    },
+    directories: { controlDirectory: folder },
+    input: options.paths.map((path) => `${path}\0`).join(""),
+    fine: vanishedByTar,
+    signal,
+    onLine(line) {
+      const [, name, size, sha256] = /^part (\S+) (\d+) ([0-9a-f]{64})$/.exec(line) ?? [];
+      if (name !== undefined && sha256 !== undefined) parts.push({ name, size: Number(size), sha256 });
+      const at = checkpointIn(line);
+      if (at === undefined || at < done) return;
+      advance(at - done);
+      done = at;
+    },
+  });
+  if (parts.length === 0) throw new Error(`nothing was written into ${folder} on ${target.name}`);
+  return parts;
+}
+
+/** Everything that may lie in a folder in which an archive is being made. */
+export function isPart(name: string): boolean {
+  return streams.some((stream) => name.startsWith(`${stream}.tar`));
+}
