@@ -19,6 +19,7 @@ import type { Login } from "../session.js";
 import { findWritable } from "../writable.js";
 import { clearFolder, type Folder, finishFolder, takeFolder } from "./folder.js";
 import { type Compressor, type Manifest, manifestName, renderManifest } from "./manifest.js";
+import { areOne, bounded } from "./pipeline.js";
 import { compressorOn } from "./programs.js";
 import { reserveWal } from "./reserve.js";
 import { timelineOf } from "./segments.js";
@@ -116,14 +117,15 @@ async function archive(
 ): Promise<Omit<Created, "host">> {
   const { site, split, rateLimit, report = () => undefined, progress = noProgress } = options;
   const reserve = await reserveWal({ source, host: from, login, site, slot: options.slot, signal: options.signal });
-  const begun = { endpoint: source, host: from, login, target: "an archive", report, signal: options.signal };
-  const backup = await beginBackup(begun).catch(async (error) => {
+  const asked = { endpoint: source, host: from, login, target: "an archive", report, signal: options.signal };
+  const backup = await beginBackup(asked).catch(async (error) => {
     await reserve.release();
     throw error;
   });
   const signal = AbortSignal.any([backup.lost, options.signal]);
   setMaxListeners(0, signal);
   const stage = join(folder.path, "stage");
+  let begun = false;
   try {
     const { facts } = backup;
     const asDeclared = { name: `the stack ${site.stack}`, version: site.version };
@@ -132,11 +134,20 @@ async function archive(
     await refuseToFillItsDisk(folder, from, source, data.bytes);
     const written = { source: from, target: folder.host, folder: folder.path, compressor, argv, split, signal };
     const limited = rateLimit === undefined ? {} : { rateLimit };
-    const advance = (bytes: number) => progress.advance(bytes);
+    const counted = bounded(data.bytes, progress.advance);
     progress.start(data.bytes, 0);
+    begun = true;
     const base = await explained(folder, () =>
-      writeStream({ ...written, ...limited, stream: "base", from: source.dataDirectory, paths: data.paths, advance }),
+      writeStream({
+        ...written,
+        ...limited,
+        stream: "base",
+        from: source.dataDirectory,
+        paths: data.paths,
+        advance: counted.pass,
+      }),
     );
+    counted.finish();
     const control = await readControl(from, source.dataDirectory);
     if (systemIdentifierIn(control) !== systemIdentifier) {
       throw new Error(`${source.dataDirectory} was replaced meanwhile: run again`);
@@ -147,7 +158,6 @@ async function archive(
       writeStream({ ...written, stream: "wal", from: wal.stage, paths: wal.paths, advance: () => undefined }),
     );
     await refuseRecycled(from, source, wal.segments);
-    progress.end();
     const manifest: Manifest = {
       format: 1,
       site: site.name,
@@ -174,6 +184,7 @@ async function archive(
     await reserve.release();
     throw error;
   } finally {
+    if (begun) progress.end();
     await backup.end();
     await from.remove(stageOn(from, source, folder, stage)).catch(() => undefined);
   }
@@ -258,7 +269,7 @@ async function contentsOf(
 
 /** Where WAL, label and control file are gathered: in the archive's folder, or on another host beside the server's data. */
 function stageOn(from: Host, source: Endpoint, folder: Folder, stage: string): string {
-  return folder.host === from ? stage : `${source.dataDirectory}.pgsite/archive-stage`;
+  return areOne(folder.host, from) ? stage : `${source.dataDirectory}.pgsite/archive-stage`;
 }
 
 interface StagedWal {
@@ -314,7 +325,7 @@ async function refuseRecycled(from: Host, source: Endpoint, segments: readonly s
 
 /** An archive on the disk of the server itself must not be what stops the server. */
 async function refuseToFillItsDisk({ host, path }: Folder, from: Host, source: Endpoint, bytes: number): Promise<void> {
-  if (host !== from) return;
+  if (!areOne(host, from)) return;
   const { stdout } = await host.run(["stat", "-c", "%d", "--", source.dataDirectory, path]);
   const [data, archive] = stdout.trim().split("\n");
   const free = await freeBytes(host, path);

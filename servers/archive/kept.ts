@@ -6,6 +6,7 @@ import { namesOf } from "../names.js";
 import { administratorOf, endpointsOf } from "../seed.js";
 import { type Session, SqlUnreachable, withSession } from "../session.js";
 import { bytesOfLsn } from "../sql.js";
+import { type Fork, parseHistory } from "../timelines.js";
 import { whoAreYou } from "../writable.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
 import { keeps, segmentAfter, type WalThere } from "./segments.js";
@@ -22,9 +23,12 @@ export type Kept =
   | { readonly kind: "archived"; readonly segment: string; readonly upstream: string }
   | { readonly kind: "unknown"; readonly segment: string; readonly reason: string };
 
-interface Answer extends WalThere {
+export interface Answer extends WalThere {
   readonly inRecovery: boolean;
+  /** From 9.6 on. */
   readonly systemIdentifier: string | undefined;
+  /** The timelines that its own came from, where it tells. */
+  readonly history?: readonly Fork[];
 }
 
 /**
@@ -54,16 +58,8 @@ export async function askUpstream(options: {
   }
   const { name } = upstream;
   const theirs = answer.systemIdentifier ?? (await onDisk(upstream, options.open));
-  if (theirs !== undefined && theirs !== manifest.systemIdentifier) {
-    throw new ArchiveRefused(
-      `the archive has system identifier ${manifest.systemIdentifier}, and ${name}, which ${server.name} follows, has ${theirs}: it is of another cluster. Make an archive of ${name}`,
-    );
-  }
-  if (!answer.inRecovery && bytesOfLsn(answer.current) < bytesOfLsn(manifest.stop.lsn)) {
-    throw new ArchiveRefused(
-      `${name} has written its WAL up to ${answer.current}, and the archive ends at ${manifest.stop.lsn}: ${name} was set back since. Make a new archive of it`,
-    );
-  }
+  const stranger = strangeness({ ...answer, systemIdentifier: theirs }, manifest, name, server.name);
+  if (stranger !== undefined) throw new ArchiveRefused(stranger);
   const there = keeps(answer, segment, manifest.segmentSize);
   if (there === true) return { kind: "kept", segment, upstream: name };
   if (Object.values(server.files).some((text) => /^\s*restore_command\s*=?\s*'[^']/m.test(text ?? ""))) {
@@ -75,6 +71,26 @@ export async function askUpstream(options: {
   );
 }
 
+/** Why a server's WAL can never follow on an archive's, whatever it keeps of it; undefined where nothing speaks against it. */
+export function strangeness(answer: Answer, manifest: Manifest, name: string, follower: string): string | undefined {
+  const { systemIdentifier, timeline, stop } = manifest;
+  if (answer.systemIdentifier !== undefined && answer.systemIdentifier !== systemIdentifier) {
+    return `the archive has system identifier ${systemIdentifier}, and ${name}, which ${follower} follows, has ${answer.systemIdentifier}: it is of another cluster. Make an archive of ${name}`;
+  }
+  if (!answer.inRecovery && bytesOfLsn(answer.current) < bytesOfLsn(stop.lsn)) {
+    return `${name} has written its WAL up to ${answer.current}, and the archive ends at ${stop.lsn}: ${name} was set back since. Make a new archive of it`;
+  }
+  const { history } = answer;
+  const fork = history?.find((parent) => parent.timeline === timeline);
+  if (history === undefined || history.length === 0) return undefined;
+  if (
+    history.every((parent) => parent.timeline < timeline) ||
+    (fork !== undefined && fork.until >= bytesOfLsn(stop.lsn))
+  )
+    return undefined;
+  return `the archive ends at ${stop.lsn} on timeline ${timeline}, which ${name} left before that: what the archive has beyond was given up there. Make a new archive of ${name}`;
+}
+
 function keepSetting({ postgresql }: Manifest): string {
   return Number(postgresql) >= 13 ? "wal_keep_size" : "wal_keep_segments";
 }
@@ -82,15 +98,28 @@ function keepSetting({ postgresql }: Manifest): string {
 async function ask(session: Session): Promise<Answer> {
   const { inRecovery, version, systemIdentifier } = await whoAreYou(session);
   const names = namesOf(version);
-  const position = inRecovery ? names.receiveLsn : names.currentLsn;
+  const position = inRecovery ? `coalesce(${names.receiveLsn}, ${names.replayLsn})` : names.currentLsn;
   const [row] = await session.query(`select ${position}::text as lsn`);
   const rows = await session.query(`select pg_ls_dir('${names.walDirectory}') as name`);
+  const there = rows.map(({ name }) => name ?? "");
   return {
     inRecovery,
     systemIdentifier,
     current: row?.lsn ?? "0/0",
-    names: rows.map(({ name }) => name ?? ""),
+    names: there,
+    // A primary's own timeline is the last that it began.
+    ...(inRecovery ? {} : { history: await historyOf(session, names.walDirectory, there) }),
   };
+}
+
+async function historyOf(session: Session, folder: string, names: readonly string[]): Promise<readonly Fork[]> {
+  const last = names
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .sort()
+    .at(-1);
+  if (last === undefined) return [];
+  const [row] = await session.query(`select pg_read_file('${folder}/${last}', 0, 1000000) as text`);
+  return parseHistory(row?.text ?? "");
 }
 
 /** Until 9.5 no SQL tells. */

@@ -36,7 +36,7 @@ export interface FlowOptions {
 export async function flow(options: FlowOptions): Promise<void> {
   const { input, source, target, directories, onLine, fine = [], signal } = options;
   const { host } = target;
-  const together = source.host.machine === host.machine && source.host.user === host.user;
+  const together = areOne(source.host, host);
   const joined = ["sh", "-c", `exec 3>&1; ${pipe(source, "$1")} | ${pipe(target, "$2")}`, "sh"];
   const argv = together ? grouped([...joined, source.script, target.script]) : alone(target, 1);
   const writer = await host.spawn(writing(directories, argv), { signal });
@@ -86,6 +86,22 @@ export async function flow(options: FlowOptions): Promise<void> {
     const spoken = said.filter((line) => !/[Bb]roken pipe|unexpected end|Unexpected EOF|not recoverable/.test(line));
     throw new Error([...(spoken.length > 0 ? spoken : said).slice(0, 2), ...failures.slice(0, 1)].join("; "));
   }
+}
+
+/** Whether two hosts are one machine, as one OS user. */
+export function areOne(one: Host, other: Host): boolean {
+  return one.machine === other.machine && one.user === other.user;
+}
+
+/** Counts up to what was promised, since tar's bytes are not those of the files: the rest comes with `finish`. */
+export function bounded(total: number, advance: (bytes: number) => void) {
+  let left = total;
+  const pass = (bytes: number) => {
+    const now = Math.min(bytes, left);
+    left -= now;
+    if (now > 0) advance(now);
+  };
+  return { pass, finish: () => pass(left) };
 }
 
 /** Paths have no line break (the callers have looked), so that quoted words are what they say. */

@@ -17,6 +17,7 @@ import { processState } from "../process.js";
 import { endpointsOf, seal } from "../seed.js";
 import { askUpstream, type Kept } from "./kept.js";
 import { ArchiveRefused, type Manifest, readManifest, type Stream } from "./manifest.js";
+import { bounded } from "./pipeline.js";
 import { decompressorOn } from "./programs.js";
 import { readControlIn, unpackStream } from "./unpack.js";
 import { checkSizes, checkSums } from "./verify.js";
@@ -103,20 +104,15 @@ async function fill(options: {
   );
   await makeFolders(host, server, tablespaces);
   await installTablespaces(host, server, tablespaces);
-  let done = 0;
-  const advance = (bytes: number) => {
-    const now = Math.min(bytes, manifest.unpacked - done);
-    done += now;
-    if (now > 0) progress.advance(now);
-  };
+  const counted = bounded(manifest.unpacked, progress.advance);
   progress.start(manifest.unpacked, 0);
   const unpack = (stream: Stream) =>
-    unpackStream({ from, folder, parts: manifest.parts[stream], argv, host, server, advance, signal });
+    unpackStream({ from, folder, parts: manifest.parts[stream], argv, host, server, advance: counted.pass, signal });
   await unpack("base");
   // Whatever happens from here on, what comes up is a standby.
   await writeStandbyFiles(host, server);
   await unpack("wal");
-  advance(manifest.unpacked - done);
+  counted.finish();
   progress.end();
   await markArchived(host, server);
   await writePassfile(host, site, server, options.passwords);

@@ -130,6 +130,28 @@ describe("an archive", () => {
     expect((await create("--output", site.site.folder)).text).toMatch(/is not empty \(.*\): name a folder of its own/);
   }, 60_000);
 
+  it("that is cut off while it is unpacked can start nowhere, and is unpacked by the next attempt", async () => {
+    const killed = new AbortController();
+    const marker = join(site.dataDirectory, "pgsite.incomplete");
+    const restoring = site.pgsite(
+      ["archive", "restore", "--stack", "fnal", "--from", site.folder("whole")],
+      killed.signal,
+    );
+    while (!existsSync(marker)) await new Promise((resolve) => setTimeout(resolve, 1));
+    killed.abort();
+    expect((await restoring).code).not.toBe(0);
+    expect(existsSync(marker)).toBe(true);
+    expect(existsSync(join(site.dataDirectory, "global", "pg_control"))).toBe(false);
+    const started = await site.pgsite(["start", "--stack", "fnal", "des10"]);
+    expect(started.text).toContain(`des10 is not started: ${site.dataDirectory} on des10 is incomplete`);
+    const { code, text } = await site.restore("whole", "--no-start");
+    expect(text).toContain("des10 has the data of server2");
+    expect(code).toBe(0);
+    expect(existsSync(marker)).toBe(false);
+    expect((await site.restore("whole")).text).toContain("holds its data already: move them away");
+    await site.loseMirror();
+  }, 60_000);
+
   it("whose WAL the primary no longer has is refused with the segment's name, before anything is unpacked", async () => {
     const { stop, segmentSize } = site.manifest("whole");
     for (let hour = 0; hour < 3; hour += 1) await site.write(60);
@@ -139,5 +161,16 @@ describe("an archive", () => {
     expect(await refused("whole")).toContain(
       `server2 no longer has the WAL segment ${first}, which des10 needs first after this archive; the oldest that it has is ${there.sort()[0]}. Make a new archive with --slot, or with larger wal_keep_size on server2`,
     );
+  }, 60_000);
+
+  it("is restored where the primary cannot be asked, which is said with the segment that nobody knows about", async () => {
+    const { stop, segmentSize } = site.manifest("whole");
+    await site.site.stop("server2");
+    const { code, text } = await site.restore("whole");
+    const first = segmentAfter(stop.segment, segmentSize, major);
+    expect(text).toContain(`nobody says whether ${first}, the WAL that des10 needs first after the archive, is still`);
+    expect(text).toContain("des10 started; whether it streams is not proven: server2 (127.0.122.2:5442) refuses");
+    expect(code).toBe(0);
+    expect(await site.query("select pg_is_in_recovery()::text as recovers")).toEqual([{ recovers: "true" }]);
   }, 60_000);
 });
