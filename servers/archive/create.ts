@@ -244,6 +244,7 @@ async function contentsOf(
   const found = await walk(host, dataDirectory, signal);
   const excluded = (path: string) =>
     isExcluded(path, version, logDirectory) ||
+    path === logDirectory ||
     path === namesOf(version).walDirectory ||
     keys.includes(path) ||
     isOwn.test(path);

@@ -142,7 +142,7 @@ describe("an archive", () => {
     expect((await restoring).code).not.toBe(0);
     expect(existsSync(marker)).toBe(true);
     expect(existsSync(join(site.dataDirectory, "global", "pg_control"))).toBe(false);
-    const started = await site.pgsite(["start", "--stack", "fnal", "des10"]);
+    const started = await site.pgsite(["start", "des10", "--stack", "fnal"]);
     expect(started.text).toContain(`des10 is not started: ${site.dataDirectory} on des10 is incomplete`);
     const { code, text } = await site.restore("whole", "--no-start");
     expect(text).toContain("des10 has the data of server2");
@@ -154,7 +154,7 @@ describe("an archive", () => {
 
   it("whose WAL the primary no longer has is refused with the segment's name, before anything is unpacked", async () => {
     const { stop, segmentSize } = site.manifest("whole");
-    for (let hour = 0; hour < 3; hour += 1) await site.write(60);
+    for (let hour = 0; hour < 3; hour += 1) await site.write(40);
     const there = readdirSync(join(site.site.dataDirectory("server2"), "pg_wal")).filter((name) => name.length === 24);
     const first = segmentAfter(stop.segment, segmentSize, major);
     expect(there).not.toContain(first);

@@ -34,7 +34,7 @@ describe.each(majors)("a mirror of %s in another stack", (major: Major) => {
       expect(text.replaceAll(site.dataDirectory, "/DATA").replace(/\s+/g, " ")).toContain(line);
     }
     expect(existsSync(site.dataDirectory)).toBe(false);
-    const seeded = await site.pgsite(["seed", "--stack", "fnal", "des10"]);
+    const seeded = await site.pgsite(["seed", "des10", "--stack", "fnal"]);
     expect(seeded.code).toBe(1);
     expect(seeded.text).toContain("des10 gets its data by archive (baseBackup.method)");
   }, 60_000);
@@ -76,7 +76,7 @@ describe.each(majors)("a mirror of %s in another stack", (major: Major) => {
   it("joins of it after a day of writes, before its stack was ever up, and the stack adopts it as it is", async () => {
     const { stop, segmentSize } = site.manifest("made");
     await execa("mv", [site.folder("made"), site.folder("carried")]);
-    for (let hour = 0; hour < 3; hour += 1) await site.write(60);
+    for (let hour = 0; hour < 3; hour += 1) await site.write(40);
     const first = segmentAfter(stop.segment, segmentSize, major);
 
     const verified = await site.must(["archive", "verify", site.folder("carried")]);
