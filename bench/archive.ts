@@ -38,9 +38,9 @@ async function main(rounds: number): Promise<void> {
     };
     const remove = (...folders: readonly string[]) =>
       run('folder=$1; shift; rm -rf "$@"; sync -f "$folder"', cluster.folder, ...folders);
-    const bare = join(cluster.folder, "bare");
-    const ours = join(cluster.folder, "ours");
-    const unpacked = join(cluster.folder, "unpacked");
+    const work = join(cluster.folder, "work");
+    await host.makeDirectory(work);
+    const [bare, ours, unpacked] = [join(work, "bare"), join(work, "ours"), join(work, "unpacked")] as const;
     const { site, passwords } = cluster;
     const create = () => createArchive({ site, passwords, folder: ours, split: 1024 * mebibyte, compress: "zstd" });
     const bareCreate = () =>

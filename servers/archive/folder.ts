@@ -24,9 +24,13 @@ export async function takeFolder({ host, path }: Folder): Promise<void> {
   if (foreign.length > 0 && !names.includes(unfinishedName)) {
     throw new ArchiveRefused(`${path} on ${host.name} is not empty (${foreign[0]}): name a folder of its own`);
   }
-  await host.makeDirectory(path);
+  const remedy = `make it there as root: install -d -o ${host.user} -m 0700 ${path}`;
+  await host.makeDirectory(path).catch((error: Error) => {
+    throw new ArchiveRefused(`${path} cannot be made by ${host.user} (${error.message}): ${remedy}`);
+  });
   const { code, stderr } = await host.run(["chmod", "0700", path]);
-  if (code !== 0) throw new ArchiveRefused(`${path} on ${host.name} cannot be made private: ${stderr.trim()}`);
+  if (code !== 0)
+    throw new ArchiveRefused(`${path} on ${host.name} cannot be made private (${stderr.trim()}): ${remedy}`);
   if (!names.includes(unfinishedName)) {
     await host.writeFile(join(path, unfinishedName), "pgsite archive create is at it, or was cut off here.\n");
   }

@@ -125,13 +125,13 @@ function grouped(argv: readonly string[]): readonly string[] {
   return ["sh", "-c", grouping, "sh", ...argv];
 }
 
-/** Bytes between two lines of tar's that say how far it is, and how they come to be counted. */
-const recordBytes = 1024 * 1024;
-const recordsPerLine = 8;
-export const tarRecords = ["--blocking-factor=2048", `--checkpoint=${recordsPerLine}`];
+/** As much as a pipe holds: programs that wait for more before they go on take turns instead of working at the same time. */
+export const blockBytes = 64 * 1024;
+/** tar says how far it is every 8 MiB. */
+export const tarRecords = [`--blocking-factor=${blockBytes / 512}`, "--checkpoint=128"];
 
 /** How far a tar is, in bytes. */
 export function checkpointIn(line: string): number | undefined {
   const found = /^tar: (?:Write|Read) checkpoint (\d+)/.exec(line)?.[1];
-  return found === undefined ? undefined : Number(found) * recordBytes;
+  return found === undefined ? undefined : Number(found) * blockBytes;
 }

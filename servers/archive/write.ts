@@ -1,7 +1,7 @@
 import type { Host } from "../../hosts/host.js";
 import { vanishedByTar } from "../baseBackup/copiers.js";
 import { type Part, type Stream, streams } from "./manifest.js";
-import { checkpointIn, flow, tarRecords } from "./pipeline.js";
+import { blockBytes, checkpointIn, flow, tarRecords } from "./pipeline.js";
 import { formats } from "./programs.js";
 
 export const mebibyte = 1024 * 1024;
@@ -30,7 +30,7 @@ folder=$1 name=$2 blocks=$3
 number=0
 while :; do
   part=$(printf '%s.%04d' "$name" "$number")
-  sum=$(dd bs=${mebibyte} count="$blocks" iflag=fullblock 2>/dev/null | {
+  sum=$(dd bs=${blockBytes} count="$blocks" iflag=fullblock 2>/dev/null | {
     tee -- "$folder/$part" 2>&3
     code=$?
     [ "$code" = 0 ] || echo "ended tee $code" >&3
@@ -41,7 +41,7 @@ while :; do
     break
   fi
   echo "part $part $size \${sum%% *}" >&3
-  [ "$size" -eq $((blocks * ${mebibyte})) ] || break
+  [ "$size" -eq $((blocks * ${blockBytes})) ] || break
   number=$((number + 1))
 done`;
 
@@ -72,9 +72,9 @@ export async function writeStream(options: WriteOptions): Promise<readonly Part[
   const { stream, source, target, folder, compressor, argv, split, rateLimit, advance, signal } = options;
   const parts: Part[] = [];
   let done = 0;
-  // Half a second's worth at a time, and no more than a pipe's buffer where the rate is low.
-  const block = rateLimit === undefined ? mebibyte : Math.min(mebibyte, 32 * 1024);
-  const count = rateLimit === undefined ? 1 : Math.max(1, Math.floor(rateLimit / block));
+  // So many blocks a second.
+  const block = blockBytes / 2;
+  const count = Math.max(1, Math.floor((rateLimit ?? block) / block));
   await flow({
     source: {
       host: source,
@@ -84,7 +84,7 @@ export async function writeStream(options: WriteOptions): Promise<readonly Part[
     target: {
       host: target,
       script: cutting,
-      args: [folder, `${stream}.tar${formats[compressor].suffix}`, `${split / mebibyte}`],
+      args: [folder, `${stream}.tar${formats[compressor].suffix}`, `${split / blockBytes}`],
     },
     directories: { controlDirectory: folder },
     input: options.paths.map((path) => `${path}\0`).join(""),

@@ -35,16 +35,12 @@ describe.skipIf(why !== undefined)(
   `the mirror at Fermilab, by archive, on hosts over SSH${why ? ` (${why})` : ""}`,
   () => {
     it("gets an archive on the primary's own host, and one on the machine that runs pgsite", async () => {
-      const there = await pgsite(
-        "archive",
-        "create",
-        "--stack",
-        "ctio",
-        "--output",
-        "/raid2/archive",
-        "--split",
-        "1MB",
-      );
+      const create = ["archive", "create", "--stack", "ctio", "--output", "/raid2/archive", "--split", "1MB"];
+      const { stderr } = await site.pgsite(create);
+      const remedy = "install -d -o postgres -m 0700 /raid2/archive";
+      expect(stderr).toContain(`: make it there as root: ${remedy}; nothing was touched`);
+      await site.host("server2").must(remedy.split(" "));
+      const there = await pgsite(...create);
       expect(there).toContain("in /raid2/archive on server2; verify it where it arrives");
       expect(there).toContain("server2 keeps 1.07 GB of WAL (wal_keep_size 1024MB)");
       const modes = await site
