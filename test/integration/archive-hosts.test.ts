@@ -56,6 +56,19 @@ describe.skipIf(why !== undefined)(
       await site.untilNothingIsLeft();
     }, 120_000);
 
+    it("that fills its disk ends with one line, and leaves nothing of it", async () => {
+      const server2 = site.host("server2");
+      await server2.must(["sh", "-c", "mkdir /srv/small && mount -t tmpfs -o size=1m,mode=777 small /srv/small"]);
+      const create = ["archive", "create", "--stack", "ctio", "--output", "/srv/small/archive", "--compress", "none"];
+      const { code, stderr } = await site.pgsite(create);
+      expect(code).toBe(1);
+      const line = "pgsite: /srv/small/archive on server2: its disk became full; make room, or choose another folder";
+      expect(stderr.split("\n").filter((text) => text.startsWith("pgsite: "))).toEqual([`${line}, and run again`]);
+      expect(await server2.must(["ls", "-A", "/srv/small/archive"])).toBe("");
+      await server2.must(["umount", "/srv/small"]);
+      expect(await site.heldOn("server2")).toBe("0");
+    }, 60_000);
+
     it("is refused where its disk is too small for it, before anything is unpacked", async () => {
       await mountSmall();
       try {

@@ -25,19 +25,23 @@ describe.each(majors)("a mirror of %s in another stack", (major: Major) => {
 
   afterAll(() => site?.remove(), 60_000);
 
-  it("is refused by its preview and its up until its data are there, and nothing is copied", async () => {
-    const line =
-      "des10: its data come by archive, and /DATA has none yet: pgsite archive restore --stack fnal des10 --from FOLDER, then run again";
-    for (const args of [["preview"], ["up", "--yes", "--skip-preview"]]) {
-      const { code, text } = await site.pulumi(args);
-      expect(code).not.toBe(0);
-      expect(text.replaceAll(site.dataDirectory, "/DATA").replace(/\s+/g, " ")).toContain(line);
-    }
-    expect(existsSync(site.dataDirectory)).toBe(false);
-    const seeded = await site.pgsite(["seed", "des10", "--stack", "fnal"]);
-    expect(seeded.code).toBe(1);
-    expect(seeded.text).toContain("des10 gets its data by archive (baseBackup.method)");
-  }, 60_000);
+  it.runIf(major === "15")(
+    "is refused by its preview and its up until its data are there, and nothing is copied",
+    async () => {
+      const line =
+        "des10: its data come by archive, and /DATA has none yet: pgsite archive restore --stack fnal des10 --from FOLDER, then run again";
+      for (const args of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+        const { code, text } = await site.pulumi(args);
+        expect(code).not.toBe(0);
+        expect(text.replaceAll(site.dataDirectory, "/DATA").replace(/\s+/g, " ")).toContain(line);
+      }
+      expect(existsSync(site.dataDirectory)).toBe(false);
+      const seeded = await site.pgsite(["seed", "des10", "--stack", "fnal"]);
+      expect(seeded.code).toBe(1);
+      expect(seeded.text).toContain("des10 gets its data by archive (baseBackup.method)");
+    },
+    60_000,
+  );
 
   it("gets an archive of a server under writes, in parts, without what belongs to one server", async () => {
     const folder = site.site.host();

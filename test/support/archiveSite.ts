@@ -56,8 +56,8 @@ export class ArchiveSite {
     return made;
   }
 
-  /** Writes the mirror's stack file, with these keys over its own. */
-  declareMirror(more: Settings = {}): void {
+  /** Writes the mirror's stack file, with these keys over its own, and these settings of its server. */
+  declareMirror(more: Settings = {}, mirrorSettings: Settings = {}): void {
     const { site, options } = this;
     const file = join(site.sandbox.program, "Pulumi.fnal.yaml");
     const { config, ...salt } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
@@ -75,7 +75,12 @@ export class ArchiveSite {
         [mirror]: {
           role: "mirror",
           dataDirectory: this.dataDirectory,
-          settings: { listen_addresses: this.address, unix_socket_directories: "", primary_slot_name: mirror },
+          settings: {
+            listen_addresses: this.address,
+            unix_socket_directories: "",
+            primary_slot_name: mirror,
+            ...mirrorSettings,
+          },
         },
       },
       settings: {
@@ -117,8 +122,11 @@ export class ArchiveSite {
     return JSON.parse(readFileSync(join(this.folder(name), "manifest.json"), "utf8")) as Manifest;
   }
 
-  /** `pgsite ARGUMENTS`, as a user runs it. @param signal ends it by kill -9 */
-  async pgsite(args: readonly string[], signal?: AbortSignal): Promise<Said> {
+  /** `pgsite ARGUMENTS`, as a user runs it. @param end what `signal` ends it by */
+  async pgsite(
+    args: readonly string[],
+    { signal, end = "SIGKILL" }: { readonly signal?: AbortSignal; readonly end?: "SIGKILL" | "SIGTERM" } = {},
+  ): Promise<Said> {
     const { program, env } = this.site.sandbox;
     const result: Result | ExecaError = await execa(process.execPath, [join(checkout, "dist/pgsite.js"), ...args], {
       cwd: program,
@@ -127,7 +135,7 @@ export class ArchiveSite {
       reject: false,
       all: true,
       timeout: 120_000,
-      killSignal: "SIGKILL",
+      killSignal: end,
       ...(signal === undefined ? {} : { cancelSignal: signal }),
     });
     return { code: result.exitCode ?? 128, text: `${result.all ?? ""}` };
