@@ -27,6 +27,14 @@ const part = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** Whether these are all parts of a stream, from the first on, in order. */
+export function isWhole(stream: Stream, parts: readonly { readonly name: string }[]): boolean {
+  return (
+    parts.length > 0 &&
+    parts.every(({ name }, index) => name.startsWith(`${stream}.tar`) && Number(/\d+$/.exec(name)?.[0]) === index)
+  );
+}
+
 const schema = z.object({
   format: z.literal(1),
   site: z.string(),
@@ -52,7 +60,10 @@ const schema = z.object({
   /** Bytes of all files on a disk. */
   unpacked: bytes,
   compressor: z.enum(compressors),
-  parts: z.object({ base: z.array(part).min(1), wal: z.array(part).min(1) }),
+  parts: z.object({
+    base: z.array(part).refine((parts) => isWhole("base", parts)),
+    wal: z.array(part).refine((parts) => isWhole("wal", parts)),
+  }),
 });
 
 /** What an archive is, and is made of: parts of a stream are one tar file when put one after the other. */

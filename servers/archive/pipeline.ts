@@ -130,6 +130,19 @@ export const blockBytes = 64 * 1024;
 /** tar says how far it is every 8 MiB. */
 export const tarRecords = [`--blocking-factor=${blockBytes / 512}`, "--checkpoint=128"];
 
+/**
+ * For scripts: a program whose every line on standard error, and then how it ended, comes whole on descriptor 3. Programs
+ * write their lines in pieces, and several of them speak at once.
+ */
+export const speaking = `said() {
+  while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done >&3
+}`;
+export function spoken(name: string, program: string, afterwards = ":"): string {
+  return `{
+  { ${program} 2>&6; code=$?; ${afterwards}; echo "ended ${name} $code" >&6; } 6>&1 >&5 | said
+} 5>&1`;
+}
+
 /** How far a tar is, in bytes. */
 export function checkpointIn(line: string): number | undefined {
   const found = /^tar: (?:Write|Read) checkpoint (\d+)/.exec(line)?.[1];

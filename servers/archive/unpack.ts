@@ -2,24 +2,22 @@ import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { systemIdentifierIn } from "../dataDirectory.js";
 import { ArchiveRefused, type Manifest, type Part } from "./manifest.js";
-import { checkpointIn, flow, tarRecords } from "./pipeline.js";
+import { checkpointIn, flow, speaking, spoken, tarRecords } from "./pipeline.js";
 
 /** The parts that standard input names, one after the other, and the decompressor. */
-const reading = `folder=$1
+const reading = `${speaking}
+folder=$1
 shift
-{
-  cd -- "$folder" && xargs -0 cat -- 2>&3
-  echo "ended cat $?" >&3
-} | {
-  "$@" 2>&3
-  echo "ended decompressor $?" >&3
-}`;
+cd -- "$folder" || exit
+${spoken("cat", "xargs -0 cat --")} | ${spoken("decompressor", '"$@"')}`;
 
 /** tar stops at the archive's end; whoever left before the end of the stream would seem to have broken off. */
-const extracting = `tar --extract --file=- ${tarRecords.join(" ")} --read-full-records --no-same-owner --preserve-permissions --anchored --exclude=global/pg_control --directory="$1" 2>&3
-code=$?
-cat >/dev/null
-echo "ended tar $code" >&3`;
+const extracting = `${speaking}
+${spoken(
+  "tar",
+  `tar --extract --file=- ${tarRecords.join(" ")} --read-full-records --no-same-owner --preserve-permissions --anchored --exclude=global/pg_control --directory="$1"`,
+  "cat >/dev/null",
+)}`;
 
 /** Unpacks one of an archive's streams into a data directory, without the control file. */
 export async function unpackStream(options: {

@@ -1,40 +1,35 @@
 import type { Host } from "../../hosts/host.js";
 import { vanishedByTar } from "../baseBackup/copiers.js";
-import { type Part, type Stream, streams } from "./manifest.js";
-import { blockBytes, checkpointIn, flow, tarRecords } from "./pipeline.js";
+import { isWhole, type Part, type Stream, streams } from "./manifest.js";
+import { blockBytes, checkpointIn, flow, speaking, spoken, tarRecords } from "./pipeline.js";
 import { formats } from "./programs.js";
 
 export const mebibyte = 1024 * 1024;
 
 /** tar of what standard input names, and the compressor. */
-const packing = (slowly: boolean) => `data=$1 block=$2 count=$3
+const packing = (slowly: boolean) => `${speaking}
+data=$1 block=$2 count=$3
 shift 3
 slowly() {
   exec 4>&1
-  while said=$(dd bs="$block" count="$count" iflag=fullblock 2>&1 >&4); do
-    case $said in 0+0*) break ;; esac
+  while counted=$(dd bs="$block" count="$count" iflag=fullblock 2>&1 >&4); do
+    case $counted in 0+0*) break ;; esac
     sleep 1
   done
 }
-{
-  tar --create --file=- --format=gnu ${tarRecords.join(" ")} --directory="$data" --no-recursion --null --verbatim-files-from --files-from=- 2>&3
-  echo "ended tar $?" >&3
-} | ${slowly ? "slowly |" : ""} {
-  "$@" 2>&3
-  echo "ended compressor $?" >&3
-}`;
+${spoken(
+  "tar",
+  `tar --create --file=- --format=gnu ${tarRecords.join(" ")} --directory="$data" --no-recursion --null --verbatim-files-from --files-from=-`,
+)} | ${slowly ? "slowly |" : ""} ${spoken("compressor", '"$@"')}`;
 
 /** Cuts what comes into parts: each is written and summed up as it passes, and said with its size. */
-const cutting = `umask 077
+const cutting = `${speaking}
+umask 077
 folder=$1 name=$2 blocks=$3
 number=0
 while :; do
   part=$(printf '%s.%04d' "$name" "$number")
-  sum=$(dd bs=${blockBytes} count="$blocks" iflag=fullblock 2>/dev/null | {
-    tee -- "$folder/$part" 2>&3
-    code=$?
-    [ "$code" = 0 ] || echo "ended tee $code" >&3
-  } | sha256sum)
+  sum=$(dd bs=${blockBytes} count="$blocks" iflag=fullblock 2>/dev/null | ${spoken("tee", 'tee -- "$folder/$part"')} | sha256sum)
   size=$(wc -c <"$folder/$part") || exit
   if [ "$size" -eq 0 ] && [ "$number" -gt 0 ]; then
     rm -f -- "$folder/$part"
@@ -99,7 +94,9 @@ export async function writeStream(options: WriteOptions): Promise<readonly Part[
       done = at;
     },
   });
-  if (parts.length === 0) throw new Error(`nothing was written into ${folder} on ${target.name}`);
+  if (!isWhole(stream, parts)) {
+    throw new Error(`not every part that was written into ${folder} on ${target.name} is known: run again`);
+  }
   return parts;
 }
 

@@ -7,9 +7,10 @@ import { segmentAfter } from "../../servers/archive/segments.js";
 import { ArchiveSite } from "../support/archiveSite.js";
 import { availableMajors } from "../support/programs.js";
 
-/** Before 12 recovery.conf makes a standby, from 12 on standby.signal. */
-const majors = (["10", "15"] as const).filter((major) => availableMajors().includes(major));
-const blocks: Readonly<Record<string, number>> = { "10": 120, "15": 121 };
+/** Before 12 recovery.conf makes a standby, from 12 on standby.signal; before 10 much of it has other names. */
+const oldest: Major = availableMajors().includes("9.6") ? "9.6" : "10";
+const majors = [oldest, "15"] as const;
+const blocks: Readonly<Record<string, number>> = { [oldest]: 120, "15": 121 };
 
 const sum = "select count(*)::text as n, sum(n)::text as s from day";
 

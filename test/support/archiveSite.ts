@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type ExecaError, execa, type Result } from "execa";
 import { parse, stringify } from "yaml";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import type { Manifest } from "../../servers/archive/manifest.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { LocalSite } from "./localSite.js";
@@ -175,7 +175,7 @@ export class ArchiveSite {
     await this.site.query("server2", [
       `insert into day select n, repeat(md5(n::text), 31) from generate_series(1, ${rows}) n`,
       "checkpoint",
-      "select pg_switch_wal()",
+      `select ${atLeast(this.options.major, "10") ? "pg_switch_wal" : "pg_switch_xlog"}()`,
       "checkpoint",
     ]);
   }
