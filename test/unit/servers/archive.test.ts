@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Major } from "../../../postgres/versions.js";
 import { type Answer, strangeness } from "../../../servers/archive/kept.js";
-import type { Manifest } from "../../../servers/archive/manifest.js";
+import { isWhole, type Manifest } from "../../../servers/archive/manifest.js";
 import { bounded, checkpointIn } from "../../../servers/archive/pipeline.js";
 import { withoutSlot, withSlot } from "../../../servers/archive/reserve.js";
 import { keeps, segmentAfter, startOf, timelineOf } from "../../../servers/archive/segments.js";
@@ -105,6 +105,21 @@ describe("how long WAL is kept", () => {
     expect(withSlot("server2", "des10", { ...settings, most: 60_000_000 }, rate, 7_200_000_000)).toBe(
       "the slot des10 keeps server2's WAL until somebody has streamed by it; but no more than 60 MB (max_slot_wal_keep_size): at the rate of the last 40 s, 1 MB/s, for 1m; its disk has 7.2 GB free: at the rate of the last 40 s, 1 MB/s, for 2h",
     );
+  });
+});
+
+describe("the parts of a stream", () => {
+  it("are all there, from the first on, in order", () => {
+    const whole = (...names: readonly string[]) =>
+      isWhole(
+        "base",
+        names.map((name) => ({ name })),
+      );
+    expect(whole("base.tar.zst.0000", "base.tar.zst.0001")).toBe(true);
+    expect(whole()).toBe(false);
+    expect(whole("base.tar.zst.0001")).toBe(false);
+    expect(whole("base.tar.0000", "base.tar.0002")).toBe(false);
+    expect(whole("wal.tar.gz.0000")).toBe(false);
   });
 });
 
