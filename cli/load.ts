@@ -99,10 +99,17 @@ export async function stacksOf(project: string): Promise<string[]> {
   return stacks;
 }
 
-function interrupted(): AbortSignal {
+/**
+ * Fires when the user, or whoever else, ends the command, which then has the time to tidy up; a second time ends it at once.
+ * The listeners stay: execa's own would end the process as soon as nobody else listens.
+ */
+export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => controller.abort(new Error(`ended by ${signal}`)));
+  for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(status);
+      controller.abort(new Error(`ended by ${signal}`));
+    });
   }
   return controller.signal;
 }

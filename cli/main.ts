@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { archiveCommand } from "./commands/archive.js";
 import { driftCommand } from "./commands/drift.js";
 import { importCommand } from "./commands/import.js";
 import { preflightCommand } from "./commands/preflight.js";
@@ -21,6 +22,7 @@ program.addCommand(startCommand());
 program.addCommand(stopCommand());
 program.addCommand(baseBackupCommand());
 program.addCommand(seedCommand());
+program.addCommand(archiveCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 

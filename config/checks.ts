@@ -140,8 +140,11 @@ function checkSynchronous({ synchronous, postgresql }: StackDescription): Proble
 }
 
 /** baseBackup says what a version's pg_basebackup can do. */
-function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql }: StackDescription): Problem[] {
+function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql, upstream }: StackDescription): Problem[] {
   const version = majorOf(postgresql) as Major;
+  if (method === "archive" && upstream === undefined) {
+    return [error("baseBackup.method", "archive goes with a stack that mirrors another (upstream:)")];
+  }
   if (method !== "pg_basebackup") return [];
   if (!atLeast(version, "9.1")) {
     return [error("baseBackup.method", `pg_basebackup comes with 9.1; allowed at ${version}: auto, rsync, tar`)];

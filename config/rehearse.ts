@@ -63,6 +63,8 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
     // This machine is not the site's: its disk is not sized for it, and nothing is installed on it.
     install: "nothing",
+    // Nor is anything far away here.
+    ...(rest.baseBackup.method === "archive" ? { baseBackup: { ...rest.baseBackup, method: "auto" as const } } : {}),
     postgresql: rehearsal.postgresql ?? description.postgresql,
     ...(rehearsal.binaries === undefined ? {} : { binaries: rehearsal.binaries }),
     osUser: rehearsal.osUser,

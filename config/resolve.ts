@@ -86,7 +86,7 @@ export function resolveStack(
 const daysOfYear = 365;
 
 /** What the site asks of its hosts beside its servers' settings; nothing of it is said where the stack says nothing. */
-function hostsOf({ databases, expectedGrowth, install }: StackDescription): Partial<Site> {
+function hostsOf({ databases, expectedGrowth, install, slots }: StackDescription): Partial<Site> {
   const locales = Object.values(databases).flatMap(({ locale }) => locale ?? []);
   return {
     ...(locales.length === 0 ? {} : { databaseLocales: [...new Set(locales)].sort() }),
@@ -94,6 +94,7 @@ function hostsOf({ databases, expectedGrowth, install }: StackDescription): Part
       ? {}
       : { expectedGrowth: Math.round(expectedGrowth.years * daysOfYear * expectedGrowth.perDay) }),
     ...(install === "packages" ? { install } : {}),
+    ...(slots.length === 0 ? {} : { slots }),
   };
 }
 

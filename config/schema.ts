@@ -338,10 +338,10 @@ export const stackSchema = strict({
     .describe("How the first primary's cluster is made; later only read"),
   baseBackup: strict({
     method: z
-      .enum(["auto", "pg_basebackup", "rsync", "tar"])
+      .enum(["auto", "pg_basebackup", "rsync", "tar", "archive"])
       .default("auto")
       .describe(
-        "pg_basebackup on the standby's host (9.1 and later), rsync over ssh between the two hosts, tar through the machine that runs Pulumi; auto takes the first of them that works",
+        "pg_basebackup on the standby's host (9.1 and later), rsync over ssh between the two hosts, tar through the machine that runs Pulumi; auto takes the first of them that works. archive, in a stack that mirrors: nothing is copied, pgsite archive restore brings the data",
       ),
     rateLimit: rate.optional().describe("Bytes a second, with kB, MB or GB: 20MB (by default as fast as it goes)"),
   })

@@ -34,11 +34,14 @@ export interface Site {
   readonly tls?: SiteTls;
   /** @default the best way that the two hosts can, as fast as it goes */
   readonly baseBackup?: BaseBackupChoice;
+  /** Replication slots that the stack leaves to others. */
+  readonly slots?: readonly string[];
 }
 
 /** How a standby's data come from another host; on one machine they are copied by cp. */
 export interface BaseBackupChoice {
-  readonly method: "auto" | "rsync" | "pg_basebackup" | "tar";
+  /** `archive`: no copy at all, `pgsite archive restore` brings them. */
+  readonly method: "auto" | "rsync" | "pg_basebackup" | "tar" | "archive";
   /** Bytes a second. @default as fast as it goes */
   readonly rateLimit?: number;
 }

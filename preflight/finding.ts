@@ -9,6 +9,7 @@ export type CheckName =
   | "programs"
   | "tools"
   | "directory"
+  | "archive"
   | "file system"
   | "space"
   | "port"

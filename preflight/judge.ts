@@ -1,3 +1,4 @@
+import { checkArchive } from "./checks/archive.js";
 import { checkClock } from "./checks/clock.js";
 import { checkDirectory, checkFileSystem } from "./checks/directory.js";
 import { checkLimits } from "./checks/limits.js";
@@ -9,7 +10,7 @@ import type { HostFacts, Observation, ServerFacts } from "./facts.js";
 import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
 import type { Place, PreflightRequest } from "./request.js";
 
-const serverChecks = [checkPrograms, checkDirectory, checkFileSystem, checkPort, checkLimits] as const;
+const serverChecks = [checkPrograms, checkDirectory, checkArchive, checkFileSystem, checkPort, checkLimits] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */
 export function judge(request: PreflightRequest, observations: readonly Observation[]): readonly Finding[] {

@@ -13,6 +13,8 @@ export interface PreflightRequest {
   readonly expectedGrowth?: number;
   /** True where pgsite installs what is missing with the host's package manager. */
   readonly install: boolean;
+  /** True where the servers' data come by archive, and nothing is copied. */
+  readonly byArchive?: boolean;
   readonly servers: readonly ServerRequest[];
   /** The server of another stack that these follow: looked at, to compare with and for its size; never judged. */
   readonly source?: Place;
@@ -62,6 +64,7 @@ export function requestOf(site: Site): PreflightRequest {
     locales: [...new Set(locales)].sort(),
     ...(site.expectedGrowth === undefined ? {} : { expectedGrowth: site.expectedGrowth }),
     install: site.install === "packages",
+    ...(site.baseBackup?.method === "archive" ? { byArchive: true } : {}),
     servers: site.servers.map((server) => ({
       name: server.name,
       host: server.host,

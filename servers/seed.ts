@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Endpoint, Passwords, Server, Site } from "../config/site.js";
 import type { Host, HostSpec } from "../hosts/host.js";
 import { hostOf } from "../hosts/index.js";
+import { restoreCommand } from "../preflight/checks/archive.js";
 import { type BaseBackupResult, baseBackup } from "./baseBackup/index.js";
 import type { CopyMethod } from "./baseBackup/methods.js";
 import type { CopyProgress } from "./baseBackup/progress.js";
@@ -72,13 +73,16 @@ export async function seed(options: SeedOptions): Promise<SeedOutcome> {
       );
     }
     if (writable !== undefined && writable.name !== server.name) {
+      const { method = "auto", ...limits } = site.baseBackup ?? {};
+      if (method === "archive" && options.copy === undefined) throw new Refused(byArchive(site, server));
       report(`taking a base backup of ${writable.name} for ${server.name}`);
       const result = await baseBackup({
         source: { endpoint: writable, host: (options.hostOf ?? hostOf)(writable.host) },
         target: { server, host },
         login,
         ...replicationOf(site, options.passwords),
-        ...site.baseBackup,
+        ...limits,
+        ...(method === "archive" ? {} : { method }),
         report,
         ...pick(options),
       });
@@ -91,6 +95,10 @@ export async function seed(options: SeedOptions): Promise<SeedOutcome> {
     await seal(host, site, server, systemIdentifier);
     return { kind: "initdb", systemIdentifier };
   });
+}
+
+function byArchive({ stack }: Site, { name, dataDirectory, host }: Server): string {
+  return `${name} gets its data by archive (baseBackup.method), and ${dataDirectory} on ${host.name} has none yet: ${restoreCommand(stack, name)}, then run again; nothing was touched`;
 }
 
 /** Milliseconds that a primary which is just starting is waited for. */
@@ -152,7 +160,7 @@ function replicationOf({ replicationRole }: Site, passwords: Passwords): { reado
 }
 
 /** The proof that the data is ours comes before the marker goes: in between, the marker counts and all is done again. */
-async function seal(host: Host, site: Site, server: Server, systemIdentifier: string): Promise<void> {
+export async function seal(host: Host, site: Site, server: Server, systemIdentifier: string): Promise<void> {
   await writeIdentity(host, server, { site: site.name, server: server.name, systemIdentifier });
   await host.remove(join(server.dataDirectory, incompleteMarker));
   await host.run(["sync", "-f", server.dataDirectory], { timeout: 10 * 60_000 });

@@ -23,6 +23,8 @@ export interface BackupFiles {
   /** Tablespaces by OID, where the server lists them (tablespace_map, 9.5 and later). */
   readonly firstSegment: string;
   readonly lastSegment: string;
+  /** Where the backup ended in the WAL. */
+  readonly stopLsn: string;
 }
 
 /** A base backup in progress: the server keeps what the copy needs until `end`. */
@@ -112,7 +114,7 @@ export async function beginBackup(options: {
           );
         }
         const [last] = await session.query(`select ${names.walFileName}('${row.lsn}') as name`);
-        return { label: content, firstSegment, lastSegment: last?.name ?? firstSegment };
+        return { label: content, firstSegment, lastSegment: last?.name ?? firstSegment, stopLsn: row.lsn };
       },
     };
   } catch (error) {

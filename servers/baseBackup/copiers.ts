@@ -112,6 +112,15 @@ export const vanishedByRsync = [
   /^rsync (error|warning): some files/,
 ];
 
+/** What tar says of files that went or changed while it read. */
+export const vanishedByTar = [
+  /: Cannot (stat|open): No such file or directory$/,
+  /: file changed as we read it$/,
+  /: File removed before we read it$/,
+  /: File shrank by \d+ bytes; padding with zeros$/,
+  /: Exiting with failure status due to previous errors$/,
+];
+
 /** tar stops at the archive's end; whoever left before our end of the stream would seem to have broken off. */
 const toTheEnd = '"$@" && cat >/dev/null';
 
@@ -155,13 +164,7 @@ function tar(source: Host, target: Host, directories: Directories, rateLimit?: n
       const [read, written] = await Promise.all([reader.ended, writer.ended]);
       signal?.throwIfAborted();
       check(`tar on ${target.name}`, written.code, written.stderr, []);
-      check(`tar on ${source.name}`, read.code, read.stderr, [
-        /: Cannot (stat|open): No such file or directory$/,
-        /: file changed as we read it$/,
-        /: File removed before we read it$/,
-        /: File shrank by \d+ bytes; padding with zeros$/,
-        /: Exiting with failure status due to previous errors$/,
-      ]);
+      check(`tar on ${source.name}`, read.code, read.stderr, vanishedByTar);
       if (moved !== undefined) throw new Error(`the copy through tar broke off: ${moved.message}`);
     },
   };

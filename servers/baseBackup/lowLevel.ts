@@ -96,10 +96,10 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
 }
 
 /** The files on disk must be those of the server that answers, of our version. Returns its system identifier. */
-async function checkSource(
+export async function checkSource(
   { endpoint, host }: BaseBackupOptions["source"],
-  { facts }: RunningBackup,
-  server: Server,
+  { facts }: Pick<RunningBackup, "facts">,
+  server: Pick<Server, "name" | "version">,
 ): Promise<string> {
   if (facts.version !== server.version) {
     throw new Error(
@@ -126,7 +126,7 @@ function tablespacesIn(entries: readonly Entry[], sameMachine: boolean, server: 
 }
 
 /** What of a walk is to be copied. A WAL folder that is a link becomes a plain folder; other links are not followed. */
-function wanted(
+export function wanted(
   entries: readonly Entry[],
   excluded: (path: string) => boolean,
   version: Major,
@@ -143,7 +143,7 @@ function wanted(
 }
 
 /** The content of the control file, read until it reads the same twice: the server may be writing it. */
-async function readControl(host: Host, dataDirectory: string): Promise<Buffer> {
+export async function readControl(host: Host, dataDirectory: string): Promise<Buffer> {
   const path = join(dataDirectory, "global", "pg_control");
   let before = await host.readFile(path);
   for (let tries = 0; tries < 20 && before !== undefined; tries += 1) {
@@ -154,7 +154,11 @@ async function readControl(host: Host, dataDirectory: string): Promise<Buffer> {
   throw new Error(`${path} on ${host.name} cannot be read`);
 }
 
-async function installTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
+export async function installTablespaces(
+  host: Host,
+  server: Server,
+  tablespaces: readonly Tablespace[],
+): Promise<void> {
   for (const { oid, to } of tablespaces) {
     const link = join(server.dataDirectory, "pg_tblspc", oid);
     const { code, stderr } = await host.run(["ln", "-sfn", "--", to, link]);

@@ -15,7 +15,7 @@ export interface BaseBackupOptions {
   /** Whatever the hosts. @default between two hosts `method`, on one cp */
   readonly copy?: CopyMethod | "auto";
   /** @default "auto", the best that the two hosts can */
-  readonly method?: BaseBackupChoice["method"];
+  readonly method?: Exclude<BaseBackupChoice["method"], "archive">;
   /** Bytes a second between hosts. @default as fast as it goes */
   readonly rateLimit?: number;
   readonly progress?: CopyProgress;

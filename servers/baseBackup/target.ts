@@ -28,7 +28,7 @@ export async function newMarker(
 
 /** Whether a half copy made by this method is one that can be gone on with. */
 export function canGoOn(method: string | undefined): boolean {
-  return method !== "pg_basebackup";
+  return method !== "pg_basebackup" && method !== "archive";
 }
 
 /**

@@ -98,6 +98,9 @@ describe("a resolved stack", () => {
     expect(
       resolve({ baseBackup: { method: "pg_basebackup" }, postgresql: "9.0", authentication: "md5" }).errors,
     ).toContain("baseBackup.method: pg_basebackup comes with 9.1; allowed at 9.0: auto, rsync, tar");
+    expect(resolve({ baseBackup: { method: "archive" } }).errors).toContain(
+      "baseBackup.method: archive goes with a stack that mirrors another (upstream:)",
+    );
     for (const rateLimit of ["20", "1.5MB", "31kB", "1025MB", "2GB", "$(id)MB", "-1MB", "999999999999999GB"]) {
       expect(resolve({ baseBackup: { rateLimit } }).errors).toHaveLength(1);
     }

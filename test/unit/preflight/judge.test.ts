@@ -102,6 +102,17 @@ describe("a healthy host", () => {
   });
 });
 
+describe("a server whose data come by archive", () => {
+  it("is refused for as long as they are not there, or half there", () => {
+    const byArchive = { byArchive: true };
+    const line = (state: string) =>
+      `error: db1 on db1-host: its data come by archive, and /data/pg ${state}: pgsite archive restore --stack test db1 --from FOLDER, then run again (docs/archive.md)`;
+    expect(judged({ db1: {} }, byArchive)).toEqual([line("has none yet")]);
+    expect(judged({ db1: { server: { ...seeded, incomplete: true } } }, byArchive)).toEqual([line("is not whole yet")]);
+    expect(judged({ db1: { server: seeded } }, byArchive)).toEqual([]);
+  });
+});
+
 describe("one thing wrong", () => {
   const cases: readonly (readonly [string, Given, Partial<PreflightRequest>, string])[] = [
     [

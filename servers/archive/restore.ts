@@ -1,0 +1,224 @@
+import { dirname, join } from "node:path";
+import prettyBytes from "pretty-bytes";
+import type { Passwords, Server, Site } from "../../config/site.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { renderPassfile } from "../../postgres/passfile.js";
+import { explaining } from "../baseBackup/failure.js";
+import { installTablespaces } from "../baseBackup/lowLevel.js";
+import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
+import { finish, newMarker, prepareTarget, type Tablespace, tablespaceOf } from "../baseBackup/target.js";
+import { inspectDataDirectory } from "../dataDirectory.js";
+import { waitForWriters, withLock, writing } from "../lock.js";
+import { namesOf } from "../names.js";
+import { writeStandbyFiles } from "../ownFiles.js";
+import { freeBytes, refuseNetworkFileSystem } from "../preflight.js";
+import { processState } from "../process.js";
+import { endpointsOf, seal } from "../seed.js";
+import { askUpstream, type Kept } from "./kept.js";
+import { ArchiveRefused, type Manifest, readManifest, type Stream } from "./manifest.js";
+import { bounded } from "./pipeline.js";
+import { decompressorOn } from "./programs.js";
+import { readControlIn, unpackStream } from "./unpack.js";
+import { checkSizes, checkSums } from "./verify.js";
+
+export interface RestoreOptions {
+  readonly site: Site;
+  /** The standby or mirror to be filled. */
+  readonly server: Server;
+  readonly passwords: Passwords;
+  /** Absolute path of the archive. */
+  readonly folder: string;
+  /** Where the archive is. @default the server's own host */
+  readonly on?: HostSpec;
+  readonly signal?: AbortSignal;
+  readonly report?: (line: string) => void;
+  /** Of reading the archive, and of unpacking it. */
+  readonly progress?: (verb: "read" | "unpacked") => CopyProgress;
+  /** @default hosts/ */
+  readonly hostOf?: (spec: HostSpec) => Host;
+}
+
+export interface Restored {
+  readonly manifest: Manifest;
+  readonly kept: Kept;
+}
+
+/**
+ * Fills a standby's data directory from an archive, as a base backup would: what is left of it after a cut either has no
+ * control file, or is a standby. Everything that can be known to be wrong is refused before anything is unpacked. Starts
+ * nothing. @throws ArchiveRefused
+ */
+export async function restoreArchive(options: RestoreOptions): Promise<Restored> {
+  const { site, server, folder, report = () => undefined, signal = new AbortController().signal } = options;
+  const open = options.hostOf ?? hostOf;
+  const host = open(server.host);
+  const from = options.on === undefined ? host : open(options.on);
+  refusePrimary(site, server);
+  const { manifest } = await readManifest(from, folder);
+  refuseStranger(site, manifest, `${folder} on ${from.name}`);
+  await checkSizes(from, folder, manifest);
+  const argv = await decompressorOn(from, manifest.compressor);
+  return withLock(host, server, `restoring ${server.name} from an archive`, async () => {
+    await refuseTarget(host, site, server);
+    const kept = await askUpstream({ ...options, manifest, open, signal });
+    report(said(server, kept));
+    await refuseNetworkFileSystem(host, server.dataDirectory);
+    await refuseWithoutSpace(host, server, manifest);
+    report("checking the archive");
+    const progress = options.progress ?? (() => noProgress);
+    await checkSums(from, folder, manifest, { progress: progress("read"), signal });
+    const control = await readControlIn({ host: from, folder, manifest, argv });
+    report(`unpacking ${prettyBytes(manifest.unpacked)}`);
+    await waitForWriters(host, server);
+    await explaining(host, server, progress("unpacked"), (counted) =>
+      fill({ ...options, host, from, manifest, argv, control, progress: counted, signal }),
+    );
+    await seal(host, site, server, manifest.systemIdentifier);
+    return { manifest, kept };
+  });
+}
+
+async function fill(options: {
+  readonly site: Site;
+  readonly server: Server;
+  readonly passwords: Passwords;
+  readonly folder: string;
+  readonly host: Host;
+  readonly from: Host;
+  readonly manifest: Manifest;
+  readonly argv: readonly string[];
+  readonly control: Buffer;
+  readonly progress: CopyProgress;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { site, server, host, from, manifest, folder, argv, control, progress, signal } = options;
+  const together = manifest.source.machine === host.machine;
+  const tablespaces = manifest.tablespaces.map(({ oid, location }) => tablespaceOf(oid, location, together, server));
+  const { source, systemIdentifier } = manifest;
+  const origin = { name: source.server, dataDirectory: source.dataDirectory, systemIdentifier };
+  await prepareTarget(
+    host,
+    server,
+    await newMarker(host, { source: origin, began: 0, method: "archive", tablespaces }),
+  );
+  await makeFolders(host, server, tablespaces);
+  await installTablespaces(host, server, tablespaces);
+  const counted = bounded(manifest.unpacked, progress.advance);
+  progress.start(manifest.unpacked, 0);
+  const unpack = (stream: Stream) =>
+    unpackStream({ from, folder, parts: manifest.parts[stream], argv, host, server, advance: counted.pass, signal });
+  await unpack("base");
+  // Whatever happens from here on, what comes up is a standby.
+  await writeStandbyFiles(host, server);
+  await unpack("wal");
+  counted.finish();
+  progress.end();
+  await markArchived(host, server);
+  await writePassfile(host, site, server, options.passwords);
+  await finish({ host, server, tablespaces, control, groupRead: manifest.groupRead });
+}
+
+/** Folders that links and tar need before they come with the archive. */
+async function makeFolders(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
+  const wal = join(server.dataDirectory, namesOf(server.version).walDirectory);
+  const folders = [
+    join(server.dataDirectory, "pg_tblspc"),
+    join(wal, "archive_status"),
+    ...tablespaces.map(({ to }) => to),
+  ];
+  const { code, stderr } = await host.run(writing(server, ["mkdir", "-p", "-m", "0700", "--", ...folders]));
+  if (code !== 0)
+    throw new Error(`folders of ${server.dataDirectory} on ${host.name} cannot be made: ${stderr.trim()}`);
+}
+
+/** What came with the archive is not archived again after a promotion (as pg_basebackup does it). */
+async function markArchived(host: Host, server: Server): Promise<void> {
+  const wal = join(server.dataDirectory, namesOf(server.version).walDirectory);
+  const script = 'cd -- "$1" && for name in *; do [ -f "$name" ] && : >"archive_status/$name.done"; done; true';
+  const { code, stderr } = await host.run(writing(server, ["sh", "-c", script, "sh", wal]), { timeout: 5 * 60_000 });
+  if (code !== 0) throw new Error(`${wal} on ${host.name} cannot be marked as archived: ${stderr.trim()}`);
+}
+
+/** As the stack's `NAME-passfile` writes it later: the server is to stream at once. */
+async function writePassfile(host: Host, site: Site, server: Server, passwords: Passwords): Promise<void> {
+  const password = passwords[site.replicationRole];
+  if (password === undefined) return;
+  const peers = endpointsOf(site).filter(({ name }) => name !== server.name);
+  const lines = peers.map(({ address, port }) => ({
+    host: address,
+    port,
+    database: "*",
+    user: site.replicationRole,
+    password,
+  }));
+  await host.writeFile(server.passfile, renderPassfile(lines));
+}
+
+function refusePrimary(site: Site, server: Server): void {
+  if (server.upstream !== undefined) return;
+  throw new ArchiveRefused(
+    `${server.name} is the primary of the site ${site.name}: an archive makes a standby or a mirror. Name one of those`,
+  );
+}
+
+/** @throws where the archive is of another site or version */
+function refuseStranger(site: Site, manifest: Manifest, where: string): void {
+  if (manifest.site !== site.name) {
+    throw new ArchiveRefused(
+      `the archive ${where} is of the site ${manifest.site}, and the stack ${site.stack} is part of ${site.name}: take the right archive, or name the right stack (--stack)`,
+    );
+  }
+  if (manifest.postgresql !== site.version) {
+    throw new ArchiveRefused(
+      `the archive ${where} is of PostgreSQL ${manifest.postgresql}, and the stack ${site.stack} declares ${site.version}: files of one major version cannot be read by another. Declare ${manifest.postgresql}, or make a new archive`,
+    );
+  }
+}
+
+async function refuseTarget(host: Host, site: Site, server: Server): Promise<void> {
+  const where = `${server.dataDirectory} on ${server.host.name}`;
+  const { kind, identity } = await inspectDataDirectory(host, server);
+  if (identity !== undefined && (identity.site !== site.name || identity.server !== server.name)) {
+    throw new ArchiveRefused(
+      `${server.controlDirectory} on ${server.host.name} belongs to ${identity.server} of the site ${identity.site}, not to ${server.name} of ${site.name}: correct dataDirectory`,
+    );
+  }
+  if ((await processState(host, server.dataDirectory)).kind === "running") {
+    throw new ArchiveRefused(`${server.name} runs in ${where}: an archive is for a server that has no data`);
+  }
+  if (kind === "absent" || kind === "empty" || kind === "incomplete") return;
+  const holds = kind === "ours" ? "holds its data already" : "holds files that this archive would overwrite";
+  throw new ArchiveRefused(
+    `${where} ${holds}: move them away (mv ${server.dataDirectory} ${server.dataDirectory}.old) and run again`,
+  );
+}
+
+/** An earlier, cut-off attempt makes room again: what lies there goes first. */
+async function refuseWithoutSpace(host: Host, server: Server, manifest: Manifest): Promise<void> {
+  let folder = server.dataDirectory;
+  while (folder !== "/" && (await host.stat(folder)) === undefined) folder = dirname(folder);
+  const free = await freeBytes(host, folder);
+  if (free === undefined) return;
+  const there = folder === server.dataDirectory ? await usedBytes(host, folder) : 0;
+  if (free + there >= manifest.unpacked) return;
+  throw new ArchiveRefused(
+    `${server.dataDirectory} on ${host.name} has ${prettyBytes(free + there)} free, and the archive takes ${prettyBytes(manifest.unpacked)} unpacked: make room, or move dataDirectory to a larger disk`,
+  );
+}
+
+async function usedBytes(host: Host, folder: string): Promise<number> {
+  const { stdout } = await host.run(["du", "-s", "-B1", "--", folder], { timeout: 5 * 60_000 });
+  return Number(stdout.split("\t")[0]) || 0;
+}
+
+function said(server: Server, kept: Kept): string {
+  switch (kept.kind) {
+    case "kept":
+      return `${kept.upstream} still has ${kept.segment}, the WAL that ${server.name} needs first after the archive`;
+    case "archived":
+      return `${kept.upstream} no longer has ${kept.segment}: ${server.name} gets it by its restore_command`;
+    case "unknown":
+      return `nobody says whether ${kept.segment}, the WAL that ${server.name} needs first after the archive, is still there (${kept.reason})`;
+  }
+}
