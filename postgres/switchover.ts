@@ -1,5 +1,9 @@
 import type { ActualServer, DesiredServer, Switchover } from "./rollout.js";
 import { floorsOf } from "./rollout-changes.js";
+import { atLeast, type Major } from "./versions.js";
+
+/** The first version whose standbys follow a promoted server by streaming alone. */
+const followsFrom: Major = "9.3";
 
 type Actual = Readonly<Record<string, ActualServer>>;
 type Desired = Readonly<Record<string, DesiredServer>>;
@@ -32,6 +36,11 @@ export function refuseSwitchover(actual: Actual, desired: Desired): readonly str
   if (old === undefined || next === undefined || declared === undefined) return [];
   const begun = `the switchover from ${from} to ${to}`;
   const found: string[] = [];
+  if (!atLeast(declared.version, followsFrom)) {
+    found.push(
+      `${begun}: before ${followsFrom} no standby follows another timeline over the line, and all would have to be seeded again: that is done by hand`,
+    );
+  }
   if (!next.running) found.push(`${begun}: ${to} is stopped; declare ${from} as the primary, and bring ${to} up first`);
   else if (next.follows !== from) {
     found.push(

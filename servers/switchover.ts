@@ -118,15 +118,11 @@ async function proveAll(options: SwitchoverOptions): Promise<void> {
 async function promote({ to, login, signal }: SwitchoverOptions): Promise<void> {
   const { server, host } = to;
   const mark = await logMark(host, server);
-  const triggers = !atLeast(server.version, "9.1");
-  if (triggers) await host.writeFile(triggerOf(server), "");
-  else {
-    const waits = atLeast(server.version, "10") ? ["-W"] : [];
-    const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
-    const { code, stdout, stderr } = await host.run(argv);
-    if (code !== 0 && (await isInRecovery(to, login, signal)) !== false) {
-      throw new Error(`${server.name} cannot be promoted: ${(stderr + stdout).trim()}`);
-    }
+  const waits = atLeast(server.version, "10") ? ["-W"] : [];
+  const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
+  const { code, stdout, stderr } = await host.run(argv);
+  if (code !== 0 && (await isInRecovery(to, login, signal)) !== false) {
+    throw new Error(`${server.name} cannot be promoted: ${(stderr + stdout).trim()}`);
   }
   const given = signal === undefined ? {} : { signal };
   const done = async () => (await isInRecovery(to, login, signal)) === false;
@@ -155,11 +151,4 @@ async function isInRecovery(
     signal?.throwIfAborted();
     return undefined;
   }
-}
-
-/** 9.0 knows no other way. */
-function triggerOf({ name, settings }: Server): string {
-  const path = settings.trigger_file;
-  if (path === undefined) throw new Error(`${name} has no trigger_file, and 9.0 is promoted by no other means`);
-  return path;
 }
