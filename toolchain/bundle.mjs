@@ -46,6 +46,8 @@ export async function bundle(target) {
       target: "node20",
       format: "cjs",
       keepNames: true,
+      // A script that is started from its compiled form has `require`, and no import of its own.
+      supported: { "dynamic-import": false },
       logLevel: "silent",
       external: [...external, "pg-native"],
       // CommonJS has no import.meta; the banner gives what our own files ask of it.
