@@ -65,6 +65,7 @@ export class ArchiveSite {
     const keys = {
       site: "orders",
       postgresql: options.major,
+      ...(atLeast(options.major, "10") ? {} : { authentication: "md5" }),
       binaries: dirname(site.program("postgres")),
       osUser: site.host().user,
       port: 5442,

@@ -17,7 +17,7 @@ import { parse, stringify } from "yaml";
 import type { TlsDemand } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Row, withSession } from "../../servers/session.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { runs, until } from "./processes.js";
@@ -76,6 +76,8 @@ export class LocalSite {
     const base = {
       site: "orders",
       postgresql: major,
+      // Before 10 there is no other, and it must be declared.
+      ...(atLeast(major, "10") ? {} : { authentication: "md5" }),
       binaries,
       osUser,
       port: 5442,
