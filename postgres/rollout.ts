@@ -110,7 +110,7 @@ export function planRollout(
   const next = switchover === undefined ? actual : afterSwitchover(actual, switchover);
   const refusals = [
     ...refuseVersions(actual, desired),
-    ...refuseSwitchover(actual, desired),
+    ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired)),
     ...refuseRoles(next, desired),
     ...refuseDiverged(next, desired),
     ...refuseFloors(desired),

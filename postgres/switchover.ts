@@ -14,24 +14,15 @@ type Desired = Readonly<Record<string, DesiredServer>>;
  */
 export function switchoverOf(actual: Actual, desired: Desired): Switchover | undefined {
   const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
-  const from = primariesBeside(to, actual, desired);
   const next = to === undefined ? undefined : actual[to];
-  if (to === undefined || from.length !== 1 || !next?.data || !next.inRecovery) return undefined;
-  return { from: from[0] as string, to };
-}
-
-/** The servers that are not in recovery and are declared to follow. */
-function primariesBeside(to: string | undefined, actual: Actual, desired: Desired): readonly string[] {
-  return Object.keys(desired)
-    .sort()
-    .filter((name) => name !== to && actual[name]?.data === true && !actual[name]?.inRecovery);
+  if (to === undefined || !next?.data || !next.inRecovery) return undefined;
+  const isPrimary = (name: string) => name !== to && actual[name]?.data === true && !actual[name]?.inRecovery;
+  const [from, second] = Object.keys(desired).filter(isPrimary);
+  return from === undefined || second !== undefined ? undefined : { from, to };
 }
 
 /** Why a switchover cannot be carried out as things are; nothing is lost by waiting for them to be otherwise. */
-export function refuseSwitchover(actual: Actual, desired: Desired): readonly string[] {
-  const planned = switchoverOf(actual, desired);
-  if (planned === undefined) return [];
-  const { from, to } = planned;
+export function refuseSwitchover({ from, to }: Switchover, actual: Actual, desired: Desired): readonly string[] {
   const [old, next, declared] = [actual[from], actual[to], desired[to]];
   if (old === undefined || next === undefined || declared === undefined) return [];
   const begun = `the switchover from ${from} to ${to}`;

@@ -4,6 +4,7 @@ import { controlLength, wasShutDown } from "../postgres/control-file.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { namesOf } from "./names.js";
 import { branchOf } from "./timelines.js";
+import { isSegment, segmentAt } from "./walSegments.js";
 
 /** A page of the WAL, and the header of each (XLOG_BLCKSZ, SizeOfXLogShortPHD, SizeOfXLogLongPHD of xlog_internal.h). */
 const page = { bytes: 8192, header: 24, firstHeader: 40 } as const;
@@ -23,23 +24,20 @@ export async function endOfWal(host: Host, dataDirectory: string, version: Major
   const folder = join(dataDirectory, namesOf(version).walDirectory);
   const size = await segmentSize(host, folder);
   const start = branch.checkpoint;
-  const path = join(folder, segmentName(branch.timeline, start / BigInt(size), size));
+  const path = join(folder, segmentAt(start, branch.timeline, size));
   // XLogRecord: until 9.2 its length came after a checksum, a position and a transaction.
   const lengthAt = Number(start % BigInt(size)) + (atLeast(version, "9.3") ? 0 : 16);
   const length = (await host.readBytes(path, lengthAt, 4))?.readUInt32LE(0);
   if (length === undefined) throw new Error(`${path} on ${host.name} is not there, and the WAL ends in it`);
-  return segmentsUpTo(start, endOfRecord(start, length, size), size, (number) =>
-    segmentName(branch.timeline, number, size),
-  );
+  return segmentsUpTo(start, endOfRecord(start, length, size), branch.timeline, size);
 }
 
 /** Whether a server has, byte by byte, the WAL of another up to its end. */
-export async function hasWal([from, to]: readonly [Place, Place], version: Major, end: WalEnd): Promise<boolean> {
+export async function hasWal(from: Place, to: Place, version: Major, end: WalEnd): Promise<boolean> {
   const folder = namesOf(version).walDirectory;
   for (const { segment, bytes } of end) {
-    const [theirs, own] = await Promise.all(
-      [from, to].map(({ host, dataDirectory }) => digest(host, join(dataDirectory, folder, segment), bytes)),
-    );
+    const digestOn = ({ host, dataDirectory }: Place) => digest(host, join(dataDirectory, folder, segment), bytes);
+    const [theirs, own] = await Promise.all([digestOn(from), digestOn(to)]);
     if (own === undefined || own !== theirs) return false;
   }
   return true;
@@ -60,7 +58,7 @@ async function digest(host: Host, path: string, bytes: number): Promise<string |
 }
 
 /** Where a record ends that begins at a position, with the headers of the pages that it reaches into. */
-export function endOfRecord(start: bigint, length: number, segment: number): bigint {
+function endOfRecord(start: bigint, length: number, segment: number): bigint {
   let at = start;
   for (let left = BigInt(length); ; ) {
     const room = BigInt(page.bytes) - (at % BigInt(page.bytes));
@@ -72,26 +70,22 @@ export function endOfRecord(start: bigint, length: number, segment: number): big
 }
 
 /** From the segment of a position to that of an end: the last up to the end, those before it whole. */
-function segmentsUpTo(start: bigint, end: bigint, size: number, nameOf: (number: bigint) => string): WalEnd {
+function segmentsUpTo(start: bigint, end: bigint, timeline: number, size: number): WalEnd {
   const whole = BigInt(size);
   const last = (end - 1n) / whole;
   const found: { segment: string; bytes: number }[] = [];
   for (let number = start / whole; number <= last; number++) {
-    found.push({ segment: nameOf(number), bytes: number === last ? Number(end - last * whole) : size });
+    found.push({
+      segment: segmentAt(number * whole, timeline, size),
+      bytes: number === last ? Number(end - last * whole) : size,
+    });
   }
   return found;
 }
 
-/** XLogFileName of xlog_internal.h. */
-export function segmentName(timeline: number, number: bigint, size: number): string {
-  const perFile = 0x1_0000_0000n / BigInt(size);
-  const hex = (value: bigint) => value.toString(16).toUpperCase().padStart(8, "0");
-  return `${hex(BigInt(timeline))}${hex(number / perFile)}${hex(number % perFile)}`;
-}
-
 /** Of any segment's file: all have the same size, which initdb decided. */
 async function segmentSize(host: Host, folder: string): Promise<number> {
-  const name = ((await host.list(folder)) ?? []).find((one) => /^[0-9A-F]{24}$/.test(one));
+  const name = ((await host.list(folder)) ?? []).find(isSegment);
   const status = name === undefined ? undefined : await host.stat(join(folder, name));
   if (status === undefined) throw new Error(`there is no WAL in ${folder} on ${host.name}`);
   return status.size;

@@ -97,14 +97,14 @@ async function refuseLag(options: SwitchoverOptions): Promise<void> {
 /** @throws SwitchoverRefused, after the old primary was put back */
 async function proveAll(options: SwitchoverOptions): Promise<void> {
   const { from, to, signal } = options;
-  const places = [from, to].map(({ host, server }) => ({ host, dataDirectory: server.dataDirectory }));
+  const place = ({ host, server: { dataDirectory } }: Member) => ({ host, dataDirectory });
   const { version } = from.server;
   let reason: string;
   try {
     const end = await endOfWal(from.host, from.server.dataDirectory, version);
     if (end === undefined) reason = `${from.server.name} did not shut down: its control file says that it crashed`;
     else {
-      const has = () => hasWal(places as [(typeof places)[number], (typeof places)[number]], version, end);
+      const has = () => hasWal(place(from), place(to), version, end);
       if (await until(has, { deadline: receiving, ...(signal === undefined ? {} : { signal }) })) return;
       reason = `within ${receiving / 1000} s it did not get all that ${from.server.name} wrote before it was shut down`;
     }

@@ -72,17 +72,26 @@ function options(spec: HostSpec): string[] {
     ControlMaster: "auto",
     ControlPath: controlPath(spec),
     ControlPersist: persistSeconds,
-    // Nothing of ours or of the administrator's is lent to the host, and nothing else happens by the way.
-    ForwardAgent: "no",
-    ForwardX11: "no",
-    ClearAllForwardings: "yes",
-    PermitLocalCommand: "no",
-    RemoteCommand: "none",
-    RequestTTY: "no",
+    ...nothingLent,
     // What it says of a failure is what we tell.
     LogLevel: "INFO",
   };
-  return [...Object.entries(fixed).flatMap(([name, value]) => ["-o", `${name}=${value}`]), ...loginOf(spec)];
+  return [...optionWords(fixed), ...loginOf(spec)];
+}
+
+/** Nothing of ours or of the administrator's is lent to the host, and nothing else happens by the way. */
+export const nothingLent = {
+  ForwardAgent: "no",
+  ForwardX11: "no",
+  ClearAllForwardings: "yes",
+  PermitLocalCommand: "no",
+  RemoteCommand: "none",
+  RequestTTY: "no",
+} as const;
+
+/** Options of ssh_config(5) as words of a command. */
+export function optionWords(options: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
 }
 
 function loginOf({ login }: HostSpec): string[] {

@@ -7,22 +7,23 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { beginBackup, type RunningBackup } from "../baseBackup/backupSession.js";
 import { walk } from "../baseBackup/copyTree.js";
-import { type Entry, isExcluded, isExcludedInTablespace, segmentsBetween } from "../baseBackup/entries.js";
+import { type Entry, isExcluded, isExcludedInTablespace } from "../baseBackup/entries.js";
 import { checkSource, readControl, wanted } from "../baseBackup/lowLevel.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
+import { refuseRecycled } from "../baseBackup/wal.js";
 import { systemIdentifierIn } from "../dataDirectory.js";
 import { waitForWriters, withLock } from "../lock.js";
 import { namesOf } from "../names.js";
 import { freeBytes } from "../preflight.js";
 import { administratorOf, endpointsOf } from "../seed.js";
 import type { Login } from "../session.js";
+import { isHistory, segmentsBetween, timelineOf } from "../walSegments.js";
 import { findWritable } from "../writable.js";
 import { clearFolder, type Folder, finishFolder, takeFolder } from "./folder.js";
 import { type Compressor, type Manifest, manifestName, renderManifest } from "./manifest.js";
 import { areOne, bounded } from "./pipeline.js";
 import { compressorOn } from "./programs.js";
 import { reserveWal } from "./reserve.js";
-import { timelineOf } from "./segments.js";
 import { writeStream } from "./write.js";
 
 export interface CreateOptions {
@@ -157,7 +158,8 @@ async function archive(
     const last = await explained(folder, () =>
       writeStream({ ...written, stream: "wal", from: wal.stage, paths: wal.paths, advance: () => undefined }),
     );
-    await refuseRecycled(from, source, wal.segments);
+    const walFolder = join(source.dataDirectory, namesOf(facts.version).walDirectory);
+    await refuseRecycled(from, walFolder, wal.segments, `on ${source.name}, or name a slot (--slot)`);
     const manifest: Manifest = {
       format: 1,
       site: site.name,
@@ -300,7 +302,7 @@ async function stageWal(options: {
   const { code, stderr } = await from.run(["ln", "-s", "--", there, join(stage, folder)]);
   if (code !== 0) throw new Error(`${stage} on ${from.name} cannot be filled: ${stderr.trim()}`);
   const segments = segmentsBetween(files.firstSegment, files.lastSegment, segmentSize, version);
-  const histories = ((await from.list(there)) ?? []).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+  const histories = ((await from.list(there)) ?? []).filter(isHistory);
   const wal = [...histories, ...segments].map((name) => `${folder}/${name}`);
   return {
     stage,
@@ -308,20 +310,6 @@ async function stageWal(options: {
     segments,
     bytes: segments.length * segmentSize + control.length + files.label.length,
   };
-}
-
-/** A segment that was recycled while it was read no longer has its name. */
-async function refuseRecycled(from: Host, source: Endpoint, segments: readonly string[]): Promise<void> {
-  const there = new Set(
-    (await Promise.all(["pg_wal", "pg_xlog"].map((name) => from.list(join(source.dataDirectory, name))))).flatMap(
-      (names) => names ?? [],
-    ),
-  );
-  const gone = segments.filter((name) => !there.has(name));
-  if (gone.length === 0) return;
-  throw new Error(
-    `WAL of the time of the copy is gone already (${gone[0]}${gone.length > 1 ? ` and ${gone.length - 1} more` : ""}): raise wal_keep_segments (wal_keep_size) on ${source.name}, or name a slot (--slot), and run again`,
-  );
 }
 
 /** An archive on the disk of the server itself must not be what stops the server. */

@@ -7,9 +7,9 @@ import { administratorOf, endpointsOf } from "../seed.js";
 import { type Session, SqlUnreachable, withSession } from "../session.js";
 import { bytesOfLsn } from "../sql.js";
 import { type Fork, parseHistory } from "../timelines.js";
+import { isHistory, keeps, segmentAfter, type WalThere } from "../walSegments.js";
 import { whoAreYou } from "../writable.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
-import { keeps, segmentAfter, type WalThere } from "./segments.js";
 
 /** The WAL segment that a restored copy asks its upstream for first. */
 export function firstNeeded({ stop, segmentSize, postgresql }: Manifest): string {
@@ -114,7 +114,7 @@ async function ask(session: Session): Promise<Answer> {
 
 async function historyOf(session: Session, folder: string, names: readonly string[]): Promise<readonly Fork[]> {
   const last = names
-    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .filter((name) => isHistory(name))
     .sort()
     .at(-1);
   if (last === undefined) return [];

@@ -123,21 +123,3 @@ export function isProvenCopy(source: Entry, copy: Entry | undefined, began: numb
     Number(source.changed) + slackSeconds < began
   );
 }
-
-/**
- * The names of the WAL segments from `first` to `last`, both included.
- * @param segmentSize bytes
- */
-export function segmentsBetween(first: string, last: string, segmentSize: number, version: Major): readonly string[] {
-  const timeline = first.slice(0, 8);
-  // Until 9.2 the last segment of each 4 GB was never used.
-  const perFile = 2 ** 32 / segmentSize - (["9.0", "9.1", "9.2"].includes(version) ? 1 : 0);
-  const number = (name: string) =>
-    Number.parseInt(name.slice(8, 16), 16) * perFile + Number.parseInt(name.slice(16, 24), 16);
-  const hex = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
-  const names: string[] = [];
-  for (let segment = number(first); segment <= number(last); segment += 1) {
-    names.push(`${timeline}${hex(Math.floor(segment / perFile))}${hex(segment % perFile)}`);
-  }
-  return names;
-}

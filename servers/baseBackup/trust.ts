@@ -1,23 +1,19 @@
 import { type Host, HostTimeout, type RunResult } from "../../hosts/host.js";
+import { nothingLent, optionWords } from "../../hosts/ssh/client.js";
 
 /** What ssh is told by rsync of ours on a host: nothing asks, nothing is lent, and a cut line ends it in 15 s. */
 export const sshBetween = [
   "ssh",
-  ...Object.entries({
+  ...optionWords({
     BatchMode: "yes",
     StrictHostKeyChecking: "yes",
     ConnectTimeout: "5",
     ServerAliveInterval: "5",
     ServerAliveCountMax: "3",
     ControlPath: "none",
-    ForwardAgent: "no",
-    ForwardX11: "no",
-    ClearAllForwardings: "yes",
-    PermitLocalCommand: "no",
-    RemoteCommand: "none",
-    RequestTTY: "no",
+    ...nothingLent,
     LogLevel: "ERROR",
-  }).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+  }),
 ];
 
 /** Who of two hosts gets to the other by ssh, as its OS user and without a question; `why` says so, or why neither does. */

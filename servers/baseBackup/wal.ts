@@ -2,10 +2,10 @@ import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { namesOf } from "../names.js";
+import { isHistory, segmentsBetween } from "../walSegments.js";
 import type { RunningBackup } from "./backupSession.js";
 import type { Copier } from "./copiers.js";
 import { onNames } from "./copyTree.js";
-import { segmentsBetween } from "./entries.js";
 
 /**
  * Copies the WAL from the backup's start to its stop, so that the copy becomes consistent without its upstream, and
@@ -29,20 +29,32 @@ export async function copyWal(options: {
   const to = join(server.dataDirectory, directory);
   await target.makeDirectory(join(to, "archive_status"));
   const segments = segmentsBetween(first, last, backup.facts.segmentSize, backup.facts.version);
-  const histories = ((await source.list(from)) ?? []).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+  const histories = ((await source.list(from)) ?? []).filter(isHistory);
   const names = [...histories, ...segments];
   const step = copier.atOnce ? names.length : 4;
   for (let index = 0; index < names.length; index += step) {
     await copier.copy(from, to, names.slice(index, index + step), signal);
   }
-  // Looked at after the copy: a segment that was recycled meanwhile no longer has its name.
-  const present = new Set(await source.list(from));
-  const gone = segments.filter((name) => !present.has(name));
-  if (gone.length > 0) {
-    throw new Error(
-      `WAL of the time of the copy is gone already (${gone[0]}${gone.length > 1 ? ` and ${gone.length - 1} more` : ""}): raise wal_keep_segments (wal_keep_size) on the source, or free a replication slot, and run again`,
-    );
-  }
+  await refuseRecycled(source, from, segments, "on the source, or free a replication slot");
   const done = names.map((name) => `${name}.done`);
   await onNames(target, server, ["touch", "--"], join(to, "archive_status"), done, signal);
+}
+
+/**
+ * Looked at after a copy: a segment that was recycled while it was read no longer has its name.
+ * @param folder of the WAL @param remedy beside larger wal_keep_segments, and where
+ */
+export async function refuseRecycled(
+  source: Host,
+  folder: string,
+  segments: readonly string[],
+  remedy: string,
+): Promise<void> {
+  const present = new Set(await source.list(folder));
+  const gone = segments.filter((name) => !present.has(name));
+  if (gone.length === 0) return;
+  const more = gone.length > 1 ? ` and ${gone.length - 1} more` : "";
+  throw new Error(
+    `WAL of the time of the copy is gone already (${gone[0]}${more}): raise wal_keep_segments (wal_keep_size) ${remedy}, and run again`,
+  );
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { segmentAfter } from "../../servers/archive/segments.js";
+import { segmentAfter } from "../../servers/walSegments.js";
 import { ArchiveSite } from "../support/archiveSite.js";
 import { Cluster } from "../support/cluster.js";
 import { until } from "../support/processes.js";

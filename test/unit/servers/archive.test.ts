@@ -5,8 +5,7 @@ import { type Answer, strangeness } from "../../../servers/archive/kept.js";
 import { isWhole, type Manifest } from "../../../servers/archive/manifest.js";
 import { bounded, checkpointIn } from "../../../servers/archive/pipeline.js";
 import { withoutSlot, withSlot } from "../../../servers/archive/reserve.js";
-import { keeps, segmentAfter, startOf, timelineOf } from "../../../servers/archive/segments.js";
-import { segmentsBetween } from "../../../servers/baseBackup/entries.js";
+import { keeps, segmentAfter, segmentsBetween, startOf, timelineOf } from "../../../servers/walSegments.js";
 
 const megabyte = 1024 * 1024;
 const size = 16 * megabyte;

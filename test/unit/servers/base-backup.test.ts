@@ -7,8 +7,8 @@ import {
   isExcludedInTablespace,
   isProvenCopy,
   parseWalk,
-  segmentsBetween,
 } from "../../../servers/baseBackup/entries.js";
+import { segmentsBetween } from "../../../servers/walSegments.js";
 
 const file = (path: string, more: Partial<Entry> = {}): Entry => ({
   type: "file",

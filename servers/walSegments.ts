@@ -1,5 +1,5 @@
-import { atLeast, type Major } from "../../postgres/versions.js";
-import { bytesOfLsn } from "../sql.js";
+import { atLeast, type Major } from "../postgres/versions.js";
+import { bytesOfLsn } from "./sql.js";
 
 /** A WAL segment by its file's name: 8 digits each of timeline, log and segment, hexadecimal. */
 export function timelineOf(segment: string): number {
@@ -20,11 +20,32 @@ export function segmentAfter(segment: string, segmentSize: number, version: Majo
   const perLog = 2 ** 32 / segmentSize - (atLeast(version, "9.3") ? 0 : 1);
   const log = Number.parseInt(segment.slice(8, 16), 16);
   const number = Number.parseInt(segment.slice(16, 24), 16) + 1;
-  const hex = (value: number) => value.toString(16).toUpperCase().padStart(8, "0");
   return `${segment.slice(0, 8)}${hex(log + Math.floor(number / perLog))}${hex(number % perLog)}`;
 }
 
+/** The names of the segments from `first` to `last`, both included. @param segmentSize bytes */
+export function segmentsBetween(first: string, last: string, segmentSize: number, version: Major): readonly string[] {
+  const names: string[] = [];
+  const end = startOf(last, segmentSize);
+  for (let name = first; startOf(name, segmentSize) <= end; name = segmentAfter(name, segmentSize, version)) {
+    names.push(name);
+  }
+  return names;
+}
+
+/** The segment that a position is in (XLogFileName of xlog_internal.h). @param segmentSize bytes */
+export function segmentAt(position: bigint, timeline: number, segmentSize: number): string {
+  return `${hex(timeline)}${hex(position >> 32n)}${hex((position & 0xffffffffn) / BigInt(segmentSize))}`;
+}
+
+function hex(value: number | bigint): string {
+  return value.toString(16).toUpperCase().padStart(8, "0");
+}
+
 export const isSegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
+
+/** Whether a file beside the segments tells what a timeline came from. */
+export const isHistory = (name: string): boolean => /^[0-9A-F]{8}\.history$/.test(name);
 
 /** What a server has of its WAL. */
 export interface WalThere {
