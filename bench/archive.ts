@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { createArchive } from "../servers/archive/create.js";
 import { restoreArchive } from "../servers/archive/restore.js";
 import { Cluster } from "../test/support/cluster.js";
+import { closing } from "./support/closing.js";
 import { compare, say, timed } from "./support/compare.js";
 
 const rows = 1_050_000; // about 1 kB each
@@ -19,11 +20,7 @@ async function main(rounds: number): Promise<void> {
       { name: "server3", role: "standby" },
     ],
   });
-  const stop = () => {
-    void cluster.close().finally(() => process.exit(130));
-  };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  try {
+  await closing(cluster, async () => {
     await cluster.seed("server2");
     await cluster.start("server2");
     await fill(cluster);
@@ -92,10 +89,7 @@ async function main(rounds: number): Promise<void> {
     // In many parts.
     say(`memory archive-create ${await peak(() => create(mebibyte))}`);
     say(`memory archive-restore ${await peak(restore)}`);
-  } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
-    await cluster.close();
-  }
+  });
 }
 
 /** Of this process, which does what pgsite does: before, and the most that it came to. */

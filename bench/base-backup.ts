@@ -1,6 +1,7 @@
 // A base backup of 1 GB on one machine, against `cp -a` and sync of the same data directory.
 import { execa } from "execa";
 import { Cluster } from "../test/support/cluster.js";
+import { closing } from "./support/closing.js";
 import { compare, say, timed } from "./support/compare.js";
 
 const rows = 1_050_000; // about 1 kB each
@@ -19,11 +20,7 @@ async function main(rounds: number): Promise<void> {
       { name: "server3", role: "standby" },
     ],
   });
-  const stop = () => {
-    void cluster.close().finally(() => process.exit(130));
-  };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  try {
+  await closing(cluster, async () => {
     await cluster.seed("server2");
     await cluster.start("server2");
     await fill(cluster);
@@ -58,10 +55,7 @@ async function main(rounds: number): Promise<void> {
         return took;
       },
     });
-  } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
-    await cluster.close();
-  }
+  });
 }
 
 async function fill(cluster: Cluster): Promise<void> {

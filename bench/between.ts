@@ -4,6 +4,7 @@
 import { renderPassfile } from "../postgres/passfile.js";
 import { binDirectory, HostSite } from "../test/support/hostSite.js";
 import { whyNoHosts } from "../test/support/multihost.js";
+import { closing } from "./support/closing.js";
 import { compare, say, seconds, timed } from "./support/compare.js";
 
 const passwords = { dbadmin: "secret", replicator: "secret" };
@@ -13,11 +14,7 @@ async function main(rounds: number): Promise<void> {
   const why = whyNoHosts();
   if (why !== undefined) throw new Error(why);
   const site = await HostSite.make(["server2", "server3"], passwords);
-  const stop = () => {
-    void site.close().finally(() => process.exit(130));
-  };
-  process.once("SIGINT", stop).once("SIGTERM", stop);
-  try {
+  await closing(site, async () => {
     await site.makePrimary(4000, { wal_keep_size: "0", max_wal_size: "64MB", min_wal_size: "32MB" });
     await site.query("server2", "select pg_switch_wal(); checkpoint");
     const { dataDirectory, address, port } = site.server("server2");
@@ -53,10 +50,7 @@ async function main(rounds: number): Promise<void> {
         return took;
       },
     });
-  } finally {
-    process.off("SIGINT", stop).off("SIGTERM", stop);
-    await site.close();
-  }
+  });
 }
 
 main(Number(process.argv[2] ?? 5)).catch((error: unknown) => {

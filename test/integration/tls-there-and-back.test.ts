@@ -20,12 +20,10 @@ describe.each([
 
   beforeAll(async () => {
     if (!availableMajors().includes(major)) return;
-    const authentication = atLeast(major, "10") ? {} : { authentication: "md5" };
     site = await LocalSite.make({
       major,
       block,
       description: {
-        ...authentication,
         settings: { wal_retrieve_retry_interval: "200ms", wal_receiver_status_interval: "1s" },
       },
     });

@@ -38,7 +38,6 @@ describe("a site whose servers prove who they are", () => {
             block,
             passwords: { app: "appl1cation" },
             description: {
-              ...(atLeast(major, "10") ? {} : { authentication: "md5" }),
               roles: { app: {} },
               settings: { wal_retrieve_retry_interval: "200ms", wal_receiver_status_interval: "1s" },
               access: [`hostssl all app 127.0.0.1/32 ${method}`, `hostssl all replicator 127.0.0.1/32 ${method}`],

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { until } from "./processes.js";
 
 /** Somewhere that may take writes. */
 interface Place {
@@ -36,11 +37,7 @@ export class Writer {
   /** Waits until so many more rows were acknowledged. */
   async until(more: number): Promise<void> {
     const wanted = this.acknowledged.length + more;
-    const end = Date.now() + 30_000;
-    while (this.acknowledged.length < wanted) {
-      if (Date.now() > end) throw new Error(`no ${more} rows were acknowledged within 30 s`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(`${more} more rows acknowledged`, () => this.acknowledged.length >= wanted, 30);
   }
 
   async stop(): Promise<void> {
