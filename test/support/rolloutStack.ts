@@ -77,7 +77,11 @@ export class RolloutStacks {
     expect(code, said).toBe(0);
   }
 
-  /** Runs `up`, and kills pulumi and all that it started when `reached` says so. */
+  /**
+   * Runs `up`, and kills pulumi and all that it started when `reached` says so.
+   *
+   * @throws {@link TooLate} when the `up` succeeded before that was seen.
+   */
   async killedUp(stack: string, reached: () => boolean): Promise<void> {
     const { project, environment } = this.rehearsal;
     const run = execa("pulumi", ["up", "--stack", stack, "--yes", "--skip-preview", "--non-interactive"], {
@@ -94,7 +98,11 @@ export class RolloutStacks {
     });
     try {
       while (!reached()) {
-        if (ended) throw new Error(`pulumi ended before that:\n${(await run).stdout}`);
+        if (ended) {
+          const { exitCode, stdout } = await run;
+          const message = `pulumi ended before that:\n${stdout}`;
+          throw exitCode === 0 ? new TooLate(message) : new Error(message);
+        }
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } finally {
@@ -117,6 +125,9 @@ export class RolloutStacks {
     }
   }
 }
+
+/** On a busy machine a phase of some milliseconds can pass unseen. */
+export class TooLate extends Error {}
 
 /** Providers and the language host. */
 function childrenOf(parent: number): readonly number[] {
