@@ -4,6 +4,7 @@ import { autoFile, emptyAutoFile } from "../postgres/configuration-facts.js";
 import { renderConfiguration } from "../postgres/configuration-file.js";
 import { renderConninfo } from "../postgres/conninfo.js";
 import {
+  type HbaFacts,
   type HbaName,
   type HbaRule,
   literalName,
@@ -11,6 +12,7 @@ import {
   renderHba,
   validateHba,
 } from "../postgres/hba/index.js";
+import { splitList } from "../postgres/lists.js";
 import { type Problem, warning } from "../postgres/problem.js";
 import { renderRecovery } from "../postgres/recovery.js";
 import { checkRules } from "../postgres/rules.js";
@@ -113,7 +115,10 @@ export function describeServer(
   ];
   const resolved = resolveSettings(version, layers);
   const { postgresql, recovery } = resolved;
-  const rules = accessRules(inputs, postgresql.ssl === "on");
+  const rules = accessRules(inputs, {
+    sslOn: postgresql.ssl === "on",
+    oauthValidators: splitList(postgresql.oauth_validator_libraries ?? "") ?? [],
+  });
   const header = [
     `Server ${name} of the site ${site.name}: written by pgsite.`,
     "Change the stack file instead: what is changed here shows in the next preview.",
@@ -187,7 +192,7 @@ function tlsSettings(version: Major, { certificate, key }: TlsFiles): Readonly<R
  * pg_hba.conf: the database's OS user locally, pgsite's administrator over loopback, what the stack declares, and
  * the servers that may replicate. The same in every role, so that a change of role needs no new rules.
  */
-function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; problems: Problem[] } {
+function accessRules(inputs: ServerInputs, facts: HbaFacts): { rules: HbaRule[]; problems: Problem[] } {
   const { site, addressOf } = inputs;
   const local = atLeast(site.version, "9.1") ? "peer" : "ident";
   const any: HbaName = { text: "all", literal: false };
@@ -221,11 +226,11 @@ function accessRules(inputs: ServerInputs, sslOn: boolean): { rules: HbaRule[]; 
     if (parsed.rule === undefined) return [];
     const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
     const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
-    const found = validateHba(rule, site.version, path, { sslOn });
+    const found = validateHba(rule, site.version, path, facts);
     problems.push(...found, ...(required ? letsPlainIn(rule, path) : []));
     return found.some(({ severity }) => severity === "error") ? [] : [rule];
   });
-  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts", { sslOn })));
+  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts", facts)));
   const distinct = new Map([...own, ...declared, ...replication].map((rule) => [JSON.stringify(rule), rule]));
   return { rules: [...distinct.values()], problems };
 }

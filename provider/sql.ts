@@ -1,5 +1,5 @@
 import { atLeast, type Major, majorOfNumber } from "../postgres/versions.js";
-import type { Address, Login, Session } from "../servers/session.js";
+import type { Address, Login, Session, SqlUnreachable } from "../servers/session.js";
 import type { ServerState, Writable } from "../servers/writable.js";
 import { Recent } from "./recent.js";
 import type { Context } from "./resource.js";
@@ -33,28 +33,41 @@ export async function onWritable<T>(
   { before, reading = false }: { readonly before?: SqlArgs | undefined; readonly reading?: boolean } = {},
 ): Promise<T> {
   const { connect, options } = await connecting(reading, context.signal);
-  const passwords = [
-    ...new Set([args.administratorPassword, before?.administratorPassword ?? args.administratorPassword]),
-  ];
+  const now = args.administratorPassword;
+  const old = before?.administratorPassword ?? now;
+  // Another resource may change it between two attempts.
+  const passwords = now === old ? [now] : [now, old, now];
   let states: readonly ServerState[] = [];
-  for (const password of passwords) {
+  for (const [attempt, password] of passwords.entries()) {
     const login = { user: args.administrator, password };
     const key = JSON.stringify([args.endpoints, login]);
     const answer = await found.get(key, () => find(args.endpoints, login, context.signal, reading), !reading);
     states = answer.states;
     if (answer.writable !== undefined) {
-      return connect(answer.writable, login, options, async (session) => {
-        const [row] = await session.query("select current_setting('server_version_num') as number");
-        const version = majorOfNumber(Number(row?.number));
-        if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
-        // While a site is made, the standby that a synchronous commit waits for is not there yet.
-        if (!reading && atLeast(version, "9.1")) await session.query("set synchronous_commit = local");
-        return act({ ...session, version });
-      });
+      let begun = false;
+      try {
+        return await connect(answer.writable, login, options, async (session) => {
+          begun = true;
+          return act(await prepared(session, reading));
+        });
+      } catch (error) {
+        const refused = (error as SqlUnreachable).kind === "authentication";
+        if (begun || !refused || attempt === passwords.length - 1) throw error;
+        continue;
+      }
     }
     if (!states.some(({ unreachable }) => unreachable?.kind === "authentication")) break;
   }
   throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
+}
+
+async function prepared(session: Session, reading: boolean): Promise<WritableSession> {
+  const [row] = await session.query("select current_setting('server_version_num') as number");
+  const version = majorOfNumber(Number(row?.number));
+  if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
+  // While a site is made, the standby that a synchronous commit waits for is not there yet.
+  if (!reading && atLeast(version, "9.1")) await session.query("set synchronous_commit = local");
+  return { ...session, version };
 }
 
 async function find(endpoints: readonly Address[], login: Login, signal: AbortSignal, reading: boolean) {

@@ -21,8 +21,8 @@ import {
 export interface HbaFacts {
   /** Whether the server's ssl is on: without, hostssl never matches, and is refused until 9.6. @default not known, nothing is said */
   readonly sslOn?: boolean;
-  /** Whether oauth_validator_libraries names any: oauth is refused without. @default not known, nothing is said */
-  readonly oauthValidators?: boolean;
+  /** What oauth_validator_libraries names: oauth is refused without. @default not known, nothing is said */
+  readonly oauthValidators?: readonly string[];
 }
 
 /**
@@ -87,7 +87,8 @@ function checkName({ text, literal }: HbaName, major: Major, at: string): Proble
   return [warning(at, `"${text}" is a regular expression from 16 on; at ${major} it is a name, and never matches`)];
 }
 
-function checkMethod({ type, method }: HbaRule, major: Major, at: string, facts: HbaFacts): Problem[] {
+function checkMethod(rule: HbaRule, major: Major, at: string, { oauthValidators }: HbaFacts): Problem[] {
+  const { type, method } = rule;
   const known = rowOf(methods, method);
   const allowed = `allowed at ${major}: ${namesAt(methods, major).join(", ")}`;
   if (known === undefined) {
@@ -98,12 +99,21 @@ function checkMethod({ type, method }: HbaRule, major: Major, at: string, facts:
     const works = namesAt(types, major).filter((name) => known.types?.includes(name));
     return [error(at, `${method} does not work on ${type} connections; it works on ${works.join(", ")}`)];
   }
-  if (method === "oauth" && facts.oauthValidators === false) {
-    return [error(at, "oauth needs a validator: set oauth_validator_libraries")];
-  }
+  if (method === "oauth" && oauthValidators !== undefined) return checkValidator(rule, at, oauthValidators);
   return method === "trust" && type !== "local"
     ? [warning(at, "trust lets anyone at that address in as anyone, without a password")]
     : [];
+}
+
+/** check_oauth_validator of auth-oauth.c: one of the libraries, named where there are several. */
+function checkValidator({ options }: HbaRule, at: string, libraries: readonly string[]): Problem[] {
+  if (libraries.length === 0) return [error(at, "oauth needs a validator: set oauth_validator_libraries")];
+  const named = options.findLast(({ name }) => name === "validator")?.value;
+  const allowed = `allowed: ${libraries.join(", ")} (oauth_validator_libraries)`;
+  if (named === undefined) {
+    return libraries.length === 1 ? [] : [error(at, `oauth needs the option validator; ${allowed}`)];
+  }
+  return libraries.includes(named) ? [] : [error(at, `validator: "${named}" will not do; ${allowed}`)];
 }
 
 /** Older servers read words and lines up to a length only. */

@@ -221,10 +221,16 @@ describe("warnings, and what depends on the server", () => {
 
   test("oauth needs a validator", () => {
     const line = "host all all 10.0.0.0/8 oauth issuer=i scope=s";
-    expect(said(line, "18", { oauthValidators: false })).toEqual([
+    expect(said(line, "18", { oauthValidators: [] })).toEqual([
       "error .method: oauth needs a validator: set oauth_validator_libraries",
     ]);
-    expect([...said(line, "18"), ...said(line, "18", { oauthValidators: true })]).toEqual([]);
+    expect([...said(line, "18"), ...said(line, "18", { oauthValidators: ["v"] })]).toEqual([]);
+    expect(said(`${line} validator=w`, "18", { oauthValidators: ["v", "u"] })).toEqual([
+      'error .method: validator: "w" will not do; allowed: v, u (oauth_validator_libraries)',
+    ]);
+    expect(said(line, "18", { oauthValidators: ["v", "u"] })).toEqual([
+      "error .method: oauth needs the option validator; allowed: v, u (oauth_validator_libraries)",
+    ]);
   });
 
   test.each([
