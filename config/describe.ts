@@ -141,7 +141,9 @@ export function describeServer(
       disposable: site.disposable,
       ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
       settings: postgresql,
-      ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
+      ...(inputs.upstream === undefined || role === "primary"
+        ? {}
+        : { upstream: inputs.upstream.name, ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name) }),
       files: {
         "postgresql.conf": renderConfiguration(postgresql, { header }),
         "pg_hba.conf": renderHba(rules.rules, { header }),
@@ -153,6 +155,11 @@ export function describeServer(
     problems: [...resolved.problems, ...checkRules(version, resolved, `servers.${name}.settings`), ...rules.problems],
     notes: resolved.notes,
   };
+}
+
+/** primary_slot_name, which until 11 stands in recovery.conf. */
+function slotOf(slot: string | undefined): { slot?: string } {
+  return slot === undefined || slot === "" ? {} : { slot };
 }
 
 /** How a standby connects: without a password, which is in its passfile (named here from 10 on, before by PGPASSFILE). */

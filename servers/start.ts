@@ -11,6 +11,7 @@ import { logMark } from "./log.js";
 import { processState, type Started, startServer } from "./process.js";
 import { type Proof, type ProofOptions, proveWorking } from "./proof.js";
 import { administratorOf, endpointsOf, Refused } from "./seed.js";
+import { makeSlots } from "./slots.js";
 import { findWritable } from "./writable.js";
 
 export type Working =
@@ -45,12 +46,23 @@ export async function startWorking(options: ProofOptions): Promise<Working> {
       const missing = await missingNow(host, server);
       if (missing.length > 0) return { missing };
     }
+    await makeOwnSlot(options);
     return { started: await startServer(host, server, { deadline, ...given }) };
   });
   // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
   if ("missing" in done || (await isUpstreamBehind(options))) return done;
   const left = Math.max(1000, end - Date.now());
   return { ...done, proof: await proveWorking({ ...options, mark, deadline: left }) };
+}
+
+/** The slot of its upstream by which it streams. An upstream that does not answer is the proof's to complain of. */
+async function makeOwnSlot({ site, server, passwords, signal }: ProofOptions): Promise<void> {
+  const upstream = endpointsOf(site).find(({ name }) => name === server.upstream);
+  if (server.slot === undefined || upstream === undefined) return;
+  const given = { version: server.version, login: administratorOf(site, passwords) };
+  await makeSlots(upstream, [server.slot], { ...given, ...(signal === undefined ? {} : { signal }) }).catch(() =>
+    signal?.throwIfAborted(),
+  );
 }
 
 /**

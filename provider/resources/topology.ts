@@ -1,5 +1,6 @@
 import type { Server } from "../../config/site.js";
 import type { Difference } from "../../postgres/differences.js";
+import { slotsOn } from "../../postgres/slots.js";
 import type { Slot } from "../../servers/live.js";
 import type { StatusRow } from "../../servers/status.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -12,7 +13,7 @@ import { say } from "../say.js";
 import { same } from "../values.js";
 import type { RolloutArgs } from "./rollout.js";
 
-/** A server as declared, without its files. `settings`: its slot, and where its log is. */
+/** A server as declared, without its files. `settings`: where its log is. */
 export type TopologyServer = Omit<Server, "files" | "disposable">;
 
 export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
@@ -65,6 +66,7 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
 
   async update(context, wanted) {
     await dropForeignSlots(context, wanted);
+    await makeMissingSlots(context, wanted);
     await untilAsDeclared(context, wanted);
     return wanted;
   },
@@ -149,7 +151,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
   const positions = await Promise.all(
     rows.map(async (row) => {
       const server = args.servers[row.name] as TopologyServer;
-      const known = [...args.slots, ...slotsOfFollowers(args, row.name)];
+      const known = [...args.slots, ...slotsOn(Object.values(args.servers), row.name)];
       const foreign = (slots[row.name] ?? []).filter(({ name }) => !known.includes(name));
       const position: Position = {
         replication: await replicationOf(row, server),
@@ -198,19 +200,12 @@ async function slotsByServer(
   return Object.fromEntries(all);
 }
 
-/** What those that follow a server are declared to stream by. */
-function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
-  return Object.values(args.servers).flatMap(({ upstream, settings }) =>
-    upstream === name && settings.primary_slot_name !== undefined ? [settings.primary_slot_name] : [],
-  );
-}
-
 /** One that somebody streams from, and a logical one, is left, and said to be. */
 async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
   const { withSession } = await import("../../servers/session.js");
   const login = { user: args.administrator, password: args.administratorPassword };
   for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
-    const known = [...args.slots, ...slotsOfFollowers(args, server)];
+    const known = [...args.slots, ...slotsOn(Object.values(args.servers), server)];
     for (const { name, kind, active } of slots.filter((slot) => !known.includes(slot.name))) {
       if (active || kind !== "physical") {
         const why = active ? "somebody streams from it" : "its subscriber may come back for what it keeps";
@@ -221,6 +216,19 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
         session.query("select pg_drop_replication_slot($1)", [name]),
       );
     }
+  }
+}
+
+/** Standbys stream by no other; a server that does not answer says why elsewhere. */
+async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promise<void> {
+  const { makeSlots } = await import("../../servers/slots.js");
+  const servers = Object.values(args.servers);
+  const login = { user: args.administrator, password: args.administratorPassword };
+  for (const server of [...servers, ...(args.upstream === undefined ? [] : [args.upstream])]) {
+    const [{ version }] = servers as [TopologyServer];
+    await makeSlots(server, slotsOn(servers, server.name), { version, login, signal }).catch(() =>
+      signal.throwIfAborted(),
+    );
   }
 }
 

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
-import { describePlan, type Step, type Switchover } from "../../postgres/rollout.js";
+import { describePlan, type RolloutPlan, type Step, type Switchover } from "../../postgres/rollout.js";
+import { slotsOn } from "../../postgres/slots.js";
 import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
+import type { Login } from "../../servers/session.js";
+import { dropIdleSlots, makeSlots } from "../../servers/slots.js";
 import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
@@ -54,6 +57,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       if (step.action === "restart" && (await asksForMore(of(state, step.server), step))) {
         await proveOne(context, state, step.server, follows);
       }
+      await bringSlots(context, state, step);
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       if (step.action !== "install") follows.set(step.server, of(state, step.server).upstream);
@@ -69,6 +73,41 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
       });
     }
   }
+  await leaveSlots(context, state, plan.steps);
+}
+
+/** Before a server streams by a slot, its upstream has it; before one that was a primary starts as a standby, it has none of that time. */
+async function bringSlots({ signal }: Context, state: RolloutState, { server: name, action }: Step): Promise<void> {
+  const { slot, upstream, version, host, dataDirectory } = of(state, name);
+  if (action === "install") return;
+  const others = state.upstream === undefined ? [] : [state.upstream];
+  const followed = [...Object.values(state.servers), ...others].find((one) => one.name === upstream);
+  if (slot !== undefined && followed !== undefined) {
+    await makeSlots(followed, [slot], { version, login: loginOf(state), signal });
+  }
+  if (action !== "start") return;
+  // A warm standby takes no SQL, and would keep WAL for whoever streamed by them.
+  for (const one of left(state, name)) await hostOf(host).remove(join(dataDirectory, "pg_replslot", one));
+}
+
+/** Slots of followers stay behind where these have moved. */
+async function leaveSlots({ signal }: Context, state: RolloutState, steps: RolloutPlan["steps"]): Promise<void> {
+  if (!steps.some(({ server }) => of(state, server).slot !== undefined)) return;
+  for (const server of Object.values(state.servers)) {
+    if (server.upstream !== undefined && !server.hotStandby) continue;
+    await dropIdleSlots(server, left(state, server.name), { version: server.version, login: loginOf(state), signal });
+  }
+}
+
+/** Slots of this stack's servers that are not by which one of them follows this one. */
+function left(state: RolloutState, name: string): readonly string[] {
+  const servers = Object.values(state.servers);
+  const needed = slotsOn(servers, name);
+  return servers.flatMap(({ slot }) => (slot === undefined || needed.includes(slot) ? [] : [slot]));
+}
+
+function loginOf({ administrator, administratorPassword }: RolloutState): Login {
+  return { user: administrator, password: administratorPassword };
 }
 
 async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
@@ -77,7 +116,7 @@ async function handOver(context: Context, state: RolloutState, { from, to }: Swi
   await switchOver({
     from: member(from),
     to: member(to),
-    login: { user: state.administrator, password: state.administratorPassword },
+    login: loginOf(state),
     signal: context.signal,
     report: (line) => context.progress(line),
   });

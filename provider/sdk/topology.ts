@@ -25,7 +25,7 @@ export class Topology extends pulumi.CustomResource {
 }
 
 /** What tells a server's place among the others, and where its log is: each property costs every preview. */
-const needed = ["primary_slot_name", "logging_collector", "log_directory"];
+const needed = ["logging_collector", "log_directory"];
 
 function positionsOf(servers: Readonly<Record<string, Server>>) {
   return Object.fromEntries(

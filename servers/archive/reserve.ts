@@ -3,6 +3,7 @@ import prettyBytes from "pretty-bytes";
 import prettyMilliseconds from "pretty-ms";
 import type { Endpoint, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import { slotsOn } from "../../postgres/slots.js";
 import { atLeast } from "../../postgres/versions.js";
 import { namesOf } from "../names.js";
 import { freeBytes } from "../preflight.js";
@@ -90,12 +91,7 @@ async function takeSlot(session: Session, site: Site, source: Endpoint, slot: st
       `a slot reserves WAL before anybody streams from ${slotsFrom} on, and ${source.name} is ${version}: leave --slot out, and raise wal_keep_segments for the time of the way`,
     );
   }
-  const declared = [
-    ...(site.slots ?? []),
-    ...site.servers.flatMap(({ upstream, settings }) =>
-      upstream === source.name && settings.primary_slot_name !== undefined ? [settings.primary_slot_name] : [],
-    ),
-  ];
+  const declared = [...(site.slots ?? []), ...slotsOn(site.servers, source.name)];
   const ours = site.servers.some(({ name }) => name === source.name);
   if (ours && !declared.includes(slot)) {
     throw new ArchiveRefused(
