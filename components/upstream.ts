@@ -17,6 +17,8 @@ export interface ServerOutput {
 type ServerOutputs = Readonly<Record<string, ServerOutput>>;
 
 interface StackOutputs {
+  /** The declared primary of its last complete `up`. */
+  readonly primary: string | undefined;
   readonly servers: ServerOutputs | undefined;
   /** PEM of the authority of its servers' certificates, where they offer TLS. */
   readonly authority: string | undefined;
@@ -25,10 +27,14 @@ interface StackOutputs {
 /** What another stack's last complete `up` left. */
 async function outputsOf(stack: string): Promise<StackOutputs> {
   const reference = new pulumi.StackReference(stack);
-  const [servers, authority] = await Promise.all(
-    ["servers", "authority"].map(async (name) => (await reference.getOutputDetails(name)).value as unknown),
+  const [primary, servers, authority] = await Promise.all(
+    ["primary", "servers", "authority"].map(async (name) => (await reference.getOutputDetails(name)).value as unknown),
   );
-  return { servers: servers as ServerOutputs | undefined, authority: authority as string | undefined };
+  return {
+    primary: primary as string | undefined,
+    servers: servers as ServerOutputs | undefined,
+    authority: authority as string | undefined,
+  };
 }
 
 /**
@@ -65,7 +71,7 @@ export async function raisedTooEarly({ description, site }: ResolvedStack): Prom
 export async function contradictions({ description, site }: ResolvedStack): Promise<readonly Problem[]> {
   const { upstream } = description;
   if (upstream?.stack === undefined || site.upstream === undefined) return [];
-  const { servers, authority } = await outputsOf(upstream.stack);
+  const { primary, servers, authority } = await outputsOf(upstream.stack);
   if (servers === undefined) {
     await pulumi.log.warn(
       `upstream.stack: ${upstream.stack} has no outputs yet (it was never brought up): nothing confirms the upstream`,
@@ -80,6 +86,12 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
         `${upstream.stack} has no server "${upstream.server}"; it has ${Object.keys(servers).join(", ")}`,
       ),
     ];
+  }
+  const now = primary === undefined ? undefined : servers[primary];
+  if (there.role !== "primary" && now?.role === "primary") {
+    await pulumi.log.info(
+      `upstream.server: ${primary} is the primary of ${upstream.stack} now, and ${upstream.server} follows it: to follow ${primary} from here, declare upstream.server: ${primary} (upstream.dataDirectory: ${now.dataDirectory})`,
+    );
   }
   const stated = site.upstream;
   const facts = [
