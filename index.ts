@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
 import { contradictions, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
+import type { Clients } from "./config/clients.js";
 import {
   passwordKey,
   privateKeyKey,
@@ -27,7 +28,7 @@ export default async function main() {
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
   refuse(name, [...problems, ...secretsInClear(raw)]);
-  const { site, notes } = stack as ResolvedStack;
+  const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
   refuse(name, others.flat());
@@ -41,6 +42,7 @@ export default async function main() {
   return {
     primary: site.primary ?? site.upstream?.name,
     ...(authority === undefined ? {} : { authority }),
+    ...(site.primary === undefined ? {} : connectionOf(clients)),
     // What other stacks hold their own against: true once the rollout is through.
     servers: rollout.plan.apply(() =>
       Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
@@ -78,6 +80,11 @@ function secretsInClear(raw: RawConfiguration): Problem[] {
     .map((key) =>
       error(key, `is stored in clear: pulumi config set --secret ${key} encrypts it (and choose a new one)`),
     );
+}
+
+/** How clients reach whoever takes writes. */
+function connectionOf({ connectionString, serviceFile }: Clients) {
+  return { connectionString, serviceFile };
 }
 
 function outputOf({ role, address, port, dataDirectory, hotStandby, version, settings }: Server): ServerOutput {

@@ -1,36 +1,22 @@
 // Three servers from nothing, against the barest shell script that does the same acts.
-import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { userInfo } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { checkout } from "../toolchain/paths.mjs";
+import { unprivileged } from "./support/account.js";
 import { compare, median, say, seconds, timed } from "./support/compare.js";
-import { endServers, oneStackOfThree, programsOf15, withRehearsal } from "./support/site.js";
+import { makeFolder, removeFolder } from "./support/folder.js";
+import { oneStackOfThree, programsOf15, withRehearsal } from "./support/site.js";
 
 const name = "bench-provision";
 
-/** The servers' OS user, where we are root. */
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
-  if (userInfo().uid !== 0) return {};
-  const [uid = 0, gid = 0] = ["-u", "-g"].map((flag) =>
-    Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" })),
-  );
-  return { uid, gid };
-}
-
 async function script(programs: string): Promise<number> {
-  const folder = mkdtempSync("/var/tmp/pgsite-bench-");
+  const folder = makeFolder();
+  const argv = [join(checkout, "bench", "provision.sh"), programs, folder, "201"];
   try {
-    const user = unprivileged();
-    chmodSync(folder, 0o700);
-    if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
-    return await timed(() =>
-      execa("sh", [join(checkout, "bench", "provision.sh"), programs, folder, "201"], { ...user, stdin: "ignore" }),
-    );
+    return await timed(() => execa("sh", argv, { ...unprivileged(), stdin: "ignore" }));
   } finally {
-    endServers(folder);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+    removeFolder(folder);
   }
 }
 

@@ -8,6 +8,7 @@ import { withAuthority } from "../config/tls.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
@@ -129,6 +130,8 @@ export class Site extends pulumi.ComponentResource {
       ...parent,
       dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles],
     });
+    const primary = site.servers.find(({ name }) => name === site.primary);
+    if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
     new Topology(
       `${site.name}-topology`,
       { ...whole, slots: description.slots },

@@ -3,6 +3,7 @@ import { error, type Problem, warning } from "../postgres/problem.js";
 import { standbyFloor } from "../postgres/rules.js";
 import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
@@ -18,6 +19,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkSynchronous(description),
     ...checkBaseBackup(description),
     ...checkContainers(description),
+    ...checkClients(description),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkPasswords(description, raw, complete),
   ];

@@ -36,6 +36,11 @@ export class Context {
     this.#gateway = containers === undefined ? [] : [containers.network.gateway];
   }
 
+  /** A host, acted on as a user of its own. */
+  hostSpecOf(host: string, user: string | undefined): HostSpec {
+    return { ...this.#hostSpec(host), ...(user === undefined ? {} : { user }) };
+  }
+
   roleOf(server: string): ServerRole {
     if (server === this.description.primary) return "primary";
     return this.#server(server).role;

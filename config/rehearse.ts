@@ -79,6 +79,17 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
           },
         }),
     settings: kept,
+    clients: {
+      ...description.clients,
+      links: description.clients.links.map(({ user: _user, ...links }) => ({
+        ...links,
+        folder: inFolder(links.host, links.folder),
+      })),
+      serviceFiles: description.clients.serviceFiles.map(({ user: _user, ...file }) => ({
+        ...file,
+        path: inFolder(file.host, file.path),
+      })),
+    },
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
     access: translateAccess(description.access),
     // A rehearsal is taken down with its machine, and changes nothing of it.

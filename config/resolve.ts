@@ -3,6 +3,7 @@ import { parseInteger } from "../postgres/quantities.js";
 import type { Note } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkServers, checkStack } from "./checks.js";
+import { type Clients, clientsOf } from "./clients.js";
 import { type Containers, containersOf } from "./containers.js";
 import { Context } from "./context.js";
 import { describeServer, type ServerInputs } from "./describe.js";
@@ -20,6 +21,8 @@ export interface ResolvedStack {
   readonly inputs: Readonly<Record<string, ServerInputs>>;
   /** What it makes in Docker; absent where it makes nothing. */
   readonly containers?: Containers;
+  /** What leads programs to the primary. */
+  readonly clients: Clients;
   /** What was translated to the version's own names: shown in the preview. */
   readonly notes: readonly Note[];
 }
@@ -77,8 +80,16 @@ export function resolveStack(
     baseBackup: baseBackupOf(description),
   };
   const containers = containersOf(name, description);
+  const clients = clientsOf(description, servers, (host, user) => context.hostSpecOf(host, user));
   return {
-    stack: { description, site, inputs, notes: unique(notes), ...(containers === undefined ? {} : { containers }) },
+    stack: {
+      description,
+      site,
+      inputs,
+      clients,
+      notes: unique(notes),
+      ...(containers === undefined ? {} : { containers }),
+    },
     problems: unique(problems),
   };
 }

@@ -1,5 +1,6 @@
 import { access } from "./resources/access.js";
 import { authority } from "./resources/authority.js";
+import { clientLinks } from "./resources/clientLinks.js";
 import { database } from "./resources/database.js";
 import { dataDirectory } from "./resources/dataDirectory.js";
 import { hostFile } from "./resources/hostFile.js";
@@ -26,4 +27,5 @@ export const resourceTypes: readonly AnyResourceType[] = [
   rollout,
   service,
   topology,
+  clientLinks,
 ];

@@ -1,0 +1,46 @@
+import { local } from "@pulumi/command";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Clients } from "../config/clients.js";
+import type { Server } from "../config/site.js";
+import { ClientLinks, HostFile } from "../provider/sdk/index.js";
+
+/**
+ * Leads clients to the primary, once the rollout has made it that: links first, then the command for what pgsite does
+ * not know, which runs in the first `up` and whenever another server has become the primary.
+ */
+export function followPrimary(
+  site: string,
+  clients: Clients,
+  primary: Server,
+  rollout: pulumi.Resource,
+  parent: pulumi.Resource,
+): void {
+  const after = { parent, dependsOn: rollout };
+  for (const { host, path } of clients.serviceFiles) {
+    new HostFile(
+      `${site}-service-file-${host.name}`,
+      { host, path, content: clients.serviceFile, mode: "0644" },
+      after,
+    );
+  }
+  const moved = clients.links.map(
+    ({ host, folder, links }, index) =>
+      new ClientLinks(`${site}-links-${host.name}-${index}`, { host, folder, links }, after),
+  );
+  if (clients.hook === undefined) return;
+  new local.Command(
+    `${site}-hook`,
+    {
+      create: clients.hook,
+      environment: {
+        PGSITE_SITE: site,
+        PGSITE_PRIMARY: primary.name,
+        PGSITE_PRIMARY_ADDRESS: primary.address,
+        PGSITE_PRIMARY_PORT: `${primary.port}`,
+        PGSITE_CONNECTION_STRING: clients.connectionString,
+      },
+      addPreviousOutputInEnv: false,
+    },
+    { parent, dependsOn: [rollout, ...moved] },
+  );
+}
