@@ -141,9 +141,8 @@ export function describeServer(
       disposable: site.disposable,
       ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
       settings: postgresql,
-      ...(inputs.upstream === undefined || role === "primary"
-        ? {}
-        : { upstream: inputs.upstream.name, ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name) }),
+      ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name),
+      ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
       files: {
         "postgresql.conf": renderConfiguration(postgresql, { header }),
         "pg_hba.conf": renderHba(rules.rules, { header }),

@@ -92,7 +92,7 @@ export interface Server extends Endpoint {
   readonly controlDirectory: string;
   /** Name of the server it replicates from: another of `servers`, or `Site.upstream`; absent for the primary. */
   readonly upstream?: string;
-  /** The physical slot of its upstream by which it streams (primary_slot_name). @default none */
+  /** The physical slot of its upstream by which it streams while it follows one (primary_slot_name). @default none */
   readonly slot?: string;
   /** hot_standby: false means that it refuses queries while in recovery. */
   readonly hotStandby: boolean;

@@ -14,8 +14,7 @@ import { type RolloutState, rollout } from "../../provider/resources/rollout.js"
 import { serverConfiguration } from "../../provider/resources/serverConfiguration.js";
 import { mapServers } from "../../provider/sdk/rollout.js";
 import { freeAddresses } from "../../rehearsal/addresses.js";
-import { processState, startServer, stopServer } from "../../servers/process.js";
-import { proveWorking } from "../../servers/proof.js";
+import { processState, stopServer } from "../../servers/process.js";
 import { seed } from "../../servers/seed.js";
 import { openSession, type Row } from "../../servers/session.js";
 import { endSharedSessions } from "../../servers/sharedSession.js";
@@ -166,8 +165,7 @@ export class RolloutSite {
   async #begin(server: Server): Promise<void> {
     const { site } = this;
     await this.#fill(server);
-    await startServer(hostOf(server.host), server);
-    await proveWorking({ site, server, passwords });
+    await startWorking({ site, server, passwords });
     if (server.role !== "primary") return;
     const { state } = await role.check(
       this.#context(),

@@ -3,14 +3,14 @@ import { resolveStack } from "../../../config/resolve.js";
 
 const folder = "/usr/remote/software/www/html/cfg";
 
-function resolved(more: Readonly<Record<string, unknown>>, primary: string | undefined = "server2") {
+function resolved(more: Readonly<Record<string, unknown>>, primary: string | null = "server2") {
   const described = {
     site: "sispi",
     postgresql: "15",
-    ...(primary === undefined ? { upstream: { server: "server2", dataDirectory: "/data" } } : { primary }),
+    ...(primary === null ? { upstream: { server: "server2", dataDirectory: "/data" } } : { primary }),
     hosts: { server2: "192.0.2.2", server3: "2001:db8::3", des10: "192.0.2.10", system1: "192.0.2.50" },
     servers:
-      primary === undefined
+      primary === null
         ? { des10: { dataDirectory: "/data", role: "mirror" } }
         : {
             server2: { dataDirectory: "/data" },
@@ -72,7 +72,7 @@ describe("clients", () => {
       `clients.links[1].folder: system1:${folder} is named above already: say there what belongs to it`,
     ],
     [
-      { links: [{ host: "system1", folder, names: ["../a"] }] },
+      { links: [{ host: "system1", folder, names: ["../a", "b"] }] },
       'clients.links[0].names[0]: received "../a"; a file\'s name has no slash and no line break in it',
     ],
     [
@@ -84,7 +84,7 @@ describe("clients", () => {
   });
 
   it("belong to the stack that has the primary", () => {
-    expect(resolved({ clients: { hook: "true" } }, undefined).errors).toEqual([
+    expect(resolved({ clients: { hook: "true" } }, null).errors).toEqual([
       "clients: goes with the stack that has the primary: clients follow it from there",
     ]);
   });
