@@ -12,8 +12,9 @@ const version = "4.0.7";
 
 /** One that every user can run. */
 const interpreter = "/usr/bin/python3";
+const etcd = "/usr/bin/etcd";
 
-/** Two servers under Patroni, with its own consensus (raft) and a third voter: the least that it runs with. */
+/** Two servers under Patroni, and an etcd of one member: the least that it runs with. */
 export class Patroni {
   primary = 0;
   readonly #processes: { readonly kill: () => void; readonly ended: Promise<unknown> }[] = [];
@@ -24,30 +25,28 @@ export class Patroni {
     readonly places: readonly [Place, Place],
   ) {}
 
-  /** Installs it from PyPI, once. @throws where that, or the first start, does not go */
+  /** Installs it from PyPI, once. @param addresses of the two servers and of etcd @throws where that, or the first start, does not go */
   static async make(programs: string, addresses: readonly [string, string, string], port: number): Promise<Patroni> {
+    if (!existsSync(etcd)) throw new Error("install Debian's etcd-server");
     const environment = await install();
-    const [one, two] = addresses.map((address) => ({ address, port })) as [Place, Place];
-    const cluster = new Patroni(environment, makeFolder(), [one, two]);
+    const [one, two, store] = addresses;
+    const cluster = new Patroni(environment, makeFolder(), [
+      { address: one, port },
+      { address: two, port },
+    ]);
     try {
-      for (const [index, address] of addresses.entries()) {
-        const partners = addresses.filter((other) => other !== address);
-        const raft = {
-          data_dir: join(cluster.folder, `raft${index}`),
-          self_addr: `${address}:2222`,
-          partner_addrs: partners.map((partner) => `${partner}:2222`),
-        };
-        const voter = index === 2;
-        writeFileSync(
-          cluster.#file(index),
-          stringify(
-            voter ? { raft } : { ...serverConfiguration(cluster.folder, programs, address, port, index), raft },
-          ),
-        );
-        const program = voter ? "patroni_raft_controller" : "patroni";
-        const started = cluster.#python(program, [cluster.#file(index)], { reject: false, stdio: "ignore" });
-        cluster.#processes.push({ kill: () => started.kill("SIGKILL"), ended: started });
-        if (index === 0) await new Promise((resolve) => setTimeout(resolve, 1000));
+      cluster.#keep(
+        execa(etcd, etcdOptions(cluster.folder, store), {
+          ...unprivileged(),
+          cwd: "/",
+          reject: false,
+          stdio: "ignore",
+        }),
+      );
+      for (const [index, place] of cluster.places.entries()) {
+        const configuration = serverConfiguration(cluster.folder, programs, place, index);
+        writeFileSync(cluster.#file(index), stringify({ ...configuration, etcd3: { hosts: [`${store}:2379`] } }));
+        cluster.#keep(cluster.#python("patroni", [cluster.#file(index)], { reject: false, stdio: "ignore" }));
       }
       await cluster.#until("both run", (members) => roles(members) === "Leader running, Replica streaming");
       cluster.primary = (await cluster.#members()).find(({ Role }) => Role === "Leader")?.Member === "s0" ? 0 : 1;
@@ -72,6 +71,10 @@ export class Patroni {
     for (const process of this.#processes) process.kill();
     await Promise.all(this.#processes.map(({ ended }) => ended));
     removeFolder(this.folder);
+  }
+
+  #keep(started: Promise<unknown> & { kill(signal: "SIGKILL"): boolean }): void {
+    this.#processes.push({ kill: () => started.kill("SIGKILL"), ended: started });
   }
 
   #file(index: number): string {
@@ -117,7 +120,16 @@ function roles(members: readonly Member[]): string {
     .join(", ");
 }
 
-function serverConfiguration(folder: string, programs: string, address: string, port: number, index: number) {
+function etcdOptions(folder: string, address: string): readonly string[] {
+  const [clients, peers] = [`http://${address}:2379`, `http://${address}:2380`];
+  return [
+    ...["--data-dir", join(folder, "etcd"), "--name", "store", "--initial-cluster", `store=${peers}`],
+    ...["--listen-client-urls", clients, "--advertise-client-urls", clients],
+    ...["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers],
+  ];
+}
+
+function serverConfiguration(folder: string, programs: string, { address, port }: Place, index: number) {
   const accounts = {
     superuser: { username: "postgres", password: "bench" },
     replication: { username: "replicator", password: "bench" },
@@ -137,7 +149,7 @@ function serverConfiguration(folder: string, programs: string, address: string, 
       bin_dir: programs,
       pgpass: join(folder, `pgpass${index}`),
       authentication: accounts,
-      parameters: { unix_socket_directories: folder, wal_keep_size: "64MB" },
+      parameters: { unix_socket_directories: "", wal_keep_size: "64MB" },
       pg_hba: ["local all all trust", "host all all 127.0.0.0/8 trust", "host replication all 127.0.0.0/8 trust"],
     },
   };
@@ -145,12 +157,12 @@ function serverConfiguration(folder: string, programs: string, address: string, 
 
 /** Into a folder that the servers' user may read, which an interpreter of root's own may not be. */
 async function install(): Promise<string> {
-  const folder = join(programsCache(), "..", `patroni-${version}`);
+  const folder = join(programsCache(), "..", `patroni-${version}-etcd3`);
   if (existsSync(join(folder, "bin", "patroni"))) return folder;
   say(`installing Patroni ${version} from PyPI`);
   const incoming = `${folder}.incoming`;
   rmSync(incoming, { recursive: true, force: true });
-  const wanted = [`patroni[raft]==${version}`, "psycopg2-binary"];
+  const wanted = [`patroni[etcd3]==${version}`, "psycopg2-binary"];
   await execa("python3", ["-m", "pip", "install", "--quiet", "--target", incoming, ...wanted], { timeout: 300_000 });
   renameSync(incoming, folder);
   return folder;
