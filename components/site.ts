@@ -122,8 +122,13 @@ export class Site extends pulumi.ComponentResource {
       servers: pulumi
         .all([located, presentedOf(Object.values(servers))])
         .apply(([{ servers: all }, shown]) =>
-          Object.fromEntries(all.map((server) => [server.name, { ...server, ...shown[server.name] }])),
+          Object.fromEntries(
+            all
+              .filter((server) => server.lost === undefined)
+              .map((server) => [server.name, { ...server, ...shown[server.name] }]),
+          ),
         ),
+      ...lostOf(site.servers),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
@@ -146,6 +151,14 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
       : [certificate.apply((pem) => [name, { certificate: new X509Certificate(pem).fingerprint256 }] as const)],
   );
   return pulumi.all(compared).apply((found) => Object.fromEntries(found));
+}
+
+/** Where those were that are declared lost; nothing where none is. */
+function lostOf(servers: readonly ServerSite[]) {
+  const lost = servers.flatMap(({ name, address, port, lost: loss }) =>
+    loss === undefined ? [] : [[name, { address, port, acceptDataLoss: loss.acceptDataLoss }] as const],
+  );
+  return lost.length === 0 ? {} : { lost: Object.fromEntries(lost) };
 }
 
 /** Servers that may take writes, with what each must prove. */

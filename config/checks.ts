@@ -4,6 +4,7 @@ import { standbyFloor } from "../postgres/rules.js";
 import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkContainers } from "./containers.js";
+import { checkLost } from "./lost.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./session-settings.js";
@@ -16,6 +17,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkNames(description),
     ...checkAuthentication(description),
     ...checkSynchronous(description),
+    ...checkLost(description),
     ...checkBaseBackup(description),
     ...checkContainers(description),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),

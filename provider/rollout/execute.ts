@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
-import { describePlan, type Step, type Switchover } from "../../postgres/rollout.js";
+import { describePlan, type Failover, type Step, type Switchover } from "../../postgres/rollout.js";
 import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
@@ -11,6 +11,7 @@ import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { markDiverged } from "./divergence.js";
+import { markReceived } from "./evidence.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
@@ -25,14 +26,20 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const found = await Promise.all(
     names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
   );
-  const observed = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
-  const plan = planOf(state.servers, observed);
+  const marked = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
+  const observed = await markReceived(marked, state.servers, state.lost, hostOf);
+  const plan = planOf(state.servers, observed, state.lost);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);
   if (plan.switchover !== undefined) {
     await context.progress(words[0] ?? "");
     await handOver(context, state, plan.switchover);
     // The rest is planned from what is there now.
+    return execute(context, state);
+  }
+  if (plan.failover !== undefined) {
+    await context.progress(words[0] ?? "");
+    await takeOver(context, state, plan.failover);
     return execute(context, state);
   }
   const contents = new Map<string, Readonly<Record<string, string>>>();
@@ -46,7 +53,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     await stage(hostOf(of(state, name).host), of(state, name).controlDirectory, {});
   }
   const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
-  const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed)));
+  const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed, state.lost)));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
@@ -72,7 +79,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
 }
 
 async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
-  const member = (name: string) => ({ server: serverOf(of(state, name)), host: hostOf(of(state, name).host) });
+  const member = (name: string) => memberOf(state, name);
   const { switchOver } = await import("../../servers/switchover.js");
   await switchOver({
     from: member(from),
@@ -81,6 +88,24 @@ async function handOver(context: Context, state: RolloutState, { from, to }: Swi
     signal: context.signal,
     report: (line) => context.progress(line),
   });
+}
+
+/** What was lost with the old primary is said for good: the plan is not shown any more when all is done. */
+async function takeOver(context: Context, state: RolloutState, plan: Failover & { words: string }): Promise<void> {
+  const { failOver } = await import("../../servers/failover.js");
+  const { timeline, fork } = await failOver({
+    from: plan.from,
+    to: memberOf(state, plan.to),
+    login: { user: state.administrator, password: state.administratorPassword },
+    signal: context.signal,
+    report: (line) => context.progress(line),
+  });
+  const since = fork === undefined ? "" : `, which begins at ${fork}`;
+  await context.log("warning", `${plan.words}. Done: ${plan.to} takes writes on timeline ${timeline}${since}`);
+}
+
+function memberOf(state: RolloutState, name: string) {
+  return { server: serverOf(of(state, name)), host: hostOf(of(state, name).host) };
 }
 
 function of(state: RolloutState, name: string): RolloutServer {

@@ -1,12 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Endpoint, Server } from "../../config/site.js";
 import { configurationFacts } from "../facts.js";
+import type { LostServer } from "../resources/rollout.js";
 
 export interface RolloutArgs {
   /** Name of the site. */
   readonly site: pulumi.Input<string>;
   /** Every server of the stack by name, as described, files included: the provider gets their hashes and settings. */
   readonly servers: pulumi.Input<Readonly<Record<string, Server>>>;
+  /** Those of the stack that are declared lost, by name; they are not among `servers`. */
+  readonly lost?: pulumi.Input<Readonly<Record<string, LostServer>>> | undefined;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */
