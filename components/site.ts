@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { Peer } from "../config/describe.js";
+import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
@@ -113,6 +114,7 @@ export class Site extends pulumi.ComponentResource {
       );
     }
 
+    const { lost } = withoutLost(site.servers);
     const whole = {
       site: site.name,
       ...(site.primary === undefined ? {} : { primary: site.primary }),
@@ -123,12 +125,10 @@ export class Site extends pulumi.ComponentResource {
         .all([located, presentedOf(Object.values(servers))])
         .apply(([{ servers: all }, shown]) =>
           Object.fromEntries(
-            all
-              .filter((server) => server.lost === undefined)
-              .map((server) => [server.name, { ...server, ...shown[server.name] }]),
+            withoutLost(all).left.map((server) => [server.name, { ...server, ...shown[server.name] }]),
           ),
         ),
-      ...lostOf(site.servers),
+      ...(lost === undefined ? {} : { lost }),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,
@@ -151,14 +151,6 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
       : [certificate.apply((pem) => [name, { certificate: new X509Certificate(pem).fingerprint256 }] as const)],
   );
   return pulumi.all(compared).apply((found) => Object.fromEntries(found));
-}
-
-/** Where those were that are declared lost; nothing where none is. */
-function lostOf(servers: readonly ServerSite[]) {
-  const lost = servers.flatMap(({ name, address, port, lost: loss }) =>
-    loss === undefined ? [] : [[name, { address, port, acceptDataLoss: loss.acceptDataLoss }] as const],
-  );
-  return lost.length === 0 ? {} : { lost: Object.fromEntries(lost) };
 }
 
 /** Servers that may take writes, with what each must prove. */

@@ -1,5 +1,25 @@
 import { error, type Problem, warning } from "../postgres/problem.js";
 import type { StackDescription } from "./schema.js";
+import type { Server } from "./site.js";
+
+/** Where a server was that is declared lost, and whether what it wrote alone may be lost with it. */
+export interface LostServer {
+  readonly address: string;
+  readonly port: number;
+  readonly acceptDataLoss: boolean;
+}
+
+/** The servers that are left, and by name those that are declared lost; `lost` is absent where none is. */
+export function withoutLost(servers: readonly Server[]): {
+  readonly left: readonly Server[];
+  readonly lost?: Readonly<Record<string, LostServer>>;
+} {
+  const lost = servers.flatMap(({ name, address, port, lost: loss }) =>
+    loss === undefined ? [] : [[name, { address, port, ...loss }] as const],
+  );
+  const left = servers.filter((server) => server.lost === undefined);
+  return lost.length === 0 ? { left } : { left, lost: Object.fromEntries(lost) };
+}
 
 /** What does not fit together where servers are declared lost, and that they are left alone. */
 export function checkLost({ servers, primary, upstream, synchronous }: StackDescription): Problem[] {

@@ -48,9 +48,8 @@ async function endOfTimeline(
   segments: readonly string[],
   version: Major,
 ): Promise<Omit<EndOfReceived, "timeline"> | undefined> {
-  const sizes = await Promise.all(segments.slice(0, 1).map((name) => host.stat(join(folder, name))));
-  const size = sizes[0]?.size;
-  if (size === undefined || size === 0) return undefined;
+  const size = (await host.stat(join(folder, segments[0] ?? "")))?.size ?? 0;
+  if (size === 0) return undefined;
   const first = (index: number) => host.readBytes(join(folder, segments[index] ?? ""), 0, headerBytes);
   const isWritten = async (index: number) => {
     const page = await first(index);

@@ -1,3 +1,4 @@
+import type { LostServer } from "../../config/lost.js";
 import type { Endpoint, Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
@@ -12,13 +13,6 @@ import { same } from "../values.js";
 export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
   /** Files that must not be in the data directory. */
   readonly absent: readonly string[];
-}
-
-/** What is still of interest of a server that is declared lost: by where it was, others are known to have followed it. */
-export interface LostServer {
-  readonly address: string;
-  readonly port: number;
-  readonly acceptDataLoss: boolean;
 }
 
 export interface RolloutArgs {

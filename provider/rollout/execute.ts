@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
 import { describePlan, type Failover, type Step, type Switchover } from "../../postgres/rollout.js";
@@ -23,9 +24,7 @@ import { serverOf, siteOf } from "./site.js";
  */
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
-  const found = await Promise.all(
-    names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
-  );
+  const found = await Promise.all(names.map(async (name) => [name, await observeNow(context, state, name)] as const));
   const marked = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
   const observed = await markReceived(marked, state.servers, state.lost, hostOf);
   const plan = planOf(state.servers, observed, state.lost);
@@ -75,6 +74,17 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
         cause: error,
       });
     }
+  }
+}
+
+/** @throws with the ways out where its host cannot be reached */
+async function observeNow(context: Context, state: RolloutState, name: string): Promise<Observed> {
+  try {
+    return await observeServer(of(state, name), state, context.signal, true);
+  } catch (error) {
+    if (!(error instanceof HostUnreachable)) throw error;
+    const ways = `bring it back and run again, or, where it is gone, declare servers.${name}.lost: true`;
+    throw new Error(`${messageOf(error)}; nothing was changed: ${ways}`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { LostServer } from "../../config/lost.js";
 import type { Endpoint, Server } from "../../config/site.js";
 import { configurationFacts } from "../facts.js";
-import type { LostServer } from "../resources/rollout.js";
 
 export interface RolloutArgs {
   /** Name of the site. */
