@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { bytesOfLsn } from "../../servers/sql.js";
 import { killServer } from "../support/kill.js";
@@ -38,12 +40,15 @@ async function write(site: RolloutSite, from: number, to: number): Promise<Reado
   return positions;
 }
 
-/** The standby is turned away, while the primary goes on: nobody else is. */
+/** The standby is turned away, while the primary goes on: who streams already does so too. */
 async function disconnect(site: RolloutSite, standby: string): Promise<void> {
   await untilReplayed(site, standby);
+  const rules = join(site.server("server2").dataDirectory, "pg_hba.conf");
+  writeFileSync(rules, `host replication all 0.0.0.0/0 reject\n${readFileSync(rules, "utf8")}`);
   await site.query(
     "server2",
-    "alter role replicator nologin",
+    "select pg_reload_conf()",
+    "select pg_sleep(0.2)",
     `select pg_terminate_backend(pid) from pg_stat_replication where application_name = '${standby}'`,
   );
 }
@@ -79,7 +84,7 @@ describe("a failover is refused", { timeout: 120_000 }, () => {
     site.declare({ settings, servers: { ...three, ...lost }, primary: "server3" });
     const said = (await site.preview()).join("\n");
     expect(said).toMatch(
-      /refused: the failover from server2 to server3: server3 received up to \S+ at \S+ UTC, \d+ s ago, and its stream had ended before, while server2 lived on \(its log says ".*role "replicator" is not permitted to log in"\); what is lost then must be accepted: servers\.server2\.acceptDataLoss: true/,
+      /refused: the failover from server2 to server3: server3 received up to \S+ at \S+ UTC, \d+ s ago, and its stream had ended before, while server2 lived on \(its log says ".*pg_hba\.conf rejects replication connection .*"\); what is lost then must be accepted: servers\.server2\.acceptDataLoss: true/,
     );
     expect(said).toMatch(/and des10 received up to \S+ at \S+ UTC, \d+ s ago: declare des10 as the primary/);
     const [own, more] = [upTo(said, "server3"), upTo(said, "des10")];
