@@ -99,7 +99,7 @@ export function whatIsLost({ from, to }: Failover, actual: Actual): string {
   const received = actual[to]?.received;
   if (received === undefined) return `nothing tells what ${to} has received; what ${from} wrote after that is lost`;
   const ended = `it received ${receivedWords(received)}, and ${endWords(received.stream, from)}`;
-  if (received.stream.kind === "finished") return `${ended}; nothing is lost`;
+  if (received.stream.kind === "finished") return `${ended}; what it wrote if it was started again after that is lost`;
   return `${ended}; what ${from} wrote after that is lost, ${knownBy(from, to, received, actual)}`;
 }
 

@@ -17,7 +17,7 @@ export interface Received {
 /**
  * `open`: its walreceiver streams still, as far as it knows (a host that lost its power says nothing); `fed`: and goes on
  * receiving; `broken`: the primary's end closed it, or fell silent; `finished`: the primary sent all of its WAL and shut
- * down; `early`: the primary is known to have lived on without it; `unknown`: nothing tells.
+ * down, and may have started again; `early`: the primary is known to have lived on without it; `unknown`: nothing tells.
  */
 export interface StreamEnd {
   readonly kind: "open" | "fed" | "broken" | "finished" | "early" | "unknown";
@@ -26,7 +26,8 @@ export interface StreamEnd {
 }
 
 /** Lines of a standby's log, of all versions, that tell when it streamed and how that ended (walreceiver.c, libpqwalreceiver.c). */
-const began = /started streaming WAL from primary at|streaming replication successfully connected to primary/;
+const began =
+  /started streaming WAL from primary at|restarted WAL streaming at|streaming replication successfully connected to primary/;
 const broke = /could not (receive data from|send data to) WAL stream|terminating walreceiver due to timeout/;
 const finished = /replication terminated by primary server/;
 const ownEnd =
@@ -40,7 +41,7 @@ const answered =
 
 /** What of a log has to be looked at: an extended regular expression, for grep. Those who only try again in vain are not in it. */
 export const tellingLines = [
-  "started streaming WAL from primary",
+  "started streaming WAL from primary|restarted WAL streaming at",
   "streaming replication successfully connected",
   "could not (receive|send) data (from|to) WAL stream",
   "terminating walreceiver",

@@ -47,10 +47,10 @@ describe("a primary that is declared lost", () => {
     );
   });
 
-  it("loses nothing where it was shut down", () => {
+  it("loses nothing where it was shut down and not started again", () => {
     const finished = received("0/5000060", { kind: "finished" });
     expect(plan({ server3: { received: finished } })).toEqual([
-      `${promote} server2 was shut down and had sent it everything; nothing is lost`,
+      `${promote} server2 was shut down and had sent it everything; what it wrote if it was started again after that is lost`,
     ]);
   });
 

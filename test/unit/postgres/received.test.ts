@@ -57,6 +57,14 @@ describe("how a standby's stream ended, by its log", () => {
     expect(streamEnd([began, broke, living[0] ?? "", began, broke], false).kind).toBe("broken");
   });
 
+  it("is not the end of a timeline that it followed into the next", () => {
+    const fork = `${stamp}LOG:  replication terminated by primary server`;
+    const again = `${stamp}LOG:  restarted WAL streaming at 0/5000000 on timeline 2`;
+    expect(streamEnd([began, fork, again, broke], false).kind).toBe("broken");
+    expect(streamEnd([began, fork, again], false).kind).toBe("unknown");
+    expect(new RegExp(tellingLines).test(again)).toBe(true);
+  });
+
   it("is not told by a primary that is on its way down or up", () => {
     const inBetween = `${stamp}FATAL:  could not connect to the primary server: FATAL:  the database system is shutting down`;
     expect(streamEnd([began, broke, inBetween], false).kind).toBe("broken");
