@@ -8,10 +8,10 @@ interface Declared {
   readonly lost?: unknown;
 }
 
-/** @param configuration PULUMI_CONFIG: an object of texts by key, where objects are JSON once more */
+/** @param configuration PULUMI_CONFIG: an object of texts by key, without the namespace; objects are JSON once more */
 export function lostIn(configuration: string): readonly string[] {
   const all = JSON.parse(configuration) as Readonly<Record<string, string | undefined>>;
-  const servers = Object.entries(objectIn(all["pgsite:servers"]) as Readonly<Record<string, Declared | null>>);
+  const servers = Object.entries(objectIn(all.servers) as Readonly<Record<string, Declared | null>>);
   return servers
     .filter(([, server]) => server?.lost === true || server?.lost === "true")
     .map(([name, server]) => `${name}@${typeof server?.host === "string" ? server.host : name}`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lostIn } from "../../../provider/lost.js";
 
-const configuration = (servers: unknown) => JSON.stringify({ "pgsite:servers": JSON.stringify(servers) });
+const configuration = (servers: unknown) => JSON.stringify({ servers: JSON.stringify(servers) });
 
 describe("servers that are declared lost, as the plugin's launcher tells them", () => {
   it("are named with their hosts", () => {
@@ -14,7 +14,7 @@ describe("servers that are declared lost, as the plugin's launcher tells them", 
     expect(lostIn(configuration(servers))).toEqual(["server2@server2", "des10@far-away"]);
   });
 
-  it.each([["{}"], [configuration(null)], [configuration("server2")], [JSON.stringify({ "pgsite:servers": "[" })]])(
+  it.each([["{}"], [configuration(null)], [configuration("server2")], [JSON.stringify({ servers: "[" })]])(
     "are none in a configuration that has no servers: %s",
     (text) => {
       expect(lostIn(text)).toEqual([]);
