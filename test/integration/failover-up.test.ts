@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, statSync, utimesSync } from "node:fs";
 import { createServer, type Server as Listener } from "node:net";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Server } from "../../config/site.js";
+import type { StatusRow } from "../../servers/status.js";
+import { checkout } from "../../toolchain/paths.mjs";
 import { killServer } from "../support/kill.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
 import { Writer } from "../support/writer.js";
 
-const text = (primary: string, server2 = "") => `config:
+const text = (primary: string, server2 = "", server3 = "") => `config:
   pgsite:site: orders
   pgsite:postgresql: "15"
   pgsite:port: 5477
@@ -20,7 +23,7 @@ const text = (primary: string, server2 = "") => `config:
     wal_retrieve_retry_interval: 100ms
   pgsite:servers:
     server2: {dataDirectory: /data${server2}}
-    server3: {dataDirectory: /data, settings: {hot_standby: false}}
+    server3: {dataDirectory: /data, settings: {hot_standby: false}${server3}}
     des10: {dataDirectory: /data, role: mirror}
 `;
 const lost = ", lost: true";
@@ -80,12 +83,18 @@ describe("the primary is gone, and pulumi up", { timeout: 180_000 }, () => {
     const before = [...writer.acknowledged];
 
     const { said: preview } = await said("--diff");
+    if (process.env.SHOW) console.log((await stacks.preview("ctio")).said);
     expect(preview).toMatch(promotes);
     expect(preview).toContain(
       "servers.server2.lost: server2 is declared lost: it is not contacted, and nothing of it is compared",
     );
     expect(preview).not.toMatch(/server2-(directory|configuration|passfile|data|start)/);
-    await stacks.rehearsal.up("ctio");
+    const up = await stacks.rehearsal.pulumi(["up", "--stack", "ctio", "--yes", "--non-interactive", "--skip-preview"]);
+    expect(up.exitCode, up.stderr).toBe(0);
+    expect(up.stdout + up.stderr).toMatch(
+      /Done: server3 takes writes on timeline 2, which begins at [0-9A-F]+\/[0-9A-F]+/,
+    );
+    if (process.env.SHOW) console.log(up.stdout);
     await writer.until(20);
 
     const again = await said("--expect-no-changes");
@@ -108,11 +117,42 @@ describe("the primary is gone, and pulumi up", { timeout: 180_000 }, () => {
     expect(callers).not.toContain("pgsite");
   });
 
+  it("shows it as lost in pgsite status", async () => {
+    const { project, environment } = stacks.rehearsal;
+    const argv = [join(checkout, "dist", "pgsite.js"), "status", "--json", "--stack", "ctio"];
+    const { stdout } = await execa(process.execPath, argv, { cwd: project, env: environment, extendEnv: false });
+    const { servers } = JSON.parse(stdout) as { servers: readonly StatusRow[] };
+    expect(servers.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "des10 in recovery, read-only",
+      "server2 lost",
+      "server3 read-write",
+    ]);
+    expect(servers.flatMap(({ problems }) => problems)).toEqual(["it is declared lost: it is not contacted"]);
+    expect(callers).not.toContain("pgsite");
+  });
+
+  it("goes on after kill -9 of pulumi in the middle of the next failover", async () => {
+    const before = [...writer.acknowledged];
+    const mirror = of("des10");
+    await killServer(of("server3"));
+    await stacks.declare({ ctio: text("des10", lost, lost) });
+    const told = () =>
+      existsSync(join(mirror.dataDirectory, "promote")) || !existsSync(join(mirror.dataDirectory, "standby.signal"));
+    await stacks.killedUp("ctio", told);
+    await stacks.rehearsal.up("ctio");
+    await writer.until(20);
+    expect(writer.acknowledged.length).toBeGreaterThan(before.length);
+    const again = await said("--expect-no-changes");
+    expect(again.code, again.said).toBe(0);
+    expect(callers).not.toContain("pgsite");
+  });
+
   it("reads and compares it again when it is declared lost no more", async () => {
     const untouched = watchReads(gone);
-    await stacks.declare({ ctio: text("server3") });
+    await stacks.declare({ ctio: text("des10", "", lost) });
     const { said: preview } = await said();
-    expect(preview).toContain("server2");
+    if (process.env.SHOW) console.log((await stacks.preview("ctio")).said);
+    expect(preview).toContain("server2: the server is stopped");
     expect(untouched()).not.toEqual([]);
     expect(callers).toContain("pgsite");
   });
