@@ -7,6 +7,7 @@ import { resolveStack } from "../config/resolve.js";
 import type { Passwords, Site } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { receiveHandover } from "../handover/receive.js";
+import { declareLost } from "../hosts/lost.js";
 import { notMade } from "../servers/tls.js";
 
 /** A stack's site as a command needs it. */
@@ -24,6 +25,13 @@ export interface LoadedSite {
  * @throws with all problems of a stack file, or with Pulumi's own words where it cannot read it
  */
 export async function loadSites(names?: readonly string[]): Promise<LoadedSite[]> {
+  const sites = await loadDeclared(names);
+  const servers = sites.flatMap(({ site }) => site.servers.filter(({ lost }) => lost !== undefined));
+  declareLost(servers.map(({ name, host }) => ({ server: name, host: host.name })));
+  return sites;
+}
+
+async function loadDeclared(names: readonly string[] | undefined): Promise<LoadedSite[]> {
   const running = process.env.PGSITE_STACK;
   if (running !== undefined) {
     const handover = await receiveHandover(running);

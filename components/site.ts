@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { Peer } from "../config/describe.js";
+import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
@@ -114,6 +115,7 @@ export class Site extends pulumi.ComponentResource {
       );
     }
 
+    const { lost } = withoutLost(site.servers);
     const whole = {
       site: site.name,
       ...(site.primary === undefined ? {} : { primary: site.primary }),
@@ -123,8 +125,11 @@ export class Site extends pulumi.ComponentResource {
       servers: pulumi
         .all([located, presentedOf(Object.values(servers))])
         .apply(([{ servers: all }, shown]) =>
-          Object.fromEntries(all.map((server) => [server.name, { ...server, ...shown[server.name] }])),
+          Object.fromEntries(
+            withoutLost(all).left.map((server) => [server.name, { ...server, ...shown[server.name] }]),
+          ),
         ),
+      ...(lost === undefined ? {} : { lost }),
     };
     this.rollout = new Rollout(`${site.name}-rollout`, whole, {
       ...parent,

@@ -5,6 +5,7 @@ import { resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
+import { checkLost } from "./lost.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./session-settings.js";
@@ -17,6 +18,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkNames(description),
     ...checkAuthentication(description),
     ...checkSynchronous(description),
+    ...checkLost(description),
     ...checkBaseBackup(description),
     ...checkContainers(description),
     ...checkClients(description),

@@ -9,7 +9,7 @@ import { Context } from "./context.js";
 import { describeServer, type ServerInputs } from "./describe.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
-import type { StackDescription } from "./schema.js";
+import type { ServerDescription, StackDescription } from "./schema.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
 import { checkTls } from "./tls.js";
 
@@ -52,7 +52,7 @@ export function resolveStack(
     const input = context.inputsOf(server);
     const described = describeServer(context.roleOf(server), server, input);
     inputs[server] = input;
-    servers.push(described.server);
+    servers.push(withLoss(described.server, description.servers[server]));
     problems.push(...described.problems);
     notes.push(...described.notes);
   }
@@ -92,6 +92,10 @@ export function resolveStack(
     },
     problems: unique(problems),
   };
+}
+
+function withLoss(server: Server, declared: ServerDescription | undefined): Server {
+  return declared?.lost === true ? { ...server, lost: { acceptDataLoss: declared.acceptDataLoss } } : server;
 }
 
 const daysOfYear = 365;

@@ -179,6 +179,16 @@ const server = strict({
   settings: settings.optional().describe("Settings of this server alone, over those of the stack"),
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
   certificate: pem.optional().describe("tls.certificates: given: PEM of its certificate; its key is the key key-NAME"),
+  lost: flag
+    .default(false)
+    .describe(
+      "Its host is dead or cut off: it is not contacted, what is known of it stays as it is, and another server may take over from it (docs/failover.md)",
+    ),
+  acceptDataLoss: flag
+    .default(false)
+    .describe(
+      "With lost: a failover goes on although the standby was disconnected before the loss, or another one received more",
+    ),
 });
 
 /** By name; sessions begin with them. What is there beside these is undone. */

@@ -113,6 +113,14 @@ export interface Server extends Endpoint {
   readonly service?: ServiceDeclaration;
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */
   readonly disposable: boolean;
+  /** It is gone, its host with it: nothing of it is contacted. */
+  readonly lost?: Lost;
+}
+
+/** What the stack says of a server that is gone. */
+export interface Lost {
+  /** A failover may lose what the standby that takes over is known not to have. */
+  readonly acceptDataLoss: boolean;
 }
 
 /** What the stack says of services. */

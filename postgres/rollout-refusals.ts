@@ -46,6 +46,32 @@ export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): 
   });
 }
 
+/** Hot standbys that would not go on under a server that is to be the primary, with what it runs with. */
+export function refuseBelow(
+  begun: string,
+  to: string,
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): readonly string[] {
+  const [next, declared] = [actual[to], desired[to]];
+  if (next === undefined || declared === undefined) return [];
+  const floors = floorsOf(declared.version, next.settings);
+  return Object.keys(desired)
+    .sort()
+    .flatMap((name) => {
+      const is = actual[name];
+      const shall = desired[name];
+      if (name === to || is === undefined || shall?.hotStandby !== true || !is.running) return [];
+      const own = floorsOf(shall.version, is.settings);
+      return Object.entries(floors)
+        .filter(([setting, floor]) => (own[setting] ?? 0) < floor)
+        .map(
+          ([setting, floor]) =>
+            `${begun}: ${setting} of ${name} is ${own[setting]}, below the ${floor} of ${to}, with which it would not go on: raise it first, in an up of its own`,
+        );
+    });
+}
+
 /** No program of one major version starts on the data of another. */
 export function refuseVersions(
   actual: Readonly<Record<string, ActualServer>>,

@@ -1,3 +1,5 @@
+import { afterFailover, describeFailover, failoverOf, moreAdvanced, refuseFailover } from "./failover.js";
+import type { Received } from "./received.js";
 import type { Floors } from "./rollout-changes.js";
 import { refuseDiverged, refuseFloors, refuseRoles, refuseTls, refuseVersions } from "./rollout-refusals.js";
 import {
@@ -52,6 +54,10 @@ export interface ActualServer extends ConfigurationFacts {
   readonly shutDown?: boolean;
   /** Why it can never again follow the primary: it has what that has not. */
   readonly diverged?: string;
+  /** Why nothing is known of it now: what is said here is of the last time. */
+  readonly unreachable?: string;
+  /** Of a server in recovery, where a failover is in question. */
+  readonly received?: Received;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -87,9 +93,20 @@ export interface Switchover {
   readonly to: string;
 }
 
+/** A standby takes over from a primary that is lost. */
+export interface Failover {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Servers of the stack that are gone, by name; they are neither among the actual ones nor among the desired. */
+export type LostServers = Readonly<Record<string, { readonly acceptDataLoss: boolean }>>;
+
 export interface RolloutPlan {
   /** What comes before the steps, which are planned as if it were done. */
   readonly switchover?: Switchover;
+  /** The same. `words`: what is done, and what is lost with it as far as anybody knows. */
+  readonly failover?: Failover & { readonly words: string };
   readonly steps: readonly Step[];
   /** Why nothing may be done; then there are no steps. */
   readonly refusals: readonly string[];
@@ -105,19 +122,35 @@ export interface RolloutPlan {
 export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
+  lost: LostServers = {},
 ): RolloutPlan {
   const switchover = switchoverOf(actual, desired);
-  const next = switchover === undefined ? actual : afterSwitchover(actual, switchover);
+  const failover = failoverOf(actual, desired, lost);
+  const next =
+    switchover !== undefined
+      ? afterSwitchover(actual, switchover)
+      : failover !== undefined
+        ? afterFailover(actual, failover)
+        : actual;
   const refusals = [
     ...refuseVersions(actual, desired),
     ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired)),
+    ...(failover === undefined ? [] : refuseFailover(failover, actual, desired, lost)),
     ...refuseRoles(next, desired),
     ...refuseDiverged(next, desired),
     ...refuseFloors(desired),
     ...refuseTls(next, desired),
   ];
   if (refusals.length > 0) return { steps: [], refusals };
-  return { ...(switchover === undefined ? {} : { switchover }), steps: stepsOf(next, desired), refusals: [] };
+  const steps = stepsOf(next, desired);
+  if (failover !== undefined) {
+    const words = describeFailover(failover, actual, desired);
+    // What they have beyond it keeps them from following.
+    const ahead = moreAdvanced(failover.to, actual).map(({ name }) => name);
+    const others = steps.filter(({ server }) => !ahead.includes(server));
+    return { failover: { ...failover, words }, steps: others, refusals: [] };
+  }
+  return { ...(switchover === undefined ? {} : { switchover }), steps, refusals: [] };
 }
 
 function stepsOf(
@@ -161,7 +194,10 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
     const reasons = because.length === 0 ? "" : ` (${because.join(", ")})`;
     return `${server}: ${action}${reasons}`;
   });
-  const first = plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)];
+  const first = [
+    ...(plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)]),
+    ...(plan.failover === undefined ? [] : [plan.failover.words]),
+  ];
   return [...first, ...steps].map((words, index) => `${index + 1}. ${words}`);
 }
 

@@ -1,5 +1,6 @@
+import { orFailOver } from "./failover.js";
 import type { ActualServer, DesiredServer, Switchover } from "./rollout.js";
-import { floorsOf } from "./rollout-changes.js";
+import { refuseBelow } from "./rollout-refusals.js";
 import { atLeast, type Major } from "./versions.js";
 
 /** The first version whose standbys follow a promoted server by streaming alone. */
@@ -38,25 +39,19 @@ export function refuseSwitchover({ from, to }: Switchover, actual: Actual, desir
       `${begun}: ${to} follows ${next.follows ?? "another server"}: only a server that streams from ${from} has all of it`,
     );
   }
-  if (!old.running && old.shutDown !== true) {
+  if (old.unreachable !== undefined) {
+    found.push(`${begun}: ${old.unreachable}: bring it back, and run again; ${orFailOver({ from, to }, actual)}`);
+  } else if (!old.running && old.shutDown !== true) {
     found.push(
-      `${begun}: ${from} is stopped and was not shut down, so that nobody knows what ${to} lacks: start it (pgsite start ${from}), and run again`,
+      `${begun}: ${from} is stopped and was not shut down, so that nobody knows what ${to} lacks: start it (pgsite start ${from}), and run again; ${orFailOver({ from, to }, actual)}`,
     );
   }
-  const floors = floorsOf(declared.version, next.settings);
-  for (const name of Object.keys(desired).sort()) {
-    const is = actual[name];
-    const shall = desired[name];
-    if (name === from || name === to || is === undefined || shall?.hotStandby !== true || !is.running) continue;
-    const own = floorsOf(shall.version, is.settings);
-    for (const [setting, floor] of Object.entries(floors)) {
-      if ((own[setting] ?? 0) >= floor) continue;
-      found.push(
-        `${begun}: ${setting} of ${name} is ${own[setting]}, below the ${floor} of ${to}, with which it would not go on: raise it first, in an up of its own`,
-      );
-    }
-  }
+  found.push(...refuseBelow(begun, to, actual, withoutServer(desired, from)));
   return found;
+}
+
+function withoutServer(desired: Desired, name: string): Desired {
+  return Object.fromEntries(Object.entries(desired).filter(([one]) => one !== name));
 }
 
 /** The servers as a switchover leaves them: the old primary is stopped, and is a standby when it starts again. */

@@ -8,6 +8,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { notKnown } from "../postgres/differences.js";
 import { Engine } from "./engine.js";
+import { cannotBeMade, isLeft, lostPlaceOf } from "./frozen.js";
 import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
@@ -98,9 +99,17 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const news = opened(type, request.getNews());
     const olds = opened(type, request.getOlds());
     const response = new pb.CheckResponse();
-    if (news.unknown) return response.setInputs(request.getNews());
-    const context = contextOf(request.getUrn(), secretsOf(type, news.secrets));
     const actual = Object.keys(olds.properties).length === 0 ? undefined : olds.properties;
+    const lost = lostPlaceOf(news.properties) ?? lostPlaceOf(olds.properties);
+    if (lost !== undefined && actual !== undefined) return response.setInputs(request.getOlds());
+    const context = contextOf(request.getUrn(), secretsOf(type, news.secrets));
+    if (lost !== undefined) {
+      const failure = new pb.CheckFailure();
+      failure.setReason(cannotBeMade(context.name, lost));
+      response.addFailures(failure);
+      return response.setInputs(request.getNews());
+    }
+    if (news.unknown) return response.setInputs(request.getNews());
     const checked = await type.check(context, news.properties, actual);
     for (const problem of checked.problems ?? []) {
       if (problem.severity === "warning") {
@@ -142,6 +151,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const type = typeOf(request.getUrn());
     const { properties, secrets } = opened(type, request.getProperties());
     const all = secretsOf(type, secrets);
+    refuseLost(request.getUrn(), properties);
     return keepingUnfinished(type, type.id(properties), all, async () => {
       const state = await type.create(contextOf(request.getUrn(), all), properties);
       const response = new pb.CreateResponse();
@@ -159,6 +169,11 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const { reachable: _reachable, ...last } = outputs.properties;
     const known = Object.keys(last).length === 0 ? undefined : last;
     const response = new pb.ReadResponse();
+    if (lostPlaceOf({ ...last, ...inputs.properties }) !== undefined) {
+      response.setId(request.getId());
+      response.setInputs(request.getInputs());
+      return response.setProperties(request.getProperties());
+    }
     try {
       const found = await type.read(context, request.getId(), known);
       if (found === undefined) return response;
@@ -179,6 +194,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const olds = opened(type, request.getOldInputs());
     const news = opened(type, request.getNews());
     const secrets = secretsOf(type, news.secrets);
+    refuseLost(request.getUrn(), news.properties);
     return keepingUnfinished(type, request.getId(), secrets, async () => {
       const state = await type.update(contextOf(request.getUrn(), secrets), news.properties, olds.properties);
       return new pb.UpdateResponse().setProperties(toStruct(type, state, secrets));
@@ -188,7 +204,10 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
   const remove: Handler<pb.DeleteRequest, Empty> = async (request) => {
     const type = typeOf(request.getUrn());
     const { properties, secrets } = opened(type, request.getProperties());
-    await type.delete(contextOf(request.getUrn(), secrets), properties);
+    const context = contextOf(request.getUrn(), secrets);
+    const lost = lostPlaceOf(properties);
+    if (lost === undefined) await type.delete(context, properties);
+    else await context.log("warning", isLeft(context.name, lost));
     return new Empty();
   };
 
@@ -215,6 +234,12 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       return new Empty();
     }),
   };
+}
+
+/** What `check` keeps as it is comes by here only where the configuration changed under the engine's feet. */
+function refuseLost(urn: string, properties: Properties): void {
+  const lost = lostPlaceOf(properties);
+  if (lost !== undefined) throw new Error(cannotBeMade(urn.split("::").at(-1) ?? urn, lost));
 }
 
 /**

@@ -38,8 +38,8 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
   return texts.join("\n");
 }
 
-/** start.log, and with logging_collector the two files of log_directory that were written last. */
-async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
+/** start.log, and with logging_collector the two files of log_directory that were written last, the last one first. */
+export async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
   const files = [join(server.controlDirectory, "start.log")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const name = server.settings.log_directory ?? "pg_log";

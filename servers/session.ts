@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import pLimit from "p-limit";
 import pg from "pg";
 import type { TlsDemand } from "../config/site.js";
+import { declaredLost, isLostServer } from "../hosts/lost.js";
 import { brokenTls, isPlain, notMade, verifying } from "./tls.js";
 
 /** Where a server listens; every `Endpoint` and `Server` of a site is one. */
@@ -73,6 +74,9 @@ export class SqlUnreachable extends Error {
  * @throws SqlUnreachable
  */
 export async function openSession(endpoint: Address, login: Login, options: SessionOptions = {}): Promise<Session> {
+  if (isLostServer(endpoint.name)) {
+    throw new SqlUnreachable(endpoint.name, "timeout", `${endpoint.name} is ${declaredLost}`);
+  }
   if (endpoint.tls === undefined || endpoint.tls.required) return open(endpoint, login, options);
   try {
     return await open(endpoint, login, options);

@@ -19,6 +19,7 @@ export const states = [
   "stopped",
   "no data",
   "unreachable",
+  "lost",
 ] as const;
 export type State = (typeof states)[number];
 
@@ -251,6 +252,7 @@ function behind(written: string | undefined, replayed: string | undefined | null
 
 /** SQL tells most; what it cannot, the host does. */
 function stateOf({ server, data, process, sql, titles }: Observation): State {
+  if (server.lost !== undefined) return "lost";
   if (sql.inRecovery === false) return "read-write";
   if (sql.inRecovery === true) return "in recovery, read-only";
   if (data?.kind === "absent" || data?.kind === "empty" || data?.kind === "incomplete") return "no data";

@@ -1,4 +1,5 @@
 import type { Site } from "../config/site.js";
+import { declaredLost } from "../hosts/lost.js";
 import { namesOf } from "./names.js";
 import type { Observation, Sender, SqlAnswer, State } from "./status.js";
 
@@ -15,6 +16,7 @@ export function problemsOf(facts: {
   const { site, observation, state, sender, answers } = facts;
   const { server, data, sql, hostProblem, titles } = observation;
   const problems: string[] = [];
+  if (state === "lost") return [`it is ${declaredLost}`];
   if (hostProblem !== undefined) problems.push(hostProblem);
 
   if (data?.kind === "foreign") problems.push(`${server.dataDirectory} holds data that pgsite did not make`);

@@ -1,17 +1,12 @@
-import { join } from "node:path";
 import prettyBytes from "pretty-bytes";
-import type { Server } from "../config/site.js";
-import type { Host } from "../hosts/host.js";
-import { atLeast } from "../postgres/versions.js";
 import { until } from "./deadline.js";
 import { withLock } from "./lock.js";
-import { causesIn, logMark, logSince } from "./log.js";
 import { namesOf } from "./names.js";
 import { processState, startServer, stopServer } from "./process.js";
+import { type Member, promote } from "./promotion.js";
 import { type Login, withSession } from "./session.js";
 import { endOfWal, hasWal } from "./shutdownCheckpoint.js";
 import { bytesOfLsn } from "./sql.js";
-import { whoAreYou } from "./writable.js";
 
 export interface SwitchoverOptions {
   /** The primary, which may be shut down already. */
@@ -21,11 +16,6 @@ export interface SwitchoverOptions {
   readonly login: Login;
   readonly signal?: AbortSignal;
   readonly report?: (line: string) => Promise<void> | void;
-}
-
-export interface Member {
-  readonly server: Server;
-  readonly host: Host;
 }
 
 /** The switchover was given up, and the old primary takes writes again, or nothing was changed. The message says why. */
@@ -41,7 +31,6 @@ const allowedLag = 16n * 1024n * 1024n;
 /** Milliseconds. A shutdown waits for standbys that do not answer until wal_sender_timeout, a minute. */
 const stopping = 90_000;
 const receiving = 30_000;
-const promoting = 60_000;
 
 /**
  * Has a standby take over from its primary without losing a row: the primary is shut down, the standby is proven to have
@@ -113,42 +102,4 @@ async function proveAll(options: SwitchoverOptions): Promise<void> {
   }
   await startServer(from.host, from.server);
   throw new SwitchoverRefused(options, `${reason}; ${from.server.name} was started again and takes writes as before`);
-}
-
-async function promote({ to, login, signal }: SwitchoverOptions): Promise<void> {
-  const { server, host } = to;
-  const mark = await logMark(host, server);
-  const waits = atLeast(server.version, "10") ? ["-W"] : [];
-  const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
-  const { code, stdout, stderr } = await host.run(argv);
-  if (code !== 0 && (await isInRecovery(to, login, signal)) !== false) {
-    throw new Error(`${server.name} cannot be promoted: ${(stderr + stdout).trim()}`);
-  }
-  const given = signal === undefined ? {} : { signal };
-  const done = async () => (await isInRecovery(to, login, signal)) === false;
-  if (!(await until(done, { deadline: promoting, ...given }))) {
-    const [cause] = causesIn(await logSince(host, server, mark));
-    throw new Error(
-      `${server.name} was told to take over and does not take writes after ${promoting / 1000} s${cause === undefined ? "" : `: its log says "${cause.line}"`}; it has all data; run pulumi up again`,
-    );
-  }
-  // Its control file names the new timeline after a checkpoint, which would else take its time.
-  await withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint"));
-  // What made it a standby, as the server renamed it: one more of that name, and nobody knows which was last.
-  if (!atLeast(server.version, "12")) await host.remove(join(server.dataDirectory, "recovery.done"));
-}
-
-/** Undefined where it does not say. */
-async function isInRecovery(
-  { server }: Member,
-  login: Login,
-  signal: AbortSignal | undefined,
-): Promise<boolean | undefined> {
-  const options = { timeout: 2000, queryTimeout: 2000, ...(signal === undefined ? {} : { signal }) };
-  try {
-    return (await withSession(server, login, options, whoAreYou)).inRecovery;
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
-  }
 }

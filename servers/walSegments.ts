@@ -42,6 +42,11 @@ function hex(value: number | bigint): string {
   return value.toString(16).toUpperCase().padStart(8, "0");
 }
 
+/** As PostgreSQL writes a position: `16/B374D848`. */
+export function lsnText(position: bigint): string {
+  return `${(position >> 32n).toString(16).toUpperCase()}/${(position & 0xffffffffn).toString(16).toUpperCase()}`;
+}
+
 export const isSegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
 
 /** Whether a file beside the segments tells what a timeline came from. */

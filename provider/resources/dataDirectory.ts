@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { isLostServer } from "../../hosts/lost.js";
 import { controlLength, recordedRole } from "../../postgres/control-file.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
@@ -101,7 +102,7 @@ async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState[
 async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
   const { holderAmong, refusalFor } = await import("../../servers/holders.js");
   const { processState } = await import("../../servers/process.js");
-  for (const { name, host: spec, dataDirectory } of others) {
+  for (const { name, host: spec, dataDirectory } of others.filter((other) => !isLostServer(other.name))) {
     const host = await hostForReading(spec);
     const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
     if (control === undefined || recordedRole(control) !== "primary") continue;

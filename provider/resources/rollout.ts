@@ -1,9 +1,11 @@
+import type { LostServer } from "../../config/lost.js";
 import type { Endpoint, Server } from "../../config/site.js";
+import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { hostForReading } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
-import { sentenceOf } from "../resource.js";
+import { messageOf, sentenceOf } from "../resource.js";
 import { type Observed, observeServer } from "../rollout/observe.js";
 import { same } from "../values.js";
 
@@ -16,6 +18,8 @@ export interface RolloutServer extends Omit<Server, "files" | "settings" | "disp
 export interface RolloutArgs {
   readonly site: string;
   readonly servers: Readonly<Record<string, RolloutServer>>;
+  /** Those that are declared lost; they are not among `servers`. */
+  readonly lost?: Readonly<Record<string, LostServer>>;
   readonly primary?: string;
   readonly upstream?: Endpoint;
   readonly administrator: string;
@@ -40,8 +44,9 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const found = { ...actual?.servers, ...(await observeNew(context, args, actual?.servers ?? {})) };
-    const plan = same(found, servers) ? [] : await planInWords(args.servers, found);
+    const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
+    const found = { ...known, ...(await observeNew(context, args, known)) };
+    const plan = same(found, servers) ? [] : await planInWords(args, found);
     const refused = plan.some((line) => line.startsWith("refused: "));
     if (plan.length > 0) await context.log(refused ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
     return { state: { ...args, servers, plan } };
@@ -52,16 +57,19 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   async read(context, _id, known) {
     if (known === undefined) throw new Error("a rollout cannot be imported");
     const servers = await Promise.all(
-      Object.entries(known.servers).map(async ([name, server]) => {
+      Object.entries(present(known.servers, isLostServer)).map(async ([name, server]) => {
+        unreachable.delete(placeOf(server));
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
           await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
+          unreachable.set(placeOf(server), messageOf(error));
           return [name, server] as const;
         }
       }),
     );
-    return { ...known, servers: await withDivergence(Object.fromEntries(servers)), plan: [] };
+    const found = await withDivergence(Object.fromEntries(servers));
+    return { ...known, servers: { ...known.servers, ...found }, plan: [] };
   },
 
   update: (context, wanted) => bringIntoForce(context, wanted),
@@ -70,6 +78,21 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     // The servers run on as they are.
   },
 };
+
+/**
+ * Servers that the last read could not reach, by place, and why. It is no difference, so the state has nothing of it; `check`
+ * of the same run, in the same process, tells by it a primary that cannot be asked from one that takes writes.
+ */
+const unreachable = new Map<string, string>();
+
+function placeOf({ name, address, port, dataDirectory }: RolloutServer): string {
+  return JSON.stringify([name, address, port, dataDirectory]);
+}
+
+/** Those that are not lost. */
+function present<T>(servers: Readonly<Record<string, T>>, isLost: (name: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(servers).filter(([name]) => !isLost(name)));
+}
 
 /**
  * Servers that nothing is known of yet, and none where all are known. Those that run already are taken over: their plan
@@ -108,11 +131,17 @@ function asDeclared(server: RolloutServer): RolloutServer & Observed {
 }
 
 async function planInWords(
-  wanted: Readonly<Record<string, RolloutServer>>,
+  { servers, lost }: RolloutArgs,
   actual: Readonly<Record<string, RolloutServer & Observed>>,
 ): Promise<readonly string[]> {
   const { describePlan, planOf } = await import("../rollout/plan.js");
-  return describePlan(planOf(wanted, actual));
+  const { markReceived } = await import("../rollout/evidence.js");
+  const found = Object.entries(actual).map(([name, server]) => {
+    const reason = unreachable.get(placeOf(server));
+    return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
+  });
+  const known = await markReceived(Object.fromEntries(found), servers, lost, hostForReading);
+  return describePlan(planOf(servers, known, lost));
 }
 
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {

@@ -1,4 +1,5 @@
 import type { Server } from "../../config/site.js";
+import { isLostServer } from "../../hosts/lost.js";
 import type { Difference } from "../../postgres/differences.js";
 import { slotsOn } from "../../postgres/slots.js";
 import type { Slot } from "../../servers/live.js";
@@ -61,7 +62,10 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
 
   async read(context, _id, known) {
     if (known === undefined) throw new Error("a topology cannot be imported by its id");
-    return { ...known, positions: await observe(context, known, false) };
+    const servers = Object.fromEntries(Object.entries(known.servers).filter(([name]) => !isLostServer(name)));
+    if (Object.keys(servers).length === 0) return known;
+    const found = await observe(context, { ...known, servers }, false);
+    return { ...known, positions: { ...known.positions, ...found } };
   },
 
   async update(context, wanted) {

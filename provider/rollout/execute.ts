@@ -1,23 +1,23 @@
 import { join } from "node:path";
+import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/configuration-file.js";
-import { describePlan, type RolloutPlan, type Step, type Switchover } from "../../postgres/rollout.js";
-import { slotsOn } from "../../postgres/slots.js";
+import { describePlan, type Failover, type Step, type Switchover } from "../../postgres/rollout.js";
 import { missingFloors } from "../../servers/floors.js";
 import { withLock } from "../../servers/lock.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { proveWorking } from "../../servers/proof.js";
-import type { Login } from "../../servers/session.js";
-import { dropIdleSlots, makeSlots } from "../../servers/slots.js";
 import { readServerFiles } from "../adopted.js";
 import { type Context, messageOf } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
 import { hashOf, readFiles, stage, stagedDirectory } from "../staging.js";
 import { markDiverged } from "./divergence.js";
+import { markReceived } from "./evidence.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
 import { serverOf, siteOf } from "./site.js";
+import { bringSlots, leaveSlots, loginOf } from "./slots.js";
 
 /**
  * Observes all servers afresh, plans, and carries the plan out. Nothing is changed where something is refused, a server
@@ -25,17 +25,21 @@ import { serverOf, siteOf } from "./site.js";
  */
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
-  const found = await Promise.all(
-    names.map(async (name) => [name, await observeServer(of(state, name), state, context.signal, true)] as const),
-  );
-  const observed = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
-  const plan = planOf(state.servers, observed);
+  const found = await Promise.all(names.map(async (name) => [name, await observeNow(context, state, name)] as const));
+  const marked = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
+  const observed = await markReceived(marked, state.servers, state.lost, hostOf);
+  const plan = planOf(state.servers, observed, state.lost);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);
   if (plan.switchover !== undefined) {
     await context.progress(words[0] ?? "");
     await handOver(context, state, plan.switchover);
     // The rest is planned from what is there now.
+    return execute(context, state);
+  }
+  if (plan.failover !== undefined) {
+    await context.progress(words[0] ?? "");
+    await takeOver(context, state, plan.failover);
     return execute(context, state);
   }
   const contents = new Map<string, Readonly<Record<string, string>>>();
@@ -49,7 +53,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     await stage(hostOf(of(state, name).host), of(state, name).controlDirectory, {});
   }
   const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
-  const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed)));
+  const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed, state.lost)));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
@@ -76,42 +80,19 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   await leaveSlots(context, state, plan.steps);
 }
 
-/** Before a server streams by a slot, its upstream has it; before one that was a primary starts as a standby, it has none of that time. */
-async function bringSlots({ signal }: Context, state: RolloutState, { server: name, action }: Step): Promise<void> {
-  const { slot, upstream, version, host, dataDirectory } = of(state, name);
-  if (action === "install") return;
-  const others = state.upstream === undefined ? [] : [state.upstream];
-  const followed = [...Object.values(state.servers), ...others].find((one) => one.name === upstream);
-  if (slot !== undefined && followed !== undefined) {
-    await makeSlots(followed, [slot], { version, login: loginOf(state), signal });
+/** @throws with the ways out where its host cannot be reached */
+async function observeNow(context: Context, state: RolloutState, name: string): Promise<Observed> {
+  try {
+    return await observeServer(of(state, name), state, context.signal, true);
+  } catch (error) {
+    if (!(error instanceof HostUnreachable)) throw error;
+    const ways = `bring it back and run again, or, where it is gone, declare servers.${name}.lost: true`;
+    throw new Error(`${messageOf(error)}; nothing was changed: ${ways}`, { cause: error });
   }
-  if (action !== "start") return;
-  // A warm standby takes no SQL, and would keep WAL for whoever streamed by them.
-  for (const one of left(state, name)) await hostOf(host).remove(join(dataDirectory, "pg_replslot", one));
-}
-
-/** Slots of followers stay behind where these have moved. */
-async function leaveSlots({ signal }: Context, state: RolloutState, steps: RolloutPlan["steps"]): Promise<void> {
-  if (!steps.some(({ server }) => of(state, server).slot !== undefined)) return;
-  for (const server of Object.values(state.servers)) {
-    if (server.upstream !== undefined && !server.hotStandby) continue;
-    await dropIdleSlots(server, left(state, server.name), { version: server.version, login: loginOf(state), signal });
-  }
-}
-
-/** Slots of this stack's servers that are not by which one of them follows this one. */
-function left(state: RolloutState, name: string): readonly string[] {
-  const servers = Object.values(state.servers);
-  const needed = slotsOn(servers, name);
-  return servers.flatMap(({ slot }) => (slot === undefined || needed.includes(slot) ? [] : [slot]));
-}
-
-function loginOf({ administrator, administratorPassword }: RolloutState): Login {
-  return { user: administrator, password: administratorPassword };
 }
 
 async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
-  const member = (name: string) => ({ server: serverOf(of(state, name)), host: hostOf(of(state, name).host) });
+  const member = (name: string) => memberOf(state, name);
   const { switchOver } = await import("../../servers/switchover.js");
   await switchOver({
     from: member(from),
@@ -120,6 +101,24 @@ async function handOver(context: Context, state: RolloutState, { from, to }: Swi
     signal: context.signal,
     report: (line) => context.progress(line),
   });
+}
+
+/** What was lost with the old primary is said for good: the plan is not shown any more when all is done. */
+async function takeOver(context: Context, state: RolloutState, plan: Failover & { words: string }): Promise<void> {
+  const { failOver } = await import("../../servers/failover.js");
+  const { timeline, fork } = await failOver({
+    from: plan.from,
+    to: memberOf(state, plan.to),
+    login: loginOf(state),
+    signal: context.signal,
+    report: (line) => context.progress(line),
+  });
+  const since = fork === undefined ? "" : `, which begins at ${fork}`;
+  await context.log("warning", `${plan.words}. Done: ${plan.to} takes writes on timeline ${timeline}${since}`);
+}
+
+function memberOf(state: RolloutState, name: string) {
+  return { server: serverOf(of(state, name)), host: hostOf(of(state, name).host) };
 }
 
 function of(state: RolloutState, name: string): RolloutServer {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
+import type { Received } from "../../postgres/received.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
@@ -36,6 +37,10 @@ export interface Observed extends ConfigurationFacts {
   readonly diverged?: string;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
+  /** Why nothing is known of it now; the rest is of the last time. Never kept. */
+  readonly unreachable?: string;
+  /** Of one in recovery, where a failover is in question. Never kept. */
+  readonly received?: Received;
 }
 
 /** @param login of the administrator @throws HostUnreachable */

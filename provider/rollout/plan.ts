@@ -1,6 +1,6 @@
 import { parseConninfo } from "../../postgres/conninfo.js";
 import { type ActualServer, planRollout, type RolloutPlan } from "../../postgres/rollout.js";
-import type { RolloutServer } from "../resources/rollout.js";
+import type { RolloutArgs, RolloutServer } from "../resources/rollout.js";
 import type { Observed } from "./observe.js";
 
 export { describePlan } from "../../postgres/rollout.js";
@@ -9,8 +9,24 @@ export { describePlan } from "../../postgres/rollout.js";
 export function planOf(
   wanted: Readonly<Record<string, RolloutServer>>,
   observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
 ): RolloutPlan {
-  const follows = followedBy(wanted, observed);
+  const plan = planRollout(actualOf(wanted, observed, lost), wanted, lost);
+  const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
+  if (silent.length === 0) return plan;
+  const refusals = silent
+    .sort()
+    .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
+  return { steps: [], refusals: [...plan.refusals, ...refusals] };
+}
+
+/** What was observed, as a plan is made from it. */
+export function actualOf(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
+): Readonly<Record<string, ActualServer>> {
+  const follows = followedBy(wanted, observed, lost);
   const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => [
     name,
     {
@@ -30,30 +46,29 @@ export function planOf(
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
       ...(server.pending === undefined ? {} : { pending: server.pending }),
+      ...(server.unreachable === undefined ? {} : { unreachable: server.unreachable }),
+      ...(server.received === undefined ? {} : { received: server.received }),
     },
   ]);
-  const plan = planRollout(Object.fromEntries(actual), wanted);
-  const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
-  if (silent.length === 0) return plan;
-  const refusals = silent
-    .sort()
-    .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
-  return { steps: [], refusals: [...plan.refusals, ...refusals] };
+  return Object.fromEntries(actual);
 }
 
 function isRenewed(wanted: RolloutServer | undefined, { certificate }: Observed): boolean {
   return certificate !== undefined && wanted?.certificate !== undefined && certificate !== wanted.certificate;
 }
 
-/** Whom each standby follows now, by its primary_conninfo; nothing where that is no server of this stack. */
+/** Whom each standby follows now, by its primary_conninfo; nothing where that is no server of this stack. A lost one is. */
 export function followedBy(
   wanted: Readonly<Record<string, RolloutServer>>,
   observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
 ): Readonly<Record<string, string | undefined>> {
+  const gone = Object.entries(lost).map(([name, { address, port }]) => ({ name, address, port }));
+  const all = [...Object.values(wanted), ...gone];
   return Object.fromEntries(
     Object.entries(observed).map(([name, server]) => {
       const { host, port } = parseConninfo(inForce(server).primary_conninfo ?? "") ?? {};
-      const upstream = Object.values(wanted).find((one) => one.address === host && `${one.port}` === port);
+      const upstream = all.find((one) => one.address === host && `${one.port}` === port);
       return [name, server.recovery ? upstream?.name : undefined];
     }),
   );

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { LostServer } from "../../config/lost.js";
 import type { Endpoint, Server } from "../../config/site.js";
 import { configurationFacts } from "../facts.js";
 
@@ -7,6 +8,8 @@ export interface RolloutArgs {
   readonly site: pulumi.Input<string>;
   /** Every server of the stack by name, as described, files included: the provider gets their hashes and settings. */
   readonly servers: pulumi.Input<Readonly<Record<string, Server>>>;
+  /** Those of the stack that are declared lost, by name; they are not among `servers`. */
+  readonly lost?: pulumi.Input<Readonly<Record<string, LostServer>>> | undefined;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { promisify } from "node:util";
+import { withoutLost } from "../../config/lost.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
@@ -46,6 +47,8 @@ export class RolloutSite {
   site: Site;
   /** Called before each step of a rollout, with the step in words. */
   beforeStep: (step: string) => Promise<void> = async () => undefined;
+  /** What the provider said, of whatever severity. */
+  readonly said: string[] = [];
   #state: RolloutState | undefined;
 
   private constructor(
@@ -111,6 +114,7 @@ export class RolloutSite {
   async up(): Promise<void> {
     const context = this.#context();
     for (const server of upstreamsFirst(this.site)) {
+      if (server.lost !== undefined) continue;
       if (existsSync(server.dataDirectory)) await configure(server, this.site, context, "update");
       else await this.#join(server);
     }
@@ -211,9 +215,11 @@ export class RolloutSite {
 
   #args() {
     const { site } = this;
+    const { left, lost } = withoutLost(site.servers);
     return {
       site: site.name,
-      servers: mapServers(Object.fromEntries(site.servers.map((server) => [server.name, server]))),
+      servers: mapServers(Object.fromEntries(left.map((server) => [server.name, server]))),
+      ...(lost === undefined ? {} : { lost }),
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       administrator: site.administrator,
       administratorPassword: passwords.postgres ?? "",
@@ -225,7 +231,7 @@ export class RolloutSite {
       name: "test",
       signal: new AbortController().signal,
       isSecret: () => false,
-      log: async () => undefined,
+      log: async (_severity, message) => void this.said.push(message),
       progress: (step) => this.beforeStep(step),
     };
   }

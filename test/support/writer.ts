@@ -1,6 +1,8 @@
 import pg from "pg";
 import { until } from "./processes.js";
 
+const insert = "insert into written values ($1) returning pg_current_wal_insert_lsn()::text as lsn";
+
 /** Somewhere that may take writes. */
 interface Place {
   readonly address: string;
@@ -14,6 +16,8 @@ interface Place {
 export class Writer {
   /** Numbers of the rows whose commit was acknowledged. */
   readonly acknowledged: number[] = [];
+  /** By number, of 10 and later: how far the WAL was when the row stood in it and was not committed yet. */
+  readonly positions = new Map<number, string>();
   /** Of the time between two acknowledged commits, in milliseconds. */
   longestGap = 0;
   #stopped = false;
@@ -55,7 +59,8 @@ export class Writer {
         while (!this.#stopped) {
           // Of a row whose acknowledgement is lost nobody knows; its number is not used again.
           number++;
-          await client.query("insert into written values ($1)", [number]);
+          const { rows } = await client.query<{ lsn: string }>(insert, [number]);
+          this.positions.set(number, rows[0]?.lsn ?? "");
           this.#note(number);
         }
       } catch {

@@ -46,7 +46,7 @@ describe("a primary that is declared to be another", () => {
     [
       "server2 crashed",
       { server2: { running: false } },
-      "server2 is stopped and was not shut down, so that nobody knows what server3 lacks: start it (pgsite start server2), and run again",
+      "server2 is stopped and was not shut down, so that nobody knows what server3 lacks: start it (pgsite start server2), and run again; or, where it is gone, declare servers.server2.lost: true, and server3 takes over",
     ],
     [
       "des10 is below the floors of server3",

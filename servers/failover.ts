@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import { controlLength } from "../postgres/control-file.js";
+import { withLock } from "./lock.js";
+import { type Member, type PromotionOptions, promote } from "./promotion.js";
+import { branchOf } from "./timelines.js";
+import { lsnText } from "./walSegments.js";
+
+export interface FailoverOptions extends PromotionOptions {
+  /** The lost server's name: it is not contacted. */
+  readonly from: string;
+  readonly report?: (line: string) => Promise<void> | void;
+}
+
+export interface FailedOver {
+  readonly timeline: number;
+  /** Where it left the old timeline: what the lost server wrote beyond that is lost. */
+  readonly fork?: string;
+}
+
+/**
+ * Has a standby take over from a primary that is lost, and says where its WAL goes on. Whether it may is decided before
+ * (`postgres/failover.ts`). Run again after being cut off, it goes on.
+ */
+export async function failOver(options: FailoverOptions): Promise<FailedOver> {
+  const { from, to, report = () => undefined } = options;
+  await withLock(to.host, to.server, `failover from ${from}`, async () => {
+    await report(`${to.server.name}: promoting`);
+    await promote(options);
+  });
+  return forkOf(to);
+}
+
+async function forkOf({ host, server: { dataDirectory, version } }: Member): Promise<FailedOver> {
+  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  const branch = control === undefined ? undefined : await branchOf(host, dataDirectory, version, control);
+  const left = branch?.parents?.at(-1);
+  return { timeline: branch?.timeline ?? 0, ...(left === undefined ? {} : { fork: lsnText(left.until) }) };
+}
