@@ -1,3 +1,4 @@
+import { beforeRejoin, describeRejoin, describeSuperseded, type Rejoin, refuseRejoin, supersededOf } from "./rejoin.js";
 import type { Floors } from "./rollout-changes.js";
 import { refuseDiverged, refuseFloors, refuseRoles, refuseTls, refuseVersions } from "./rollout-refusals.js";
 import {
@@ -52,6 +53,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly shutDown?: boolean;
   /** Why it can never again follow the primary: it has what that has not. */
   readonly diverged?: string;
+  /** How it becomes a standby of the declared primary again, where it can. */
+  readonly rejoin?: Rejoin;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -66,7 +69,7 @@ export interface DesiredServer extends ConfigurationFacts {
   readonly hotStandby: boolean;
 }
 
-export type Action = "install" | "reload" | "restart" | "start";
+export type Action = "install" | "reload" | "restart" | "start" | "rejoin";
 
 /** One server's turn. Files that differ are installed first, whatever the action. */
 export interface Step {
@@ -79,6 +82,8 @@ export interface Step {
    * it that. Empty for a server's last step.
    */
   readonly hold: Readonly<Record<string, string>>;
+  /** With `rejoin`, which starts it too. */
+  readonly rejoin?: Rejoin;
 }
 
 /** The server that takes writes hands that over to a standby of its. */
@@ -90,6 +95,8 @@ export interface Switchover {
 export interface RolloutPlan {
   /** What comes before the steps, which are planned as if it were done. */
   readonly switchover?: Switchover;
+  /** Servers that take writes beside the primary: they are stopped before the steps. */
+  readonly superseded?: Readonly<Record<string, Rejoin>>;
   readonly steps: readonly Step[];
   /** Why nothing may be done; then there are no steps. */
   readonly refusals: readonly string[];
@@ -107,17 +114,24 @@ export function planRollout(
   desired: Readonly<Record<string, DesiredServer>>,
 ): RolloutPlan {
   const switchover = switchoverOf(actual, desired);
-  const next = switchover === undefined ? actual : afterSwitchover(actual, switchover);
+  const next = beforeRejoin(switchover === undefined ? actual : afterSwitchover(actual, switchover));
   const refusals = [
     ...refuseVersions(actual, desired),
     ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired)),
     ...refuseRoles(next, desired),
     ...refuseDiverged(next, desired),
+    ...refuseRejoin(actual),
     ...refuseFloors(desired),
     ...refuseTls(next, desired),
   ];
   if (refusals.length > 0) return { steps: [], refusals };
-  return { ...(switchover === undefined ? {} : { switchover }), steps: stepsOf(next, desired), refusals: [] };
+  const superseded = supersededOf(actual).map((name) => [name, actual[name]?.rejoin as Rejoin] as const);
+  return {
+    ...(switchover === undefined ? {} : { switchover }),
+    ...(superseded.length === 0 ? {} : { superseded: Object.fromEntries(superseded) }),
+    steps: stepsOf(next, desired),
+    refusals: [],
+  };
 }
 
 function stepsOf(
@@ -157,16 +171,25 @@ function stepsOf(
 /** A plan in words, one line a step: `1. server3: restart (max_connections 400 → 500)`. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   if (plan.refusals.length > 0) return plan.refusals.map((refusal) => `refused: ${refusal}`);
-  const steps = plan.steps.map(({ server, action, because }) => {
+  const steps = plan.steps.map(({ server, action, because, rejoin }) => {
     const reasons = because.length === 0 ? "" : ` (${because.join(", ")})`;
-    return `${server}: ${action}${reasons}`;
+    return `${server}: ${action}${rejoin === undefined ? "" : ` by ${rejoin.way}`}${reasons}`;
   });
-  const first = plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)];
+  const first = [
+    ...(plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)]),
+    ...Object.entries(plan.superseded ?? {}).map(([name, rejoin]) => describeSuperseded(name, rejoin)),
+  ];
   return [...first, ...steps].map((words, index) => `${index + 1}. ${words}`);
 }
 
 function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {
   const held = Object.keys(hold);
+  const { rejoin } = turn;
+  if (rejoin !== undefined && !turn.taken) {
+    const because = [describeRejoin(rejoin), ...held.map((name) => `${name} stays ${hold[name]} until ${until}`)];
+    const kept = Object.fromEntries(held.map((name) => [name, `${hold[name]}`]));
+    return { server: turn.name, action: "rejoin", because, hold: kept, rejoin };
+  }
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
   const because = [
     ...(action === "start" ? [turn.data ? "stopped" : "seeded"] : []),

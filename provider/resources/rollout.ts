@@ -40,10 +40,13 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const found = { ...actual?.servers, ...(await observeNew(context, args, actual?.servers ?? {})) };
+    const found = await seenFrom(args, {
+      ...actual?.servers,
+      ...(await observeNew(context, args, actual?.servers ?? {})),
+    });
     const plan = same(found, servers) ? [] : await planInWords(args.servers, found);
-    const refused = plan.some((line) => line.startsWith("refused: "));
-    if (plan.length > 0) await context.log(refused ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
+    const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
+    if (plan.length > 0) await context.log(loud ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
     return { state: { ...args, servers, plan } };
   },
 
@@ -90,6 +93,20 @@ async function observeNew(
   return withDivergence(Object.fromEntries(found.flat()));
 }
 
+/** Divergence was judged by the primary that was declared before; where that is another now, it is judged anew. */
+async function seenFrom(args: RolloutArgs, found: RolloutState["servers"]): Promise<RolloutState["servers"]> {
+  const before = Object.values(found).find(({ role }) => role === "primary")?.name;
+  const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
+  if (before === primary) return found;
+  const { markDiverged } = await import("../rollout/divergence.js");
+  return markDiverged(found, args.servers, hostForReading);
+}
+
+/** Two servers of a site at once. */
+function takeWrites(found: RolloutState["servers"]): boolean {
+  return Object.values(found).some(({ rejoin }) => rejoin?.end === "writes");
+}
+
 async function withDivergence(servers: RolloutState["servers"]): Promise<RolloutState["servers"]> {
   const { markDiverged } = await import("../rollout/divergence.js");
   return markDiverged(servers, servers, hostForReading);
@@ -99,7 +116,7 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, ...rest } = facts;
+  const { shutDown: _shutDown, rejoin: _rejoin, ...rest } = facts;
   return { ...rest, ...now };
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
+import type { Rejoin } from "../../postgres/rejoin.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
@@ -34,6 +35,8 @@ export interface Observed extends ConfigurationFacts {
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
   readonly diverged?: string;
+  /** How it becomes a standby of the declared primary again, where it can. */
+  readonly rejoin?: Rejoin;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
 }

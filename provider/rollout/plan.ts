@@ -28,6 +28,7 @@ export function planOf(
       ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),
       ...(server.unread === undefined ? {} : { unread: server.unread }),
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
+      ...(server.rejoin === undefined ? {} : { rejoin: server.rejoin }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
       ...(server.pending === undefined ? {} : { pending: server.pending }),
     },
