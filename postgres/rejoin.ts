@@ -26,6 +26,8 @@ export interface Fork {
   readonly at: string;
   /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
   readonly end: "on" | "crashed" | "writes";
+  /** It was a standby until then. */
+  readonly recovers: boolean;
 }
 
 /** A rejoin, decided. */
@@ -47,6 +49,9 @@ export interface RewindFacts {
   readonly version: Major;
   /** Path of the program on the server's host, and whether it is there. */
   readonly program: { readonly path: string; readonly host: string; readonly there: boolean };
+  /** It was a standby; whether its control file names the timeline that it had reached. */
+  readonly recovers: boolean;
+  readonly namesTimeline: boolean;
   /** Data checksums, or wal_log_hints, in its control file. */
   readonly logsHints: boolean;
   /** On the primary. */
@@ -62,6 +67,9 @@ export function whyNoRewind(facts: RewindFacts): string | undefined {
   if (!program.there) return `${program.host} has no ${program.path}`;
   if (!facts.logsHints) return `${server} has neither data checksums nor wal_log_hints`;
   if (!facts.fullPageWrites) return `full_page_writes is off on ${primary}`;
+  // A standby's WAL does not end with its last checkpoint: pg_rewind of every minor version knows that from 14 on.
+  if (facts.recovers && !atLeast(version, "14")) return `before 14 it may take a standby's last checkpoint for its end`;
+  if (facts.recovers && !facts.namesTimeline) return `the control file of ${server} does not name the timeline that it had reached`;
   const [segment] = missing;
   return segment === undefined ? undefined : `the WAL since the fork is gone: ${segment}`;
 }

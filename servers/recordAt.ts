@@ -2,15 +2,37 @@ import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { namesOf } from "./names.js";
-import { page, segmentSize } from "./shutdownCheckpoint.js";
+import { type Place, page, segmentSize } from "./shutdownCheckpoint.js";
+import { type Branch, type Fork, historyOf } from "./timelines.js";
 import { segmentAt } from "./walSegments.js";
+
+/**
+ * Where a standby went beyond the place at which a primary left one of its timelines, though its last restart point is before
+ * that: its control file may even name an earlier timeline than the one that it has reached.
+ * @returns the first of those places; undefined where it has nothing that the primary has not
+ */
+export async function partedAt(
+  { host, dataDirectory, version }: Place & { readonly version: Major },
+  { timeline }: Branch,
+  { parents = [] }: Branch,
+): Promise<Fork | undefined> {
+  const from = parents.findIndex((one) => one.timeline === timeline);
+  for (const [index, fork] of from < 0 ? [] : parents.slice(from).entries()) {
+    const past = parents.slice(0, from + index);
+    const own = index === 0 ? past : await historyOf(host, dataDirectory, version, fork.timeline);
+    const same = own.length === past.length && own.every(({ until }, at) => until === past[at]?.until);
+    if (!same) return undefined;
+    if (await hasRecordAt(host, dataDirectory, version, { timeline: fork.timeline, position: fork.until })) return fork;
+  }
+  return undefined;
+}
 
 /**
  * Whether a server's WAL of a timeline has a record that begins at a position, where another record ended: so also of a standby,
  * whose control file tells only of its last restart point. 9.3 and later. A segment that is used again has an old record
  * there, which follows upon one that is at least a segment away.
  */
-export async function hasRecordAt(
+async function hasRecordAt(
   host: Host,
   dataDirectory: string,
   version: Major,

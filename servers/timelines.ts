@@ -39,14 +39,24 @@ export async function branchOf(
     : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
   const cluster = control.readBigUInt64LE(0);
   if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
-  const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
-  const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
-  const parents = parseHistory(history?.toString("utf8") ?? "");
+  const parents = await historyOf(host, dataDirectory, version, timeline);
   return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
 }
 
+/** What a timeline came from, as its history file tells; nothing where there is none. */
+export async function historyOf(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  timeline: number,
+): Promise<readonly Fork[]> {
+  const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
+  const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
+  return parseHistory(history?.toString("utf8") ?? "");
+}
+
 /** pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID. */
-function timelineIn(version: Major, control: Buffer): number {
+export function timelineIn(version: Major, control: Buffer): number {
   return control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
 }
 

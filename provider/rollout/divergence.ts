@@ -44,7 +44,7 @@ interface Found {
   readonly branch: Branch;
   readonly why?: string;
   /** Where the primary left its timeline. */
-  readonly fork?: Omit<Fork, "end">;
+  readonly fork?: Omit<Fork, "end" | "recovers">;
 }
 
 async function lookAt(
@@ -68,11 +68,21 @@ async function lookAt(
     Object.entries(servers).map(async ([name, server]) => {
       const [branch, site] = await Promise.all([server === primary ? undefined : look(server), followed]);
       if (branch === undefined || site === undefined) return [];
+      const known = divergence(branch, site);
       const left = forkOf(branch, site);
-      const at = { timeline: branch.timeline, primary: primary.name, primaryTimeline: site.timeline };
-      const fork = left === undefined ? {} : { fork: { ...at, at: lsnOf(left) } };
-      const beyond = left !== undefined && (await goesBeyond(server, branch, left, hostOf));
-      const reason = divergence(branch, site) ?? (beyond ? wentOn(branch, site) : undefined);
+      const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, hostOf);
+      const reason = known ?? (parted === undefined ? undefined : wentOn({ ...branch, ...parted }, site));
+      const fork =
+        left === undefined
+          ? {}
+          : {
+              fork: {
+                timeline: parted?.timeline ?? branch.timeline,
+                primary: primary.name,
+                primaryTimeline: site.timeline,
+                at: lsnOf(parted?.until ?? left),
+              },
+            };
       const what = left !== undefined ? healed : forkOf(site, branch) !== undefined ? other(name) : remedy;
       const why = reason === undefined ? {} : { why: `${reason} (${what})` };
       return [[name, { branch, ...why, ...fork }] as const];
@@ -81,18 +91,18 @@ async function lookAt(
   return Object.fromEntries(found.flat());
 }
 
-/** Whether a server has WAL beyond where the primary left its timeline, though its last checkpoint is before that. */
-async function goesBeyond(
+/** Where a server has WAL beyond what the primary has, though its last checkpoint is before that. */
+async function beyond(
   { host: spec, dataDirectory, version }: Member,
-  { timeline }: Branch,
-  position: bigint,
+  own: Branch,
+  site: Branch,
   hostOf: HostOf,
-): Promise<boolean> {
-  const { hasRecordAt } = await import("../../servers/recordAt.js");
+): Promise<{ readonly timeline: number; readonly until: bigint } | undefined> {
+  const { partedAt } = await import("../../servers/recordAt.js");
   try {
-    return await hasRecordAt(await hostOf(spec), dataDirectory, version, { timeline, position });
+    return await partedAt({ host: await hostOf(spec), dataDirectory, version }, own, site);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -116,7 +126,7 @@ export async function markDiverged<O extends Observed>(
       const end = endOf(one, why !== undefined);
       const writes = primary?.role === "primary" && observed[primary.name]?.recovery === false;
       if (primary !== undefined && fork !== undefined && end !== undefined && writes && one.data === "present") {
-        const rejoin = await decide(servers, name, primary, { ...fork, end }, observed, hostOf);
+        const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, hostOf);
         if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
       }
       return [name, why === undefined ? one : { ...one, diverged: why }] as const;

@@ -17,6 +17,7 @@ import { namesOf } from "../names.js";
 import { tooLittleSpace } from "../preflight.js";
 import { segmentSize } from "../shutdownCheckpoint.js";
 import { bytesOfLsn } from "../sql.js";
+import { timelineIn } from "../timelines.js";
 import { isSegment, segmentAt } from "../walSegments.js";
 import { canBeRenamed } from "./aside.js";
 
@@ -63,6 +64,8 @@ async function noRewind({ member, primary, fork }: Diverged, fullPageWrites: boo
     primary: primary.server.name,
     version: server.version,
     program: { path, host: host.name, there: program !== undefined },
+    recovers: fork.recovers,
+    namesTimeline: control !== undefined && timelineIn(server.version, control) === fork.timeline,
     logsHints: control !== undefined && logsHints(server.version, control),
     fullPageWrites,
     missing,

@@ -15,6 +15,8 @@ const facts: RewindFacts = {
   primary: "server3",
   version: "15",
   program: { path: "/usr/lib/postgresql/15/bin/pg_rewind", host: "host2", there: true },
+  recovers: false,
+  namesTimeline: true,
   logsHints: true,
   fullPageWrites: true,
   missing: [],
@@ -31,6 +33,17 @@ describe("the way in which a diverged server rejoins", () => {
     ],
     ["hint bits are not in the WAL", { logsHints: false }, "server2 has neither data checksums nor wal_log_hints"],
     ["pages are not in the WAL", { fullPageWrites: false }, "full_page_writes is off on server3"],
+    [
+      "a standby's WAL is read too short",
+      { recovers: true, version: "13" },
+      "before 14 it may take a standby's last checkpoint for its end",
+    ],
+    ["a standby's is read", { recovers: true }, undefined],
+    [
+      "the timeline is not known",
+      { recovers: true, namesTimeline: false },
+      "the control file of server2 does not name the timeline that it had reached",
+    ],
     [
       "WAL is gone",
       { missing: ["000000010000000000000005 on server2"] },
@@ -67,7 +80,7 @@ const shall = {
   server3: desired("primary"),
   des10: desired("mirror", {}, { upstream: "server3" }),
 };
-const fork: Fork = { timeline: 1, primary: "server3", primaryTimeline: 2, at: "0/5000060", end: "on" };
+const fork: Fork = { timeline: 1, primary: "server3", primaryTimeline: 2, at: "0/5000060", end: "on", recovers: false };
 const rejoin: Rejoin = { ...fork, way: "pg_rewind", instead: [], keep: "data", kept: "/db.diverged-TIME" };
 
 function actual(server2: Partial<ActualServer>, others: Partial<ActualServer> = {}) {
