@@ -23,19 +23,21 @@ export interface Begun {
   readonly control: string;
 }
 
-const fileName = "rejoin.json";
+export function begunFile({ controlDirectory }: Server): string {
+  return join(controlDirectory, "rejoin.json");
+}
 
-export async function readBegun(host: Host, { controlDirectory }: Server): Promise<Begun | undefined> {
-  const content = await host.readFile(join(controlDirectory, fileName));
+export async function readBegun(host: Host, server: Server): Promise<Begun | undefined> {
+  const content = await host.readFile(begunFile(server));
   return content === undefined ? undefined : (JSON.parse(content.toString("utf8")) as Begun);
 }
 
-export async function writeBegun(host: Host, { controlDirectory }: Server, begun: Begun): Promise<void> {
-  await host.writeFile(join(controlDirectory, fileName), `${JSON.stringify(begun)}\n`);
+export async function writeBegun(host: Host, server: Server, begun: Begun): Promise<void> {
+  await host.writeFile(begunFile(server), `${JSON.stringify(begun)}\n`);
 }
 
-export async function removeBegun(host: Host, { controlDirectory }: Server): Promise<void> {
-  await host.remove(join(controlDirectory, fileName));
+export async function removeBegun(host: Host, server: Server): Promise<void> {
+  await host.remove(begunFile(server));
 }
 
 /** A digest of a server's control file, which changes whenever it runs. */

@@ -13,6 +13,7 @@ import { findRoad } from "../baseBackup/trust.js";
 import { readSystemIdentifier } from "../dataDirectory.js";
 import { writeMarker } from "../marker.js";
 import type { Login } from "../session.js";
+import { removeBegun } from "./aside.js";
 import { type Member, together } from "./decide.js";
 
 export interface Copy {
@@ -71,6 +72,8 @@ async function giveUp({ member, primary }: Copy, method: "rsync" | "pg_basebacku
   // Nothing of them was copied since any time: all is compared.
   await writeMarker(host, server.dataDirectory, await newMarker(host, { source, began: 0, method, tablespaces }));
   await host.remove(join(server.dataDirectory, "global", "pg_control"));
+  // From here on the marker tells how to go on.
+  await removeBegun(host, server);
 }
 
 async function tablespacesOf(host: Host, dataDirectory: string): Promise<readonly Tablespace[]> {

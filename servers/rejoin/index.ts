@@ -41,7 +41,7 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
   await stopServer(host, server, "fast", 90_000);
   await waitForWriters(host, server);
   const begun = await readBegun(host, server);
-  if (begun !== undefined && (await isRewound(options))) return ended(options, { kept: begun.kept });
+  if (await isRewound(options)) return ended(options, begun === undefined ? {} : { kept: begun.kept });
   await bringToRest(member, options.signal);
 
   const plan = await settledPlan(options);

@@ -7,6 +7,7 @@ import { standbyFile } from "../ownFiles.js";
 import { withPassfile } from "../passfile.js";
 import { type Login, withSession } from "../session.js";
 import { checkpointedTimeline } from "../timelines.js";
+import { begunFile } from "./aside.js";
 import type { Member } from "./decide.js";
 
 export interface Rewind {
@@ -72,12 +73,12 @@ async function refreshTimeline({ primary: { server, host }, login, signal }: Rew
   await withSession(server, login, { queryTimeout: 0, signal }, (session) => session.query("checkpoint"));
 }
 
-/** Runs its arguments, and where that went well writes $1 into $2. */
-const thenWriting = `text=$1 file=$2
-shift 2
+/** Runs its arguments, and where that went well writes $1 into $2, and removes $3, by which it would be gone on with. */
+const thenWriting = `text=$1 file=$2 begun=$3
+shift 3
 "$@" || exit
 umask 077
-printf %s "$text" >"$file" && sync -f "$file"`;
+printf %s "$text" >"$file" && sync -f "$file" && rm -f -- "$begun"`;
 
 async function run(
   { member, primary, login, signal }: Rewind,
@@ -110,7 +111,7 @@ async function run(
     ...(dry ? ["--dry-run"] : []),
   ];
   const { name, content } = standbyFile(server.version);
-  const marking = ["sh", "-c", thenWriting, "sh", content, join(server.dataDirectory, name)];
+  const marking = ["sh", "-c", thenWriting, "sh", content, join(server.dataDirectory, name), begunFile(server)];
   const said: string[] = [];
   try {
     const argv = writing(server, withPassfile(passfile, dry ? program : [...marking, ...program]));
