@@ -69,7 +69,8 @@ export function whyNoRewind(facts: RewindFacts): string | undefined {
   if (!facts.fullPageWrites) return `full_page_writes is off on ${primary}`;
   // A standby's WAL does not end with its last checkpoint: pg_rewind of every minor version knows that from 14 on.
   if (facts.recovers && !atLeast(version, "14")) return `before 14 it may take a standby's last checkpoint for its end`;
-  if (facts.recovers && !facts.namesTimeline) return `the control file of ${server} does not name the timeline that it had reached`;
+  if (facts.recovers && !facts.namesTimeline)
+    return `the control file of ${server} does not name the timeline that it had reached`;
   const [segment] = missing;
   return segment === undefined ? undefined : `the WAL since the fork is gone: ${segment}`;
 }
