@@ -59,6 +59,7 @@ export class Context {
       dataDirectory: server.dataDirectory,
       binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
       service: this.#serviceOf(name),
+      ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
       administratorsFrom: this.#gateway,
       ...(upstream === undefined ? {} : { upstream }),
       peers: this.#peers(),

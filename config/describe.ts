@@ -50,6 +50,8 @@ export interface Peer {
 export interface ServerInputs {
   readonly site: SiteFacts;
   readonly host: HostSpec;
+  /** What is kept where it rejoins. @default all data */
+  readonly keepDiverged?: "wal";
   /** Where it listens, as clients and standbys connect to it. */
   readonly address: string;
   readonly port: number;
@@ -138,6 +140,7 @@ export function describeServer(
       passfile,
       ...(tlsFiles === undefined ? {} : { tlsFiles }),
       hotStandby: (postgresql.hot_standby ?? (atLeast(version, "10") ? "on" : "off")) === "on",
+      ...(inputs.keepDiverged === undefined ? {} : { keepDiverged: inputs.keepDiverged }),
       disposable: site.disposable,
       ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
       settings: postgresql,

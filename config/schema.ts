@@ -178,6 +178,12 @@ const server = strict({
   upstream: name.optional().describe("The server that it replicates from (by default the primary, or upstream:)"),
   settings: settings.optional().describe("Settings of this server alone, over those of the stack"),
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
+  keepDiverged: z
+    .enum(["data", "wal"])
+    .default("data")
+    .describe(
+      "What of a server that went its own way is kept beside its data directory when it rejoins: all data, or the WAL since then",
+    ),
   certificate: pem.optional().describe("tls.certificates: given: PEM of its certificate; its key is the key key-NAME"),
   lost: flag
     .default(false)

@@ -111,6 +111,8 @@ export interface Server extends Endpoint {
   readonly certificate?: string;
   /** What starts it with its machine; absent where nothing shall. */
   readonly service?: ServiceDeclaration;
+  /** What of its data is kept where it rejoins after going its own way. @default "data", all of it */
+  readonly keepDiverged?: "data" | "wal";
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */
   readonly disposable: boolean;
   /** It is gone, its host with it: nothing of it is contacted. */

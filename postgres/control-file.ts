@@ -24,6 +24,11 @@ export function wasShutDown(control: Buffer): boolean {
   return control.length >= 20 && control.readInt32LE(16) === 1;
 }
 
+/** Whether its server was shut down, as a primary or in recovery: nothing waits to be recovered from its WAL. */
+export function isAtRest(control: Buffer): boolean {
+  return control.length >= 20 && [1, 2].includes(control.readInt32LE(16));
+}
+
 /** In the order of the file, which has them one after the other. */
 const recorded: readonly { readonly name: string; readonly from: Major }[] = [
   { name: "max_connections", from: "9.0" },
@@ -40,6 +45,27 @@ const recorded: readonly { readonly name: string; readonly from: Major }[] = [
  * Undefined where these are not there.
  */
 export function recordedFloors(version: Major, control: Buffer): Readonly<Record<string, number>> | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined) return undefined;
+  const { names, first } = places;
+  return Object.fromEntries(names.map((name, index) => [name, control.readInt32LE(first + index * 4)]));
+}
+
+/**
+ * Whether the WAL tells of every page that changed, hint bits too, as pg_rewind needs it: by data checksums, or by
+ * wal_log_hints as of the last start. 9.5 and later.
+ */
+export function logsHints(version: Major, control: Buffer): boolean {
+  const places = placesIn(version, control);
+  if (places === undefined || !atLeast(version, "9.5")) return false;
+  // wal_log_hints, a byte in a word of its own, comes right before the floors; eight lengths and at most three bytes come
+  // between floatFormat and data_checksum_version.
+  const checksums = control.readUInt32LE(places.formatAt + 8 + 8 * 4 + 4);
+  return control[places.first - 4] === 1 || checksums === 1;
+}
+
+/** Where the floors begin, and `floatFormat`. */
+function placesIn(version: Major, control: Buffer) {
   const format = Buffer.alloc(8);
   format.writeDoubleLE(1234567);
   const formatAt = control.indexOf(format);
@@ -47,6 +73,5 @@ export function recordedFloors(version: Major, control: Buffer): Readonly<Record
   const alignAt = [formatAt - 4, formatAt - 8].find((at) => control.readUInt32LE(at) === 8);
   if (alignAt === undefined) return undefined;
   const names = recorded.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
-  const first = alignAt - (atLeast(version, "9.5") ? 4 : 0) - names.length * 4;
-  return Object.fromEntries(names.map((name, index) => [name, control.readInt32LE(first + index * 4)]));
+  return { names, first: alignAt - (atLeast(version, "9.5") ? 4 : 0) - names.length * 4, formatAt };
 }

@@ -19,6 +19,8 @@ export function refuseRoles(
       const role = desired[name]?.role;
       if (is === undefined || role === undefined || !is.data || is.inRecovery === (role !== "primary")) return [];
       if (role !== "primary" && is.shutDown === true) return [];
+      // That says more.
+      if (is.diverged !== undefined) return [];
       return [`${name} is ${is.inRecovery ? "in recovery" : "not in recovery"} and is declared ${role}`];
     });
   if (wrong.length === 0) return [];
@@ -97,7 +99,7 @@ export function refuseDiverged(
     .sort()
     .flatMap((name) => {
       const diverged = actual[name]?.diverged;
-      if (diverged === undefined || desired[name]?.role === "primary" || actual[name]?.inRecovery === false) return [];
+      if (diverged === undefined || desired[name]?.role === "primary") return [];
       return [`the timeline of ${name} is ${diverged}. Nothing was changed`];
     });
 }

@@ -1,3 +1,4 @@
+import type { Rejoin } from "./rejoin.js";
 import type { Action, ActualServer, DesiredServer } from "./rollout.js";
 import { type Change, changeOf, type Floors, floorsOf } from "./rollout-changes.js";
 
@@ -10,6 +11,8 @@ export interface Turn {
   readonly floors: Floors;
   /** False for one whose data this very `up` makes, before the rollout. */
   readonly data: boolean;
+  /** How it becomes a standby again, in its first turn. */
+  readonly rejoin?: Rejoin;
   /** What it runs with; of a stopped one, what its files and its control file ask for. */
   now: Floors;
   running: boolean;
@@ -50,6 +53,7 @@ function turnOf(
       change,
       floors: floorsOf(shall.version, shall.settings),
       data: true,
+      ...(is.rejoin === undefined ? {} : { rejoin: is.rejoin }),
       now: highest(floorsOf(shall.version, is.settings), is.recorded ?? {}),
       running: is.running,
       serves: is.running && (!is.inRecovery || change.hotNow),

@@ -1,5 +1,6 @@
 import { afterFailover, describeFailover, failoverOf, moreAdvanced, refuseFailover } from "./failover.js";
 import type { Received } from "./received.js";
+import { beforeRejoin, describeRejoin, describeSuperseded, type Rejoin, refuseRejoin, supersededOf } from "./rejoin.js";
 import type { Floors } from "./rollout-changes.js";
 import { refuseDiverged, refuseFloors, refuseRoles, refuseTls, refuseVersions } from "./rollout-refusals.js";
 import {
@@ -58,6 +59,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly unreachable?: string;
   /** Of a server in recovery, where a failover is in question. */
   readonly received?: Received;
+  /** How it becomes a standby of the declared primary again, where it can. */
+  readonly rejoin?: Rejoin;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -72,7 +75,7 @@ export interface DesiredServer extends ConfigurationFacts {
   readonly hotStandby: boolean;
 }
 
-export type Action = "install" | "reload" | "restart" | "start";
+export type Action = "install" | "reload" | "restart" | "start" | "rejoin";
 
 /** One server's turn. Files that differ are installed first, whatever the action. */
 export interface Step {
@@ -85,6 +88,8 @@ export interface Step {
    * it that. Empty for a server's last step.
    */
   readonly hold: Readonly<Record<string, string>>;
+  /** With `rejoin`, which starts it too. */
+  readonly rejoin?: Rejoin;
 }
 
 /** The server that takes writes hands that over to a standby of its. */
@@ -107,6 +112,8 @@ export interface RolloutPlan {
   readonly switchover?: Switchover;
   /** The same. `words`: what is done, and what is lost with it as far as anybody knows. */
   readonly failover?: Failover & { readonly words: string };
+  /** Servers that take writes beside the primary: they are stopped before the steps. */
+  readonly superseded?: Readonly<Record<string, Rejoin>>;
   readonly steps: readonly Step[];
   /** Why nothing may be done; then there are no steps. */
   readonly refusals: readonly string[];
@@ -126,18 +133,20 @@ export function planRollout(
 ): RolloutPlan {
   const switchover = switchoverOf(actual, desired);
   const failover = failoverOf(actual, desired, lost);
-  const next =
+  const next = beforeRejoin(
     switchover !== undefined
       ? afterSwitchover(actual, switchover)
       : failover !== undefined
         ? afterFailover(actual, failover)
-        : actual;
+        : actual,
+  );
   const refusals = [
     ...refuseVersions(actual, desired),
     ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired)),
     ...(failover === undefined ? [] : refuseFailover(failover, actual, desired, lost)),
     ...refuseRoles(next, desired),
     ...refuseDiverged(next, desired),
+    ...refuseRejoin(actual),
     ...refuseFloors(desired),
     ...refuseTls(next, desired),
   ];
@@ -150,7 +159,13 @@ export function planRollout(
     const others = steps.filter(({ server }) => !ahead.includes(server));
     return { failover: { ...failover, words }, steps: others, refusals: [] };
   }
-  return { ...(switchover === undefined ? {} : { switchover }), steps, refusals: [] };
+  const superseded = supersededOf(actual).map((name) => [name, actual[name]?.rejoin as Rejoin] as const);
+  return {
+    ...(switchover === undefined ? {} : { switchover }),
+    ...(superseded.length === 0 ? {} : { superseded: Object.fromEntries(superseded) }),
+    steps,
+    refusals: [],
+  };
 }
 
 function stepsOf(
@@ -190,19 +205,26 @@ function stepsOf(
 /** A plan in words, one line a step: `1. server3: restart (max_connections 400 → 500)`. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   if (plan.refusals.length > 0) return plan.refusals.map((refusal) => `refused: ${refusal}`);
-  const steps = plan.steps.map(({ server, action, because }) => {
+  const steps = plan.steps.map(({ server, action, because, rejoin }) => {
     const reasons = because.length === 0 ? "" : ` (${because.join(", ")})`;
-    return `${server}: ${action}${reasons}`;
+    return `${server}: ${action}${rejoin === undefined ? "" : ` by ${rejoin.way}`}${reasons}`;
   });
   const first = [
     ...(plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)]),
     ...(plan.failover === undefined ? [] : [plan.failover.words]),
+    ...Object.entries(plan.superseded ?? {}).map(([name, rejoin]) => describeSuperseded(name, rejoin)),
   ];
   return [...first, ...steps].map((words, index) => `${index + 1}. ${words}`);
 }
 
 function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {
   const held = Object.keys(hold);
+  const { rejoin } = turn;
+  if (rejoin !== undefined && !turn.taken) {
+    const because = [describeRejoin(rejoin), ...held.map((name) => `${name} stays ${hold[name]} until ${until}`)];
+    const kept = Object.fromEntries(held.map((name) => [name, `${hold[name]}`]));
+    return { server: turn.name, action: "rejoin", because, hold: kept, rejoin };
+  }
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
   const because = [
     ...(action === "start" ? [turn.data ? "stopped" : "seeded"] : []),

@@ -28,12 +28,23 @@ export async function refuseTooLittleSpace(
   needed: number,
   shares: boolean,
 ): Promise<void> {
-  if (shares && sharesBlocks(await fileSystemOf(host, directory))) return;
-  const free = await freeBytes(host, directory);
-  if (free === undefined || free >= needed) return;
+  const free = await tooLittleSpace(host, directory, needed, shares);
+  if (free === undefined) return;
   throw new Error(
     `${directory} on ${host.name} has ${prettyBytes(free)} free, and the copy needs ${prettyBytes(needed)}: make room, or move dataDirectory to a larger disk`,
   );
+}
+
+/** The bytes that are free where that is less than needed; else, and where the host does not say, undefined. */
+export async function tooLittleSpace(
+  host: Host,
+  directory: string,
+  needed: number,
+  shares: boolean,
+): Promise<number | undefined> {
+  if (shares && sharesBlocks(await fileSystemOf(host, directory))) return undefined;
+  const free = await freeBytes(host, directory);
+  return free === undefined || free >= needed ? undefined : free;
 }
 
 /** What can still be written into a folder, or undefined where the host does not say. */

@@ -7,7 +7,7 @@ import { branchOf } from "./timelines.js";
 import { isSegment, segmentAt } from "./walSegments.js";
 
 /** A page of the WAL, and the header of each (XLOG_BLCKSZ, SizeOfXLogShortPHD, SizeOfXLogLongPHD of xlog_internal.h). */
-const page = { bytes: 8192, header: 24, firstHeader: 40 } as const;
+export const page = { bytes: 8192, header: 24, firstHeader: 40 } as const;
 
 /** Segments of the WAL with the bytes of each, from its beginning, that a server which has all must have. */
 export type WalEnd = readonly { readonly segment: string; readonly bytes: number }[];
@@ -84,7 +84,7 @@ function segmentsUpTo(start: bigint, end: bigint, timeline: number, size: number
 }
 
 /** Of any segment's file: all have the same size, which initdb decided. */
-async function segmentSize(host: Host, folder: string): Promise<number> {
+export async function segmentSize(host: Host, folder: string): Promise<number> {
   const name = ((await host.list(folder)) ?? []).find(isSegment);
   const status = name === undefined ? undefined : await host.stat(join(folder, name));
   if (status === undefined) throw new Error(`there is no WAL in ${folder} on ${host.name}`);

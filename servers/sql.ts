@@ -16,3 +16,9 @@ export function bytesOfLsn(lsn: string): bigint {
   if (match === null) throw new Error(`not a position in the WAL: ${lsn}`);
   return (BigInt(`0x${match[1]}`) << 32n) + BigInt(`0x${match[2]}`);
 }
+
+/** A number of bytes as a position in the WAL: `16/B374D848`. */
+export function lsnOf(bytes: bigint): string {
+  const half = (value: bigint) => value.toString(16).toUpperCase();
+  return `${half(bytes >> 32n)}/${half(bytes & 0xffffffffn)}`;
+}

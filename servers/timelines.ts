@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
-import { recordedRole } from "../postgres/control-file.js";
+import { controlLength, recordedRole } from "../postgres/control-file.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { namesOf } from "./names.js";
 import { bytesOfLsn } from "./sql.js";
@@ -31,8 +31,7 @@ export async function branchOf(
   control: Buffer,
 ): Promise<Branch | undefined> {
   if (control.length < 64) return undefined;
-  // pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID.
-  const checkpointed = control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+  const checkpointed = timelineIn(version, control);
   const timeline = Math.max(checkpointed, await promotedTo(host, dataDirectory, version, control));
   // An XLogRecPtr was two halves, the high one first, until 9.2.
   const checkpoint = atLeast(version, "9.3")
@@ -40,10 +39,38 @@ export async function branchOf(
     : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
   const cluster = control.readBigUInt64LE(0);
   if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
+  const parents = await historyOf(host, dataDirectory, version, timeline);
+  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+}
+
+/** What a timeline came from, as its history file tells; nothing where there is none. */
+export async function historyOf(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  timeline: number,
+): Promise<readonly Fork[]> {
   const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
   const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
-  const parents = parseHistory(history?.toString("utf8") ?? "");
-  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+  return parseHistory(history?.toString("utf8") ?? "");
+}
+
+/** pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID. */
+export function timelineIn(version: Major, control: Buffer): number {
+  return control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+}
+
+/** The timeline of a server as its control file says it, and the one that it is on. @throws where there is no control file */
+export async function checkpointedTimeline(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+): Promise<{ readonly recorded: number; readonly real: number }> {
+  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  if (control === undefined || control.length < 64)
+    throw new Error(`${dataDirectory} on ${host.name} has no control file`);
+  const recorded = timelineIn(version, control);
+  return { recorded, real: Math.max(recorded, await promotedTo(host, dataDirectory, version, control)) };
 }
 
 /**
@@ -82,8 +109,23 @@ export function divergence(standby: Branch, primary: Branch): string | undefined
   if (primary.parents === undefined) return undefined;
   const fork = primary.parents.find((parent) => parent.timeline === timeline);
   if (fork === undefined) return `${timeline}, and that of the primary, ${primary.timeline}, does not come from it`;
-  if (checkpoint <= fork.until) return undefined;
+  return checkpoint <= fork.until ? undefined : wentOn(standby, primary);
+}
+
+/** In the words of `divergence`. */
+export function wentOn({ timeline }: Branch, primary: Branch): string {
   return `${timeline}, and went on after the primary had left that for ${primary.timeline}`;
+}
+
+/** Where a primary left the timeline of another server; undefined where its own does not come from that. */
+export function forkOf(other: Branch, primary: Branch): bigint | undefined {
+  if (other.cluster !== primary.cluster || other.parents === undefined || primary.parents === undefined)
+    return undefined;
+  const at = primary.parents.findIndex(({ timeline }) => timeline === other.timeline);
+  const past = primary.parents.slice(0, Math.max(0, at));
+  return JSON.stringify(past, asText) === JSON.stringify(other.parents, asText)
+    ? primary.parents[at]?.until
+    : undefined;
 }
 
 function asText(_key: string, value: unknown): unknown {

@@ -1,6 +1,9 @@
 import Table from "cli-table3";
 import { Command } from "commander";
 import prettyBytes from "pretty-bytes";
+import type { Server } from "../../config/site.js";
+import { hostOf } from "../../hosts/index.js";
+import { keptOf } from "../../servers/rejoin/aside.js";
 import { type StatusRow, statusOf } from "../../servers/status.js";
 import { say } from "../find.js";
 import { type LoadedSite, loadSites } from "../load.js";
@@ -18,8 +21,30 @@ export function statusCommand(): Command {
 
 /** Prints the servers of several stacks in one table, or as `{"servers": [...]}`. */
 export async function printStatus(sites: readonly LoadedSite[], options: { readonly json?: boolean }): Promise<void> {
-  const rows = (await Promise.all(sites.map((loaded) => statusOf(loaded)))).flat();
-  say(options.json === true ? JSON.stringify({ servers: rows }, undefined, 2) : renderStatus(rows));
+  const [rows, kept] = await Promise.all([
+    Promise.all(sites.map((loaded) => statusOf(loaded))).then((all) => all.flat()),
+    Promise.all(sites.flatMap(({ site }) => site.servers.map(keptBy))).then((all) => all.flat()),
+  ]);
+  const more = kept.length === 0 ? {} : { kept };
+  if (options.json === true) say(JSON.stringify({ servers: rows, ...more }, undefined, 2));
+  else say([renderStatus(rows), ...kept.map(renderKept)].join("\n"));
+}
+
+/** What a server had alone when it rejoined the others, and where. */
+interface Kept {
+  readonly server: string;
+  readonly host: string;
+  readonly directory: string;
+}
+
+/** Nothing where its host cannot be asked: that is said of its state. */
+async function keptBy({ name, host: spec, dataDirectory }: Server): Promise<readonly Kept[]> {
+  const found = await keptOf(hostOf(spec), { dataDirectory }).catch(() => []);
+  return found.map((directory) => ({ server: name, host: spec.name, directory }));
+}
+
+function renderKept({ server, host, directory }: Kept): string {
+  return `${server}: what it alone had when it rejoined is kept in ${directory} on ${host}: remove it when nobody needs it`;
 }
 
 export function renderStatus(rows: readonly StatusRow[]): string {

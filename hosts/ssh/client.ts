@@ -43,6 +43,21 @@ export function startSsh(spec: HostSpec, remoteCommand: string): ChildProcessWit
   });
 }
 
+/**
+ * Starts an ssh of its own that has a port of the host's loopback, which its sshd chooses and ssh says, lead to an address as
+ * it is reached from here. It ends with its standard input.
+ */
+export function startForward(
+  spec: HostSpec,
+  to: { readonly address: string; readonly port: number },
+): ChildProcessWithoutNullStreams {
+  const { ClearAllForwardings: _cleared, ...lent } = nothingLent;
+  const listen = `127.0.0.1:0:${to.address.includes(":") ? `[${to.address}]` : to.address}:${to.port}`;
+  const own = { ...connecting, ControlPath: "none", ExitOnForwardFailure: "yes", ...lent, LogLevel: "INFO" };
+  const argv = [...optionWords(own), ...loginOf(spec), "-R", listen, "--", destinationOf(spec), "cat >/dev/null"];
+  return spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env: environment() });
+}
+
 /** Whether a connection may be there already. It may be stale: its host may have been switched off meanwhile. */
 export function mayBeConnected(spec: HostSpec): boolean {
   const key = keyOf(spec);
@@ -60,15 +75,20 @@ export async function disconnect(spec: HostSpec): Promise<void> {
   child.kill("SIGKILL");
 }
 
+/** How each connection begins and stays. */
+const connecting = {
+  BatchMode: "yes",
+  StrictHostKeyChecking: "yes",
+  UpdateHostKeys: "no",
+  ConnectTimeout: connectSeconds,
+  ConnectionAttempts: 1,
+  ServerAliveInterval: aliveInterval,
+  ServerAliveCountMax: 3,
+} as const;
+
 function options(spec: HostSpec): string[] {
   const fixed: Readonly<Record<string, string | number>> = {
-    BatchMode: "yes",
-    StrictHostKeyChecking: "yes",
-    UpdateHostKeys: "no",
-    ConnectTimeout: connectSeconds,
-    ConnectionAttempts: 1,
-    ServerAliveInterval: aliveInterval,
-    ServerAliveCountMax: 3,
+    ...connecting,
     ControlMaster: "auto",
     ControlPath: controlPath(spec),
     ControlPersist: persistSeconds,

@@ -45,10 +45,10 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
     const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
-    const found = { ...known, ...(await observeNew(context, args, known)) };
+    const found = await seenFrom(args, { ...known, ...(await observeNew(context, args, known)) });
     const plan = same(found, servers) ? [] : await planInWords(args, found);
-    const refused = plan.some((line) => line.startsWith("refused: "));
-    if (plan.length > 0) await context.log(refused ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
+    const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
+    if (plan.length > 0) await context.log(loud ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
     return { state: { ...args, servers, plan } };
   },
 
@@ -113,6 +113,20 @@ async function observeNew(
   return withDivergence(Object.fromEntries(found.flat()));
 }
 
+/** Divergence was judged by the primary that was declared before; where that is another now, it is judged anew. */
+async function seenFrom(args: RolloutArgs, found: RolloutState["servers"]): Promise<RolloutState["servers"]> {
+  const before = Object.values(found).find(({ role }) => role === "primary")?.name;
+  const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
+  if (before === primary) return found;
+  const { markDiverged } = await import("../rollout/divergence.js");
+  return markDiverged(found, args.servers, hostForReading);
+}
+
+/** Two servers of a site at once. */
+function takeWrites(found: RolloutState["servers"]): boolean {
+  return Object.values(found).some(({ rejoin }) => rejoin?.end === "writes");
+}
+
 async function withDivergence(servers: RolloutState["servers"]): Promise<RolloutState["servers"]> {
   const { markDiverged } = await import("../rollout/divergence.js");
   return markDiverged(servers, servers, hostForReading);
@@ -122,7 +136,7 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, ...rest } = facts;
+  const { shutDown: _shutDown, rejoin: _rejoin, ...rest } = facts;
   return { ...rest, ...now };
 }
 

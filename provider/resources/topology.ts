@@ -8,7 +8,7 @@ import { hostForReading, hostOf } from "../host.js";
 import { isLive, liveOf } from "../live.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
-import { divergedServers } from "../rollout/divergence.js";
+import { divergedServers, healed } from "../rollout/divergence.js";
 import { siteOf } from "../rollout/site.js";
 import { say } from "../say.js";
 import { same } from "../values.js";
@@ -105,15 +105,9 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
       differences.push({ server, object: "replication", there: found.replication, declared, consequence: "wait" });
     }
     if (found.timeline !== wanted.timeline) {
-      const declared = wanted.timeline;
-      differences.push({
-        server,
-        object: "timeline",
-        there: found.timeline,
-        declared,
-        consequence: "by hand",
-        severity: "warning",
-      });
+      const difference = { server, object: "timeline", there: found.timeline, declared: wanted.timeline } as const;
+      if (found.timeline.endsWith(`(${healed})`)) differences.push({ ...difference, consequence: "wait" });
+      else differences.push({ ...difference, consequence: "by hand", severity: "warning" });
     }
     return differences;
   });

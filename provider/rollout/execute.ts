@@ -42,6 +42,10 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     await takeOver(context, state, plan.failover);
     return execute(context, state);
   }
+  if (plan.superseded !== undefined) {
+    await stopSuperseded(context, state, Object.keys(plan.superseded), words);
+    return execute(context, state);
+  }
   const contents = new Map<string, Readonly<Record<string, string>>>();
   for (const { server } of plan.steps) {
     contents.set(server, await contentFor(of(state, server), observed[server] as Observed));
@@ -52,7 +56,9 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   for (const name of settled.filter((one) => observed[one]?.data === "present")) {
     await stage(hostOf(of(state, name).host), of(state, name).controlDirectory, {});
   }
-  const running = new Set(names.filter((name) => observed[name]?.state !== "stopped"));
+  // One that is to rejoin cannot stream before its turn.
+  const works = ({ state: is, rejoin: waits }: Observed) => is !== "stopped" && waits === undefined;
+  const running = new Set(names.filter((name) => works(observed[name] as Observed)));
   const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed, state.lost)));
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
@@ -89,6 +95,41 @@ async function observeNow(context: Context, state: RolloutState, name: string): 
     const ways = `bring it back and run again, or, where it is gone, declare servers.${name}.lost: true`;
     throw new Error(`${messageOf(error)}; nothing was changed: ${ways}`, { cause: error });
   }
+}
+
+/** Whoever takes writes beside the primary is stopped first: each of its rows is one more that is not the site's. */
+async function stopSuperseded(
+  context: Context,
+  state: RolloutState,
+  names: readonly string[],
+  words: readonly string[],
+): Promise<void> {
+  for (const [index, name] of names.entries()) {
+    context.signal.throwIfAborted();
+    await context.progress(words[index] ?? "");
+    const server = serverOf(of(state, name));
+    const host = hostOf(server.host);
+    await withLock(host, server, "rollout: stop", () => stopServer(host, server, "fast", 90_000));
+  }
+}
+
+/** Makes the data of a server that went its own way those of a standby; it is started with its declared files after. */
+async function rejoin(context: Context, state: RolloutState, { server: name, rejoin }: Step): Promise<void> {
+  if (rejoin === undefined) return;
+  const { rejoinServer } = await import("../../servers/rejoin/index.js");
+  const { kept } = await rejoinServer({
+    site: siteOf(state),
+    member: memberOf(state, name),
+    primary: memberOf(state, rejoin.primary),
+    fork: rejoin,
+    rejoin,
+    login: loginOf(state),
+    signal: context.signal,
+    report: (line) => void context.progress(line),
+  });
+  if (kept === undefined) return;
+  const what = `what ${name} alone had is kept in ${kept} on ${of(state, name).host.name}`;
+  await context.log("info", `${what} (README.pgsite in it says what it is): remove it when nobody needs it`);
 }
 
 async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {
@@ -163,12 +204,13 @@ async function take(
       await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
     }
     // Cut off after the start, the next run proves that it works: no process has this number.
-    if (step.action === "start")
-      await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
+    const starts = step.action === "start" || step.action === "rejoin";
+    if (starts) await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
+    if (step.action === "rejoin") await rejoin(context, state, step);
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stopServer(host, server);
-    if (step.action === "restart" || step.action === "start") {
+    if (step.action === "restart" || starts) {
       await startServer(host, server, { signal: context.signal });
     }
     if (Object.keys(step.hold).length === 0) await stage(host, facts.controlDirectory, {});

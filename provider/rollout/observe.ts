@@ -3,6 +3,7 @@ import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
 import { controlLength, recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
 import type { Received } from "../../postgres/received.js";
+import type { Rejoin } from "../../postgres/rejoin.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
@@ -35,6 +36,8 @@ export interface Observed extends ConfigurationFacts {
   readonly unread?: true;
   /** Why it can never again follow the primary, with what to do. */
   readonly diverged?: string;
+  /** How it becomes a standby of the declared primary again, where it can. */
+  readonly rejoin?: Rejoin;
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";
   /** Why nothing is known of it now; the rest is of the last time. Never kept. */

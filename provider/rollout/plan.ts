@@ -44,6 +44,7 @@ export function actualOf(
       ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),
       ...(server.unread === undefined ? {} : { unread: server.unread }),
       ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
+      ...(server.rejoin === undefined ? {} : { rejoin: server.rejoin }),
       ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
       ...(server.pending === undefined ? {} : { pending: server.pending }),
       ...(server.unreachable === undefined ? {} : { unreachable: server.unreachable }),

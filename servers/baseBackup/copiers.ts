@@ -34,6 +34,7 @@ export async function onOneMachine(
   source: Host,
   target: Host,
   directories: Directories,
+  compare: Comparison = "--ignore-times",
 ): Promise<Copier> {
   if (source.machine !== target.machine || source.user !== target.user) {
     throw new Error(
@@ -42,7 +43,7 @@ export async function onOneMachine(
   }
   await refuseWithout(method, target);
   if (method === "tar") return tar(source, target, directories);
-  return method === "cp" ? cp(target, directories) : rsync(target, directories);
+  return method === "cp" ? cp(target, directories) : rsync(target, directories, compare);
 }
 
 /** A copy between any two hosts, by way of the machine that we run on. @throws where one of them has no tar */
@@ -77,18 +78,23 @@ function cp(host: Host, directories: Directories): Copier {
   };
 }
 
-function rsync(host: Host, directories: Directories): Copier {
+/**
+ * What rsync leaves as it is. --ignore-times: nothing, since what is to be copied was decided before, and not by size and time
+ * alone; --checksum: what is the same to the last byte, where most is.
+ */
+export type Comparison = "--ignore-times" | "--checksum";
+
+function rsync(host: Host, directories: Directories, compare: Comparison): Copier {
   return {
     method: "rsync",
     parallel: 2,
     async copy(from, to, paths, signal) {
-      // --ignore-times: what is to be copied was decided before, and not by size and time alone.
       const argv = [
         "rsync",
         "--archive",
         "--no-owner",
         "--no-group",
-        "--ignore-times",
+        compare,
         "--from0",
         "--files-from=-",
         `${from}/`,

@@ -3,7 +3,7 @@ import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { quoteAll } from "../../hosts/quote.js";
 import { copyLock, writing } from "../lock.js";
-import { type Copier, check, vanishedByRsync } from "./copiers.js";
+import { type Comparison, type Copier, check, vanishedByRsync } from "./copiers.js";
 import { runByLines } from "./lines.js";
 import { quietSeconds } from "./methods.js";
 import { type Road, sshBetween } from "./trust.js";
@@ -18,14 +18,14 @@ export function betweenHosts(
   server: Server,
   road: Extract<Road, { readonly peer: string }>,
   rateLimit?: number,
+  compare: Comparison = "--ignore-times",
 ): Copier {
   const pulls = road.by === "target";
   const options = [
     "--archive",
     "--no-owner",
     "--no-group",
-    // What is to be copied was decided before, and not by size and time alone.
-    "--ignore-times",
+    compare,
     "--inplace",
     // Paths reach the other host's rsync as they are.
     "--protect-args",

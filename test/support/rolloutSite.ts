@@ -47,8 +47,8 @@ export class RolloutSite {
   site: Site;
   /** Called before each step of a rollout, with the step in words. */
   beforeStep: (step: string) => Promise<void> = async () => undefined;
-  /** What the provider said, of whatever severity. */
-  readonly said: string[] = [];
+  /** What the last `preview` and `up` said, warnings marked as such. */
+  said: string[] = [];
   #state: RolloutState | undefined;
 
   private constructor(
@@ -60,8 +60,16 @@ export class RolloutSite {
     this.site = this.#resolve(declaration);
   }
 
-  /** Makes it and starts it, each server proven to work. @param block its servers listen on 127.0.BLOCK.x */
-  static async make(major: Major, block: number, declaration: RolloutDeclaration): Promise<RolloutSite> {
+  /**
+   * Makes it and starts it, each server proven to work.
+   * @param block its servers listen on 127.0.BLOCK.x @param binaries folder of server programs (default npm's)
+   */
+  static async make(
+    major: Major,
+    block: number,
+    declaration: RolloutDeclaration,
+    binaries?: string,
+  ): Promise<RolloutSite> {
     const folder = mkdtempSync("/var/tmp/pgsite-rollout-");
     chmodSync(folder, 0o755);
     const hosts = Object.keys(declaration.servers);
@@ -70,7 +78,7 @@ export class RolloutSite {
       osUser: await serverUser(),
       addresses: await freeAddresses(hosts, [5432], block),
       postgresql: major,
-      binaries: await programsOf(major),
+      binaries: binaries ?? (await programsOf(major)),
     };
     const raw = {
       "pgsite:site": "test",
@@ -103,6 +111,7 @@ export class RolloutSite {
   async preview(): Promise<readonly string[]> {
     Recent.forgetAll();
     await endSharedSessions();
+    this.said = [];
     const context = this.#context();
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);
@@ -112,6 +121,7 @@ export class RolloutSite {
 
   /** What an `up` does: makes data that is not there, stages every server's files, then brings them into force. */
   async up(): Promise<void> {
+    this.said = [];
     const context = this.#context();
     for (const server of upstreamsFirst(this.site)) {
       if (server.lost !== undefined) continue;
@@ -231,7 +241,9 @@ export class RolloutSite {
       name: "test",
       signal: new AbortController().signal,
       isSecret: () => false,
-      log: async (_severity, message) => void this.said.push(message),
+      log: async (severity, message) => {
+        this.said.push(severity === "warning" ? `warning: ${message}` : message);
+      },
       progress: (step) => this.beforeStep(step),
     };
   }

@@ -4,25 +4,24 @@ import { execa } from "execa";
 import { expect } from "vitest";
 import { resolveStack } from "../../config/resolve.js";
 import type { Server } from "../../config/site.js";
-import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { Rehearsal, type RehearsalOptions } from "../../rehearsal/rehearsal.js";
 import { rawConfiguration } from "../../rehearsal/stackFiles.js";
 import { openSession, type Row } from "../../servers/session.js";
 import { complaintsIn } from "./rolloutWatch.js";
 
 const passwords = { postgres: "adm1n", replicator: "repl" };
 
+type StacksOptions = Pick<RehearsalOptions, "name" | "postgresql" | "binaries" | "block">;
+
 /** Rehearsed stacks under the real engine, declared by the text of their files. */
 export class RolloutStacks {
   private constructor(
     readonly rehearsal: Rehearsal,
-    readonly options: { readonly name: string; readonly postgresql: string; readonly block: number },
+    readonly options: StacksOptions,
   ) {}
 
   /** Brings all of them up, in order; what an earlier, broken run left is taken down before. */
-  static async up(
-    options: { readonly name: string; readonly postgresql: string; readonly block: number },
-    texts: Readonly<Record<string, string>>,
-  ): Promise<RolloutStacks> {
+  static async up(options: StacksOptions, texts: Readonly<Record<string, string>>): Promise<RolloutStacks> {
     await (await Rehearsal.find(options.name))?.down();
     const rehearsal = await Rehearsal.prepare({ ...options, texts, passwords });
     const stacks = new RolloutStacks(rehearsal, options);

@@ -7,6 +7,7 @@ import { systemIdentifierIn } from "../../dataDirectory.js";
 import { waitForWriters, writing } from "../../lock.js";
 import { readMarker } from "../../marker.js";
 import { namesOf } from "../../names.js";
+import { withPassfile } from "../../passfile.js";
 import { refuseTooLittleSpace } from "../../preflight.js";
 import type { Login } from "../../session.js";
 import { walk } from "../copyTree.js";
@@ -108,20 +109,6 @@ async function refuseWhatCannotWork(work: Work, state: SourceState): Promise<Log
 /** Seconds until the first byte: the source writes a checkpoint first. */
 const firstSeconds = 15 * 60;
 
-/**
- * Runs a program, with everything that it says on standard output. The passfile comes on standard input, is the OS
- * user's alone from creation on, and is gone when the program is, also when it is ended.
- */
-const script = `file=$1
-shift
-trap 'rm -f -- "$file"; kill -s TERM -- "-$copy" 2>/dev/null' EXIT
-trap 'exit 143' TERM HUP INT
-umask 077
-rm -f -- "$file" && cat >"$file" || exit 1
-setsid -- "$@" </dev/null 2>&1 &
-copy=$!
-wait "$copy"`;
-
 /** Runs it to its end. Returns how many bytes it copied. */
 async function run({ target, progress, signal }: Work, order: Order, login: Login): Promise<number> {
   const { server, host } = target;
@@ -131,7 +118,7 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
   let total = 0;
   const said: string[] = [];
   try {
-    const argv = writing(server, ["sh", "-c", script, "sh", passfile, ...pgBasebackup(order)]);
+    const argv = writing(server, withPassfile(passfile, pgBasebackup(order)));
     const ran = await runByLines(host, argv, {
       input: renderPassfile([{ host: address, port, database: "*", ...login }]),
       env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10", PGAPPNAME: "pgsite", ...environmentOf(order) },

@@ -76,7 +76,7 @@ export const byHand: readonly ByHand[] = [
         await plot.untilStreaming("des10");
       };
     },
-    said: "des10: timeline is 2, and that of the primary, 1, does not come from it (save what it alone has, then rewind it (pg_rewind), or move its data directory away and run pulumi up), declared the site's: by hand",
+    said: "des10: timeline is 2, and that of the primary, 1, does not come from it (if des10 has the site's data, declare it as the primary; else save what it alone has, then move its data directory away and run pulumi up), declared the site's: by hand",
     up: { refuses: "the timeline of des10 is 2, and that of the primary, 1, does not come from it" },
     intact: async (plot) => (await plot.ask("des10", "select answer from only_here"))?.answer === "42",
   },

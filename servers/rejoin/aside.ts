@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { isKeptDirectory, keptDirectory, type Rejoin } from "../../postgres/rejoin.js";
+import { writing } from "../lock.js";
+import { namesOf } from "../names.js";
+import { segmentSize } from "../shutdownCheckpoint.js";
+import { bytesOfLsn } from "../sql.js";
+import { isHistory, isSegment, startOf, timelineOf } from "../walSegments.js";
+import { reportOf } from "./report.js";
+
+/** Beside what is kept, of what it is. */
+const report = "README.pgsite";
+
+/** A copy of what is large may take long. */
+const copying = 6 * 60 * 60_000;
+
+/** What a rejoin that was cut off had kept already, in the control directory. */
+export interface Begun {
+  readonly kept: string;
+  /** Of global/pg_control as it was then: with another one, the server has run since. */
+  readonly control: string;
+}
+
+export function begunFile({ controlDirectory }: Server): string {
+  return join(controlDirectory, "rejoin.json");
+}
+
+export async function readBegun(host: Host, server: Server): Promise<Begun | undefined> {
+  const content = await host.readFile(begunFile(server));
+  return content === undefined ? undefined : (JSON.parse(content.toString("utf8")) as Begun);
+}
+
+export async function writeBegun(host: Host, server: Server, begun: Begun): Promise<void> {
+  await host.writeFile(begunFile(server), `${JSON.stringify(begun)}\n`);
+}
+
+export async function removeBegun(host: Host, server: Server): Promise<void> {
+  await host.remove(begunFile(server));
+}
+
+/** A digest of a server's control file, which changes whenever it runs. */
+export async function controlDigest(host: Host, { dataDirectory }: Server): Promise<string> {
+  const content = await host.readFile(join(dataDirectory, "global", "pg_control"));
+  return createHash("sha256")
+    .update(content ?? "")
+    .digest("hex");
+}
+
+/** The folders that keep what diverged from a server's data, oldest first. */
+export async function keptOf(host: Host, { dataDirectory }: Pick<Server, "dataDirectory">): Promise<readonly string[]> {
+  const names = (await host.list(dirname(dataDirectory))) ?? [];
+  const own = names.filter((name) => isKeptDirectory(name, basename(dataDirectory)));
+  return own.map((name) => join(dirname(dataDirectory), name));
+}
+
+const renamable = `[ ! -h "$1" ] && [ "$(stat -c %m -- "$1")" != "$(realpath -- "$1")" ] && [ -z "$(ls -A -- "$1/pg_tblspc")" ]`;
+
+/** Whether a data directory can be moved beside itself, with all that is in it: no mount point, no link, no tablespaces. */
+export async function canBeRenamed(host: Host, dataDirectory: string): Promise<boolean> {
+  return (await host.run(["sh", "-c", renamable, "sh", dataDirectory])).code === 0;
+}
+
+/**
+ * Keeps what a stopped server has, or its WAL since the fork, whole or not at all. @returns where
+ * @param rename whether its data directory itself is put aside: it is gone then
+ */
+export async function keepAside(host: Host, server: Server, rejoin: Rejoin, rename: boolean): Promise<string> {
+  const { dataDirectory } = server;
+  const now = new Date();
+  const kept = keptDirectory(dataDirectory, now.toISOString().replace(/[-:]|\.\d+/g, ""));
+  const text = await reportOf(host, server, rejoin, { kept, now });
+  if (rename) {
+    await host.writeFile(join(dataDirectory, report), text);
+    await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);
+    return kept;
+  }
+  const partial = `${kept}.incomplete`;
+  for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
+  if (rejoin.keep === "data") await copyAll(host, server, partial);
+  else await copyWal(host, server, rejoin, partial);
+  await host.writeFile(join(partial, report), text);
+  await must(host, server, ["sync", "-f", partial]);
+  await must(host, server, ["mv", "-T", "--", partial, kept]);
+  return kept;
+}
+
+/** Copies that were cut off. */
+async function halfKept(host: Host, dataDirectory: string): Promise<readonly string[]> {
+  const names = (await host.list(dirname(dataDirectory))) ?? [];
+  const isHalf = (name: string) =>
+    name.endsWith(".incomplete") && isKeptDirectory(name.slice(0, -".incomplete".length), basename(dataDirectory));
+  return names.filter(isHalf).map((name) => join(dirname(dataDirectory), name));
+}
+
+/** Everything, and the tablespaces in it, to which its links then lead. */
+const copyingAll = `umask 077
+cp -a --reflink=auto -T -- "$1" "$2" && chmod 0700 -- "$2" || exit 1
+for link in "$1"/pg_tblspc/*; do
+  [ -h "$link" ] || continue
+  folder=pgsite.tablespaces/\${link##*/}
+  mkdir -p -- "$2/pgsite.tablespaces" && cp -a --reflink=auto -T -- "$link/" "$2/$folder" &&
+    ln -sfn -- "$3/$folder" "$2/pg_tblspc/\${link##*/}" || exit 1
+done`;
+
+async function copyAll(host: Host, server: Server, partial: string): Promise<void> {
+  const whole = await host.realPath(server.dataDirectory);
+  const kept = partial.slice(0, -".incomplete".length);
+  const from = whole ?? server.dataDirectory;
+  await must(host, server, ["sh", "-c", copyingAll, "sh", from, partial, kept]);
+}
+
+/** The WAL of the server's own timeline since the fork, all history files, the control file, and its logs. */
+async function copyWal(host: Host, server: Server, { timeline, at }: Rejoin, partial: string): Promise<void> {
+  const { dataDirectory } = server;
+  const { walDirectory } = namesOf(server.version);
+  const from = join(dataDirectory, walDirectory);
+  const size = await segmentSize(host, from);
+  const fork = bytesOfLsn(at) / BigInt(size);
+  const isOwn = (name: string) =>
+    isSegment(name) && timelineOf(name) === timeline && startOf(name, size) / BigInt(size) >= fork;
+  const names = ((await host.list(from)) ?? []).filter((name) => isHistory(name) || isOwn(name));
+  await host.makeDirectory(join(partial, walDirectory));
+  await host.makeDirectory(join(partial, "global"));
+  for (let index = 0; index < names.length; index += 200) {
+    const paths = names.slice(index, index + 200).map((name) => join(from, name));
+    await must(host, server, ["cp", "-a", "--reflink=auto", "-t", join(partial, walDirectory), "--", ...paths]);
+  }
+  const control = join(dataDirectory, "global", "pg_control");
+  await must(host, server, ["cp", "-a", "-t", join(partial, "global"), "--", control]);
+  for (const name of ["PG_VERSION", "log", "pg_log"]) {
+    if ((await host.stat(join(dataDirectory, name))) === undefined) continue;
+    await must(host, server, ["cp", "-a", "-t", partial, "--", join(dataDirectory, name)]);
+  }
+}
+
+async function must(host: Host, server: Server, argv: readonly string[]): Promise<void> {
+  const { code, stderr } = await host.run(writing(server, argv), { timeout: copying });
+  if (code === 0) return;
+  const said = stderr.trim().split("\n")[0];
+  throw new Error(`what ${server.name} alone has cannot be kept on ${host.name}: ${said}; its data are as they were`);
+}

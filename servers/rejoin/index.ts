@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import type { Site } from "../../config/site.js";
+import { controlLength } from "../../postgres/control-file.js";
+import type { Rejoin, RejoinWay } from "../../postgres/rejoin.js";
+import { waitForWriters } from "../lock.js";
+import { stopServer } from "../process.js";
+import { seal } from "../seed.js";
+import type { Login } from "../session.js";
+import { branchOf } from "../timelines.js";
+import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
+import { deltaCopy, wholeCopy } from "./copy.js";
+import { type Diverged, decideRejoin } from "./decide.js";
+import { rewindIt, tryRewind } from "./pgRewind.js";
+import { bringToRest } from "./rest.js";
+
+export interface RejoinOptions extends Diverged {
+  readonly site: Site;
+  readonly rejoin: Rejoin;
+  readonly login: Login;
+  readonly signal: AbortSignal;
+  readonly report: (line: string) => void;
+}
+
+export interface Rejoined {
+  /** The way that was taken in the end; undefined where an earlier attempt had come to its end meanwhile. */
+  readonly way?: RejoinWay;
+  readonly kept?: string;
+}
+
+/**
+ * Makes the data of a diverged server those of the primary's standby, and leaves it stopped, with the least that makes it a
+ * standby in place of its configuration. What it alone had is kept before anything of it changes. The caller holds its lock.
+ *
+ * Cut off anywhere, it can be run again: before something is changed by whoever reads its control file; in the middle of
+ * pg_rewind by the same, since that file changes last, and what is kept is not kept twice; in the middle of a copy by any base
+ * backup, which goes on with it.
+ */
+export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
+  const { member, report } = options;
+  const { server, host } = member;
+  await stopServer(host, server, "fast", 90_000);
+  await waitForWriters(host, server);
+  const begun = await readBegun(host, server);
+  if (await isRewound(options)) return ended(options, begun === undefined ? {} : { kept: begun.kept });
+  await bringToRest(member, options.signal);
+
+  const plan = await settledPlan(options);
+  const known = begun !== undefined && (await isAsKept(options, begun)) ? begun.kept : undefined;
+  const kept = known ?? (await keep(options, plan));
+  if (plan.way === "pg_rewind") {
+    report(`${server.name}: pg_rewind`);
+    const why = await rewindIt(options);
+    if (why === undefined) return ended(options, { way: plan.way, kept });
+    const next = await decideRejoin(options, { tried: why });
+    if (next.refusal !== undefined)
+      throw new Error(`${why}; what ${server.name} had is kept in ${kept}; ${next.refusal}`);
+    report(`${server.name}: ${next.way}: ${why}`);
+    return copied(options, next.way, kept);
+  }
+  report(`${server.name}: ${plan.way}`);
+  return copied(options, plan.way, kept);
+}
+
+async function copied(options: RejoinOptions, way: RejoinWay, kept: string): Promise<Rejoined> {
+  const { site, member } = options;
+  const systemIdentifier = await (way === "delta copy" ? deltaCopy(options) : wholeCopy(options));
+  await seal(member.host, site, member.server, systemIdentifier);
+  return ended(options, { way, kept });
+}
+
+async function ended({ member: { server, host } }: RejoinOptions, rejoined: Rejoined): Promise<Rejoined> {
+  await removeBegun(host, server);
+  return rejoined;
+}
+
+/** The plan, or the next best where pg_rewind finds that it cannot. Nothing was changed until then. */
+async function settledPlan(options: RejoinOptions): Promise<Rejoin> {
+  const { member, rejoin, report } = options;
+  if (rejoin.way !== "pg_rewind") return rejoin;
+  const why = await tryRewind(options);
+  if (why === undefined) return rejoin;
+  const next = await decideRejoin(options, { tried: why });
+  report(`${member.server.name}: ${next.way}: ${why}`);
+  if (next.refusal !== undefined) throw new Error(`${why}; ${next.refusal}`);
+  return next;
+}
+
+async function keep(options: RejoinOptions, plan: Rejoin): Promise<string> {
+  const { member, report } = options;
+  const { server, host } = member;
+  report(`${server.name}: keeping what it alone has`);
+  const rename = plan.way === "base backup" && plan.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
+  const kept = await keepAside(host, server, plan, rename);
+  if (!rename) await writeBegun(host, server, { kept, control: await controlDigest(host, server) });
+  return kept;
+}
+
+/** Whether what an earlier attempt kept is still all that the server has: it has not run since. */
+async function isAsKept({ member: { server, host } }: RejoinOptions, begun: Begun): Promise<boolean> {
+  return begun.control === (await controlDigest(host, server)) && (await host.stat(begun.kept)) !== undefined;
+}
+
+/** A pg_rewind that outlived whoever began it may have come to its end after we looked. */
+async function isRewound({ member: { server, host }, fork }: RejoinOptions): Promise<boolean> {
+  const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
+  const branch =
+    control === undefined ? undefined : await branchOf(host, server.dataDirectory, server.version, control);
+  return branch !== undefined && branch.timeline === fork.primaryTimeline;
+}

@@ -1,0 +1,146 @@
+import { join } from "node:path";
+import { renderConninfo } from "../../postgres/conninfo.js";
+import { renderPassfile } from "../../postgres/passfile.js";
+import { runByLines } from "../baseBackup/lines.js";
+import { writing } from "../lock.js";
+import { standbyFile } from "../ownFiles.js";
+import { withPassfile } from "../passfile.js";
+import { type Login, withSession } from "../session.js";
+import { checkpointedTimeline } from "../timelines.js";
+import { begunFile } from "./aside.js";
+import type { Member } from "./decide.js";
+
+export interface Rewind {
+  readonly member: Member;
+  readonly primary: Member;
+  /** A superuser of the primary. */
+  readonly login: Login;
+  readonly signal: AbortSignal;
+}
+
+/** Where the primary is for pg_rewind: as for everybody, or at a port of its host's loopback. */
+interface Road {
+  readonly hostaddr?: string;
+  readonly port: number;
+}
+
+/** By a port that leads from the server's host to the primary as we reach it, where we have one made over SSH. */
+async function throughUs<T>({ member, primary }: Rewind, act: (road: Road) => Promise<T>): Promise<T> {
+  const { forwardFrom } = await import("../../hosts/ssh/forward.js");
+  const forward = await forwardFrom(member.server.host, primary.server);
+  try {
+    return await act({ hostaddr: "127.0.0.1", port: forward.port });
+  } finally {
+    forward.close();
+  }
+}
+
+/** That the primary lets nobody in from there, or is not reached, is no matter of data. */
+const notLetIn = /no pg_hba\.conf entry|could not connect|connection to server|authentication failed/;
+
+/** What pg_rewind says; where it does not get to the primary, once more with a session that comes from where ours come from. */
+async function onBothRoads(rewind: Rewind, dry: boolean): Promise<string | undefined> {
+  const { port } = rewind.primary.server;
+  const why = await run(rewind, dry, { port });
+  if (why === undefined || !notLetIn.test(why) || rewind.member.server.host.transport !== "ssh") return why;
+  return throughUs(rewind, (road) => run(rewind, dry, road)).catch((error: unknown) => {
+    rewind.signal.throwIfAborted();
+    return `${why}; ${(error as Error).message}`;
+  });
+}
+
+/**
+ * Has pg_rewind look, and change nothing. It reads the WAL of the server since the last checkpoint that both have, so what is
+ * missing there shows now. @returns why it cannot be taken
+ */
+export async function tryRewind(rewind: Rewind): Promise<string | undefined> {
+  await refreshTimeline(rewind);
+  return onBothRoads(rewind, true);
+}
+
+/**
+ * Has pg_rewind make a stopped server's data those of the primary. Done, the very program that ran it makes the server a
+ * standby: its data are the primary's then, and would come up as one. @returns why it failed, in the middle perhaps
+ */
+export async function rewindIt(rewind: Rewind): Promise<string | undefined> {
+  return onBothRoads(rewind, false);
+}
+
+/** Until 15, pg_rewind takes the control file's word for the timeline, which is the old one until the next checkpoint. */
+async function refreshTimeline({ primary: { server, host }, login, signal }: Rewind): Promise<void> {
+  const { recorded, real } = await checkpointedTimeline(host, server.dataDirectory, server.version);
+  if (recorded === real) return;
+  await withSession(server, login, { queryTimeout: 0, signal }, (session) => session.query("checkpoint"));
+}
+
+/** Runs its arguments, and where that went well writes $1 into $2, and removes $3, by which it would be gone on with. */
+const thenWriting = `text=$1 file=$2 begun=$3
+shift 3
+"$@" || exit
+umask 077
+printf %s "$text" >"$file" && sync -f "$file" && rm -f -- "$begun"`;
+
+async function run(
+  { member, primary, login, signal }: Rewind,
+  dry: boolean,
+  { hostaddr, port }: Road,
+): Promise<string | undefined> {
+  const { server, host } = member;
+  const { address, tls } = primary.server;
+  const passfile = join(server.controlDirectory, "rejoin.passfile");
+  const verified =
+    tls?.required === true && server.tlsFiles !== undefined
+      ? { sslmode: "verify-full", sslrootcert: server.tlsFiles.authorities }
+      : {};
+  const source = renderConninfo({
+    host: address,
+    hostaddr,
+    port: `${port}`,
+    user: login.user,
+    dbname: "postgres",
+    application_name: "pgsite",
+    ...alive,
+    ...verified,
+  });
+  const program = [
+    join(server.binDirectory, "pg_rewind"),
+    "--target-pgdata",
+    server.dataDirectory,
+    "--source-server",
+    source,
+    ...(dry ? ["--dry-run"] : []),
+  ];
+  const { name, content } = standbyFile(server.version);
+  const marking = ["sh", "-c", thenWriting, "sh", content, join(server.dataDirectory, name), begunFile(server)];
+  const said: string[] = [];
+  try {
+    const argv = writing(server, withPassfile(passfile, dry ? program : [...marking, ...program]));
+    const ran = await runByLines(host, argv, {
+      input: renderPassfile([{ host: address, port, database: "*", ...login }]),
+      env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10" },
+      signal,
+      onLine(line) {
+        said.push(line);
+        return false;
+      },
+    });
+    signal.throwIfAborted();
+    return ran.code === 0 ? undefined : complaintIn([...said, ...ran.stderr.split("\n")], ran.code);
+  } finally {
+    // Its shell has removed it, where that was not killed.
+    const left = await host.stat(passfile).catch(() => undefined);
+    if (left !== undefined) await host.remove(passfile).catch(() => undefined);
+  }
+}
+
+/** Questions whether the other end is still there, in seconds: a cut line is known within 25. */
+const alive = { keepalives_idle: "10", keepalives_interval: "5", keepalives_count: "3" };
+
+/** What pg_rewind says went wrong, in one line. */
+export function complaintIn(lines: readonly string[], code: number): string {
+  const said = lines.map((line) => line.trim()).filter((line) => line !== "" && !/^Failure, exiting$/.test(line));
+  const telling = said.filter((line) => /error:|fatal:|FATAL|could not|must|No such file/.test(line));
+  const chosen = (telling.length > 0 ? telling : said.slice(-1)).slice(0, 2);
+  const plain = chosen.map((line) => line.replace(/^pg_rewind: (error|fatal): /, ""));
+  return plain.length === 0 ? `pg_rewind says nothing (exit code ${code})` : `pg_rewind says "${plain.join("; ")}"`;
+}

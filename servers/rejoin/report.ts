@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import type { Rejoin } from "../../postgres/rejoin.js";
+import { namesOf } from "../names.js";
+
+/** Commits and the relations that heap records touched, counted where the WAL is: it may be long. */
+const counting = `"$@" 2>/dev/null | awk '
+/ desc: COMMIT/ { commits++; if (match($0, /COMMIT [A-Z_ ]*[0-9][-0-9]+ [0-9:.]+ [A-Z0-9+-]+/)) { last = substr($0, RSTART + 7, RLENGTH - 7); if (first == "") first = last } }
+/rmgr: Heap/ { rest = $0; while (match(rest, /rel [0-9]+\\/[0-9]+\\/[0-9]+/)) { split(substr(rest, RSTART + 4, RLENGTH - 4), ids, "/"); if (ids[3] >= 16384) seen[ids[2] "/" ids[3]] = 1; rest = substr(rest, RSTART + RLENGTH) } }
+END { print commits + 0; print first; print last; for (one in seen) print one }'`;
+
+/** What stands beside what is kept: what it is, how to look at it, and what is in it. */
+export async function reportOf(
+  host: Host,
+  server: Server,
+  rejoin: Rejoin,
+  { kept, now }: { readonly kept: string; readonly now: Date },
+): Promise<string> {
+  const { name, dataDirectory, binDirectory } = server;
+  const { timeline, primary, primaryTimeline, at, keep } = rejoin;
+  const { walDirectory } = namesOf(server.version);
+  const what =
+    keep === "data"
+      ? [
+          `This is a whole copy of ${dataDirectory} as it was then. To look at it, on a copy of it and on a port of its own:`,
+          `  cp -a ${kept} /tmp/look && ${join(binDirectory, "pg_ctl")} -D /tmp/look -o "-p 5555" start`,
+        ]
+      : [
+          `These are the WAL of timeline ${timeline} from ${at} on (${walDirectory}), the history files, the control file and the logs. To look at it:`,
+          `  pg_waldump -p ${join(kept, walDirectory)} -t ${timeline} -s ${at}`,
+        ];
+  return `${[
+    `What the server ${name} alone had, kept by pgsite at ${now.toISOString()}.`,
+    "",
+    `${primary} left timeline ${timeline} for ${primaryTimeline} at ${at}. What ${name} wrote after that is in no other server of the site: it`,
+    "was kept here, and not merged.",
+    "",
+    ...what,
+    "",
+    ...(await transactions(host, server, rejoin)),
+    "",
+    `Nothing of the site needs this folder. When nobody else does: rm -r ${kept}`,
+  ].join("\n")}\n`;
+}
+
+async function transactions(host: Host, server: Server, { timeline, at }: Rejoin): Promise<readonly string[]> {
+  const program = join(server.binDirectory, "pg_waldump");
+  if ((await host.stat(program)) === undefined) {
+    return [`Which transactions were committed after ${at} is not told: ${host.name} has no ${program}.`];
+  }
+  const wal = join(server.dataDirectory, namesOf(server.version).walDirectory);
+  const argv = ["sh", "-c", counting, "sh", program, "-p", wal, "-t", `${timeline}`, "-s", at];
+  const { stdout } = await host.run(argv, { timeout: 10 * 60_000 });
+  const [count = "0", first = "", last = "", ...relations] = stdout.split("\n").map((line) => line.trim());
+  if (Number(count) === 0) return [`No transaction was committed after ${at}.`];
+  const touched = relations.filter((one) => one !== "").sort();
+  return [
+    `Transactions committed after ${at}: ${count}, the first at ${first}, the last at ${last}.`,
+    `Relations whose rows they touched (database/relfilenode): ${touched.join(", ") || "none"}.`,
+  ];
+}

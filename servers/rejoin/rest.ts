@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
+import { controlLength, isAtRest } from "../../postgres/control-file.js";
+import type { Member } from "./decide.js";
+
+/** What makes a server recover as a standby would, which a single-user one cannot. */
+const recoveryFiles = ["standby.signal", "recovery.signal", "recovery.conf"];
+const aside = (name: string) => `${name}.pgsite-aside`;
+
+const recovering = 60 * 60_000;
+/** What passes by itself: after a kill -9 the old backends need a moment to notice. */
+const passing = /lock file ".*" already exists|pre-existing shared memory block|Is another postmaster/;
+
+/**
+ * Sees to it that a stopped server was shut down: one that crashed recovers in single-user mode, as it would at its next
+ * start, without a connection from anywhere. @throws with what the program says
+ */
+export async function bringToRest(member: Member, signal: AbortSignal): Promise<void> {
+  const { server, host } = member;
+  const { dataDirectory, binDirectory } = server;
+  await putBack(host, dataDirectory);
+  if (await isResting(member)) return;
+  for (const name of recoveryFiles) await rename(host, dataDirectory, name, aside(name));
+  const argv = [join(binDirectory, "postgres"), "--single", "-D", dataDirectory, "template1"];
+  const end = Date.now() + 60_000;
+  for (;;) {
+    const { code, stderr } = await host.run(argv, { input: "", timeout: recovering, signal });
+    signal.throwIfAborted();
+    if (code === 0 && (await isResting(member))) break;
+    if (!passing.test(stderr) || Date.now() > end) {
+      const said = stderr.split("\n").findLast((line) => /(FATAL|PANIC|ERROR): /.test(line)) ?? stderr.trim();
+      throw new Error(
+        `${server.name} crashed, and does not recover (postgres --single, exit code ${code}): ${said.trim()}; its data are as they were`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  await putBack(host, dataDirectory);
+}
+
+async function isResting({ server, host }: Member): Promise<boolean> {
+  const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
+  return control !== undefined && isAtRest(control);
+}
+
+async function putBack(host: Host, dataDirectory: string): Promise<void> {
+  for (const name of recoveryFiles) await rename(host, dataDirectory, aside(name), name);
+}
+
+async function rename(host: Host, directory: string, from: string, to: string): Promise<void> {
+  if ((await host.stat(join(directory, from))) === undefined) return;
+  const { code, stderr } = await host.run(["mv", "-T", "--", join(directory, from), join(directory, to)]);
+  if (code !== 0) throw new Error(`${join(directory, from)} on ${host.name} cannot be renamed: ${stderr.trim()}`);
+}
