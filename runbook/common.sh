@@ -153,7 +153,7 @@ stream_words() {
       next
     }
     /terminating walreceiver process due to administrator command/ { if (how == "streaming") { how = "apart"; line = $0 } next }
-    /no pg_hba\.conf entry|authentication failed|no password supplied|has already been removed|exceeds max_wal_senders|remaining connection slots|too many clients|certificate verify failed/ {
+    /no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no password supplied|has already been removed|exceeds max_wal_senders|remaining connection slots|too many clients|certificate verify failed/ {
       if (how != "") { how = "apart"; line = $0 }
     }
     END { if (how != "") print how " " line }'
