@@ -16,6 +16,7 @@ dry=no
 server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs=''
 # shellcheck source=/dev/null
 . "$here/settings"
+operators_passfile=${PGPASSFILE-}
 PGPASSFILE=$passfile
 export PGPASSFILE
 runbook=$control/runbook
@@ -62,6 +63,15 @@ lock() {
   trap 'rm -f "$control/lock.holder"' EXIT
   trap 'exit 1' HUP INT TERM
   printf 'the runbook (%s, process %s) is at it\n' "$script" "$$" >"$control/lock.holder"
+}
+
+# Runs a program with the operator's own passfile, not the replication role's.
+with_own_passfile() {
+  if [ -n "$operators_passfile" ]; then
+    PGPASSFILE=$operators_passfile "$@"
+  else
+    env -u PGPASSFILE "$@"
+  fi
 }
 
 # --- the control file, little-endian like every machine that PostgreSQL is packaged for today ---

@@ -48,8 +48,9 @@ function files(site: RolloutSite): Readonly<Record<string, string>> {
   return Object.fromEntries(
     paths.map((path) => {
       if (!existsSync(path) || /server\.log|start\.log$/.test(path)) return [path, "none"];
-      const { ino, mtimeMs, size } = statSync(path);
-      return [path, `${ino} ${mtimeMs} ${size}`];
+      const status = statSync(path);
+      const { ino, mtimeMs, size } = status;
+      return [path, status.isDirectory() ? "folder" : `${ino} ${mtimeMs} ${size}`];
     }),
   );
 }

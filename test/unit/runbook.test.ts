@@ -134,8 +134,16 @@ describe("what the scripts know", () => {
       `host=x passfile='${path}'`,
       "server3 server4",
     ]);
+    // A control file as of a primary that was shut down.
+    const control = Buffer.alloc(512);
+    control.writeInt32LE(1, 16);
+    writeFileSync(join(runbook, "..", "..", "data", "global", "pg_control"), control);
     const start = await execa(join(runbook, "guard"), [], { reject: false });
-    expect([start.exitCode, start.stdout, start.stderr]).toEqual([0, "", ""]);
+    expect([start.exitCode, start.stdout, start.stderr]).toEqual([
+      0,
+      "",
+      expect.stringMatching(/^server2 starts as a primary: /),
+    ]);
     for (const name of ["failover", "repoint", "rejoin"]) {
       const { exitCode } = await execa(
         join(runbook, name),
