@@ -153,6 +153,34 @@ log_text() {
   ls -1tr "$logs" 2>/dev/null | tail -n 2 | while IFS= read -r name; do cat "$logs/$name"; done
 }
 
+# sql_here STATEMENT: as its OS user may over a socket, if that is called postgres and it takes queries.
+sql_here() {
+  [ -n "$sockets" ] && find_psql || return 1
+  timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U postgres -d postgres -c "$1" 2>/dev/null 9>&-
+}
+
+# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL as its log tells it.
+received() {
+  found=$(streaming | sed 's/.* //')
+  [ -n "$found" ] ||
+    found=$(sql_here "select $(at_least 1000 && echo 'pg_last_wal_receive_lsn()' || echo 'pg_last_xlog_receive_location()')")
+  [ -n "$found" ] || found=$(log_text | awk '
+    match($0, /LSN [0-9A-F]+\/[0-9A-F]+, offset/) { at = substr($0, RSTART + 4, RLENGTH - 12); next }
+    match($0, /segment [0-9A-F]+, offset [0-9]+/) { split(substr($0, RSTART, RLENGTH), word, /[ ,]+/); at = word[2] ":" word[4]; next }
+    /record|resource manager/ && match($0, / at [0-9A-F]+\/[0-9A-F]+/) { at = substr($0, RSTART + 4, RLENGTH - 4) }
+    END { print at }')
+  case $found in
+    *:*)
+      # A page of a segment, whose name has its timeline and its number in it.
+      segment=${found%:*}
+      size=$(stat -c %s "$data/$(wal_folder)/$segment" 2>/dev/null) || size=16777216
+      high=${segment#????????}
+      lsn_text $(((0x${high%????????} << 32) + 0x${high#????????} * size + ${found#*:}))
+      ;;
+    *) printf '%s\n' "$found" ;;
+  esac
+}
+
 # What the log says of the stream from the primary: `streaming LINE`, `ended LINE` (by the other end), `apart LINE` (the primary
 # lived on without it, or it was cut off here), or nothing.
 stream_words() {
