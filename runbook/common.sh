@@ -409,7 +409,15 @@ streams_anew() {
   [ -n "$2" ] && [ "$1" != "$2" ] && sleep 1 && [ "$2" = "$(streaming | sed 's/ .*//')" ]
 }
 
-# until_streams OLD: waits for a walreceiver that is not that process.
+# How its log says, since it had LINES lines, that it can never follow that server.
+says_apart() {
+  log_text | tail -n "+$((lines + 1))" |
+    grep -E 'forked off current database system timeline|is not a child of this server|does not contain minimum recovery point|highest timeline .* is behind' | tail -n 1
+}
+
+settled() { [ -n "$(says_apart)" ] || streams_anew "$1"; }
+
+# until_streams OLD: waits for a walreceiver that is not that process; $lines is how long its log was before.
 until_streams() {
-  within 60 streams_anew "$1" || fail "it does not stream from $name after 60 s; its log says: $(log_text | grep -E 'FATAL|ERROR' | tail -n 1)"
+  within 60 settled "$1" || fail "it does not stream from $name after 60 s; its log says: $(log_text | grep -E 'FATAL|ERROR' | tail -n 1)"
 }

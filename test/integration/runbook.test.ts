@@ -67,7 +67,7 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
   };
   /** By hand, past the guard. */
   const start = async (server: string, log: string) => {
-    const argv = [site.program("pg_ctl"), "start", "-w", "-l", log, "-D", site.dataDirectory(server)];
+    const argv = [join(binaries, "pg_ctl"), "start", "-w", "-l", log, "-D", site.dataDirectory(server)];
     const { code, stdout, stderr } = await site.host().run(argv);
     expect(code, stdout + stderr).toBe(0);
   };
@@ -217,11 +217,11 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
     // The same by a base backup, which the replication role may.
     await site.stop("server2");
     expect((await run("server3", "failover")).code).toBe(0);
+    expect((await run("des10", "repoint", "server3")).code).toBe(0);
     await start("server2", "/dev/null");
     const copied = await run("server2", "rejoin", "--stop", "server3");
     expect(copied.said).toMatch(/^server2 streams from server3; what it alone had is in \S+\.diverged-/m);
     expect(copied.code).toBe(0);
-    expect((await run("des10", "repoint", "server3")).code).toBe(0);
     const before = files();
     await site.up();
     expect(files()).toEqual(before);
