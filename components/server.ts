@@ -1,6 +1,7 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
+import { runbookFacts } from "../config/runbook.js";
 import type { Place, ServerRole, Server as ServerSite, TlsFiles } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
@@ -113,6 +114,7 @@ export abstract class Server extends pulumi.ComponentResource {
               })),
           ),
         ),
+        runbook: runbookFacts(server, args.inputs),
       },
       // A standby that is left to run must be able to connect again.
       files,

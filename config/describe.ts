@@ -111,7 +111,7 @@ export function describeServer(
         port: inputs.port,
         ...(inputs.upstream === undefined || role === "primary"
           ? {}
-          : { primary_conninfo: conninfo(name, inputs.upstream, passfile, site, tlsFiles) }),
+          : { primary_conninfo: conninfoOf(name, inputs.upstream, passfile, site, tlsFiles) }),
       },
     },
   ];
@@ -165,7 +165,7 @@ function slotOf(slot: string | undefined): { slot?: string } {
 }
 
 /** How a standby connects: without a password, which is in its passfile (named here from 10 on, before by PGPASSFILE). */
-function conninfo(
+export function conninfoOf(
   name: string,
   upstream: Peer,
   passfile: string,

@@ -31,6 +31,8 @@ export interface ConfigurationState {
   readonly program?: string;
   /** pg_hba.conf was touched after the server last read it. */
   readonly unread: boolean;
+  /** Of a stopped one: why it was refused its last start. */
+  readonly superseded?: string;
 }
 
 /** Settings whose values may hold a secret: what differs in them is named, not shown. */
@@ -85,7 +87,10 @@ export type Make = (object: string, there: string, consequence: Consequence, dec
 function stateDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
   const upgraded = `${is.version} (data are brought to another by pg_upgrade, or by dump and restore)`;
   const version = is.version === shall.version ? [] : [make("version", upgraded, "by hand", shall.version)];
-  if (is.state === "stopped") return [...version, make("the server", "stopped", "start", "running")];
+  if (is.state === "stopped") {
+    const why = is.superseded === undefined ? "" : ` (its last start was refused: ${is.superseded})`;
+    return [...version, make("the server", `stopped${why}`, "start", "running")];
+  }
   if (is.state === "silent") {
     return [...version, make("the server", hangs, "by hand")];
   }

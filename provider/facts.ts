@@ -4,7 +4,7 @@ import type { ConfigurationFacts } from "../postgres/rollout.js";
 import { type Files, hashesOf, hashOf } from "./staging.js";
 
 /** As in a difference: `0600 postgres`. */
-export function permissionsOf({ mode, owner }: FileStatus): string {
+export function permissionsOf({ mode, owner }: Pick<FileStatus, "mode" | "owner">): string {
   return `${octal(mode)} ${owner}`;
 }
 

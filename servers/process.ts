@@ -3,6 +3,7 @@ import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 import { hostOf } from "../hosts/index.js";
 import { atLeast } from "../postgres/versions.js";
+import { guardOf, refusedToStart } from "../runbook/render.js";
 import { findManager } from "../services/manager.js";
 import { socketFolders } from "../services/of.js";
 import { until } from "./deadline.js";
@@ -114,12 +115,35 @@ async function attempt(
   { env = {}, signal }: StartOptions,
   end: number,
 ): Promise<string | undefined> {
+  const refusal = await askGuard(host, server);
+  if (refusal !== undefined) return refusal;
   const mark = await logMark(host, server);
-  const failure = (await startBySystemd(host, server)) ?? (await startByPgCtl(host, server, env));
+  const bySystemd = await startBySystemd(host, server);
+  const failure = bySystemd ?? (await startByPgCtl(host, server, env));
   if (failure !== "") return failure;
-  const reason = await answer(host, server, end, signal, mark);
+  const reason = await answer(host, server, end, signal, mark, bySystemd === undefined ? 3000 : 8000);
   if (reason !== undefined) await stopTrying(host, server);
   return reason;
+}
+
+/** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
+async function askGuard(host: Host, server: Server): Promise<string | undefined> {
+  const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
+  const { code, stderr } = await host.run(argv);
+  return code === refusedToStart ? withoutName(stderr, server.name) : undefined;
+}
+
+/** Why a stopped server did not start the last time, where that was the guard of its runbook. */
+export async function refusedBefore(
+  host: Host,
+  { name, controlDirectory }: Pick<Server, "name" | "controlDirectory">,
+): Promise<string | undefined> {
+  const last = (await host.readTail(join(controlDirectory, "start.log"), 1000))?.trimEnd().split("\n").at(-1);
+  return last !== undefined && / does not start: .* superseded/.test(last) ? withoutName(last, name) : undefined;
+}
+
+function withoutName(line: string, server: string): string {
+  return line.trim().replace(`${server} does not start: `, "");
 }
 
 /** The server's service, and the host as root, where systemd looks after it. */
@@ -172,9 +196,10 @@ async function answer(
   end: number,
   signal: AbortSignal | undefined,
   mark: LogMark,
+  grace = 3000,
 ): Promise<string | undefined> {
   try {
-    await waitForAnswer(host, server, end, signal, mark);
+    await waitForAnswer(host, server, end, signal, mark, grace);
     return undefined;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
@@ -188,7 +213,8 @@ class NoAnswer extends Error {}
 
 /**
  * Waits until the server runs and says something of itself.
- * @param mark from before it was started @throws NoAnswer, also where its log has a cause that waiting cannot mend
+ * @param mark from before it was started @param grace milliseconds until its process is there: its unit asks the guard first
+ * @throws NoAnswer, also where its log has a cause that waiting cannot mend
  */
 async function waitForAnswer(
   host: Host,
@@ -196,6 +222,7 @@ async function waitForAnswer(
   end: number,
   signal: AbortSignal | undefined,
   mark: LogMark,
+  grace: number,
 ): Promise<void> {
   let seen = false;
   let looked = Date.now();
@@ -205,7 +232,7 @@ async function waitForAnswer(
     if (state.kind === "running") {
       seen = true;
       if (await answers(server, state.status, signal)) return;
-    } else if (seen || Date.now() - mark.at > 3000) {
+    } else if (seen || Date.now() - mark.at > grace) {
       throw new NoAnswer("its process ended");
     }
     if (Date.now() > end) throw new NoAnswer("it does not answer in time");

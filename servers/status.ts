@@ -4,7 +4,7 @@ import { hostOf } from "../hosts/index.js";
 import type { Major } from "../postgres/versions.js";
 import { type DataDirectoryState, inspectDataDirectory } from "./dataDirectory.js";
 import { majorOfServer, namesOf } from "./names.js";
-import { type ProcessState, processState } from "./process.js";
+import { type ProcessState, processState, refusedBefore } from "./process.js";
 import { administratorOf } from "./seed.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "./session.js";
 import { bytesOfLsn } from "./sql.js";
@@ -76,6 +76,8 @@ export interface Observation {
   readonly data?: DataDirectoryState;
   readonly process?: ProcessState;
   readonly titles: RecoveryTitles;
+  /** Of a stopped one: why it was refused its last start. */
+  readonly superseded?: string;
   /** Why its host told nothing. */
   readonly hostProblem?: string;
   readonly sql: SqlAnswer;
@@ -116,7 +118,8 @@ async function observe(server: Server, login: Login, options: StatusOptions): Pr
     ]);
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
     const titles = told.timeline === undefined ? await recoveryTitles(host, server) : {};
-    return { data, process, titles };
+    const superseded = process.kind === "running" ? undefined : await refusedBefore(host, server);
+    return { data, process, titles, ...(superseded === undefined ? {} : { superseded }) };
   };
   const limit = options.timeout ?? 3000;
   const late = new Promise<never>((_resolve, reject) => {

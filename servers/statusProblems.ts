@@ -30,7 +30,14 @@ export function problemsOf(facts: {
         : "it has no data: run pulumi up",
     );
   }
-  if (state === "stopped") problems.push("it does not run: run pulumi up, or pgsite start");
+  if (state === "stopped") {
+    const why = observation.superseded;
+    problems.push(
+      why === undefined
+        ? "it does not run: run pulumi up, or pgsite start"
+        : `it does not run, and its last start was refused: ${why}`,
+    );
+  }
   if (state === "unreachable") problems.push(sql.unreachable?.message ?? "it does not answer");
 
   const writable = answers.filter(({ inRecovery }) => inRecovery === false);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { quote } from "../hosts/quote.js";
+import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
 
 const levels = [0, 1, 2, 3, 4, 5, 6] as const;
@@ -43,8 +44,9 @@ user=${quote(facts.user)}
 pg_ctl=${quote(join(facts.binDirectory, "pg_ctl"))}
 data=${quote(facts.dataDirectory)}
 log=${quote(join(facts.controlDirectory, "start.log"))}
+guard=${quote(guardOf(facts.controlDirectory))}
 PGPASSFILE=${quote(facts.passfile)}
-export nl pg_ctl data log PGPASSFILE
+export nl pg_ctl data log guard PGPASSFILE
 
 as_user() {
   if [ "$(id -un)" = "$user" ]; then
@@ -63,7 +65,10 @@ start() {
     echo "$name runs already"
     return 0
   fi
-${folders.join("")}  as_user '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
+${folders.join("")}  # A primary that was superseded does not start; any other trouble of the guard is no reason.
+  as_user '[ ! -x "$guard" ] || "$guard"'
+  [ "$?" -ne ${refusedToStart} ] || return 1
+  as_user '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
   # It has started once it holds its data directory; how long it recovers is its own affair.
   tries=0
   while [ "$tries" -lt 20 ]; do

@@ -1,8 +1,12 @@
 import { join } from "node:path";
+import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
 
-/** Appends to a log, which systemd itself does from 240 on only. Takes the program, its data directory and the log. */
-const run = 'exec "$0" -D "$1" >>"$2" 2>&1';
+/**
+ * Takes the program, its data directory, the log and the guard, and appends to the log, which systemd itself does from 240
+ * on only. The guard is part of what is started, since of a main process alone systemd can be told when not to try again.
+ */
+const run = `[ ! -x "$3" ] || "$3"; [ "$?" != ${refusedToStart} ] || exit ${refusedToStart}; exec "$0" -D "$1" >>"$2" 2>&1`;
 
 /**
  * The systemd unit of a server. Type=simple, since Type=notify takes a server that was built with systemd, and with
@@ -11,7 +15,15 @@ const run = 'exec "$0" -D "$1" >>"$2" 2>&1';
  */
 export function renderUnit(facts: ServiceFacts): string {
   const log = join(facts.controlDirectory, "start.log");
-  const words = ["/bin/sh", "-c", run, join(facts.binDirectory, "postgres"), facts.dataDirectory, log];
+  const words = [
+    "/bin/sh",
+    "-c",
+    run,
+    join(facts.binDirectory, "postgres"),
+    facts.dataDirectory,
+    log,
+    guardOf(facts.controlDirectory),
+  ];
   const folders = facts.socketFolders.map((folder) => {
     return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${argument(facts.user)} ${argument(folder)}`;
   });
@@ -37,6 +49,7 @@ export function renderUnit(facts: ServiceFacts): string {
     // At boot its address may not be there yet, whatever network-online.target says.
     "Restart=on-failure",
     "RestartSec=2s",
+    `RestartPreventExitStatus=${refusedToStart}`,
     "KillMode=mixed",
     "KillSignal=SIGINT",
     "TimeoutSec=infinity",

@@ -45,7 +45,7 @@ const targets = [
 
 /** Folders and files whose content goes into the bundles. */
 const sources =
-  "index.ts config postgres tls services components handover hosts preflight servers adoption provider cli rehearsal toolchain".split(
+  "index.ts config postgres tls services runbook components handover hosts preflight servers adoption provider cli rehearsal toolchain".split(
     " ",
   );
 

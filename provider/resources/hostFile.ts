@@ -2,9 +2,11 @@ import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
+import type { RunbookFacts } from "../../runbook/render.js";
 import { octal } from "../facts.js";
 import { hostOf } from "../host.js";
 import type { ResourceType } from "../resource.js";
+import { declaredRunbook, installRunbook, readRunbook, removeRunbook, runbookDifferences } from "../runbook.js";
 import { say } from "../say.js";
 import { hashOf } from "../staging.js";
 
@@ -15,12 +17,16 @@ export interface HostFileArgs {
   readonly content: string;
   /** Permission bits in octal, as `chmod` takes them. @default "0600" */
   readonly mode?: string;
+  /** The scripts for a server's operator, which go where its own files do: a resource of their own would cost every preview. */
+  readonly runbook?: RunbookFacts;
 }
 
 export interface HostFileState extends HostFileArgs {
   readonly mode: string;
   /** The OS user it belongs to: the host's. */
   readonly owner: string;
+  /** Of the runbook, a line a file: mode, owner and hash of the content. */
+  readonly installed?: string;
   /**
    * Hash of what pgsite wrote, kept beside what `read` finds: it alone is pgsite's to remove. A secret, for a short content
    * could be guessed from it; and internal, so that no preview shows it.
@@ -28,10 +34,11 @@ export interface HostFileState extends HostFileArgs {
   readonly __written: string;
 }
 
-/** One file on a host, with its content, mode and owner. */
+/** One file on a host, with its content, mode and owner; with a server's passfile, its runbook. */
 export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   token: "pgsite:index:HostFile",
   secrets: ["__written"],
+  packed: ["runbook"],
   replaceable: true,
 
   id: (state) => `${state.host.name}:${state.path}`,
@@ -41,8 +48,13 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     const problems = [];
     if (!args.path.startsWith("/")) problems.push(error("path", `"${args.path}" is not absolute`));
     if (!/^0[0-7]{3}$/.test(mode)) problems.push(error("mode", `"${mode}" is not a mode like "0600"`));
-    if (actual !== undefined) await say(context, fileDifferences(args, actual, mode, context.isSecret("content")));
-    return { state: { ...args, mode, owner: args.host.user, __written: hashOf(args.content) }, problems };
+    const installed = args.runbook === undefined ? {} : { installed: await declaredRunbook(args.runbook) };
+    if (actual !== undefined) {
+      await say(context, fileDifferences(args, actual, mode, context.isSecret("content")));
+      await say(context, runbookSaid(args, actual, installed.installed));
+    }
+    const state = { ...args, mode, owner: args.host.user, ...installed, __written: hashOf(args.content) };
+    return { state, problems };
   },
 
   async create(_context, state) {
@@ -54,20 +66,33 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     if (known === undefined)
       throw new Error("a file cannot be imported by its id: declare it, and `pulumi up` adopts it");
     const host = await hostOf(known.host);
-    const [status, content] = await Promise.all([host.stat(known.path), readText(known)]);
+    const [status, content, installed] = await Promise.all([
+      host.stat(known.path),
+      readText(known),
+      known.runbook === undefined ? undefined : readRunbook(host, known.runbook),
+    ]);
     if (status === undefined || content === undefined) {
       await say(context, [{ object: nameOf(known), there: "missing", consequence: "install" }]);
       return undefined;
     }
-    return { ...known, content, mode: octal(status.mode), owner: status.owner };
+    const found = installed === undefined ? {} : { installed };
+    return { ...known, content, mode: octal(status.mode), owner: status.owner, ...found };
   },
 
-  async update(_context, wanted) {
-    await write(wanted);
+  async update(_context, wanted, actual) {
+    // A runbook that changes alone leaves the file as it is.
+    const { content, mode, owner } = actual;
+    if (content !== wanted.content || mode !== wanted.mode || owner !== wanted.owner) await writeFile(wanted);
+    await writeRunbook(wanted);
     return wanted;
   },
 
   async delete(context, state) {
+    if (state.runbook !== undefined) {
+      for (const path of await removeRunbook(await hostOf(state.host), state.runbook)) {
+        await context.log("warning", `left ${path} on ${state.host.name}: it is no longer what pgsite wrote`);
+      }
+    }
     const content = await readText(state);
     if (content === undefined) return;
     if (hashOf(content) === state.__written) {
@@ -108,7 +133,22 @@ function fileDifferences(args: HostFileArgs, is: HostFileState, mode: string, se
   ];
 }
 
+function runbookSaid({ runbook, host }: HostFileArgs, is: HostFileState, shall: string | undefined): Difference[] {
+  // Before the first of them there is no difference to speak of.
+  if (runbook === undefined || shall === undefined || is.installed === undefined) return [];
+  return runbookDifferences(runbook, host.name, is.installed, shall);
+}
+
 async function write(state: HostFileState): Promise<void> {
+  await writeFile(state);
+  await writeRunbook(state);
+}
+
+async function writeRunbook({ host, runbook }: HostFileState): Promise<void> {
+  if (runbook !== undefined) await installRunbook(await hostOf(host), runbook);
+}
+
+async function writeFile(state: HostFileState): Promise<void> {
   const host = await hostOf(state.host);
   const status = await host.stat(state.path);
   if (status !== undefined && status.type !== "file") {

@@ -107,7 +107,8 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
-    return { ...known, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state, ...program };
+    const { superseded: _before, ...last } = known;
+    return { ...last, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state, ...program };
   },
 
   async update(_context, wanted, actual) {
@@ -133,11 +134,18 @@ async function readLive(host: Host, known: ServerConfigurationState, context: Co
   }
   const process = await stateOf(host, known.dataDirectory);
   const running = process.kind === "running";
-  const [program, answer] = await Promise.all([
+  const [program, answer, superseded] = await Promise.all([
     programOf(host, process, known),
     running ? askedLive(known, context) : undefined,
+    running ? undefined : whyRefused(host, known),
   ]);
-  return { program, answer, state: serviceState(running, answer) };
+  const why = superseded === undefined ? {} : { superseded };
+  return { program: { ...program, ...why }, answer, state: serviceState(running, answer) };
+}
+
+async function whyRefused(host: Host, { server, controlDirectory }: ServerConfigurationState) {
+  const { refusedBefore } = await import("../../servers/process.js");
+  return refusedBefore(host, { name: server, controlDirectory });
 }
 
 /** Undefined where nobody may ask. */

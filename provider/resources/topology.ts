@@ -37,6 +37,8 @@ export interface TopologyState extends TopologyArgs {
   readonly positions: Readonly<Record<string, Position>>;
 }
 
+const takesWrites = "takes writes";
+
 /** Milliseconds that a standby may take to stream again after what made it stop was undone. */
 const patience = 20_000;
 
@@ -81,11 +83,12 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
 };
 
 function declaredPosition({ role, upstream }: TopologyServer): Position {
-  const replication = role === "primary" || upstream === undefined ? "takes writes" : `streams from ${upstream}`;
+  const replication = role === "primary" || upstream === undefined ? takesWrites : `streams from ${upstream}`;
   return { replication, timeline: "the site's", foreignSlots: [] };
 }
 
 function positionDifferences(is: TopologyState["positions"], shall: TopologyState["positions"]): readonly Difference[] {
+  const [writing, second] = Object.keys(shall).filter((name) => is[name]?.replication === takesWrites);
   return Object.entries(shall).flatMap(([server, wanted]) => {
     const found = is[server];
     if (found === undefined) return [];
@@ -101,8 +104,25 @@ function positionDifferences(is: TopologyState["positions"], shall: TopologyStat
     }));
     // That it does not run is said with its configuration, and why it cannot be seen by whoever looked.
     if (found.replication !== wanted.replication && !/^(does not run|not known: .*)$/s.test(found.replication)) {
-      const declared = wanted.replication;
-      differences.push({ server, object: "replication", there: found.replication, declared, consequence: "wait" });
+      // After a failover by hand, one line of the stack file makes it the declared state.
+      const meant = server === writing && second === undefined;
+      differences.push(
+        meant
+          ? {
+              server,
+              object: "role",
+              there: "primary (it takes writes)",
+              declared: `${wanted.replication.replace("streams from", "a standby of")}; if it is meant to be the primary, declare pgsite:primary: ${server}`,
+              consequence: "wait",
+            }
+          : {
+              server,
+              object: "replication",
+              there: found.replication,
+              declared: wanted.replication,
+              consequence: "wait",
+            },
+      );
     }
     if (found.timeline !== wanted.timeline) {
       const difference = { server, object: "timeline", there: found.timeline, declared: wanted.timeline } as const;
@@ -165,7 +185,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
 async function replicationOf(row: StatusRow, server: TopologyServer): Promise<string> {
   if (row.state === "stopped" || row.state === "no data") return "does not run";
   if (row.state === "unreachable") return `not known: ${row.problems[0]}`;
-  if (row.state === "read-write") return "takes writes";
+  if (row.state === "read-write") return takesWrites;
   const problem = row.problems.find((text) => /stream|walsender/.test(text));
   if (problem === undefined) return row.upstream === null ? "in recovery, from nobody" : `streams from ${row.upstream}`;
   const reason = await reasonOf(server);

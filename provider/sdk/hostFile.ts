@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
+import type { RunbookFacts } from "../../runbook/render.js";
 
 export interface HostFileArgs {
   readonly host: pulumi.Input<HostSpec>;
@@ -9,6 +10,8 @@ export interface HostFileArgs {
   readonly content: pulumi.Input<string>;
   /** Permission bits in octal. @default "0600" */
   readonly mode?: pulumi.Input<string> | undefined;
+  /** The runbook that is installed with it. @default none */
+  readonly runbook?: RunbookFacts | undefined;
 }
 
 /** One file on a host, owned by the host's OS user. Previews show what differs in its content, mode and owner. */
@@ -16,6 +19,8 @@ export class HostFile extends pulumi.CustomResource {
   declare readonly path: pulumi.Output<string>;
 
   constructor(name: string, args: HostFileArgs, options?: pulumi.CustomResourceOptions) {
-    super("pgsite:index:HostFile", name, { mode: "0600", ...args }, options);
+    const { runbook, ...file } = args;
+    const packed = runbook === undefined ? {} : { runbook: JSON.stringify(runbook) };
+    super("pgsite:index:HostFile", name, { mode: "0600", ...file, ...packed }, options);
   }
 }

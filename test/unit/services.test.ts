@@ -80,8 +80,10 @@ describe("a systemd unit", () => {
   it("starts the server itself, stops it by the fast shutdown, and puts no limit on a recovery", () => {
     const lines = renderUnit(facts).split("\n");
     expect(lines).toContain(
-      'ExecStart=/bin/sh -c "exec \\"$$0\\" -D \\"$$1\\" >>\\"$$2\\" 2>&1" /usr/pgsql-9.0/bin/postgres /raid2/database/sispi_db /raid2/database/sispi_db.pgsite/start.log',
+      'ExecStart=/bin/sh -c "[ ! -x \\"$$3\\" ] || \\"$$3\\"; [ \\"$$?\\" != 3 ] || exit 3; exec \\"$$0\\" -D \\"$$1\\" >>\\"$$2\\" 2>&1" /usr/pgsql-9.0/bin/postgres /raid2/database/sispi_db /raid2/database/sispi_db.pgsite/start.log /raid2/database/sispi_db.pgsite/runbook/guard',
     );
+    // A primary that was superseded is not tried again.
+    expect(lines).toContain("RestartPreventExitStatus=3");
     expect(lines).toContain("KillSignal=SIGINT");
     expect(lines).toContain("TimeoutSec=infinity");
     expect(lines).toContain("ExecStartPre=+/usr/bin/install -d -m 0755 -o postgres /run/postgresql");

@@ -1,0 +1,52 @@
+import { isAbsolute, join } from "node:path";
+import { atLeast } from "../postgres/versions.js";
+import type { RunbookFacts } from "../runbook/render.js";
+import { socketFolders } from "../services/of.js";
+import { conninfoOf, describeServer, type ServerInputs } from "./describe.js";
+import type { Server } from "./site.js";
+
+/** What the runbook on a server's host is rendered from; undefined where there is no other server. */
+export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts | undefined {
+  const { name, version, dataDirectory, controlDirectory, binDirectory, port, passfile, settings } = server;
+  const others = inputs.peers.filter((peer) => peer.name !== name);
+  if (others.length === 0) return undefined;
+  const [socketFolder] = socketFolders(server);
+  const logFolder = logFolderOf(server);
+  const peers = others.map((peer) => ({
+    name: peer.name,
+    address: peer.address,
+    port: peer.port,
+    conninfo: conninfoOf(name, peer, passfile, inputs.site, server.tlsFiles),
+  }));
+  return {
+    site: inputs.site.name,
+    server: name,
+    version,
+    user: server.host.user,
+    dataDirectory,
+    controlDirectory,
+    binDirectory,
+    port,
+    passfile,
+    ...(server.service === undefined ? {} : { service: server.service.name }),
+    ...(socketFolder === undefined ? {} : { socketFolder }),
+    ...(settings.logging_collector === "on" && logFolder !== undefined ? { logFolder } : {}),
+    peers,
+    ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
+  };
+}
+
+function logFolderOf({ settings, dataDirectory, version }: Server): string | undefined {
+  const folder = settings.log_directory ?? (atLeast(version, "10") ? "log" : "pg_log");
+  return isAbsolute(folder) ? folder : join(dataDirectory, folder);
+}
+
+/** recovery.conf of a server as a standby, whatever it is now; whom it follows is left to the script that writes it. */
+function recoveryOf(server: Server, inputs: ServerInputs): string {
+  const [upstream] = inputs.peers.filter(({ name }) => name !== server.name);
+  const standby =
+    server.role === "primary" && upstream !== undefined
+      ? describeServer("standby", server.name, { ...inputs, upstream }).server
+      : server;
+  return (standby.files["recovery.conf"] ?? "").replace(/^primary_conninfo = .*\n/m, "");
+}

@@ -1,0 +1,423 @@
+# shellcheck shell=sh
+# What is set here is used there, and the other way round; `peer` is what the table of peers calls.
+# shellcheck disable=SC2034,SC2154,SC2317
+# What the scripts of pgsite's runbook share; each of them reads it first. POSIX shell, coreutils, od, awk, ps, and psql.
+# Exit statuses: 0 done, or nothing to do; 1 not finished, the message says how far it came; 2 not understood; 3 refused, nothing was changed.
+
+LC_ALL=C
+export LC_ALL
+unset CDPATH
+umask 077
+script=${0##*/}
+tab='	'
+dry=no
+
+# What `settings` gives.
+server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs=''
+# shellcheck source=/dev/null
+. "$here/settings"
+operators_passfile=${PGPASSFILE-}
+PGPASSFILE=$passfile
+export PGPASSFILE
+runbook=$control/runbook
+
+say() { printf '%s\n' "$*"; }
+warn() { printf '%s: %s\n' "$script" "$*" >&2; }
+misunderstood() {
+  warn "$* (see $script --help)"
+  exit 2
+}
+refuse() {
+  warn "refused: $*. Nothing was changed"
+  exit 3
+}
+fail() {
+  warn "$*"
+  exit 1
+}
+
+# act WORDS COMMAND…: says what is done, and does it unless this is a dry run.
+act() {
+  words=$1
+  shift
+  if [ "$dry" = yes ]; then
+    say "would $words"
+    return 0
+  fi
+  say "$words"
+  "$@" || fail "could not $words; what was said before was done"
+}
+
+# Everything belongs to the server's OS user, and what root made would not.
+only_as_user() {
+  [ "$(id -un)" = "$user" ] || refuse "this is for the OS user $user: su -s /bin/sh $user -c \"$0 …\""
+  [ -r "$data/global/pg_control" ] || refuse "$data holds no data of PostgreSQL that can be read"
+}
+
+# Nobody else of pgsite's, and no second script, acts on this server until this one ends.
+lock() {
+  [ "$dry" = no ] || return 0
+  command -v flock >/dev/null || return 0
+  exec 9>>"$control/lock"
+  flock -n 9 || refuse "$(cat "$control/lock.holder" 2>/dev/null || echo 'another pgsite acts on this server'): wait until it has ended"
+  trap 'rm -f "$control/lock.holder"' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf 'the runbook (%s, process %s) is at it\n' "$script" "$$" >"$control/lock.holder"
+}
+
+# Runs a program with the operator's own passfile, not the replication role's.
+with_own_passfile() {
+  if [ -n "$operators_passfile" ]; then
+    PGPASSFILE=$operators_passfile "$@"
+  else
+    env -u PGPASSFILE "$@"
+  fi
+}
+
+# --- the control file, little-endian like every machine that PostgreSQL is packaged for today ---
+
+# recorded TYPE OFFSET BYTES: what stands there, in od's terms.
+recorded() { od -A n -t "$1" -j "$2" -N "$3" "$data/global/pg_control" 2>/dev/null | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'; }
+
+system_identifier() { recorded u8 0 8; }
+
+# 1 shut down, 2 shut down in recovery, 3 shutting down, 5 in archive recovery, 6 in production.
+state() { recorded d4 16 4; }
+
+# Where the last checkpoint is, as a number.
+checkpoint() {
+  # An XLogRecPtr was two halves, the high one first, until 9.2.
+  if [ "$number" -ge 903 ]; then
+    recorded u8 32 8
+  else
+    lsn_number "$(recorded x4 32 8 | tr ' ' /)"
+  fi
+}
+
+# The timeline of the last checkpoint, or of a promotion since: until the next checkpoint its history file alone tells.
+own_timeline() {
+  timeline=$(recorded u4 "$(at_least 1100 && echo 48 || echo 56)" 4)
+  case $(state) in
+    1 | 3 | 6)
+      for file in "$data/$(wal_folder)"/????????.history; do
+        name=${file##*/}
+        name=${name%.history}
+        case $name in *[!0-9A-F]*) continue ;; esac
+        [ $((0x$name)) -le "$timeline" ] || timeline=$((0x$name))
+      done
+      ;;
+  esac
+  echo "$timeline"
+}
+
+# The newest timeline of which it has WAL: of a standby the one that it follows.
+received_timeline() {
+  # Names of WAL files have nothing in them that ls would change.
+  # shellcheck disable=SC2012
+  newest=$(ls "$data/$(wal_folder)" | awk '/^[0-9A-F]+$/ && length($0) == 24 { t = substr($0, 1, 8); if (t > m) m = t } END { print m }')
+  echo $((0x${newest:-0}))
+}
+
+wal_folder() { if at_least 1000; then echo pg_wal; else echo pg_xlog; fi; }
+
+at_least() { [ "$number" -ge "$1" ]; }
+
+lsn_number() { echo $(((0x${1%/*} << 32) | 0x${1#*/})); }
+lsn_text() { printf '%X/%X\n' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
+
+# --- its processes and its log ---
+
+# The postmaster's process; nothing where it does not run. Its working directory tells it from one that was given its old number.
+postmaster() {
+  read -r pid 2>/dev/null <"$data/postmaster.pid" || return 1
+  case $pid in '' | *[!0-9]*) return 1 ;; esac
+  kill -0 "$pid" 2>/dev/null || return 1
+  [ ! -e /proc/self/cwd ] || [ "$(readlink "/proc/$pid/cwd")" = "$(cd "$data" && pwd -P)" ] || return 1
+  echo "$pid"
+}
+
+# Its processes: PID TITLE.
+processes() {
+  parent=$(postmaster) || return 0
+  ps -A -o ppid= -o pid= -o args= | awk -v parent="$parent" '$1 == parent { $1 = ""; sub(/^ /, ""); print }'
+}
+
+# Process and position of a walreceiver that streams: PID X/Y.
+streaming() { processes | sed -n 's/^\([0-9]*\) .*wal *receiver.*streaming *\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p'; }
+
+# The server's log, the older part first.
+log_text() {
+  cat "$control/start.log" 2>/dev/null
+  [ -n "$logs" ] || return 0
+  # shellcheck disable=SC2012
+  ls -1tr "$logs" 2>/dev/null | tail -n 2 | while IFS= read -r name; do cat "$logs/$name"; done
+}
+
+# sql_here STATEMENT: as its OS user may over a socket, if that is called postgres and it takes queries.
+sql_here() {
+  [ -n "$sockets" ] && find_psql || return 1
+  timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U postgres -d postgres -c "$1" 2>/dev/null 9>&-
+}
+
+# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL as its log tells it.
+received() {
+  found=$(streaming | sed 's/.* //')
+  [ -n "$found" ] ||
+    found=$(sql_here "select $(at_least 1000 && echo 'pg_last_wal_receive_lsn()' || echo 'pg_last_xlog_receive_location()')")
+  [ -n "$found" ] || found=$(log_text | awk '
+    match($0, /LSN [0-9A-F]+\/[0-9A-F]+, offset/) { at = substr($0, RSTART + 4, RLENGTH - 12); next }
+    match($0, /segment [0-9A-F]+, offset [0-9]+/) { split(substr($0, RSTART, RLENGTH), word, /[ ,]+/); at = word[2] ":" word[4]; next }
+    /record|resource manager/ && match($0, / at [0-9A-F]+\/[0-9A-F]+/) { at = substr($0, RSTART + 4, RLENGTH - 4) }
+    END { print at }')
+  case $found in
+    *:*)
+      # A page of a segment, whose name has its timeline and its number in it.
+      segment=${found%:*}
+      size=$(stat -c %s "$data/$(wal_folder)/$segment" 2>/dev/null) || size=16777216
+      high=${segment#????????}
+      lsn_text $(((0x${high%????????} << 32) + 0x${high#????????} * size + ${found#*:}))
+      ;;
+    *) printf '%s\n' "$found" ;;
+  esac
+}
+
+# What the log says of the stream from the primary: `streaming LINE`, `ended LINE` (by the other end), `apart LINE` (the primary
+# lived on without it, or it was cut off here), or nothing.
+stream_words() {
+  log_text | awk '
+    /started streaming WAL from primary|streaming replication successfully connected/ { how = "streaming"; line = $0; next }
+    /could not (receive data from|send data to) WAL stream|terminating walreceiver due to timeout|replication terminated by primary server/ {
+      if (how == "streaming") { how = "ended"; line = $0 }
+      next
+    }
+    /terminating walreceiver process due to administrator command/ { if (how == "streaming") { how = "apart"; line = $0 } next }
+    /no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no password supplied|has already been removed|exceeds max_wal_senders|remaining connection slots|too many clients|certificate verify failed/ {
+      if (how != "") { how = "apart"; line = $0 }
+    }
+    END { if (how != "") print how " " line }'
+}
+
+# --- the other servers ---
+
+# Finds psql; without one nobody can be asked.
+find_psql() {
+  psql=$bin/psql
+  [ -x "$psql" ] || psql=$(command -v psql) || psql=''
+  [ -n "$psql" ]
+}
+
+# Asks all peers at once, each for 3 s at most. One line each:
+#   NAME<tab>ADDRESS:PORT<tab>told<tab>SYSTEM<tab>TIMELINE<tab>X/Y<tab>writes|recovers|unknown
+#   NAME<tab>ADDRESS:PORT<tab>refuses<tab>WHY      it is there and says no more
+#   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY
+ask_all() {
+  peer() { ask "$@" & }
+  # shellcheck source=/dev/null
+  . "$here/peers"
+  wait
+}
+
+# ask NAME ADDRESS PORT CONNINFO
+ask() {
+  set -- "$1" "$2:$3" "$4 replication=true connect_timeout=3 application_name=pgsite_runbook"
+  # From 10 on a walsender also says whether its server recovers.
+  if at_least 1000; then
+    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$3" -c IDENTIFY_SYSTEM -c 'SHOW transaction_read_only' 2>&1)
+  else
+    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$3" -c IDENTIFY_SYSTEM 2>&1)
+  fi
+  status=$?
+  told=$(printf '%s\n' "$heard" | sed -n 's/^\([0-9][0-9]*\)|\([0-9][0-9]*\)|\([0-9A-F]*\/[0-9A-F]*\)|*.*$/\1'"$tab"'\2'"$tab"'\3/p')
+  if [ -z "$told" ]; then
+    # 9.0 tells no position.
+    told=$(printf '%s\n' "$heard" | sed -n 's/^\([0-9][0-9]*\)|\([0-9][0-9]*\)$/\1'"$tab"'\2'"$tab"'0\/0/p')
+  fi
+  if [ -n "$told" ]; then
+    does=unknown
+    case $heard in *'
+off') does=writes ;; *'
+on') does=recovers ;; esac
+    printf '%s\t%s\ttold\t%s\t%s\n' "$1" "$2" "$told" "$does"
+    return
+  fi
+  why=$(printf '%s' "$heard" | tr '\n\t' '  ' | sed 's/^psql: *//; s/^error: *//; s/  */ /g; s/ $//')
+  how=refuses
+  case $why in
+    *FATAL*) ;;
+    *'onnection refused'* | *'timeout expired'* | *'timed out'* | *'No route to host'* | *'unreachable'* | *'Host is down'* | *'could not translate'* | *'closed the connection unexpectedly'* | *'onnection reset'*) how=silent ;;
+    *) [ "$status" != 124 ] || { how=silent why='it does not answer within 4 s'; } ;;
+  esac
+  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why"
+}
+
+# of NAME FIELD: one field of a peer's answer in $answers (2 place, 3 how, 4 system or why, 5 timeline, 6 position, 7 what it does).
+of() { printf '%s\n' "$answers" | awk -F '\t' -v name="$1" -v field="$2" '$1 == name { print $field }'; }
+
+names() { printf '%s\n' "$answers" | cut -f 1; }
+
+# conninfo_of NAME: how this server follows it; fails where the table does not know it.
+conninfo_of() {
+  wanted=$1
+  found=''
+  peer() { [ "$1" != "$wanted" ] || found=$4; }
+  # shellcheck source=/dev/null
+  . "$here/peers"
+  printf '%s\n' "$found"
+  [ -n "$found" ]
+}
+
+peer_names() {
+  list=''
+  peer() { list="$list $1"; }
+  # shellcheck source=/dev/null
+  . "$here/peers"
+  echo "${list# }"
+}
+
+# fork_of NAME: where NAME's timeline left the one given, as a number; nothing where it does not come from it.
+fork_of() {
+  conninfo=$(conninfo_of "$1")
+  timeout 10 "$psql" -X -w -A -t -F '|' -d "$conninfo replication=true connect_timeout=3 application_name=pgsite_runbook" \
+    -c "TIMELINE_HISTORY $(of "$1" 5)" 2>/dev/null |
+    sed 's/^[0-9A-F]*\.history|//' |
+    while read -r one until _; do
+      [ "$one" != "$2" ] || lsn_number "$until"
+    done
+}
+
+# --- the files that differ from role to role, as pgsite itself renders them ---
+
+# The file that says whom it follows.
+upstream_file() { if at_least 1200; then echo postgresql.conf; else echo recovery.conf; fi; }
+
+# line CONNINFO: primary_conninfo as that file has it.
+line() {
+  # 9.0 reads recovery.conf with a parser of its own, in which a backslash is itself.
+  if at_least 901; then escape='s/\\/\\\\/g'; else escape=''; fi
+  printf "primary_conninfo = '%s'\n" "$(printf '%s\n' "$1" | sed "$escape; s/'/''/g")"
+}
+
+# with_line FOLDER LINE: prints its postgresql.conf, or the recovery.conf that a standby is to have, with this line in its place
+# among the sorted ones; without a line, without any.
+with_line() {
+  if at_least 1200; then source=$1/postgresql.conf; else source=$here/recovery.conf; fi
+  line=$2 awk '
+    function put() { if (!done && ENVIRON["line"] != "") print ENVIRON["line"]; done = 1 }
+    /^[ \t]*[Pp][Rr][Ii][Mm][Aa][Rr][Yy]_[Cc][Oo][Nn][Nn][Ii][Nn][Ff][Oo][ \t=]/ { next }
+    /^[A-Za-z_]/ { name = $1; sub(/=.*/, "", name); if (name > "primary_conninfo") put() }
+    { print }
+    END { put() }' "$source"
+}
+
+# put_file PATH: puts standard input there, whole or not at all. A file that has these bytes is left as it is.
+put_file() {
+  new=$1.runbook-new
+  cat >"$new" || return 1
+  if cmp -s "$new" "$1"; then
+    rm -f "$new"
+    return 0
+  fi
+  sync "$new" 2>/dev/null || sync
+  mv -f "$new" "$1"
+}
+
+write_upstream() {
+  text=$(with_line "$1" "$2" && echo .) || return 1
+  printf '%s' "${text%.}" | put_file "$1/$(upstream_file)"
+}
+
+# standby_files FOLDER CONNINFO: it is a standby of that server when it starts. What makes it one comes first.
+standby_files() {
+  if at_least 1200; then
+    [ -e "$1/standby.signal" ] || : >"$1/standby.signal" || return 1
+    rm -f "$1/recovery.signal" "$1/recovery.conf"
+  fi
+  write_upstream "$1" "$(line "$2")" || return 1
+  rm -f "$1/recovery.done" "$1/promote" "$1/fallback_promote"
+  # Left over, it would promote the server at once.
+  trigger=$(trigger_file "$1")
+  [ -z "$trigger" ] || rm -f "$trigger"
+}
+
+# primary_files: after the server itself has taken away what made it a standby.
+primary_files() {
+  if at_least 1200; then
+    rm -f "$data/standby.signal"
+    write_upstream "$data" ''
+  else
+    rm -f "$data/recovery.done"
+  fi
+}
+
+# The file that promotes a standby by being there, where its files name one.
+trigger_file() {
+  name=trigger_file
+  at_least 1200 && name=promote_trigger_file
+  at_least 1600 && return 0
+  escape=''
+  at_least 901 && escape='s/\\\\/\\/g'
+  sed -n "s/^$name = '\(.*\)'\$/\1/p" "$1/$(upstream_file)" 2>/dev/null | sed "s/''/'/g; $escape"
+}
+
+# The peer that its files tell it to follow.
+followed() {
+  wanted=$(sed -n '/^primary_conninfo = /p' "$data/$(upstream_file)" 2>/dev/null)
+  found=''
+  peer() { [ "$(line "$4")" != "$wanted" ] || found=$1; }
+  # shellcheck source=/dev/null
+  . "$here/peers"
+  echo "$found"
+}
+
+is_standby() { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ] || { ! at_least 1200 && [ -e "$data/recovery.conf" ]; }; }
+
+# --- starting and stopping ---
+
+# Waits until a command succeeds: within SECONDS COMMAND…
+within() {
+  end=$(($(date +%s) + $1))
+  shift
+  until "$@"; do
+    [ "$(date +%s)" -lt "$end" ] || return 1
+    sleep 0.2 2>/dev/null || sleep 1
+  done
+}
+
+stops() { ! postmaster >/dev/null; }
+
+stop_server() {
+  "$bin/pg_ctl" stop -W -m fast -D "$data" >/dev/null 2>&1 9>&-
+  within 90 stops
+}
+
+# By systemd where that looks after it and lets us, so that it knows the server.
+start_server() {
+  if [ -n "$service" ] && [ -d /run/systemd/system ]; then
+    sudo -n systemctl start "$service.service" 2>/dev/null 9>&- && return 0
+    say "  systemd does not know of this start: as root, systemctl start $service.service after the next stop"
+  fi
+  if command -v setsid >/dev/null; then
+    setsid "$bin/pg_ctl" start -W -D "$data" -l "$control/start.log" >/dev/null 9>&-
+  else
+    "$bin/pg_ctl" start -W -D "$data" -l "$control/start.log" >/dev/null 9>&-
+  fi
+}
+
+# One that streams, and did not before: the same process for a second.
+streams_anew() {
+  set -- "${1:-none}" "$(streaming | sed 's/ .*//')"
+  [ -n "$2" ] && [ "$1" != "$2" ] && sleep 1 && [ "$2" = "$(streaming | sed 's/ .*//')" ]
+}
+
+# How its log says, since it had LINES lines, that it can never follow that server.
+says_apart() {
+  log_text | tail -n "+$((lines + 1))" |
+    grep -E 'forked off current database system timeline|is not a child of this server|does not contain minimum recovery point|highest timeline .* is behind' | tail -n 1
+}
+
+settled() { [ -n "$(says_apart)" ] || streams_anew "$1"; }
+
+# until_streams OLD: waits for a walreceiver that is not that process; $lines is how long its log was before.
+until_streams() {
+  within 60 settled "$1" || fail "it does not stream from $name after 60 s; its log says: $(log_text | grep -E 'FATAL|ERROR' | tail -n 1)"
+}

@@ -1,0 +1,97 @@
+import { quote } from "../hosts/quote.js";
+import type { Major } from "../postgres/versions.js";
+
+/** What the scripts on a server know. The same in every role, so that a change of role changes none of it. */
+export interface RunbookFacts {
+  readonly site: string;
+  readonly server: string;
+  readonly version: Major;
+  /** The OS user that runs the server. */
+  readonly user: string;
+  readonly dataDirectory: string;
+  readonly controlDirectory: string;
+  /** Folder of the server programs. */
+  readonly binDirectory: string;
+  readonly port: number;
+  readonly passfile: string;
+  /** Name of what starts it with its machine. @default nothing does */
+  readonly service?: string;
+  /** The first of the folders in which it puts its sockets. @default it has none */
+  readonly socketFolder?: string;
+  /** Where logging_collector writes. @default start.log has all of its log */
+  readonly logFolder?: string;
+  /** All others that it may ever follow. */
+  readonly peers: readonly RunbookPeer[];
+  /** Until 11: recovery.conf as it is when the server is a standby, without primary_conninfo. */
+  readonly recovery?: string;
+}
+
+export interface RunbookPeer {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** The primary_conninfo with which the server follows it. */
+  readonly conninfo: string;
+}
+
+/** What an operator runs, and every start. */
+export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
+/** What these read, beside what is rendered. */
+export const common = "common.sh";
+
+/** The guard's exit status where the server may not start. */
+export const refusedToStart = 3;
+
+export function runbookFolder(controlDirectory: string): string {
+  return `${controlDirectory}/runbook`;
+}
+
+export function guardOf(controlDirectory: string): string {
+  return `${runbookFolder(controlDirectory)}/guard`;
+}
+
+/** The files that differ from server to server, by name. */
+export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, string>> {
+  const { server, site, peers, recovery } = facts;
+  const heading = [`# Written by pgsite: server ${server} of the site ${site}. Change the stack file instead.`];
+  const settings = {
+    server,
+    number: `${numberOf(facts.version)}`,
+    user: facts.user,
+    data: facts.dataDirectory,
+    control: facts.controlDirectory,
+    bin: facts.binDirectory,
+    port: `${facts.port}`,
+    passfile: facts.passfile,
+    service: facts.service ?? "",
+    sockets: facts.socketFolder ?? "",
+    logs: facts.logFolder ?? "",
+  };
+  return {
+    settings: text([
+      ...heading,
+      // A line break, for words that have one.
+      "nl='",
+      "'",
+      ...Object.entries(settings).map(([name, value]) => `${name}=${quote(value)}`),
+    ]),
+    peers: text([
+      ...heading,
+      "# NAME ADDRESS PORT, and the primary_conninfo with which this server follows it.",
+      ...peers.map(({ name, address, port, conninfo }) =>
+        ["peer", ...[name, address, `${port}`, conninfo].map(quote)].join(" "),
+      ),
+    ]),
+    ...(recovery === undefined ? {} : { "recovery.conf": recovery }),
+  };
+}
+
+/** 906 of 9.6, 1500 of 15: what a shell can compare. */
+function numberOf(version: Major): number {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first * 100 + second;
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
+}
