@@ -22,7 +22,7 @@ export interface RecoveryInputs {
 
 /**
  * What is to stand in the data directory, by file name: text, or null where the file must not exist.
- * Until 11 that is recovery.conf; from 12 standby.signal, and no recovery.conf, with which the server would not start.
+ * Until 11 that is recovery.conf, and no recovery.done; from 12 standby.signal, and no recovery.conf, with which the server would not start.
  * @throws for a value with a line break at 9.0, or NUL: the file cannot hold it
  */
 export function renderRecovery(major: Major, inputs: RecoveryInputs): Record<string, string | null> {
@@ -30,13 +30,16 @@ export function renderRecovery(major: Major, inputs: RecoveryInputs): Record<str
   if (atLeast(major, "12")) {
     return { "recovery.conf": null, "recovery.signal": null, "standby.signal": standby ? "" : null };
   }
-  if (!standby) return { "recovery.conf": null };
+  // What a promotion leaves of recovery.conf: at the next one nobody would know which was last.
+  const left = { "recovery.done": null };
+  if (!standby) return { "recovery.conf": null, ...left };
   const values = { ...parameters, standby_mode: "on" };
   return {
     "recovery.conf":
       major === "9.0"
         ? renderConfiguration({}, { header }) + renderOld(values)
         : renderConfiguration(values, { header }),
+    ...left,
   };
 }
 

@@ -125,7 +125,7 @@ function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonl
   return names.flatMap((name): readonly Found[] => {
     const [left, right] = [is.files[name], shall.files[name]];
     if (left === right) return [];
-    const reread = settingFiles.has(name) || name.endsWith(".signal") ? "install" : "reload";
+    const reread = settingFiles.has(name) || /\.(signal|done)$/.test(name) ? "install" : "reload";
     if (right === undefined) return [{ needs: reread, because: `${name} must not be there` }];
     if (left === undefined) return [{ needs: reread, because: `${name} is missing` }];
     if (settingFiles.has(name)) return [{ needs: "install", because: `text of ${name}`, text: true }];

@@ -13,6 +13,8 @@ export interface Turn {
   readonly data: boolean;
   /** How it becomes a standby again, in its first turn. */
   readonly rejoin?: Rejoin;
+  /** A file that would promote it as soon as it starts. */
+  readonly trigger?: string;
   /** What it runs with; of a stopped one, what its files and its control file ask for. */
   now: Floors;
   running: boolean;
@@ -54,6 +56,7 @@ function turnOf(
       floors: floorsOf(shall.version, shall.settings),
       data: true,
       ...(is.rejoin === undefined ? {} : { rejoin: is.rejoin }),
+      ...(is.trigger === undefined ? {} : { trigger: is.trigger }),
       now: highest(floorsOf(shall.version, is.settings), is.recorded ?? {}),
       running: is.running,
       serves: is.running && (!is.inRecovery || change.hotNow),

@@ -61,6 +61,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly received?: Received;
   /** How it becomes a standby of the declared primary again, where it can. */
   readonly rejoin?: Rejoin;
+  /** Of a stopped standby: a left-over file that would promote it as soon as it starts. */
+  readonly trigger?: string;
   /** What the files of a running server say, where that is not what it runs with. */
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
@@ -228,6 +230,7 @@ function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
   const because = [
     ...(action === "start" ? [turn.data ? "stopped" : "seeded"] : []),
+    ...(turn.trigger === undefined ? [] : [`left over, and moved away before: ${turn.trigger}`]),
     ...why.filter((reason) => !held.some((name) => reason.startsWith(`${name} `))),
     ...held.map((name) => `${name} stays ${hold[name]} until ${until}`),
   ];

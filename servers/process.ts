@@ -9,6 +9,7 @@ import { socketFolders } from "../services/of.js";
 import { until } from "./deadline.js";
 import { causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { openSession, SqlUnreachable } from "./session.js";
+import { disarm } from "./triggerFile.js";
 
 /**
  * Whether a server runs in a data directory. `stale`: postmaster.pid is there and its process is not (a crash, a
@@ -91,6 +92,7 @@ export async function startServer(host: Host, server: Server, options: StartOpti
     if (failure !== undefined) throw new StartFailed(server.name, failure);
     return { alreadyRunning: true, pid: before.pid };
   }
+  await disarm(host, server);
   const end = Date.now() + deadline;
   for (;;) {
     const failure = await attempt(host, server, options, end);

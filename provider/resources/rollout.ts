@@ -136,7 +136,7 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, rejoin: _rejoin, ...rest } = facts;
+  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, ...rest } = facts;
   return { ...rest, ...now };
 }
 

@@ -47,7 +47,7 @@ export interface ServerConfigurationState extends ServerConfigurationArgs, Confi
 }
 
 /** Files that make a server a standby by being there. */
-const roleFiles = new Set(["recovery.conf", "recovery.signal", "standby.signal"]);
+const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", "standby.signal"]);
 
 /**
  * The configuration of a server: its files, and what it runs with beside them. Where no server has been started on them they are written at once. Later they are staged:

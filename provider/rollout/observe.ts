@@ -24,6 +24,10 @@ export interface Observed extends ConfigurationFacts {
   readonly recovery: boolean;
   /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
   readonly recorded?: Readonly<Record<string, number>>;
+  /** Of a stopped standby: a trigger file, which would promote it as soon as it starts. */
+  readonly trigger?: string;
+  /** Of a stopped server: it last ran as a primary, and files of a standby came there since. */
+  readonly stale?: true;
   /** It was a primary, and was shut down. */
   readonly shutDown?: true;
   /** Of its data. */
@@ -87,6 +91,7 @@ export async function observeServer(
     version,
     recovery,
     ...(recorded === undefined ? {} : { recorded }),
+    ...(control === undefined || running || !recovery ? {} : await leftOver(host, server, control)),
     ...(!running && control !== undefined && wasShutDown(control) ? { shutDown: true } : {}),
     ...(program === undefined ? {} : { program }),
     ...(certificate === undefined ? {} : { certificate }),
@@ -135,6 +140,19 @@ export function serviceState(running: boolean, live: LiveAnswer | undefined): Ob
  */
 function owedOf(pending: Pending, pid: number): Pick<Pending, "action"> & Partial<Pending> {
   return pending.pid === undefined || pending.pid === pid ? pending : { action: "reload" };
+}
+
+/** What a stopped server would start with that nobody declares. */
+async function leftOver(
+  host: Host,
+  server: RolloutServer,
+  control: Buffer,
+): Promise<Pick<Observed, "trigger" | "stale">> {
+  const { leftOverTrigger } = await import("../../servers/triggerFile.js");
+  const trigger = await leftOverTrigger(host, server);
+  const wasPrimary = server.role === "primary" && recordedRole(control) === "primary";
+  const copied = (await host.stat(join(server.dataDirectory, "backup_label"))) !== undefined;
+  return { ...(trigger === undefined ? {} : { trigger }), ...(wasPrimary && !copied ? { stale: true } : {}) };
 }
 
 /**

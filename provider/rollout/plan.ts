@@ -49,9 +49,25 @@ export function actualOf(
       ...(server.pending === undefined ? {} : { pending: server.pending }),
       ...(server.unreachable === undefined ? {} : { unreachable: server.unreachable }),
       ...(server.received === undefined ? {} : { received: server.received }),
+      ...(server.trigger === undefined ? {} : { trigger: server.trigger }),
     },
   ]);
-  return Object.fromEntries(actual);
+  return withoutStale(Object.fromEntries(actual), observed);
+}
+
+/** A declared primary that stopped as one is that still, whatever files lie there, unless another has taken over. */
+function withoutStale(
+  actual: Readonly<Record<string, ActualServer>>,
+  observed: Readonly<Record<string, Observed>>,
+): Readonly<Record<string, ActualServer>> {
+  const takenOver = Object.values(actual).some(({ data, inRecovery }) => data && !inRecovery);
+  if (takenOver) return actual;
+  return Object.fromEntries(
+    Object.entries(actual).map(([name, is]) => [
+      name,
+      observed[name]?.stale === true ? { ...is, inRecovery: false } : is,
+    ]),
+  );
 }
 
 function isRenewed(wanted: RolloutServer | undefined, { certificate }: Observed): boolean {

@@ -18,8 +18,12 @@ describe("the files that make a standby", () => {
     ].join("\n");
     expect(renderRecovery("9.1", { standby: true, parameters, header: ["standby"] })).toEqual({
       "recovery.conf": text,
+      "recovery.done": null,
     });
-    expect(renderRecovery("11", { standby: true, parameters, header: ["standby"] })).toEqual({ "recovery.conf": text });
+    expect(renderRecovery("11", { standby: true, parameters, header: ["standby"] })).toEqual({
+      "recovery.conf": text,
+      "recovery.done": null,
+    });
   });
 
   test("at 9.0 a backslash is itself, in the header too", () => {
@@ -32,6 +36,7 @@ describe("the files that make a standby", () => {
         "standby_mode = 'on'",
         "",
       ].join("\n"),
+      "recovery.done": null,
     });
   });
 
@@ -41,8 +46,11 @@ describe("the files that make a standby", () => {
     );
   });
 
-  test("a primary has no recovery.conf; from 12 on nobody has, and standby.signal is empty", () => {
-    expect(renderRecovery("11", { standby: false, parameters: {} })).toEqual({ "recovery.conf": null });
+  test("a primary has no recovery.conf, and nobody what a promotion left of one; from 12 on nobody has, and standby.signal is empty", () => {
+    expect(renderRecovery("11", { standby: false, parameters: {} })).toEqual({
+      "recovery.conf": null,
+      "recovery.done": null,
+    });
     const none = { "recovery.conf": null, "recovery.signal": null };
     expect(renderRecovery("12", { standby: true, parameters: {} })).toEqual({ ...none, "standby.signal": "" });
     expect(renderRecovery("18", { standby: false, parameters: {} })).toEqual({ ...none, "standby.signal": null });
