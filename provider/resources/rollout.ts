@@ -20,6 +20,8 @@ export interface RolloutArgs {
   readonly servers: Readonly<Record<string, RolloutServer>>;
   /** Those that are declared lost; they are not among `servers`. */
   readonly lost?: Readonly<Record<string, LostServer>>;
+  /** A shell command that makes sure that a lost primary stays off. */
+  readonly fence?: string;
   readonly primary?: string;
   readonly upstream?: Endpoint;
   readonly administrator: string;

@@ -106,6 +106,7 @@ async function takeOver(context: Context, state: RolloutState, plan: Failover & 
   const { timeline, fork } = await failOver({
     from: plan.from,
     to: memberOf(state, plan.to),
+    ...(state.fence === undefined ? {} : { fence: state.fence }),
     login: { user: state.administrator, password: state.administratorPassword },
     signal: context.signal,
     report: (line) => context.progress(line),
