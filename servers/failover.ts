@@ -30,7 +30,7 @@ export async function failOver(options: FailoverOptions): Promise<FailedOver> {
   await withLock(to.host, to.server, `failover from ${from}`, async () => {
     if (fence !== undefined) {
       await report(`${from}: fencing (${fence})`);
-      await runFence(fence, { lost: from, next: to.server.name }, signal);
+      await runFence(fence, { lost: from, next: to.server.name }, signal === undefined ? {} : { signal });
     }
     await report(`${to.server.name}: promoting`);
     await promote(options);
