@@ -202,11 +202,13 @@ async function slotsByServer(
   return Object.fromEntries(all);
 }
 
-/** What those that follow a server are declared to stream by. */
+/** What those that follow a server are declared to stream by; a lost one may come back to any. */
 function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
-  return Object.values(args.servers).flatMap(({ upstream, settings }) =>
+  const lost = Object.values(args.lost ?? {}).flatMap(({ slot }) => slot ?? []);
+  const followers = Object.values(args.servers).flatMap(({ upstream, settings }) =>
     upstream === name && settings.primary_slot_name !== undefined ? [settings.primary_slot_name] : [],
   );
+  return [...lost, ...followers];
 }
 
 /** One that somebody streams from, and a logical one, is left, and said to be. */
