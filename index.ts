@@ -87,7 +87,7 @@ function connectionOf({ connectionString, serviceFile }: Clients) {
   return { connectionString, serviceFile };
 }
 
-function outputOf({ role, address, port, dataDirectory, hotStandby, version, settings }: Server): ServerOutput {
+function outputOf({ role, lost, address, port, dataDirectory, hotStandby, version, settings }: Server): ServerOutput {
   const names = floorSettings(version).filter((setting) => setting in settings);
   return {
     role,
@@ -95,6 +95,7 @@ function outputOf({ role, address, port, dataDirectory, hotStandby, version, set
     port,
     dataDirectory,
     hotStandby,
+    ...(lost === undefined ? {} : { lost: true }),
     floors: Object.fromEntries(names.map((setting) => [setting, settings[setting] as string])),
   };
 }

@@ -131,10 +131,13 @@ export class Site extends pulumi.ComponentResource {
         ),
       ...(lost === undefined ? {} : { lost }),
     };
-    this.rollout = new Rollout(`${site.name}-rollout`, whole, {
-      ...parent,
-      dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles],
-    });
+    // Of no interest while nothing is lost: what is said of it then changes nothing.
+    const fence = lost === undefined || site.fence === undefined ? {} : { fence: site.fence };
+    this.rollout = new Rollout(
+      `${site.name}-rollout`,
+      { ...whole, ...fence },
+      { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
+    );
     const primary = site.servers.find(({ name }) => name === site.primary);
     if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
     new Topology(

@@ -10,6 +10,8 @@ export interface ServerOutput {
   readonly port: number;
   readonly dataDirectory: string;
   readonly hotStandby: boolean;
+  /** Declared lost. */
+  readonly lost?: true;
   /** The settings that a hot mirror must not be below. */
   readonly floors: Readonly<Record<string, string>>;
 }
@@ -90,7 +92,7 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
   const now = primary === undefined ? undefined : servers[primary];
   if (there.role !== "primary" && now?.role === "primary") {
     await pulumi.log.info(
-      `upstream.server: ${primary} is the primary of ${upstream.stack} now, and ${upstream.server} follows it: to follow ${primary} from here, declare upstream.server: ${primary} (upstream.dataDirectory: ${now.dataDirectory})`,
+      `upstream.server: ${primary} is the primary of ${upstream.stack} now, and ${upstream.server} ${there.lost === true ? "is lost" : "follows it"}: to follow ${primary} from here, declare upstream.server: ${primary} (upstream.dataDirectory: ${now.dataDirectory})`,
     );
   }
   const stated = site.upstream;

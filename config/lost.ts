@@ -7,6 +7,8 @@ export interface LostServer {
   readonly address: string;
   readonly port: number;
   readonly acceptDataLoss: boolean;
+  /** The replication slot that it streams by: it keeps what it will ask for when it is back. */
+  readonly slot?: string;
 }
 
 /** The servers that are left, and by name those that are declared lost; `lost` is absent where none is. */
@@ -14,8 +16,8 @@ export function withoutLost(servers: readonly Server[]): {
   readonly left: readonly Server[];
   readonly lost?: Readonly<Record<string, LostServer>>;
 } {
-  const lost = servers.flatMap(({ name, address, port, lost: loss }) =>
-    loss === undefined ? [] : [[name, { address, port, ...loss }] as const],
+  const lost = servers.flatMap(({ name, address, port, slot, lost: loss }) =>
+    loss === undefined ? [] : [[name, { address, port, ...loss, ...(slot === undefined ? {} : { slot }) }] as const],
   );
   const left = servers.filter((server) => server.lost === undefined);
   return lost.length === 0 ? { left } : { left, lost: Object.fromEntries(lost) };

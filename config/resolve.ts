@@ -78,6 +78,7 @@ export function resolveStack(
       ? {}
       : { tls: { required: tls.required, ...(tls.authority === undefined ? {} : { authority: tls.authority }) } }),
     baseBackup: baseBackupOf(description),
+    ...(description.hooks.fence === undefined ? {} : { fence: description.hooks.fence }),
   };
   const containers = containersOf(name, description);
   const clients = clientsOf(description, servers, (host, user) => context.hostSpecOf(host, user));

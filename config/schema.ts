@@ -445,6 +445,17 @@ export const stackSchema = strict({
     .describe(
       "Whether pgsite installs what a host lacks with its package manager (apt), as root there, or only says so",
     ),
+  hooks: strict({
+    fence: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "A shell command that a failover runs first, on the machine that runs Pulumi, with PGSITE_LOST_SERVER and PGSITE_NEW_PRIMARY in its environment: it makes sure that the lost server stays off. Unless it ends with status 0 within a minute, nothing is promoted. No secret belongs in it",
+      ),
+  })
+    .prefault({})
+    .describe("Commands of the site's own"),
   disposable: flag.default(false).describe("Whether destroy, or removing a server, may stop it and delete its data"),
   rehearsal: rehearsal
     .optional()

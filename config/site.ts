@@ -36,6 +36,8 @@ export interface Site {
   readonly baseBackup?: BaseBackupChoice;
   /** Replication slots that the stack leaves to others. */
   readonly slots?: readonly string[];
+  /** A shell command that makes sure that a lost server stays off, before another takes over. */
+  readonly fence?: string;
 }
 
 /** How a standby's data come from another host; on one machine they are copied by cp. */

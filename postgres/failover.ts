@@ -10,17 +10,35 @@ type Actual = Readonly<Record<string, ActualServer>>;
 type Desired = Readonly<Record<string, DesiredServer>>;
 
 /**
- * What makes the declared primary the primary where the one that it followed is declared lost: nothing where it is the
- * primary already, or another server of those that are left takes writes or was shut down as a primary.
+ * What makes the declared primary the primary where the one that it followed, maybe by way of others, is declared lost:
+ * nothing where it is the primary already, or another server of those that are left takes writes or was shut down as a
+ * primary.
  */
 export function failoverOf(actual: Actual, desired: Desired, lost: LostServers): Failover | undefined {
   const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
   const next = to === undefined ? undefined : actual[to];
   if (to === undefined || !next?.data || !next.inRecovery) return undefined;
   if (Object.keys(desired).some((name) => actual[name]?.data === true && !actual[name]?.inRecovery)) return undefined;
-  const followed = [next, ...Object.values(actual)].flatMap(({ follows }) => follows ?? []);
-  const from = followed.find((name) => lost[name] !== undefined) ?? Object.keys(lost).sort()[0];
-  return from === undefined ? undefined : { from, to };
+  const from = actual[headOf(to, actual)]?.follows;
+  return from === undefined || lost[from] === undefined ? undefined : { from, to };
+}
+
+/** The server of those that are left by way of which a standby got what it has: itself, where it followed none of them. */
+function headOf(name: string, actual: Actual): string {
+  const seen = new Set([name]);
+  for (const at of seen) {
+    const next = actual[at]?.follows;
+    if (next === undefined || actual[next] === undefined) return at;
+    seen.add(next);
+  }
+  return name;
+}
+
+/** What a standby has received, and how the stream ended by which that came from the lost server. */
+function receivedBy(name: string, actual: Actual): Received | undefined {
+  const own = actual[name]?.received;
+  const head = actual[headOf(name, actual)]?.received;
+  return own === undefined || head === undefined ? own : { ...own, stream: head.stream };
 }
 
 /** Why a failover is not carried out as things are. Where the stack accepts it, what is known to be lost is lost. */
@@ -39,7 +57,8 @@ export function refuseFailover(
     if (why !== undefined) found.push(`${begun}: ${why}: bring it back, or declare servers.${name}.lost: true too`);
   }
   if (!next.running) found.push(`${begun}: ${to} is stopped: bring it up first (pgsite start ${to}), and run again`);
-  if (next.received?.stream.kind === "fed") {
+  const received = receivedBy(to, actual);
+  if (received?.stream.kind === "fed") {
     found.push(
       `${begun}: ${to} goes on receiving WAL, so ${from} lives: shut it down where it runs, or take lost away, and it is a switchover`,
     );
@@ -47,7 +66,6 @@ export function refuseFailover(
   found.push(...refuseBelow(begun, to, actual, desired));
   if (lost[from]?.acceptDataLoss === true) return found;
   const accept = `what is lost then must be accepted: servers.${from}.acceptDataLoss: true`;
-  const { received } = next;
   if (received === undefined) return [...found, `${begun}: nothing tells what ${to} has received; ${accept}`];
   const [ahead] = moreAdvanced(to, actual);
   if (ahead !== undefined) {
@@ -96,7 +114,7 @@ export function describeFailover({ from, to }: Failover, actual: Actual, desired
 
 /** What a failover loses, as far as anybody knows. */
 export function whatIsLost({ from, to }: Failover, actual: Actual): string {
-  const received = actual[to]?.received;
+  const received = receivedBy(to, actual);
   if (received === undefined) return `nothing tells what ${to} has received; what ${from} wrote after that is lost`;
   const ended = `it received ${receivedWords(received)}, and ${endWords(received.stream, from)}`;
   if (received.stream.kind === "finished") return `${ended}; what it wrote if it was started again after that is lost`;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { controlLength } from "../postgres/control-file.js";
+import { runFence } from "./fence.js";
 import { withLock } from "./lock.js";
 import { type Member, type PromotionOptions, promote } from "./promotion.js";
 import { branchOf } from "./timelines.js";
@@ -8,6 +9,8 @@ import { lsnText } from "./walSegments.js";
 export interface FailoverOptions extends PromotionOptions {
   /** The lost server's name: it is not contacted. */
   readonly from: string;
+  /** A shell command that makes sure that it stays off. @default nothing does */
+  readonly fence?: string;
   readonly report?: (line: string) => Promise<void> | void;
 }
 
@@ -19,11 +22,16 @@ export interface FailedOver {
 
 /**
  * Has a standby take over from a primary that is lost, and says where its WAL goes on. Whether it may is decided before
- * (`postgres/failover.ts`). Run again after being cut off, it goes on.
+ * (`postgres/failover.ts`). Run again after being cut off, it goes on: the lost server is fenced again.
+ * @throws where the lost server cannot be fenced; nothing was changed then
  */
 export async function failOver(options: FailoverOptions): Promise<FailedOver> {
-  const { from, to, report = () => undefined } = options;
+  const { from, to, fence, signal, report = () => undefined } = options;
   await withLock(to.host, to.server, `failover from ${from}`, async () => {
+    if (fence !== undefined) {
+      await report(`${from}: fencing (${fence})`);
+      await runFence(fence, { lost: from, next: to.server.name }, signal === undefined ? {} : { signal });
+    }
     await report(`${to.server.name}: promoting`);
     await promote(options);
   });

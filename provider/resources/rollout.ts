@@ -20,6 +20,8 @@ export interface RolloutArgs {
   readonly servers: Readonly<Record<string, RolloutServer>>;
   /** Those that are declared lost; they are not among `servers`. */
   readonly lost?: Readonly<Record<string, LostServer>>;
+  /** A shell command that makes sure that a lost primary stays off. */
+  readonly fence?: string;
   readonly primary?: string;
   readonly upstream?: Endpoint;
   readonly administrator: string;
@@ -30,6 +32,8 @@ export interface RolloutState extends RolloutArgs {
   readonly servers: Readonly<Record<string, RolloutServer & Observed>>;
   /** What is to be done, in words; empty where everything is as declared. */
   readonly plan: readonly string[];
+  /** Servers that `read` could not reach, and why: what is said of them is of the last time. No difference by itself. */
+  readonly __unreachable?: Readonly<Record<string, string>>;
 }
 
 /** Brings what is staged into force on all servers of a stack, in order, and starts what is stopped. */
@@ -46,30 +50,31 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     );
     const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
     const found = await seenFrom(args, { ...known, ...(await observeNew(context, args, known)) });
-    const plan = same(found, servers) ? [] : await planInWords(args, found);
+    const plan = same(found, servers) ? [] : await planInWords(args, found, actual?.__unreachable);
     const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
     if (plan.length > 0) await context.log(loud ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
-    return { state: { ...args, servers, plan } };
+    return { state: { ...args, servers, plan, ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
 
   create: (context, state) => bringIntoForce(context, state),
 
   async read(context, _id, known) {
     if (known === undefined) throw new Error("a rollout cannot be imported");
+    const unreachable: Record<string, string> = {};
     const servers = await Promise.all(
       Object.entries(present(known.servers, isLostServer)).map(async ([name, server]) => {
-        unreachable.delete(placeOf(server));
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
           await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
-          unreachable.set(placeOf(server), messageOf(error));
+          unreachable[name] = messageOf(error);
           return [name, server] as const;
         }
       }),
     );
     const found = await withDivergence(Object.fromEntries(servers));
-    return { ...known, servers: { ...known.servers, ...found }, plan: [] };
+    const { __unreachable, ...last } = known;
+    return { ...last, servers: { ...known.servers, ...found }, plan: [], ...unreachableIn(unreachable) };
   },
 
   update: (context, wanted) => bringIntoForce(context, wanted),
@@ -79,14 +84,8 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   },
 };
 
-/**
- * Servers that the last read could not reach, by place, and why. It is no difference, so the state has nothing of it; `check`
- * of the same run, in the same process, tells by it a primary that cannot be asked from one that takes writes.
- */
-const unreachable = new Map<string, string>();
-
-function placeOf({ name, address, port, dataDirectory }: RolloutServer): string {
-  return JSON.stringify([name, address, port, dataDirectory]);
+function unreachableIn(servers: Readonly<Record<string, string>>): Pick<RolloutState, "__unreachable"> {
+  return Object.keys(servers).length === 0 ? {} : { __unreachable: servers };
 }
 
 /** Those that are not lost. */
@@ -147,11 +146,12 @@ function asDeclared(server: RolloutServer): RolloutServer & Observed {
 async function planInWords(
   { servers, lost }: RolloutArgs,
   actual: Readonly<Record<string, RolloutServer & Observed>>,
+  unreachable: RolloutState["__unreachable"] = {},
 ): Promise<readonly string[]> {
   const { describePlan, planOf } = await import("../rollout/plan.js");
   const { markReceived } = await import("../rollout/evidence.js");
   const found = Object.entries(actual).map(([name, server]) => {
-    const reason = unreachable.get(placeOf(server));
+    const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
   });
   const known = await markReceived(Object.fromEntries(found), servers, lost, hostForReading);
@@ -161,5 +161,6 @@ async function planInWords(
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {
   const { execute } = await import("../rollout/execute.js");
   await execute(context, state);
-  return { ...state, plan: [] };
+  const { __unreachable, ...done } = state;
+  return { ...done, plan: [] };
 }

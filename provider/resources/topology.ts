@@ -169,7 +169,7 @@ async function observe(context: Context, args: TopologyArgs, fresh: boolean): Pr
   const positions = await Promise.all(
     rows.map(async (row) => {
       const server = args.servers[row.name] as TopologyServer;
-      const known = [...args.slots, ...slotsOn(Object.values(args.servers), row.name)];
+      const known = [...args.slots, ...slotsOfFollowers(args, row.name)];
       const foreign = (slots[row.name] ?? []).filter(({ name }) => !known.includes(name));
       const position: Position = {
         replication: await replicationOf(row, server),
@@ -218,12 +218,18 @@ async function slotsByServer(
   return Object.fromEntries(all);
 }
 
+/** What those that follow a server are declared to stream by; a lost one may come back to any. */
+function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
+  const lost = Object.values(args.lost ?? {}).flatMap(({ slot }) => slot ?? []);
+  return [...lost, ...slotsOn(Object.values(args.servers), name)];
+}
+
 /** One that somebody streams from, and a logical one, is left, and said to be. */
 async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
   const { withSession } = await import("../../servers/session.js");
   const login = { user: args.administrator, password: args.administratorPassword };
   for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
-    const known = [...args.slots, ...slotsOn(Object.values(args.servers), server)];
+    const known = [...args.slots, ...slotsOfFollowers(args, server)];
     for (const { name, kind, active } of slots.filter((slot) => !known.includes(slot.name))) {
       if (active || kind !== "physical") {
         const why = active ? "somebody streams from it" : "its subscriber may come back for what it keeps";

@@ -150,6 +150,7 @@ async function takeOver(context: Context, state: RolloutState, plan: Failover & 
   const { timeline, fork } = await failOver({
     from: plan.from,
     to: memberOf(state, plan.to),
+    ...(state.fence === undefined ? {} : { fence: state.fence }),
     login: loginOf(state),
     signal: context.signal,
     report: (line) => context.progress(line),

@@ -10,6 +10,8 @@ export interface RolloutArgs {
   readonly servers: pulumi.Input<Readonly<Record<string, Server>>>;
   /** Those of the stack that are declared lost, by name; they are not among `servers`. */
   readonly lost?: pulumi.Input<Readonly<Record<string, LostServer>>> | undefined;
+  /** `Site.fence`, where something is lost. */
+  readonly fence?: pulumi.Input<string> | undefined;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { bytesOfLsn } from "../../servers/sql.js";
@@ -113,12 +113,23 @@ describe("a failover is refused", { timeout: 120_000 }, () => {
     site.declare({ settings, servers: { ...two, ...lost }, primary: "server3" });
     await expect(site.up()).rejects.toThrow("must be accepted: servers.server2.acceptDataLoss: true");
 
-    site.declare({ settings, servers: { ...two, ...accepted }, primary: "server3" });
+    const note = join(site.folder, "fenced");
+    const fenced = (fence: string) =>
+      site.declare({ settings, servers: { ...two, ...accepted }, primary: "server3", fence });
+    fenced("echo no such outlet; exit 7");
+    await expect(site.up()).rejects.toThrow(
+      'server3 does not take over: hooks.fence, which is to keep server2 off, ended with status 7 ("no such outlet"); nothing was promoted',
+    );
+    expect(existsSync(join(site.server("server3").dataDirectory, "standby.signal"))).toBe(true);
+
+    fenced(`echo "$PGSITE_LOST_SERVER off, $PGSITE_NEW_PRIMARY on$PULUMI_CONFIG_PASSPHRASE" >>'${note}'`);
     const [said = ""] = await site.preview();
+    expect(existsSync(note)).toBe(false);
     expect(said).toMatch(
       /^1\. server3: promote \(failover: server2 is lost\); it received up to \S+ at \S+ UTC, \d+ s ago, and its stream had ended before, while server2 lived on \(.*\); what server2 wrote after that is lost, and nobody but server2 knows what that is$/,
     );
     await site.up();
+    expect(readFileSync(note, "utf8")).toBe("server2 off, server3 on\n");
     const told = upTo(said, "it");
     const kept = [...before, ...after].filter(([, position]) => position <= told).map(([n]) => n);
     expect(kept).toEqual([...before.keys()]);

@@ -29,6 +29,8 @@ export interface RolloutDeclaration {
   readonly servers: Servers;
   /** @default the first */
   readonly primary?: string;
+  /** `hooks.fence` */
+  readonly fence?: string;
 }
 
 const passwords: Passwords = { postgres: "adm1n", replicator: "repl" };
@@ -209,11 +211,12 @@ export class RolloutSite {
     await configure(server, site, this.#context(), "create");
   }
 
-  #resolve({ settings, servers, primary }: RolloutDeclaration): Site {
+  #resolve({ settings, servers, primary, fence }: RolloutDeclaration): Site {
     const chosen = primary === undefined ? {} : { "pgsite:primary": primary };
     const raw = {
       ...this.raw,
       ...chosen,
+      ...(fence === undefined ? {} : { "pgsite:hooks": JSON.stringify({ fence }) }),
       "pgsite:settings": JSON.stringify(settings),
       "pgsite:servers": JSON.stringify(servers),
     };
@@ -230,6 +233,7 @@ export class RolloutSite {
       site: site.name,
       servers: mapServers(Object.fromEntries(left.map((server) => [server.name, server]))),
       ...(lost === undefined ? {} : { lost }),
+      ...(site.fence === undefined ? {} : { fence: site.fence }),
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       administrator: site.administrator,
       administratorPassword: passwords.postgres ?? "",

@@ -43,6 +43,11 @@ describe("a server that is declared lost", () => {
     expect(gone).toEqual({ server2: { address: "192.0.2.2", port: 5432, acceptDataLoss: false } });
   });
 
+  it("is known by its slot, which keeps what it will ask for", () => {
+    const slot = { ...lost, server2: { ...lost.server2, settings: { primary_slot_name: "two" } } };
+    expect(withoutLost(resolved(slot).stack?.site.servers ?? []).lost?.server2?.slot).toBe("two");
+  });
+
   it("leaves the files of all others as they are: they let it replicate when it is back", () => {
     const files = (servers: Servers) => resolved(servers).stack?.site.servers.map((server) => server.files);
     expect(files(lost)).toEqual(files(all));

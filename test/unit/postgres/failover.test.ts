@@ -129,6 +129,23 @@ describe("a primary that is declared lost", () => {
     expect(plan({ des10: ahead }, accepted)).toHaveLength(1);
   });
 
+  it("is judged by the standby that followed it, where the other had its WAL from that one", () => {
+    const open = { follows: "des10", received: received("0/5000060", { kind: "open" }) };
+    expect(plan({ server3: open })[0]).toContain(`${promote} ${ended}`);
+    const early = { received: received("0/5000060", { kind: "early" }) };
+    expect(plan({ server3: open, des10: early })[0]).toContain("its stream had ended before, while server2 lived on");
+  });
+
+  it("is taken over from by nobody who never followed it", () => {
+    for (const follows of [undefined, "elsewhere"]) {
+      const { follows: _follows, ...stray } = actual().server3;
+      const server3 = { ...stray, ...(follows === undefined ? {} : { follows }) };
+      expect(describePlan(planRollout({ server3, des10: actual().des10 }, shall, lost))[0]).toMatch(
+        /^refused: server3 is in recovery and is declared primary/,
+      );
+    }
+  });
+
   it("says before 9.3 that all others are to be seeded again", () => {
     const old = Object.fromEntries(
       Object.entries(shall).map(([name, one]) => [name, { ...one, version: "9.2" as const }]),
