@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Site } from "../../config/site.js";
 import { controlLength } from "../../postgres/control-file.js";
@@ -37,8 +38,10 @@ export interface Rejoined {
  * backup, which goes on with it.
  */
 export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
-  const { member } = options;
+  const { member, signal } = options;
   const { server, host } = member;
+  // Each program of a copy listens to it.
+  setMaxListeners(0, signal);
   await stopServer(host, server, "fast", 90_000);
   await waitForWriters(host, server);
   const begun = await readBegun(host, server);
@@ -46,7 +49,7 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
     await removeBegun(host, server);
     return begun === undefined ? {} : { kept: begun.kept };
   }
-  await bringToRest(member, options.signal);
+  await bringToRest(member, signal);
 
   const known = begun !== undefined && (await isAsKept(options, begun)) ? begun.kept : undefined;
   const kept = known ?? (await keep(options));
