@@ -8,10 +8,7 @@ import { namesOf } from "../names.js";
 import { segmentSize } from "../shutdownCheckpoint.js";
 import { bytesOfLsn } from "../sql.js";
 import { isHistory, isSegment, startOf, timelineOf } from "../walSegments.js";
-import { reportOf } from "./report.js";
-
-/** Beside what is kept, of what it is. */
-const report = "README.pgsite";
+import { reportName, reportOf } from "./report.js";
 
 /** A copy of what is large may take long. */
 const copying = 6 * 60 * 60_000;
@@ -70,9 +67,9 @@ export async function keepAside(host: Host, server: Server, rejoin: Rejoin, rena
   const { dataDirectory } = server;
   const now = new Date();
   const kept = keptDirectory(dataDirectory, now.toISOString().replace(/[-:]|\.\d+/g, ""));
-  const text = await reportOf(host, server, rejoin, { kept, now });
+  const text = reportOf(server, rejoin, { kept, now });
   if (rename) {
-    await host.writeFile(join(dataDirectory, report), text);
+    await host.writeFile(join(dataDirectory, reportName), text);
     await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);
     return kept;
   }
@@ -80,8 +77,10 @@ export async function keepAside(host: Host, server: Server, rejoin: Rejoin, rena
   for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
   if (rejoin.keep === "data") await copyAll(host, server, partial);
   else await copyWal(host, server, rejoin, partial);
-  await host.writeFile(join(partial, report), text);
-  await must(host, server, ["sync", "-f", partial]);
+  await host.writeFile(join(partial, reportName), text);
+  // Of a few files alone: whatever else waits to be written there may take long.
+  const few = ["find", partial, "-exec", "sync", "--", "{}", "+"];
+  await must(host, server, rejoin.keep === "data" ? ["sync", "-f", partial] : few);
   await must(host, server, ["mv", "-T", "--", partial, kept]);
   return kept;
 }

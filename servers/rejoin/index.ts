@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Site } from "../../config/site.js";
 import { controlLength } from "../../postgres/control-file.js";
@@ -10,7 +11,8 @@ import { branchOf } from "../timelines.js";
 import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
 import { deltaCopy, wholeCopy } from "./copy.js";
 import { type Diverged, decideRejoin } from "./decide.js";
-import { rewindIt, tryRewind } from "./pgRewind.js";
+import { rewindIt } from "./pgRewind.js";
+import { completeReport } from "./report.js";
 import { bringToRest } from "./rest.js";
 
 export interface RejoinOptions extends Diverged {
@@ -36,61 +38,55 @@ export interface Rejoined {
  * backup, which goes on with it.
  */
 export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
-  const { member, report } = options;
+  const { member, signal } = options;
   const { server, host } = member;
+  // Each program of a copy listens to it.
+  setMaxListeners(0, signal);
   await stopServer(host, server, "fast", 90_000);
   await waitForWriters(host, server);
   const begun = await readBegun(host, server);
-  if (await isRewound(options)) return ended(options, begun === undefined ? {} : { kept: begun.kept });
-  await bringToRest(member, options.signal);
-
-  const plan = await settledPlan(options);
-  const known = begun !== undefined && (await isAsKept(options, begun)) ? begun.kept : undefined;
-  const kept = known ?? (await keep(options, plan));
-  if (plan.way === "pg_rewind") {
-    report(`${server.name}: pg_rewind`);
-    const why = await rewindIt(options);
-    if (why === undefined) return ended(options, { way: plan.way, kept });
-    const next = await decideRejoin(options, { tried: why });
-    if (next.refusal !== undefined)
-      throw new Error(`${why}; what ${server.name} had is kept in ${kept}; ${next.refusal}`);
-    report(`${server.name}: ${next.way}: ${why}`);
-    return copied(options, next.way, kept);
+  if (await isRewound(options)) {
+    await removeBegun(host, server);
+    return begun === undefined ? {} : { kept: begun.kept };
   }
-  report(`${server.name}: ${plan.way}`);
-  return copied(options, plan.way, kept);
+  await bringToRest(member, signal);
+
+  const known = begun !== undefined && (await isAsKept(options, begun)) ? begun.kept : undefined;
+  const kept = known ?? (await keep(options));
+  // What is counted there is a help; it is no reason to fail.
+  const counted = completeReport(host, server, options.rejoin, kept).catch(() => undefined);
+  const [way] = await Promise.all([takeWay(options, kept), counted]);
+  await removeBegun(host, server);
+  return { way, kept };
 }
 
-async function copied(options: RejoinOptions, way: RejoinWay, kept: string): Promise<Rejoined> {
+/** By the way of the plan, or the next best where pg_rewind finds that it cannot. */
+async function takeWay(options: RejoinOptions, kept: string): Promise<RejoinWay> {
+  const { member, rejoin, report } = options;
+  const { name } = member.server;
+  report(`${name}: ${rejoin.way}`);
+  if (rejoin.way !== "pg_rewind") return copied(options, rejoin.way);
+  const why = await rewindIt(options);
+  if (why === undefined) return rejoin.way;
+  const next = await decideRejoin(options, { tried: why });
+  if (next.refusal !== undefined) throw new Error(`${why}; what ${name} had is kept in ${kept}; ${next.refusal}`);
+  report(`${name}: ${next.way}: ${why}`);
+  return copied(options, next.way);
+}
+
+async function copied(options: RejoinOptions, way: RejoinWay): Promise<RejoinWay> {
   const { site, member } = options;
   const systemIdentifier = await (way === "delta copy" ? deltaCopy(options) : wholeCopy(options));
   await seal(member.host, site, member.server, systemIdentifier);
-  return ended(options, { way, kept });
+  return way;
 }
 
-async function ended({ member: { server, host } }: RejoinOptions, rejoined: Rejoined): Promise<Rejoined> {
-  await removeBegun(host, server);
-  return rejoined;
-}
-
-/** The plan, or the next best where pg_rewind finds that it cannot. Nothing was changed until then. */
-async function settledPlan(options: RejoinOptions): Promise<Rejoin> {
-  const { member, rejoin, report } = options;
-  if (rejoin.way !== "pg_rewind") return rejoin;
-  const why = await tryRewind(options);
-  if (why === undefined) return rejoin;
-  const next = await decideRejoin(options, { tried: why });
-  report(`${member.server.name}: ${next.way}: ${why}`);
-  if (next.refusal !== undefined) throw new Error(`${why}; ${next.refusal}`);
-  return next;
-}
-
-async function keep(options: RejoinOptions, plan: Rejoin): Promise<string> {
-  const { member, report } = options;
+async function keep({ member, rejoin, report }: RejoinOptions): Promise<string> {
   const { server, host } = member;
   report(`${server.name}: keeping what it alone has`);
-  const rename = plan.way === "base backup" && plan.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
-  const kept = await keepAside(host, server, plan, rename);
+  const rename =
+    rejoin.way === "base backup" && rejoin.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
+  const kept = await keepAside(host, server, rejoin, rename);
   if (!rename) await writeBegun(host, server, { kept, control: await controlDigest(host, server) });
   return kept;
 }

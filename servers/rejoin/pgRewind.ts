@@ -38,32 +38,20 @@ async function throughUs<T>({ member, primary }: Rewind, act: (road: Road) => Pr
 /** That the primary lets nobody in from there, or is not reached, is no matter of data. */
 const notLetIn = /no pg_hba\.conf entry|could not connect|connection to server|authentication failed/;
 
-/** What pg_rewind says; where it does not get to the primary, once more with a session that comes from where ours come from. */
-async function onBothRoads(rewind: Rewind, dry: boolean): Promise<string | undefined> {
+/**
+ * Has pg_rewind make a stopped server's data those of the primary. It reads the WAL of both since the last checkpoint that they
+ * have in common before it changes anything. Done, the very program that ran it makes the server a standby: its data are the
+ * primary's then, and would come up as one. @returns why it failed, in the middle perhaps
+ */
+export async function rewindIt(rewind: Rewind): Promise<string | undefined> {
+  await refreshTimeline(rewind);
   const { port } = rewind.primary.server;
-  const why = await run(rewind, dry, { port });
+  const why = await run(rewind, { port });
   if (why === undefined || !notLetIn.test(why) || rewind.member.server.host.transport !== "ssh") return why;
-  return throughUs(rewind, (road) => run(rewind, dry, road)).catch((error: unknown) => {
+  return throughUs(rewind, (road) => run(rewind, road)).catch((error: unknown) => {
     rewind.signal.throwIfAborted();
     return `${why}; ${(error as Error).message}`;
   });
-}
-
-/**
- * Has pg_rewind look, and change nothing. It reads the WAL of the server since the last checkpoint that both have, so what is
- * missing there shows now. @returns why it cannot be taken
- */
-export async function tryRewind(rewind: Rewind): Promise<string | undefined> {
-  await refreshTimeline(rewind);
-  return onBothRoads(rewind, true);
-}
-
-/**
- * Has pg_rewind make a stopped server's data those of the primary. Done, the very program that ran it makes the server a
- * standby: its data are the primary's then, and would come up as one. @returns why it failed, in the middle perhaps
- */
-export async function rewindIt(rewind: Rewind): Promise<string | undefined> {
-  return onBothRoads(rewind, false);
 }
 
 /** Until 15, pg_rewind takes the control file's word for the timeline, which is the old one until the next checkpoint. */
@@ -78,13 +66,9 @@ const thenWriting = `text=$1 file=$2 begun=$3
 shift 3
 "$@" || exit
 umask 077
-printf %s "$text" >"$file" && sync -f "$file" && rm -f -- "$begun"`;
+printf %s "$text" >"$file" && sync -- "$file" "\${file%/*}" && rm -f -- "$begun"`;
 
-async function run(
-  { member, primary, login, signal }: Rewind,
-  dry: boolean,
-  { hostaddr, port }: Road,
-): Promise<string | undefined> {
+async function run({ member, primary, login, signal }: Rewind, { hostaddr, port }: Road): Promise<string | undefined> {
   const { server, host } = member;
   const { address, tls } = primary.server;
   const passfile = join(server.controlDirectory, "rejoin.passfile");
@@ -108,13 +92,12 @@ async function run(
     server.dataDirectory,
     "--source-server",
     source,
-    ...(dry ? ["--dry-run"] : []),
   ];
   const { name, content } = standbyFile(server.version);
   const marking = ["sh", "-c", thenWriting, "sh", content, join(server.dataDirectory, name), begunFile(server)];
   const said: string[] = [];
   try {
-    const argv = writing(server, withPassfile(passfile, dry ? program : [...marking, ...program]));
+    const argv = writing(server, withPassfile(passfile, [...marking, ...program]));
     const ran = await runByLines(host, argv, {
       input: renderPassfile([{ host: address, port, database: "*", ...login }]),
       env: { PGPASSFILE: passfile, PGCONNECT_TIMEOUT: "10" },

@@ -10,13 +10,17 @@ const counting = `"$@" 2>/dev/null | awk '
 /rmgr: Heap/ { rest = $0; while (match(rest, /rel [0-9]+\\/[0-9]+\\/[0-9]+/)) { split(substr(rest, RSTART + 4, RLENGTH - 4), ids, "/"); if (ids[3] >= 16384) seen[ids[2] "/" ids[3]] = 1; rest = substr(rest, RSTART + RLENGTH) } }
 END { print commits + 0; print first; print last; for (one in seen) print one }'`;
 
-/** What stands beside what is kept: what it is, how to look at it, and what is in it. */
-export async function reportOf(
-  host: Host,
+/** Beside what is kept. */
+export const reportName = "README.pgsite";
+/** The line in whose place the transactions come, which takes as long as there is WAL. */
+const uncounted = "Which transactions these are was not counted.";
+
+/** What is kept, how to look at it, and in the end what is in it. */
+export function reportOf(
   server: Server,
   rejoin: Rejoin,
   { kept, now }: { readonly kept: string; readonly now: Date },
-): Promise<string> {
+): string {
   const { name, dataDirectory, binDirectory } = server;
   const { timeline, primary, primaryTimeline, at, keep } = rejoin;
   const { walDirectory } = namesOf(server.version);
@@ -38,18 +42,35 @@ export async function reportOf(
     "",
     ...what,
     "",
-    ...(await transactions(host, server, rejoin)),
+    uncounted,
     "",
     `Nothing of the site needs this folder. When nobody else does: rm -r ${kept}`,
   ].join("\n")}\n`;
 }
 
-async function transactions(host: Host, server: Server, { timeline, at }: Rejoin): Promise<readonly string[]> {
+/** Counts the transactions in what is kept, and says them there. */
+export async function completeReport(host: Host, server: Server, rejoin: Rejoin, kept: string): Promise<void> {
+  const path = join(kept, reportName);
+  const text = (await host.readFile(path))?.toString("utf8");
+  if (text?.includes(uncounted) !== true) return;
+  const found = await transactions(host, server, rejoin, kept);
+  await host.writeFile(
+    path,
+    text.replace(uncounted, () => found.join("\n")),
+  );
+}
+
+async function transactions(
+  host: Host,
+  server: Server,
+  { timeline, at }: Rejoin,
+  kept: string,
+): Promise<readonly string[]> {
   const program = join(server.binDirectory, "pg_waldump");
   if ((await host.stat(program)) === undefined) {
     return [`Which transactions were committed after ${at} is not told: ${host.name} has no ${program}.`];
   }
-  const wal = join(server.dataDirectory, namesOf(server.version).walDirectory);
+  const wal = join(kept, namesOf(server.version).walDirectory);
   const argv = ["sh", "-c", counting, "sh", program, "-p", wal, "-t", `${timeline}`, "-s", at];
   const { stdout } = await host.run(argv, { timeout: 10 * 60_000 });
   const [count = "0", first = "", last = "", ...relations] = stdout.split("\n").map((line) => line.trim());

@@ -21,7 +21,7 @@ describe.skipIf(!existsSync(join(debian15, "pg_rewind")))("the old primary is ba
     await site.up();
   }, 120_000);
 
-  afterAll(() => site?.close());
+  afterAll(() => site?.close(), 60_000);
 
   const declare = (primary: string) => site.declare({ settings, servers, primary });
   const rows = (name: string) => rowsIn((sql) => site.query(name, sql));
@@ -118,7 +118,7 @@ describe("what does not rejoin", { timeout: 120_000 }, () => {
     await site.query("server2", "create table kept (by text)", "insert into kept values ('both')");
     await site.up();
   }, 120_000);
-  afterAll(() => site?.close());
+  afterAll(() => site?.close(), 60_000);
   const declare = (primary: string) => site.declare({ settings, servers: two, primary });
 
   it("is the declared primary, where that is the one that was left: it is said which to declare", async () => {
@@ -177,7 +177,7 @@ describe.each(["10", "11", "13", "18"] as const)("where pg_rewind is missing, at
   afterEach(() => {
     process.env.PATH = path;
   });
-  afterAll(() => site?.close());
+  afterAll(() => site?.close(), 60_000);
 
   const rows = (name: string) => rowsIn((sql) => site.query(name, sql));
 
