@@ -9,6 +9,7 @@ import { hostOf } from "../../hosts/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { installRunbook } from "../../provider/runbook.js";
 import { runbookFolder } from "../../runbook/render.js";
+import { startServer } from "../../servers/process.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
@@ -139,6 +140,9 @@ for (const [major, block] of majors) {
         expect(code).toBe(3);
         const { controlDirectory } = site.server("server2");
         expect(readFileSync(join(controlDirectory, "start.log"), "utf8")).toContain(said);
+        await expect(startServer(hostOf(site.server("server2").host), site.server("server2"))).rejects.toThrow(
+          /^server2 does not start: (server3|des10) \(\S+\) is on timeline 2 and this data on 1: it was superseded/,
+        );
       });
 
       it("has it rejoin, without a copy where it had nothing of its own", async () => {
