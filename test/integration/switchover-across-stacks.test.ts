@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Server } from "../../config/site.js";
+import { killServer } from "../support/kill.js";
 import { Reader } from "../support/reader.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
 
@@ -12,9 +13,11 @@ const common = (major: string) => `config:
     fsync: false
     wal_retrieve_retry_interval: 100ms
 `;
-const ctio = (major: string, primary: string) => `${common(major)}
+const ctio = (major: string, primary: string, lost = "") => `${common(major)}
   pgsite:primary: ${primary}
-  pgsite:servers: {server2: {dataDirectory: /data}, server3: {dataDirectory: /data}}
+  pgsite:servers:
+    server2: {dataDirectory: /data}
+    server3: {dataDirectory: /data${lost === "server3" ? ", lost: true" : ""}}
   pgsite:mirrors: [des10]
 `;
 const fnal = (major: string, upstream: string) => `${common(major)}
@@ -26,6 +29,18 @@ const all: RolloutStacks[] = [];
 afterAll(async () => {
   for (const stacks of all) await stacks.rehearsal.down();
 }, 120_000);
+
+/** The rollout that the preview of the mirror's stack shows, a line a step. */
+async function planOf(stacks: RolloutStacks): Promise<readonly string[]> {
+  const { code, said } = await stacks.preview("fnal");
+  expect(code, said).toBe(0);
+  const [plan = ""] = /the rollout:\n(?:\s*\d+\. .*\n)+/.exec(said) ?? [];
+  return plan
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim());
+}
 
 describe.each([
   { major: "11", block: 178, consequence: "restart", interrupted: 5000 },
@@ -49,17 +64,7 @@ describe.each([
         );
 
         await stacks.declare({ ctio: ctio(major, "server3"), fnal: fnal(major, "server3") });
-        const { code, said } = await stacks.preview("fnal");
-        expect(code, said).toBe(0);
-        const [plan] = /the rollout:\n(?:\s*\d+\. .*\n)+/.exec(said) ?? [""];
-        expect(
-          plan
-            .trim()
-            .split("\n")
-            .slice(1)
-            .map((line) => line.trim()),
-          said,
-        ).toEqual([`1. des10: ${consequence} (primary_conninfo)`]);
+        expect(await planOf(stacks)).toEqual([`1. des10: ${consequence} (primary_conninfo)`]);
         await stacks.rehearsal.up("fnal");
 
         const [server2, server3] = stacks.servers("ctio") as [Server, Server];
@@ -71,6 +76,20 @@ describe.each([
           const clean = await stacks.preview(stack, "--expect-no-changes");
           expect(clean.code, clean.said).toBe(0);
         }
+
+        // The night: server3 dies, and server2 takes over.
+        await killServer(server3);
+        await stacks.declare({ ctio: ctio(major, "server2", "server3"), fnal: fnal(major, "server3") });
+        await stacks.rehearsal.up("ctio");
+        expect((await stacks.preview("fnal")).said.replace(/\s+/g, " ")).toContain(
+          "server2 is the primary of organization/pgsite/ctio now, and server3 is lost: to follow server2 from here, declare upstream.server: server2",
+        );
+        await stacks.declare({ ctio: ctio(major, "server2", "server3"), fnal: fnal(major, "server2") });
+        expect(await planOf(stacks)).toEqual([`1. des10: ${consequence} (primary_conninfo)`]);
+        await stacks.rehearsal.up("fnal");
+        expect(await stacks.query(server2, streaming)).toEqual([{ name: "des10" }]);
+        const clean = await stacks.preview("fnal", "--expect-no-changes");
+        expect(clean.code, clean.said).toBe(0);
       } finally {
         await reader.stop();
       }
