@@ -126,12 +126,14 @@ describe.skipIf(why !== undefined)(
       expect(printed.filter((text) => text.includes(site.secret))).toEqual([]);
     });
 
-    it("keep files at 0600 and folders at 0700, of the OS user", async () => {
+    it("keep files at 0600, folders and the runbook's scripts at 0700, of the OS user", async () => {
+      const program = /\.pgsite\/runbook\/(failover|guard|rejoin|repoint)$/;
       for (const [name, data] of Object.entries(dataDirectories)) {
         for (const folder of [data, `${data}.pgsite`]) {
           const all = [...entriesOf(onHost(name, ""), folder)].filter(({ isLink }) => !isLink);
           expect(all.length).toBeGreaterThan(3);
-          expect(all.filter(({ mode, isFolder }) => mode !== (isFolder ? 0o700 : 0o600))).toEqual([]);
+          const right = (path: string, isFolder: boolean) => (isFolder || program.test(path) ? 0o700 : 0o600);
+          expect(all.filter(({ mode, path, isFolder }) => mode !== right(path, isFolder))).toEqual([]);
           const others = await site.host(name).must(["find", folder, "!", "-user", "postgres"]);
           expect(others).toBe("");
         }
