@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { bytesOfLsn } from "../../servers/sql.js";
 import { killServer } from "../support/kill.js";
@@ -135,6 +135,27 @@ describe("a failover is refused", { timeout: 120_000 }, () => {
     expect(kept).toEqual([...before.keys()]);
     expect(await rows(site, "server3")).toEqual(kept);
     console.log(`lost as said: rows ${[...after.keys()].join(", ")}`);
+    expect(await site.preview()).toEqual([]);
+  });
+
+  it("unless the loss is accepted; a survivor that has more then rejoins, and what it alone has is kept", async () => {
+    const site = await make(three);
+    const before = await write(site, 1, 5);
+    await disconnect(site, "server3");
+    await write(site, 6, 15);
+    await untilReplayed(site, "des10");
+    await killServer(site.server("server2"));
+    site.declare({ settings, servers: { ...three, ...accepted }, primary: "server3" });
+    await site.up();
+    expect(await rows(site, "server3")).toEqual([...before.keys()]);
+    const followers = "select application_name as name, state from pg_stat_replication";
+    expect(await site.query("server3", followers)).toEqual([{ name: "des10", state: "streaming" }]);
+    expect(await rows(site, "des10")).toEqual([...before.keys()]);
+    const { dataDirectory } = site.server("des10");
+    const kept = readdirSync(dirname(dataDirectory)).filter((name) =>
+      name.startsWith(`${basename(dataDirectory)}.diverged-`),
+    );
+    expect(kept).toHaveLength(1);
     expect(await site.preview()).toEqual([]);
   });
 });

@@ -88,8 +88,15 @@ describe.each([
         expect(await planOf(stacks)).toEqual([`1. des10: ${consequence} (primary_conninfo)`]);
         await stacks.rehearsal.up("fnal");
         expect(await stacks.query(server2, streaming)).toEqual([{ name: "des10" }]);
-        const clean = await stacks.preview("fnal", "--expect-no-changes");
-        expect(clean.code, clean.said).toBe(0);
+
+        // The morning: server3 is back.
+        await stacks.declare({ ctio: ctio(major, "server2"), fnal: fnal(major, "server2") });
+        await stacks.rehearsal.up("ctio");
+        expect(await stacks.query(server2, streaming)).toEqual([{ name: "des10" }, { name: "server3" }]);
+        for (const stack of ["ctio", "fnal"]) {
+          const clean = await stacks.preview(stack, "--expect-no-changes");
+          expect(clean.code, clean.said).toBe(0);
+        }
       } finally {
         await reader.stop();
       }
