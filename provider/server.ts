@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb.js";
 import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
@@ -46,6 +47,8 @@ export async function serve(
 ): Promise<void> {
   const engine = new Engine(engineAddress);
   const cancelled = new AbortController();
+  // Whatever is under way listens to it, on as many hosts as there are.
+  setMaxListeners(0, cancelled.signal);
   const server = new grpc.Server({ "grpc.max_receive_message_length": 400 * 1024 * 1024 });
   // biome-ignore lint/suspicious/noExplicitAny: the generated service type has no useful signature for partial services.
   server.addService(ResourceProviderService as any, handlers(types, engine, cancelled, warmUp) as any);

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { promisify } from "node:util";
@@ -52,6 +53,7 @@ export class RolloutSite {
   /** What the last `preview` and `up` said, warnings marked as such. */
   said: string[] = [];
   #state: RolloutState | undefined;
+  readonly #signal = new AbortController().signal;
 
   private constructor(
     readonly folder: string,
@@ -60,6 +62,7 @@ export class RolloutSite {
     declaration: RolloutDeclaration,
   ) {
     this.site = this.#resolve(declaration);
+    setMaxListeners(0, this.#signal);
   }
 
   /**
@@ -243,7 +246,7 @@ export class RolloutSite {
   #context(): Context {
     return {
       name: "test",
-      signal: new AbortController().signal,
+      signal: this.#signal,
       isSecret: () => false,
       log: async (severity, message) => {
         this.said.push(severity === "warning" ? `warning: ${message}` : message);
