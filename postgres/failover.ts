@@ -70,7 +70,7 @@ export function refuseFailover(
   const [ahead] = moreAdvanced(to, actual);
   if (ahead !== undefined) {
     found.push(
-      `${begun}: ${to} received ${receivedWords(received)}, and ${ahead.name} ${positionIn(ahead.received, received)}: declare ${ahead.name} as the primary; with ${to}, ${accept}, and ${ahead.name} could not follow it`,
+      `${begun}: ${to} received ${receivedWords(received)}, and ${ahead.name} ${positionIn(ahead.received, received)}: declare ${ahead.name} as the primary; with ${to}, ${accept}, and ${ahead.name} would rejoin it, with what it alone has kept aside`,
     );
   }
   if (received.stream.kind === "early" || received.stream.kind === "unknown") {
@@ -126,7 +126,7 @@ function knownBy(from: string, to: string, received: Received, actual: Actual): 
   if (ahead.length > 0) {
     const them = ahead.map(({ name, received: more }) => `${name} ${positionIn(more, received)}`).join(", ");
     const names = ahead.map(({ name }) => name).join(", ");
-    return `up to what others received (${them}) at least; ${names} cannot follow ${to} then, and is to be rejoined or seeded again`;
+    return `up to what others received (${them}) at least; ${names} then ${ahead.length === 1 ? "rejoins" : "rejoin"} ${to}, and what is more there is kept aside`;
   }
   const others = Object.keys(actual).filter((name) => name !== to && actual[name]?.received !== undefined);
   return others.length === 0

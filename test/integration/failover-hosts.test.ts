@@ -18,22 +18,38 @@ describe.skipIf(why !== undefined)(
       site = await RemoteSite.make({ stacks: ["ctio"] });
       await site.up("ctio");
       await site.query("server2", "create table written (n int)");
+      await cutUnder("server2");
+    }, 180_000);
+
+    afterAll(() => site?.remove(), 60_000);
+
+    /** Cuts the power of the primary's host while somebody writes to it. */
+    async function cutUnder(primary: string): Promise<void> {
+      const wanted = acknowledged.length + 20;
       let isOn = true;
+      let n = acknowledged.at(-1) ?? 0;
       const writing = (async () => {
-        for (let n = 1; isOn; n++) {
-          await site.query("server2", `insert into written values (${n})`).then(
+        while (isOn) {
+          n++;
+          await site.query(primary, `insert into written values (${n})`).then(
             () => acknowledged.push(n),
             () => undefined,
           );
         }
       })();
-      await until("rows that were acknowledged", () => acknowledged.length > 20, 30);
-      await site.host("server2").powerCut();
+      await until("rows that were acknowledged", () => acknowledged.length > wanted, 30);
+      await site.host(primary).powerCut();
       isOn = false;
       await writing;
-    }, 180_000);
+    }
 
-    afterAll(() => site?.remove(), 60_000);
+    /** Acknowledged rows that a server has not: none but the last. */
+    async function missingOn(server: string): Promise<readonly number[]> {
+      const there = new Set((await site.query(server, "select n from written")).split("\n").map(Number));
+      const missing = acknowledged.filter((n) => !there.has(n));
+      expect(missing).toEqual(missing.length === 0 ? [] : acknowledged.slice(-missing.length));
+      return missing;
+    }
 
     const words = async () => (await site.preview("ctio")).replace(/\s+/g, " ");
 
@@ -57,13 +73,54 @@ describe.skipIf(why !== undefined)(
       expect(up).toMatch(/Done: server3 takes writes on timeline 2, which begins at [0-9A-F]+\/[0-9A-F]+/);
       const took = Date.now() - began;
 
-      const rows = (await site.query("server3", "select n from written order by 1")).split("\n").map(Number);
-      const there = new Set(rows);
-      const missing = acknowledged.filter((n) => !there.has(n));
-      expect(missing).toEqual(missing.length === 0 ? [] : acknowledged.slice(-missing.length));
+      const missing = await missingOn("server3");
       console.log(
         `${acknowledged.length} acknowledged, ${missing.length} lost; preview and up of the failover: ${took} ms`,
       );
+      expect(await site.preview("ctio", "--expect-no-changes")).toMatch(nothingToDo);
+    });
+
+    const refused =
+      /server2 does not start: server3 \(\S+:5442\) is on timeline 2 and this data on 1: it was superseded/;
+
+    it("when its power is back, its service does not start it beside the server that took over, and says why", async () => {
+      await site.powerOn("server2");
+      const log = await site.host("server2").must(["cat", "/raid2/database/sispi_db.pgsite/start.log"]);
+      expect(log).toMatch(refused);
+      expect((await site.host("server2").run(["test", "-e", "/raid2/database/sispi_db/postmaster.pid"])).code).toBe(0);
+      site.declare("ctio", [["primary"], "server3"]);
+      expect((await site.pgsite(["status", "--stack", "ctio"])).stdout).toMatch(refused);
+      expect(await words()).toMatch(refused);
+    });
+
+    it("it becomes the standby by an up", async () => {
+      expect(await words()).toMatch(/1\. server2: rejoin by pg_rewind \(/);
+      await site.up("ctio");
+      expect((await site.streaming("server3")).map((line) => line.split(" ")[0])).toEqual(["server2"]);
+      expect(await site.preview("ctio", "--expect-no-changes")).toMatch(nothingToDo);
+    });
+
+    it("the next night, the server that is left takes over by its runbook, and an up adopts that without a change", async () => {
+      acknowledged.length = 0;
+      await site.query("server3", "truncate written");
+      await cutUnder("server3");
+      const folder = "/raid2/database/sispi_db.pgsite/runbook";
+      const run = (words: string) => site.host("server2").run(["su", "-s", "/bin/sh", "postgres", "-c", words]);
+      const dry = await run(`${folder}/failover --dry-run`);
+      expect(dry.code, dry.stdout + dry.stderr).toBe(0);
+      const done = await run(`${folder}/failover`);
+      expect(done.code, done.stdout + done.stderr).toBe(0);
+      const missing = await missingOn("server2");
+      console.log(`by the runbook: ${acknowledged.length} acknowledged, ${missing.length} lost`);
+
+      const facts = async () =>
+        site
+          .host("server2")
+          .must(["sh", "-c", 'cd "$1" && stat -c "%n %i %Y" *.conf postmaster.pid', "sh", "/raid2/database/sispi_db"]);
+      const before = await facts();
+      site.declare("ctio", [["primary"], "server2"], [["servers", "server3", "lost"], true]);
+      await site.up("ctio");
+      expect(await facts()).toBe(before);
       expect(await site.preview("ctio", "--expect-no-changes")).toMatch(nothingToDo);
     });
   },

@@ -249,8 +249,13 @@ export class RemoteSite {
 
   /** Cuts a host's power, and boots it: what runs then, its services have started. */
   async reboot(server: string): Promise<void> {
+    await this.host(server).powerCut();
+    await this.powerOn(server);
+  }
+
+  /** Boots a host that has no power; what runs then, its services have started. */
+  async powerOn(server: string): Promise<void> {
     const host = this.host(server);
-    await host.powerCut();
     await host.boot();
     await host.must(answer);
     this.net.control.know(this.net.hosts);

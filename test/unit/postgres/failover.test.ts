@@ -107,8 +107,8 @@ describe("a primary that is declared lost", () => {
     [
       "another received more",
       { des10: { received: received("0/6000000") } },
-      "server3 received up to 0/5000060 at 14:02:11 UTC, 35 s ago, and des10 received up to 0/6000000 at 14:02:11 UTC, 35 s ago: declare des10 as the primary; with server3, what is lost then must be accepted: servers.server2.acceptDataLoss: true, and des10 could not follow it",
-      "is lost, up to what others received (des10 received up to 0/6000000 at 14:02:11 UTC, 35 s ago) at least; des10 cannot follow server3 then",
+      "server3 received up to 0/5000060 at 14:02:11 UTC, 35 s ago, and des10 received up to 0/6000000 at 14:02:11 UTC, 35 s ago: declare des10 as the primary; with server3, what is lost then must be accepted: servers.server2.acceptDataLoss: true, and des10 would rejoin it, with what it alone has kept aside",
+      "is lost, up to what others received (des10 received up to 0/6000000 at 14:02:11 UTC, 35 s ago) at least; des10 then rejoins server3, and what is more there is kept aside",
     ],
     [
       "another is on a later timeline",
