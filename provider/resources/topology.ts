@@ -2,6 +2,7 @@ import type { Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import type { Difference } from "../../postgres/differences.js";
 import { slotsOn } from "../../postgres/slots.js";
+import type { Major } from "../../postgres/versions.js";
 import type { Slot } from "../../servers/live.js";
 import type { StatusRow } from "../../servers/status.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -248,11 +249,9 @@ async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promis
   const { makeSlots } = await import("../../servers/slots.js");
   const servers = Object.values(args.servers);
   const login = { user: args.administrator, password: args.administratorPassword };
+  const given = { version: servers[0]?.version as Major, login, signal };
   for (const server of [...servers, ...(args.upstream === undefined ? [] : [args.upstream])]) {
-    const [{ version }] = servers as [TopologyServer];
-    await makeSlots(server, slotsOn(servers, server.name), { version, login, signal }).catch(() =>
-      signal.throwIfAborted(),
-    );
+    await makeSlots(server, slotsOn(servers, server.name), given).catch(() => signal.throwIfAborted());
   }
 }
 
