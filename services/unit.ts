@@ -35,6 +35,8 @@ export function renderUnit(facts: ServiceFacts): string {
     "Wants=network-online.target",
     "After=network-online.target time-sync.target",
     `RequiresMountsFor=${word(facts.dataDirectory)}`,
+    // It is tried again for as long as it takes, and by hand whenever somebody wants.
+    "StartLimitIntervalSec=0",
     "",
     "[Service]",
     "Type=simple",
