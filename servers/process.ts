@@ -131,7 +131,8 @@ async function attempt(
 /** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
 async function askGuard(host: Host, server: Server): Promise<string | undefined> {
   const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
-  const { code, stderr } = await host.run(argv);
+  // It waits a minute for a network that is not there.
+  const { code, stderr } = await host.run(argv, { timeout: 90_000 });
   return code === refusedToStart ? withoutName(stderr, server.name) : undefined;
 }
 

@@ -49,7 +49,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
     const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
-    const found = await seenFrom(args, { ...known, ...(await observeNew(context, args, known)) });
+    const found = await seenFrom(args, known, await observeNew(context, args, known));
     const plan = same(found, servers) ? [] : await planInWords(args, found, actual?.__unreachable);
     const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
     if (plan.length > 0) await context.log(loud ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
@@ -109,14 +109,22 @@ async function observeNew(
       return found === undefined ? [] : [[name, observed(server, found)] as const];
     }),
   );
-  return withDivergence(Object.fromEntries(found.flat()));
+  return Object.fromEntries(found.flat());
 }
 
-/** Divergence was judged by the primary that was declared before; where that is another now, it is judged anew. */
-async function seenFrom(args: RolloutArgs, found: RolloutState["servers"]): Promise<RolloutState["servers"]> {
-  const before = Object.values(found).find(({ role }) => role === "primary")?.name;
+/**
+ * Divergence was judged among the servers that were known, by the primary that was declared before; where others have come,
+ * or that is another now, it is judged anew.
+ */
+async function seenFrom(
+  args: RolloutArgs,
+  known: RolloutState["servers"],
+  others: RolloutState["servers"],
+): Promise<RolloutState["servers"]> {
+  const found = { ...known, ...others };
+  const before = Object.values(known).find(({ role }) => role === "primary")?.name;
   const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
-  if (before === primary) return found;
+  if (before === primary && Object.keys(others).length === 0) return found;
   const { markDiverged } = await import("../rollout/divergence.js");
   return markDiverged(found, args.servers, hostForReading);
 }

@@ -44,10 +44,13 @@ if [ ! -e /etc/pgsite-test/installed ]; then
   sh /etc/pgsite-test/install && touch /etc/pgsite-test/installed
 fi
 /usr/sbin/sshd -f /etc/pgsite-test/sshd_config -E /var/log/sshd.log
+rm -f /run/booted
+echo ready
+until ip -o -4 address show dev eth0 up 2>/dev/null | grep -q inet; do sleep 0.05; done
 for script in /etc/rc3.d/S*; do
   if [ -x "$script" ]; then "$script" start </dev/null >>/var/log/boot.log 2>&1; fi
 done
-echo ready
+: >/run/booted
 # Process 1 collects what lost its parent.
 while :; do sleep 1000 & wait $!; done
 ' boot

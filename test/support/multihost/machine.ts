@@ -1,6 +1,7 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../../toolchain/paths.mjs";
+import { until } from "../processes.js";
 import { type CommandOptions, command, must, type Result } from "./command.js";
 import { commandLinesIn, type Namespace, startNamespace } from "./namespace.js";
 
@@ -77,6 +78,9 @@ export class HostMachine {
     const args = [this.name, this.#disk, this.around.init];
     this.#namespace = await startNamespace(kinds, script, args, this.around.network);
     await this.plug();
+    if (this.around.init === "systemd") return;
+    // Its services start once there is a network ($network of the Linux Standard Base).
+    await until(`the services of ${this.name}`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 90);
   }
 
   /** All its processes are gone at once, and nobody is told: no connection is closed. Its disk stays. */
