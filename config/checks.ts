@@ -7,6 +7,7 @@ import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
 import { checkLost } from "./lost.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
+import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./session-settings.js";
 import type { Server } from "./site.js";
@@ -36,11 +37,6 @@ export function checkServers(version: Major, description: StackDescription, serv
 function checkReferences(description: StackDescription): Problem[] {
   const { servers, hosts, primary, upstream, mirrors, synchronous } = description;
   const names = Object.keys(servers);
-  const hostNames = Object.keys(hosts);
-  const unknownHost = (path: string, host: string) =>
-    host in hosts
-      ? []
-      : [error(path, `the host "${host}" has no address: add it to hosts (known: ${hostNames.join(", ")})`)];
   const unknownServer = (path: string, server: string, known: readonly string[]) =>
     known.includes(server) ? [] : [error(path, `there is no server "${server}"; allowed: ${known.join(", ")}`)];
   const followable = upstream === undefined ? names : [...names, upstream.server];
@@ -58,9 +54,9 @@ function checkReferences(description: StackDescription): Problem[] {
     ...(primary !== undefined && upstream !== undefined
       ? [error("upstream", "goes with a stack that only mirrors; this one has a primary of its own")]
       : []),
-    ...(upstream === undefined ? [] : unknownHost("upstream.host", upstream.host ?? upstream.server)),
+    ...(upstream === undefined ? [] : unknownHost(hosts, "upstream.host", upstream.host ?? upstream.server)),
     ...names.flatMap((name) => [
-      ...unknownHost(`servers.${name}.host`, servers[name]?.host ?? name),
+      ...unknownHost(hosts, `servers.${name}.host`, servers[name]?.host ?? name),
       ...(servers[name]?.upstream === undefined
         ? []
         : unknownServer(
@@ -70,7 +66,7 @@ function checkReferences(description: StackDescription): Problem[] {
           )),
     ]),
     ...names.flatMap((name) => checkChain(description, name)),
-    ...mirrors.flatMap((mirror, index) => unknownHost(`mirrors[${index}]`, mirror)),
+    ...mirrors.flatMap((mirror, index) => unknownHost(hosts, `mirrors[${index}]`, mirror)),
     ...(synchronous?.servers ?? []).flatMap((server, index) =>
       unknownServer(`synchronous.servers[${index}]`, server, [...names, ...mirrors]),
     ),

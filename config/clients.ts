@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { HostSpec } from "../hosts/host.js";
 import { error, type Problem } from "../postgres/problem.js";
+import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
 import type { Server } from "./site.js";
 
@@ -63,10 +64,6 @@ export function clientsOf(
 /** What of a stack's clients points nowhere, or says two things of one file. */
 export function checkClients({ clients, hosts, primary }: StackDescription): Problem[] {
   const { links, serviceFiles, hook } = clients;
-  const known = (path: string, host: string) =>
-    host in hosts
-      ? []
-      : [error(path, `the host "${host}" has no address: add it to hosts (known: ${Object.keys(hosts).join(", ")})`)];
   const twice = (path: string, places: readonly string[], index: number) =>
     places.indexOf(places[index] as string) < index
       ? [error(path, `${places[index]} is named above already: say there what belongs to it`)]
@@ -75,11 +72,11 @@ export function checkClients({ clients, hosts, primary }: StackDescription): Pro
   const files = serviceFiles.map(({ host, path }) => `${host}:${path}`);
   return [
     ...links.flatMap(({ host }, index) => [
-      ...known(`clients.links[${index}].host`, host),
+      ...unknownHost(hosts, `clients.links[${index}].host`, host),
       ...twice(`clients.links[${index}].folder`, folders, index),
     ]),
     ...serviceFiles.flatMap(({ host }, index) => [
-      ...known(`clients.serviceFiles[${index}].host`, host),
+      ...unknownHost(hosts, `clients.serviceFiles[${index}].host`, host),
       ...twice(`clients.serviceFiles[${index}].path`, files, index),
     ]),
     ...(primary === undefined && (links.length > 0 || serviceFiles.length > 0 || hook !== undefined)

@@ -1,13 +1,8 @@
+import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
 import { compareReceived, type Received, receivedWords, type StreamEnd } from "./received.js";
-import type { ActualServer, DesiredServer, Failover, LostServers } from "./rollout.js";
+import type { ActualServer, Failover, LostServers } from "./rollout.js";
 import { refuseBelow } from "./rollout-refusals.js";
-import { atLeast, type Major } from "./versions.js";
-
-/** The first version whose standbys follow a promoted server by streaming alone. */
-const followsFrom: Major = "9.3";
-
-type Actual = Readonly<Record<string, ActualServer>>;
-type Desired = Readonly<Record<string, DesiredServer>>;
+import { atLeast } from "./versions.js";
 
 /**
  * What makes the declared primary the primary where the one that it followed, maybe by way of others, is declared lost:
@@ -15,9 +10,8 @@ type Desired = Readonly<Record<string, DesiredServer>>;
  * primary.
  */
 export function failoverOf(actual: Actual, desired: Desired, lost: LostServers): Failover | undefined {
-  const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
-  const next = to === undefined ? undefined : actual[to];
-  if (to === undefined || !next?.data || !next.inRecovery) return undefined;
+  const to = toPromote(actual, desired);
+  if (to === undefined) return undefined;
   if (Object.keys(desired).some((name) => actual[name]?.data === true && !actual[name]?.inRecovery)) return undefined;
   const from = actual[headOf(to, actual)]?.follows;
   return from === undefined || lost[from] === undefined ? undefined : { from, to };
@@ -95,11 +89,7 @@ export function moreAdvanced(to: string, actual: Actual): readonly { name: strin
 /** The servers as a failover leaves them. */
 export function afterFailover(actual: Actual, { to }: Failover): Actual {
   const next = actual[to];
-  if (next === undefined) return actual;
-  const { follows: _follows, ...rest } = next;
-  // The server itself takes away what made it a standby.
-  const { "standby.signal": _signal, "recovery.conf": _recovery, ...files } = rest.files;
-  return { ...actual, [to]: { ...rest, files, inRecovery: false } };
+  return next === undefined ? actual : { ...actual, [to]: promoted(next) };
 }
 
 /** In words, for a plan: what is done, and what is lost. */
@@ -167,8 +157,8 @@ export function orFailOver({ from, to }: Failover, actual: Actual): string {
 
 /** Whether what standbys have received decides anything: only then it is looked at. */
 export function needsReceived(actual: Actual, desired: Desired, lost: LostServers): boolean {
-  const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
-  if (to === undefined || actual[to]?.data !== true || !actual[to]?.inRecovery) return false;
+  const to = toPromote(actual, desired);
+  if (to === undefined) return false;
   if (failoverOf(actual, desired, lost) !== undefined) return true;
   const old = Object.keys(desired).filter((name) => name !== to && actual[name]?.data && !actual[name]?.inRecovery);
   const isGone = ({ unreachable, running, shutDown }: ActualServer) =>

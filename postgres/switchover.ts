@@ -1,22 +1,16 @@
 import { orFailOver } from "./failover.js";
-import type { ActualServer, DesiredServer, Switchover } from "./rollout.js";
+import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
+import type { Switchover } from "./rollout.js";
 import { refuseBelow } from "./rollout-refusals.js";
-import { atLeast, type Major } from "./versions.js";
-
-/** The first version whose standbys follow a promoted server by streaming alone. */
-const followsFrom: Major = "9.3";
-
-type Actual = Readonly<Record<string, ActualServer>>;
-type Desired = Readonly<Record<string, DesiredServer>>;
+import { atLeast } from "./versions.js";
 
 /**
  * What makes the declared primary the primary: nothing where it is, or where another than a planned switchover would be
  * needed. One that was cut off after the old primary was shut down goes on from there.
  */
 export function switchoverOf(actual: Actual, desired: Desired): Switchover | undefined {
-  const to = Object.keys(desired).find((name) => desired[name]?.role === "primary");
-  const next = to === undefined ? undefined : actual[to];
-  if (to === undefined || !next?.data || !next.inRecovery) return undefined;
+  const to = toPromote(actual, desired);
+  if (to === undefined) return undefined;
   const isPrimary = (name: string) => name !== to && actual[name]?.data === true && !actual[name]?.inRecovery;
   const [from, second] = Object.keys(desired).filter(isPrimary);
   return from === undefined || second !== undefined ? undefined : { from, to };
@@ -58,11 +52,7 @@ function withoutServer(desired: Desired, name: string): Desired {
 export function afterSwitchover(actual: Actual, { from, to }: Switchover): Actual {
   const [old, next] = [actual[from], actual[to]];
   if (old === undefined || next === undefined) return actual;
-  const { follows: _follows, ...rest } = next;
-  // The server itself takes away what made it a standby.
-  const { "standby.signal": _signal, "recovery.conf": _recovery, ...files } = rest.files;
-  const promoted = { ...rest, files };
-  return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: { ...promoted, inRecovery: false } };
+  return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: promoted(next) };
 }
 
 /** In words, for a plan. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { namesOf } from "./names.js";
-import { type Place, page, segmentSize } from "./shutdownCheckpoint.js";
+import { headerAt, type Place, page, segmentSize } from "./shutdownCheckpoint.js";
 import { type Branch, type Fork, historyOf } from "./timelines.js";
 import { segmentAt } from "./walSegments.js";
 
@@ -48,8 +48,4 @@ async function hasRecordAt(
   if (header === undefined || header.length < previousAt + 8 || header.readUInt32LE(0) === 0) return false;
   const distance = position - header.readBigUInt64LE(previousAt);
   return distance > 0n && distance < BigInt(size);
-}
-
-function headerAt(position: bigint, size: number): number {
-  return position % BigInt(size) === 0n ? page.firstHeader : page.header;
 }

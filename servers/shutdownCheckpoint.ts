@@ -57,6 +57,11 @@ async function digest(host: Host, path: string, bytes: number): Promise<string |
   return stdout.split(" ")[0];
 }
 
+/** Bytes of the header of the page that begins at a position. */
+export function headerAt(position: bigint, size: number): number {
+  return position % BigInt(size) === 0n ? page.firstHeader : page.header;
+}
+
 /** Where a record ends that begins at a position, with the headers of the pages that it reaches into. */
 function endOfRecord(start: bigint, length: number, segment: number): bigint {
   let at = start;
@@ -65,7 +70,7 @@ function endOfRecord(start: bigint, length: number, segment: number): bigint {
     if (left <= room) return at + left;
     left -= room;
     at += room;
-    at += BigInt(at % BigInt(segment) === 0n ? page.firstHeader : page.header);
+    at += BigInt(headerAt(at, segment));
   }
 }
 

@@ -12,9 +12,10 @@ import { newMarker, type Tablespace } from "../baseBackup/target.js";
 import { findRoad } from "../baseBackup/trust.js";
 import { readSystemIdentifier } from "../dataDirectory.js";
 import { writeMarker } from "../marker.js";
+import type { Member } from "../promotion.js";
 import type { Login } from "../session.js";
 import { removeBegun } from "./aside.js";
-import { type Member, together } from "./decide.js";
+import { together } from "./decide.js";
 
 export interface Copy {
   readonly member: Member;

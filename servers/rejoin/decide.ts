@@ -1,6 +1,5 @@
 import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
-import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { controlLength, logsHints } from "../../postgres/control-file.js";
 import {
@@ -15,16 +14,12 @@ import {
 import { findRoad } from "../baseBackup/trust.js";
 import { namesOf } from "../names.js";
 import { tooLittleSpace } from "../preflight.js";
+import type { Member } from "../promotion.js";
 import { segmentSize } from "../shutdownCheckpoint.js";
 import { bytesOfLsn } from "../sql.js";
 import { timelineIn } from "../timelines.js";
 import { isSegment, segmentAt } from "../walSegments.js";
 import { canBeRenamed } from "./aside.js";
-
-export interface Member {
-  readonly server: Server;
-  readonly host: Host;
-}
 
 export interface Diverged {
   readonly member: Member;

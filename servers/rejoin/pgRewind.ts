@@ -5,10 +5,10 @@ import { runByLines } from "../baseBackup/lines.js";
 import { writing } from "../lock.js";
 import { standbyFile } from "../ownFiles.js";
 import { withPassfile } from "../passfile.js";
+import type { Member } from "../promotion.js";
 import { type Login, withSession } from "../session.js";
 import { checkpointedTimeline } from "../timelines.js";
 import { begunFile } from "./aside.js";
-import type { Member } from "./decide.js";
 
 export interface Rewind {
   readonly member: Member;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import { controlLength, isAtRest } from "../../postgres/control-file.js";
-import type { Member } from "./decide.js";
+import type { Member } from "../promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
 const recoveryFiles = ["standby.signal", "recovery.signal", "recovery.conf"];

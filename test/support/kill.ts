@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
-import { runs, until } from "./processes.js";
+import { childrenOf, runs, until } from "./processes.js";
 
 /**
  * `kill -9` of all processes of a server, as when its machine goes. `first`: its processes that go a moment before the
@@ -15,17 +15,4 @@ export async function killServer({ name, dataDirectory }: Server, first: readonl
   await new Promise((resolve) => setTimeout(resolve, first.length === 0 ? 0 : 200));
   for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, "SIGKILL");
   await until(`the end of ${name}`, () => !runs(postmaster));
-}
-
-function childrenOf(parent: number): readonly number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
-        return Number.isInteger(pid) && rest.split(" ")[1] === `${parent}` && !rest.startsWith("Z");
-      } catch {
-        return false;
-      }
-    });
 }

@@ -1,13 +1,11 @@
-import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { startServer, stopServer } from "../../servers/process.js";
 import { openSession, type Row } from "../../servers/session.js";
-import { until } from "./processes.js";
+import { childrenOf, until } from "./processes.js";
 
 /** Debian's server programs: with pg_rewind and pg_waldump, which npm's have not. */
 export const debian15 = "/usr/lib/postgresql/15/bin";
@@ -21,14 +19,9 @@ export interface Parted {
 /** A crash: the postmaster is killed, and its processes notice. */
 export async function crash({ dataDirectory }: Server): Promise<void> {
   const [pid = ""] = readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n");
-  const own = (await children(pid)).concat(pid);
+  const own = [pid, ...childrenOf(Number(pid))];
   process.kill(Number(pid), "SIGKILL");
   await until("the end of a killed server", () => own.every((one) => !existsSync(`/proc/${one}`)));
-}
-
-async function children(pid: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)("ps", ["--ppid", pid, "-o", "pid="]).catch(() => ({ stdout: "" }));
-  return stdout.split("\n").flatMap((line) => line.trim() || []);
 }
 
 /** By hand, as at 3 a.m. */

@@ -7,6 +7,7 @@ import type { Server } from "../../config/site.js";
 import { Rehearsal, type RehearsalOptions } from "../../rehearsal/rehearsal.js";
 import { rawConfiguration } from "../../rehearsal/stackFiles.js";
 import { openSession, type Row } from "../../servers/session.js";
+import { childrenOf } from "./processes.js";
 import { complaintsIn } from "./rolloutWatch.js";
 
 const passwords = { postgres: "adm1n", replicator: "repl" };
@@ -105,6 +106,7 @@ export class RolloutStacks {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } finally {
+      // Providers and the language host.
       const children = childrenOf(run.pid ?? 0);
       for (const pid of [...children, run.pid ?? 0]) if (!ended) kill(pid);
     }
@@ -127,22 +129,6 @@ export class RolloutStacks {
 
 /** On a busy machine a phase of some milliseconds can pass unseen. */
 export class TooLate extends Error {}
-
-/** Providers and the language host. */
-function childrenOf(parent: number): readonly number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return (
-          Number.isInteger(pid) &&
-          readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === `${parent}`
-        );
-      } catch {
-        return false;
-      }
-    });
-}
 
 function kill(pid: number): void {
   try {
