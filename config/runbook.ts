@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path";
+import { logFolderOf } from "../postgres/log-folder.js";
 import { atLeast } from "../postgres/versions.js";
 import type { RunbookFacts } from "../runbook/render.js";
 import { socketFolders } from "../services/of.js";
@@ -11,7 +11,6 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
   const others = inputs.peers.filter((peer) => peer.name !== name);
   if (others.length === 0) return undefined;
   const [socketFolder] = socketFolders(server);
-  const logFolder = logFolderOf(server);
   const peers = others.map((peer) => ({
     name: peer.name,
     address: peer.address,
@@ -30,15 +29,10 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     passfile,
     ...(server.service === undefined ? {} : { service: server.service.name }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
-    ...(settings.logging_collector === "on" && logFolder !== undefined ? { logFolder } : {}),
+    ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
     peers,
     ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
   };
-}
-
-function logFolderOf({ settings, dataDirectory, version }: Server): string | undefined {
-  const folder = settings.log_directory ?? (atLeast(version, "10") ? "log" : "pg_log");
-  return isAbsolute(folder) ? folder : join(dataDirectory, folder);
 }
 
 /** recovery.conf of a server as a standby, whatever it is now; whom it follows is left to the script that writes it. */

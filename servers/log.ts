@@ -1,9 +1,10 @@
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
+import { logFolderOf } from "../postgres/log-folder.js";
 
 /** What tells where a server's log is. */
-type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings">;
+type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
 
 /** How far a server's logs reached at one moment: what comes after is about what happened after. */
 export interface LogMark {
@@ -42,8 +43,7 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
 export async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
   const files = [join(server.controlDirectory, "start.log")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
-    const name = server.settings.log_directory ?? "pg_log";
-    const directory = isAbsolute(name) ? name : join(server.dataDirectory, name);
+    const directory = logFolderOf(server);
     const { code, stdout } = await host.run(["ls", "-1t", directory]);
     if (code === 0) {
       const names = stdout.split("\n").filter((entry) => entry !== "");
