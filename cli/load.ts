@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { passwordKey, type RawConfiguration } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
 import type { Passwords, Site } from "../config/site.js";
@@ -9,6 +8,10 @@ import { withAuthority } from "../config/tls.js";
 import { receiveHandover } from "../handover/receive.js";
 import { declareLost } from "../hosts/lost.js";
 import { notMade } from "../servers/tls.js";
+import { runPulumi } from "./pulumi.js";
+
+/** Milliseconds for a question to Pulumi's state. */
+const patience = 60_000;
 
 /** A stack's site as a command needs it. */
 export interface LoadedSite {
@@ -44,15 +47,10 @@ async function loadDeclared(names: readonly string[] | undefined): Promise<Loade
 }
 
 async function loadFromPulumi(project: string, stack: string): Promise<LoadedSite> {
-  const { stdout, stderr, exitCode } = await execa(
-    "pulumi",
-    ["config", "--json", "--show-secrets", "--non-interactive", "--stack", stack],
-    { cwd: project, reject: false, timeout: 60_000 },
-  );
-  if (exitCode !== 0) {
-    throw new Error(
-      `the configuration of the stack ${stack} cannot be read in ${project}: ${(stderr || stdout).replace(/^error: /, "").trim()}`,
-    );
+  const args = ["config", "--json", "--show-secrets", "--stack", stack];
+  const { stdout, failure } = await runPulumi(project, args, patience);
+  if (failure !== undefined) {
+    throw new Error(`the configuration of the stack ${stack} cannot be read in ${project}: ${failure}`);
   }
   const entries = JSON.parse(stdout) as Record<string, { value?: string }>;
   const raw: RawConfiguration = Object.fromEntries(
@@ -79,16 +77,18 @@ async function loadFromPulumi(project: string, stack: string): Promise<LoadedSit
 async function demanding(project: string, site: Site): Promise<Site> {
   const { tls } = site;
   if (tls === undefined || tls.authority !== undefined) return withAuthority(site, tls?.authority);
-  const args = ["stack", "output", "--json", "--non-interactive", "--stack", site.stack];
-  const { stdout, exitCode } = await execa("pulumi", args, { cwd: project, reject: false, timeout: 60_000 });
-  const { authority } = (exitCode === 0 ? JSON.parse(stdout || "{}") : {}) as { authority?: string };
+  const { stdout, failure } = await runPulumi(project, ["stack", "output", "--json", "--stack", site.stack], patience);
+  const { authority } = (failure === undefined ? JSON.parse(stdout || "{}") : {}) as { authority?: string };
   return withAuthority(site, authority ?? notMade);
 }
 
 /** The folder of Pulumi.yaml: PGSITE_PROJECT, or the nearest at or above the current one. */
 export function projectFolder(): string {
   const given = process.env.PGSITE_PROJECT;
-  if (given !== undefined) return given;
+  if (given !== undefined) {
+    if (existsSync(join(given, "Pulumi.yaml"))) return given;
+    throw new Error(`PGSITE_PROJECT names ${given}, where there is no Pulumi.yaml`);
+  }
   for (let folder = process.cwd(); ; folder = dirname(folder)) {
     if (existsSync(join(folder, "Pulumi.yaml"))) return folder;
     if (folder === dirname(folder)) {

@@ -133,9 +133,11 @@ export class Site extends pulumi.ComponentResource {
     };
     // Of no interest while nothing is lost: what is said of it then changes nothing.
     const fence = lost === undefined || site.fence === undefined ? {} : { fence: site.fence };
+    const { method, rateLimit } = site.baseBackup ?? {};
+    const copies = (method ?? "auto") === "auto" && rateLimit === undefined ? {} : { baseBackup: site.baseBackup };
     this.rollout = new Rollout(
       `${site.name}-rollout`,
-      { ...whole, ...fence },
+      { ...whole, ...fence, ...copies },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
     const primary = site.servers.find(({ name }) => name === site.primary);

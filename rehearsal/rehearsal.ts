@@ -38,8 +38,6 @@ export interface RehearsalOptions {
   readonly block?: number;
   /** Passwords by role. @default generated */
   readonly passwords?: Readonly<Record<string, string>>;
-  /** A folder with a `pulumi-resource-command` to use in place of what the toolchain finds. */
-  readonly commandPlugin?: string;
 }
 
 /** How a run of Pulumi ended; the text of what was shown meanwhile is here too. */
@@ -114,10 +112,7 @@ export class Rehearsal {
     await new LocalHost("this machine", record.rehearsal.osUser).makeDirectory(join(folder, "hosts"), 0o755);
     await writeOnce(join(folder, "passphrase"), randomBytes(32).toString("base64url"));
     await writeFile(join(folder, "rehearsal.json"), JSON.stringify(record, undefined, 2), { mode: 0o600 });
-    await prepareHome(
-      join(folder, "home"),
-      options.commandPlugin === undefined ? {} : { given: options.commandPlugin },
-    );
+    await prepareHome(join(folder, "home"));
     const rehearsal = new Rehearsal(record, await environmentOf(folder));
     await rehearsal.#makeProject(files, options.passwords ?? {});
     return rehearsal;

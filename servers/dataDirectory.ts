@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
+import { controlFileOf } from "./controlFile.js";
 
 /** Lies in a data directory while pgsite fills it; whatever is beside it is pgsite's own and may be done again. */
 export const incompleteMarker = "pgsite.incomplete";
@@ -69,7 +70,7 @@ function kindOf(identity: Identity | undefined, systemIdentifier: string | undef
 
 /** The first eight bytes of global/pg_control in every version, in the machine's (little-endian) order. */
 export async function readSystemIdentifier(host: Host, dataDirectory: string): Promise<string | undefined> {
-  const bytes = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, 8);
+  const bytes = await host.readBytes(controlFileOf(dataDirectory), 0, 8);
   return bytes === undefined || bytes.length < 8 ? undefined : systemIdentifierIn(bytes);
 }
 

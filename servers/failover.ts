@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { controlLength } from "../postgres/control-file.js";
+import { readControlFile } from "./controlFile.js";
 import { runFence } from "./fence.js";
 import { withLock } from "./lock.js";
 import { type Member, type PromotionOptions, promote } from "./promotion.js";
@@ -39,7 +38,7 @@ export async function failOver(options: FailoverOptions): Promise<FailedOver> {
 }
 
 async function forkOf({ host, server: { dataDirectory, version } }: Member): Promise<FailedOver> {
-  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, dataDirectory);
   const branch = control === undefined ? undefined : await branchOf(host, dataDirectory, version, control);
   const left = branch?.parents?.at(-1);
   return { timeline: branch?.timeline ?? 0, ...(left === undefined ? {} : { fork: lsnText(left.until) }) };

@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
-import { controlLength, recordedFloors } from "../postgres/control-file.js";
+import { recordedFloors } from "../postgres/control-file.js";
 import { floorsOf } from "../postgres/rollout-changes.js";
+import { readControlFile } from "./controlFile.js";
 
 /**
  * Settings in which a standby's data ask for more than these settings give: it would not start hot. In words, such as
@@ -13,7 +13,7 @@ export async function missingFloors(
   { version, dataDirectory }: Pick<Server, "version" | "dataDirectory">,
   settings: Readonly<Record<string, string>>,
 ): Promise<readonly string[]> {
-  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, dataDirectory);
   const recorded = control === undefined ? undefined : recordedFloors(version, control);
   const given = floorsOf(version, settings);
   return Object.entries(recorded ?? {})

@@ -17,6 +17,7 @@ import { holderAmong, refusalFor } from "./holders.js";
 import { initialise } from "./initdb.js";
 import { withLock } from "./lock.js";
 import { processState } from "./process.js";
+import { removeBegun } from "./rejoin/aside.js";
 import type { Login } from "./session.js";
 import { findWritable, type Writable } from "./writable.js";
 
@@ -162,6 +163,8 @@ function replicationOf({ replicationRole }: Site, passwords: Passwords): { reado
 /** The proof that the data is ours comes before the marker goes: in between, the marker counts and all is done again. */
 export async function seal(host: Host, site: Site, server: Server, systemIdentifier: string): Promise<void> {
   await writeIdentity(host, server, { site: site.name, server: server.name, systemIdentifier });
+  // Where a rejoin began this copy, and was cut off.
+  await removeBegun(host, server);
   await host.remove(join(server.dataDirectory, incompleteMarker));
   await host.run(["sync", "-f", server.dataDirectory], { timeout: 10 * 60_000 });
 }

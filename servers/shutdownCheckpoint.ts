@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
-import { controlLength, wasShutDown } from "../postgres/control-file.js";
+import { wasShutDown } from "../postgres/control-file.js";
 import { atLeast, type Major } from "../postgres/versions.js";
+import { readControlFile } from "./controlFile.js";
 import { namesOf } from "./names.js";
 import { branchOf } from "./timelines.js";
 import { isSegment, segmentAt } from "./walSegments.js";
@@ -17,7 +18,7 @@ export type WalEnd = readonly { readonly segment: string; readonly bytes: number
  * was not shut down @throws where the segment is not there
  */
 export async function endOfWal(host: Host, dataDirectory: string, version: Major): Promise<WalEnd | undefined> {
-  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, dataDirectory);
   if (control === undefined || !wasShutDown(control)) return undefined;
   const branch = await branchOf(host, dataDirectory, version, control);
   if (branch === undefined) return undefined;

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
-import { controlLength, recordedRole } from "../postgres/control-file.js";
+import { recordedRole } from "../postgres/control-file.js";
 import { atLeast, type Major } from "../postgres/versions.js";
+import { readControlFile } from "./controlFile.js";
 import { namesOf } from "./names.js";
 import { bytesOfLsn } from "./sql.js";
 
@@ -66,7 +67,7 @@ export async function checkpointedTimeline(
   dataDirectory: string,
   version: Major,
 ): Promise<{ readonly recorded: number; readonly real: number }> {
-  const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, dataDirectory);
   if (control === undefined || control.length < 64)
     throw new Error(`${dataDirectory} on ${host.name} has no control file`);
   const recorded = timelineIn(version, control);

@@ -29,18 +29,11 @@ const targets = [
     output: "dist/provider/main.js",
     compiled: {},
     launcher: "pulumi-resource-pgsite",
-    mayBeLost: true,
     apart: { "/tls/make.js": "./certificates.js" },
   },
   { entry: "provider/lost.ts", output: "dist/provider/lost.js" },
   // What makes certificates is a quarter of the provider, and hardly ever needed: only a plugin that needs it loads it.
   { entry: "tls/make.ts", output: "dist/provider/certificates.js" },
-  {
-    entry: "toolchain/command-plugin/main.ts",
-    output: "dist/command-plugin/main.js",
-    compiled: {},
-    launcher: "pulumi-resource-command",
-  },
 ];
 
 /** Folders and files whose content goes into the bundles. */

@@ -4,17 +4,15 @@ import { basename, dirname, join } from "node:path";
 import { checkout } from "./paths.mjs";
 import { must, ToolchainError } from "./steps.mjs";
 
-// Starts the bundle beside it; Pulumi runs this as the plugin. To one that is called like the project it hands the whole
-// configuration in its environment, passwords in clear: neither the plugin nor what it starts keeps that.
-const launcherScript = (before) => `#!/bin/sh
-${before}unset PULUMI_CONFIG
-exec node "\${0%/*}/main.js" "$@"
-`;
-
-// A refresh comes before the program: which servers are declared lost, and must not be contacted, is known from here alone.
-const tellsLost = `case $PULUMI_CONFIG in
+// Starts the bundle beside it; Pulumi runs this as the plugin. A plugin that is called like the project gets the whole
+// configuration in its environment, passwords in clear: neither it nor what it starts keeps that. But a refresh comes before
+// the program: which servers are declared lost, and must not be contacted, is known from here alone.
+const launcherScript = `#!/bin/sh
+case $PULUMI_CONFIG in
 *lost*) PGSITE_LOST=$(node "\${0%/*}/lost.js") || exit; export PGSITE_LOST ;;
 esac
+unset PULUMI_CONFIG
+exec node "\${0%/*}/main.js" "$@"
 `;
 
 /**
@@ -26,7 +24,7 @@ const unused = /^(typescript|@npmcli\/arborist|@logdna\/tail-file|normalize-pack
 /**
  * Bundles `entry` into `output`, both below the checkout. `compiled`: arguments with which the outcome runs to its end
  * without doing anything, and flags of Node's, so that V8's compiled form of it can be kept. `apart`: ends of modules'
- * paths, and the bundles beside the output that have them. `mayBeLost`: the launcher tells which servers are declared lost.
+ * paths, and the bundles beside the output that have them.
  */
 export async function bundle(target) {
   const {
@@ -35,7 +33,6 @@ export async function bundle(target) {
     external = [],
     executable = false,
     launcher: plugin,
-    mayBeLost = false,
     footer = "",
     partOfSdk,
     compiled,
@@ -70,7 +67,7 @@ export async function bundle(target) {
     });
   const [file] = result.outputFiles;
   const path = join(checkout, output);
-  if (plugin !== undefined) place(join(dirname(path), plugin), launcherScript(mayBeLost ? tellsLost : ""), 0o755);
+  if (plugin !== undefined) place(join(dirname(path), plugin), launcherScript, 0o755);
   const mode = executable ? 0o755 : 0o644;
   if (compiled === undefined) place(path, file.text, mode);
   else await placeCompiled(path, file.text, compiled, mode);

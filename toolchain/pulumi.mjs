@@ -1,8 +1,9 @@
 // Gets Pulumi's CLI and its Node.js language host: from PATH where they are recent, else built from Go modules.
-import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { checkout, platform, toolchainCache } from "./paths.mjs";
-import { locked, must, progress, recall, remember, run, say, ToolchainError } from "./steps.mjs";
+import { buildGo, builtOnce, goEnvironment, requireGo } from "./go.mjs";
+import { platform, toolchainCache } from "./paths.mjs";
+import { must, recall, remember, run, say, ToolchainError } from "./steps.mjs";
 
 /** The oldest CLI that is used as it is; older ones have other flags and other previews. */
 const oldest = [3, 200, 0];
@@ -33,7 +34,7 @@ export async function pulumiFolder() {
   const onPath = await recentOnPath();
   if (onPath !== undefined) return onPath;
   const folder = join(toolchainCache(), known);
-  if (!existsSync(folder)) await locked(`${folder}.lock`, () => (existsSync(folder) ? undefined : build(folder)));
+  await builtOnce(folder, build);
   return folder;
 }
 
@@ -72,69 +73,18 @@ async function versionOf(program) {
   return version;
 }
 
-async function build(folder) {
+async function build(work, finished) {
   const env = goEnvironment();
-  await requireGo(env);
-  say("building Pulumi's CLI and language host from Go modules, once for this user (about 5 minutes on two cores)");
-  const work = `${folder}.${process.pid}`;
-  const finished = `${work}.finished`;
-  mkdirSync(finished, { recursive: true });
-  try {
-    for (const program of programs) await buildOne(program, join(work, program.name), finished, env);
-    const shown = await must("try the new CLI", join(finished, "pulumi"), ["version"], {
-      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", PULUMI_HOME: join(work, "home") },
-      seconds: 60,
-    });
-    if (!isRecent(shown)) throw new ToolchainError(`the CLI that was built names its version ${JSON.stringify(shown)}`);
-    renameSync(finished, folder);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-    rmSync(finished, { recursive: true, force: true });
-  }
-}
-
-async function buildOne(program, work, output, env) {
-  const label = `building ${program.name} ${program.version}`;
-  mkdirSync(work, { recursive: true });
-  for (const file of ["go.mod", "go.sum"]) {
-    copyFileSync(join(checkout, "toolchain", "go", program.name, file), join(work, file));
-  }
-  const bar = progress(label);
-  let count = 0;
-  try {
-    bar.update("getting modules");
-    const onModule = (line) => {
-      if (line.startsWith("go: downloading ")) bar.update(`getting modules, ${++count} so far`);
-    };
-    const list = ["list", "-mod=mod", "-deps", program.package];
-    const listed = await must(label, "go", list, { cwd: work, env, seconds: 1200, onLine: onModule });
-    const total = listed.trim().split("\n").length;
-    count = 0;
-    const onPackage = (line) => {
-      if (/^[\w.]+(\/|$)/.test(line)) bar.update(`${++count} of ${total} packages compiled`);
-    };
-    const args = ["build", "-v", "-mod=mod", "-buildvcs=false", "-ldflags", program.link];
-    const target = ["-o", join(output, program.name), program.package];
-    await must(label, "go", [...args, ...target], { cwd: work, env, seconds: 3600, onLine: onPackage });
-  } finally {
-    const seconds = bar.end();
-    say(`${label}: ${seconds} s`);
-  }
-}
-
-/** The user's Go settings stay in force (proxies, caches), except those that would aim at another module. */
-function goEnvironment() {
-  const flags = (process.env.GOFLAGS ?? "").split(/\s+/).filter((flag) => !/^--?(mod|modfile|o|C|n|json)\b/.test(flag));
-  const { GOOS: _os, GOARCH: _arch, GOBIN: _bin, ...rest } = process.env;
-  return { ...rest, GOFLAGS: flags.join(" ").trim(), GOWORK: "off", GO111MODULE: "on" };
-}
-
-async function requireGo(env) {
-  const result = await run("go", ["env", "GOVERSION"], { env, seconds: 60 }).catch(() => undefined);
-  if (result?.code === 0) return;
-  throw new ToolchainError(
+  await requireGo(
+    env,
     `pgsite needs Pulumi's CLI (3.200 or newer) with pulumi-language-nodejs on PATH, or Go to build them itself; neither was found.
-  Pulumi: https://www.pulumi.com/docs/iac/download-install/
-  Go 1.25.11 or newer (or any since 1.21, which fetches that itself): https://go.dev/dl/`,
+  Pulumi: https://www.pulumi.com/docs/iac/download-install/`,
   );
+  say("building Pulumi's CLI and language host from Go modules, once for this user (about 5 minutes on two cores)");
+  for (const program of programs) await buildGo(program, join(work, program.name), finished, env);
+  const shown = await must("try the new CLI", join(finished, "pulumi"), ["version"], {
+    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", PULUMI_HOME: join(work, "home") },
+    seconds: 60,
+  });
+  if (!isRecent(shown)) throw new ToolchainError(`the CLI that was built names its version ${JSON.stringify(shown)}`);
 }

@@ -2,21 +2,22 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, buildBench } from "./build.mjs";
+import { findCommandPlugin } from "./commandPlugin.mjs";
 import { installDebianPackages } from "./debian.mjs";
 import { toolchainEnvironment } from "./environment.mjs";
-import { findCommandPlugin } from "./home.mjs";
 import { installPackages } from "./packages.mjs";
 import { checkout } from "./paths.mjs";
+import { pulumiFolder } from "./pulumi.mjs";
 import { recall, say, ToolchainError } from "./steps.mjs";
 
 const pgsite = join(checkout, "dist", "pgsite.js");
 
 const tasks = {
   /** Gets and builds everything, and runs nothing. */
-  setup: () => 0,
+  setup: sayWhatIsMissingOnPath,
   demo: (env, args) => node([pgsite, "rehearsal", "up", ...args], env),
   "demo:down": (env, args) => node([pgsite, "rehearsal", "down", ...args], env),
   bench: async (env, [name, ...args]) => node([await buildBench(name), ...args], env),
@@ -30,8 +31,17 @@ async function main([task, ...args]) {
   await installPackages();
   await build();
   const env = await toolchainEnvironment();
-  await findCommandPlugin();
-  return act(env, args);
+  const plugin = await findCommandPlugin();
+  return act(env, args, plugin);
+}
+
+/** A rehearsal finds what was built by itself; who works with a site's own state calls Pulumi by hand. */
+async function sayWhatIsMissingOnPath(_env, _args, { kind, program }) {
+  const needed = [await pulumiFolder(), ...(kind === "stand-in" ? [dirname(program)] : [])];
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const missing = needed.filter((folder) => !folders.includes(folder));
+  if (missing.length > 0) say(`to call Pulumi by hand:\n  export PATH=${[...missing, "$PATH"].join(delimiter)}`);
+  return 0;
 }
 
 /** Runs vitest; the last line counts, for whoever reads only that. */

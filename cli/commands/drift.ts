@@ -1,9 +1,9 @@
 import Table from "cli-table3";
 import { Command } from "commander";
-import { execa } from "execa";
 import { type Digest, type Drift, readDigest } from "../drift/digest.js";
 import { say } from "../find.js";
 import { projectFolder, stacksOf } from "../load.js";
+import { runPulumi } from "../pulumi.js";
 
 /** One stack, as `--json` prints it (docs/drift.md). */
 export interface StackDrift {
@@ -43,8 +43,7 @@ export function outcomeOf(stacks: readonly Pick<StackDrift, "outcome">[]): Stack
 
 /** One truth with the preview: what it shows is read, nothing is compared here. Never throws. */
 async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
-  const args = ["preview", "--json", "--refresh", "--non-interactive", "--stack", stack];
-  const result = await execa("pulumi", args, { cwd: project, reject: false, stdin: "ignore", timeout });
+  const result = await runPulumi(project, ["preview", "--json", "--refresh", "--stack", stack], timeout);
   const failed = (reasons: readonly string[]): StackDrift => ({
     stack,
     outcome: "unknown",
@@ -52,12 +51,8 @@ async function driftOf(project: string, stack: string, timeout: number): Promise
     reasons,
     plan: [],
   });
-  if (result.timedOut) return failed([`pulumi preview did not end within ${timeout / 1000} s`]);
-  const digest = digestIn(result.stdout);
-  if (digest === undefined) {
-    const words = [result.stderr, result.stdout].map((text) => (text ?? "").trim()).find((text) => text !== "");
-    return failed([(words ?? result.shortMessage ?? "pulumi preview failed").replace(/^error: /, "")]);
-  }
+  const digest = result.exitCode === undefined ? undefined : digestIn(result.stdout);
+  if (digest === undefined) return failed([result.failure ?? "pulumi preview printed nothing to be read"]);
   const { differences, unknown, plan, errors } = readDigest(digest);
   if (result.exitCode !== 0) {
     const reasons = errors.length > 0 ? errors : [`pulumi preview ended with status ${result.exitCode}`];
@@ -67,9 +62,9 @@ async function driftOf(project: string, stack: string, timeout: number): Promise
   return { stack, outcome, differences, reasons: unknown, plan };
 }
 
-function digestIn(stdout: string | undefined): Digest | undefined {
+function digestIn(stdout: string): Digest | undefined {
   try {
-    const found = JSON.parse(stdout ?? "") as Digest | null;
+    const found = JSON.parse(stdout) as Digest | null;
     return found !== null && typeof found === "object" ? found : undefined;
   } catch {
     return undefined;

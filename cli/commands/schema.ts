@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { stackFileReference } from "../../config/reference.js";
-import { stackFileJsonSchema } from "../../config/schema.js";
+import { stackFileJsonSchema } from "../../config/schema/json.js";
+import { stackFileReference } from "../../config/schema/reference.js";
 
 /** `pgsite schema`: what may stand in a stack file, for editors or for readers. */
 export function schemaCommand(): Command {

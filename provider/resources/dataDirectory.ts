@@ -1,11 +1,11 @@
-import { join } from "node:path";
 import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { isLostServer } from "../../hosts/lost.js";
-import { controlLength, recordedRole } from "../../postgres/control-file.js";
+import { recordedRole } from "../../postgres/control-file.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { foreignData } from "../../preflight/foreign.js";
+import { readControlFile } from "../../servers/controlFile.js";
 import { hostForReading, hostOf } from "../host.js";
 import { type Context, messageOf, type ResourceType } from "../resource.js";
 import { say } from "../say.js";
@@ -42,7 +42,7 @@ const stopDeadline = 60_000;
  */
 export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> = {
   token: "pgsite:index:DataDirectory",
-  packed: ["others"],
+  packed: ["host", "others"],
 
   id: (state) => `${state.site}/${state.server}`,
 
@@ -104,7 +104,7 @@ async function refusalToMake(server: string, others: readonly Place[]): Promise<
   const { processState } = await import("../../servers/process.js");
   for (const { name, host: spec, dataDirectory } of others.filter((other) => !isLostServer(other.name))) {
     const host = await hostForReading(spec);
-    const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+    const control = await readControlFile(host, dataDirectory);
     if (control === undefined || recordedRole(control) !== "primary") continue;
     if ((await processState(host, dataDirectory)).kind === "running") return undefined;
     return `${name} (${dataDirectory} on ${host.name}) is to be copied from, and is stopped. Start ${name} and run again`;

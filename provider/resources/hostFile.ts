@@ -38,7 +38,7 @@ export interface HostFileState extends HostFileArgs {
 export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   token: "pgsite:index:HostFile",
   secrets: ["__written"],
-  packed: ["runbook"],
+  packed: ["host", "runbook"],
   replaceable: true,
 
   id: (state) => `${state.host.name}:${state.path}`,

@@ -1,8 +1,7 @@
-import { join } from "node:path";
-import { controlLength } from "../../postgres/control-file.js";
 import { error, type Problem, warning } from "../../postgres/problem.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { readControlFile } from "../../servers/controlFile.js";
 import { hostForReading, hostOf } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
 import { same } from "../values.js";
@@ -86,7 +85,7 @@ function newServers(wanted: PreflightState, actual: PreflightState | undefined):
 async function unseededAt(server: ServerRequest): Promise<readonly ServerRequest[]> {
   try {
     const host = await hostForReading(server.host);
-    const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
+    const control = await readControlFile(host, server.dataDirectory);
     return control === undefined ? [server] : [];
   } catch {
     return [];

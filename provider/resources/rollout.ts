@@ -1,5 +1,5 @@
 import type { LostServer } from "../../config/lost.js";
-import type { Endpoint, Server } from "../../config/site.js";
+import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
@@ -22,6 +22,8 @@ export interface RolloutArgs {
   readonly lost?: Readonly<Record<string, LostServer>>;
   /** A shell command that makes sure that a lost primary stays off. */
   readonly fence?: string;
+  /** How data are copied between hosts, where the stack says so: whoever rejoins may need them. */
+  readonly baseBackup?: BaseBackupChoice;
   readonly primary?: string;
   readonly upstream?: Endpoint;
   readonly administrator: string;

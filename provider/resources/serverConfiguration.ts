@@ -57,6 +57,7 @@ const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", 
 export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerConfigurationState> = {
   token: "pgsite:index:ServerConfiguration",
   secrets: ["administratorPassword"],
+  packed: ["host"],
 
   id: (state) => `${state.site}/${state.server}`,
 

@@ -10,7 +10,7 @@ import { isLive, liveOf } from "../live.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf } from "../resource.js";
 import { divergedServers, healed } from "../rollout/divergence.js";
-import { siteOf } from "../rollout/site.js";
+import { loginOf, siteOf } from "../rollout/site.js";
 import { say } from "../say.js";
 import { same } from "../values.js";
 import type { RolloutArgs } from "./rollout.js";
@@ -228,7 +228,6 @@ function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
 /** One that somebody streams from, and a logical one, is left, and said to be. */
 async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
   const { withSession } = await import("../../servers/session.js");
-  const login = { user: args.administrator, password: args.administratorPassword };
   for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
     const known = [...args.slots, ...slotsOfFollowers(args, server)];
     for (const { name, kind, active } of slots.filter((slot) => !known.includes(slot.name))) {
@@ -237,7 +236,7 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
         await context.log("warning", `left the replication slot ${name} of ${server}: ${why}`);
         continue;
       }
-      await withSession(args.servers[server] as TopologyServer, login, { signal: context.signal }, (session) =>
+      await withSession(args.servers[server] as TopologyServer, loginOf(args), { signal: context.signal }, (session) =>
         session.query("select pg_drop_replication_slot($1)", [name]),
       );
     }
@@ -248,8 +247,7 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
 async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promise<void> {
   const { makeSlots } = await import("../../servers/slots.js");
   const servers = Object.values(args.servers);
-  const login = { user: args.administrator, password: args.administratorPassword };
-  const given = { version: servers[0]?.version as Major, login, signal };
+  const given = { version: servers[0]?.version as Major, login: loginOf(args), signal };
   for (const server of [...servers, ...(args.upstream === undefined ? [] : [args.upstream])]) {
     await makeSlots(server, slotsOn(servers, server.name), given).catch(() => signal.throwIfAborted());
   }

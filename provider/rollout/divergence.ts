@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
-import { controlLength } from "../../postgres/control-file.js";
 import type { Fork, Rejoin } from "../../postgres/rejoin.js";
 import type { Major } from "../../postgres/versions.js";
+import { readControlFile } from "../../servers/controlFile.js";
 import type { Branch } from "../../servers/timelines.js";
 import type { RolloutServer } from "../resources/rollout.js";
 import type { Observed } from "./observe.js";
@@ -57,7 +56,7 @@ async function lookAt(
   const look = async ({ host: spec, dataDirectory, version }: Member) => {
     try {
       const host = await hostOf(spec);
-      const control = await host.readBytes(join(dataDirectory, "global", "pg_control"), 0, controlLength);
+      const control = await readControlFile(host, dataDirectory);
       return control === undefined ? undefined : await branchOf(host, dataDirectory, version, control);
     } catch {
       return undefined;

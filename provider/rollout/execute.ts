@@ -16,8 +16,8 @@ import { markReceived } from "./evidence.js";
 import { type Observed, observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
-import { serverOf, siteOf } from "./site.js";
-import { bringSlots, leaveSlots, loginOf } from "./slots.js";
+import { loginOf, serverOf, siteOf } from "./site.js";
+import { bringSlots, leaveSlots } from "./slots.js";
 
 /**
  * Observes all servers afresh, plans, and carries the plan out. Nothing is changed where something is refused, a server
@@ -117,6 +117,7 @@ async function stopSuperseded(
 async function rejoin(context: Context, state: RolloutState, { server: name, rejoin }: Step): Promise<void> {
   if (rejoin === undefined) return;
   const { rejoinServer } = await import("../../servers/rejoin/index.js");
+  const { lines } = await import("../../servers/baseBackup/progressLines.js");
   const { kept } = await rejoinServer({
     site: siteOf(state),
     member: memberOf(state, name),
@@ -126,6 +127,7 @@ async function rejoin(context: Context, state: RolloutState, { server: name, rej
     login: loginOf(state),
     signal: context.signal,
     report: (line) => void context.progress(line),
+    progress: (verb) => lines((line) => void context.progress(`${name}: ${line}`), verb),
   });
   if (kept === undefined) return;
   const what = `what ${name} alone had is kept in ${kept} on ${of(state, name).host.name}`;

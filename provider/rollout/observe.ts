@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/configuration-differences.js";
-import { controlLength, recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
+import { recordedFloors, recordedRole, wasShutDown } from "../../postgres/control-file.js";
 import type { Received } from "../../postgres/received.js";
 import type { Rejoin } from "../../postgres/rejoin.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
+import { readControlFile } from "../../servers/controlFile.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../adopted.js";
 import { configurationFacts, permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -60,7 +61,7 @@ export async function observeServer(
   const host = await (fresh ? hostOf : hostForReading)(server.host);
   const { processState } = await import("../../servers/process.js");
   const [control, version, counted, process, pending, access] = await Promise.all([
-    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength),
+    readControlFile(host, server.dataDirectory),
     versionOf(host, server),
     readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
     processState(host, server.dataDirectory),

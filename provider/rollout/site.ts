@@ -1,4 +1,5 @@
 import type { Server, Site } from "../../config/site.js";
+import type { Login } from "../../servers/session.js";
 import type { RolloutArgs, RolloutServer } from "../resources/rollout.js";
 import type { TopologyArgs } from "../resources/topology.js";
 
@@ -8,6 +9,10 @@ export function serverOf({ absent: _absent, files: _files, ...facts }: RolloutSe
 
 function withoutFiles(facts: Omit<Server, "files" | "disposable">): Server {
   return { ...facts, files: {}, disposable: false };
+}
+
+export function loginOf(given: Pick<RolloutArgs, "administrator" | "administratorPassword">): Login {
+  return { user: given.administrator, password: given.administratorPassword };
 }
 
 /** As much of the site as the proof and the status need. */
@@ -21,6 +26,7 @@ export function siteOf(state: Omit<RolloutArgs, "servers"> & Pick<TopologyArgs, 
     replicationRole: "",
     ...(state.primary === undefined ? {} : { primary: state.primary }),
     ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
+    ...(state.baseBackup === undefined ? {} : { baseBackup: state.baseBackup }),
     servers,
     initdb: { locale: "C", encoding: "UTF8", dataChecksums: false },
   };

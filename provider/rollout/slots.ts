@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
 import type { RolloutPlan, Step } from "../../postgres/rollout.js";
 import { slotsOn } from "../../postgres/slots.js";
-import type { Login } from "../../servers/session.js";
 import { dropIdleSlots, makeSlots } from "../../servers/slots.js";
 import type { Context } from "../resource.js";
 import type { RolloutServer, RolloutState } from "../resources/rollout.js";
+import { loginOf } from "./site.js";
 
 /** Before a server streams by a slot, its upstream has it; before one that was a primary starts as a standby, it has none of that time. */
 export async function bringSlots(
@@ -39,8 +39,4 @@ function left(state: RolloutState, name: string): readonly string[] {
   const servers = Object.values(state.servers);
   const needed = slotsOn(servers, name);
   return servers.flatMap(({ slot }) => (slot === undefined || needed.includes(slot) ? [] : [slot]));
-}
-
-export function loginOf({ administrator, administratorPassword }: RolloutState): Login {
-  return { user: administrator, password: administratorPassword };
 }

@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { packed } from "./packed.js";
 
 export interface DataDirectoryArgs {
   /** Name of the site. */
   readonly site: pulumi.Input<string>;
   /** Name of the server. */
   readonly server: pulumi.Input<string>;
-  readonly host: pulumi.Input<HostSpec>;
+  readonly host: HostSpec;
   /** The data directory, absolute. */
   readonly path: pulumi.Input<string>;
   /** `Server.controlDirectory` */
@@ -27,8 +28,7 @@ export class DataDirectory extends pulumi.CustomResource {
   declare readonly incarnation: pulumi.Output<number>;
 
   constructor(name: string, args: DataDirectoryArgs, options?: pulumi.CustomResourceOptions) {
-    // One text: the engine spends its time on single values.
-    const others = args.others === undefined ? {} : { others: JSON.stringify(args.others) };
-    super("pgsite:index:DataDirectory", name, { ...args, ...others, data: undefined, incarnation: undefined }, options);
+    const given = packed(args, ["host", "others"]);
+    super("pgsite:index:DataDirectory", name, { ...given, data: undefined, incarnation: undefined }, options);
   }
 }

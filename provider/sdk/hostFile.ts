@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
 import type { RunbookFacts } from "../../runbook/render.js";
+import { packed } from "./packed.js";
 
 export interface HostFileArgs {
-  readonly host: pulumi.Input<HostSpec>;
+  readonly host: HostSpec;
   /** Absolute path on the host. Another path is another file: the new one is written, then the old one removed. */
   readonly path: pulumi.Input<string>;
   /** May be a secret; then no preview, output or state shows it. */
@@ -19,8 +20,6 @@ export class HostFile extends pulumi.CustomResource {
   declare readonly path: pulumi.Output<string>;
 
   constructor(name: string, args: HostFileArgs, options?: pulumi.CustomResourceOptions) {
-    const { runbook, ...file } = args;
-    const packed = runbook === undefined ? {} : { runbook: JSON.stringify(runbook) };
-    super("pgsite:index:HostFile", name, { mode: "0600", ...file, ...packed }, options);
+    super("pgsite:index:HostFile", name, { mode: "0600", ...packed(args, ["host", "runbook"]) }, options);
   }
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LostServer } from "../../config/lost.js";
-import type { Endpoint, Server } from "../../config/site.js";
+import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import { configurationFacts } from "../facts.js";
 
 export interface RolloutArgs {
@@ -12,6 +12,8 @@ export interface RolloutArgs {
   readonly lost?: pulumi.Input<Readonly<Record<string, LostServer>>> | undefined;
   /** `Site.fence`, where something is lost. */
   readonly fence?: pulumi.Input<string> | undefined;
+  /** `Site.baseBackup`, where it is not the default. */
+  readonly baseBackup?: pulumi.Input<BaseBackupChoice> | undefined;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */

@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { TlsDemand } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { packed } from "./packed.js";
 
 export interface ServerConfigurationArgs {
   /** Name of the site. */
   readonly site: pulumi.Input<string>;
   /** Name of the server. */
   readonly server: pulumi.Input<string>;
-  readonly host: pulumi.Input<HostSpec>;
+  readonly host: HostSpec;
   readonly dataDirectory: pulumi.Input<string>;
   /** `Server.controlDirectory` */
   readonly controlDirectory: pulumi.Input<string>;
@@ -49,7 +50,7 @@ export class ServerConfiguration extends pulumi.CustomResource {
       "pgsite:index:ServerConfiguration",
       name,
       {
-        ...args,
+        ...packed(args, ["host"]),
         ...secret,
         permissions: undefined,
         hash: undefined,

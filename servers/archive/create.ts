@@ -11,6 +11,7 @@ import { type Entry, isExcluded, isExcludedInTablespace } from "../baseBackup/en
 import { checkSource, readControl, wanted } from "../baseBackup/lowLevel.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { refuseRecycled } from "../baseBackup/wal.js";
+import { controlFileOf } from "../controlFile.js";
 import { systemIdentifierIn } from "../dataDirectory.js";
 import { waitForWriters, withLock } from "../lock.js";
 import { namesOf } from "../names.js";
@@ -297,7 +298,7 @@ async function stageWal(options: {
   const there = join(source.dataDirectory, folder);
   await from.remove(stage);
   await from.makeDirectory(join(stage, "global"));
-  await from.writeFile(join(stage, "global", "pg_control"), control);
+  await from.writeFile(controlFileOf(stage), control);
   await from.writeFile(join(stage, "backup_label"), files.label);
   const { code, stderr } = await from.run(["ln", "-s", "--", there, join(stage, folder)]);
   if (code !== 0) throw new Error(`${stage} on ${from.name} cannot be filled: ${stderr.trim()}`);

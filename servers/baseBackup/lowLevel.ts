@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { controlFileOf } from "../controlFile.js";
 import { incompleteMarker, readSystemIdentifier, systemIdentifierIn } from "../dataDirectory.js";
 import { waitForWriters } from "../lock.js";
 import { namesOf } from "../names.js";
@@ -144,7 +145,7 @@ export function wanted(
 
 /** The content of the control file, read until it reads the same twice: the server may be writing it. */
 export async function readControl(host: Host, dataDirectory: string): Promise<Buffer> {
-  const path = join(dataDirectory, "global", "pg_control");
+  const path = controlFileOf(dataDirectory);
   let before = await host.readFile(path);
   for (let tries = 0; tries < 20 && before !== undefined; tries += 1) {
     const now = await host.readFile(path);

@@ -1,4 +1,4 @@
-/** Who is told how far a copy is; all amounts are bytes. The program shows it (cli/progress.ts), tests listen. */
+/** Who is told how far a copy is; all amounts are bytes. The program shows it (cli/progress.ts), the provider says it in lines, tests listen. */
 export interface CopyProgress {
   /** The copy begins. `done`: what an earlier attempt copied already. */
   start(total: number, done: number): void;

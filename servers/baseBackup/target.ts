@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import { controlFileOf } from "../controlFile.js";
 import { incompleteMarker } from "../dataDirectory.js";
 import { writing } from "../lock.js";
 import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../marker.js";
@@ -93,7 +94,7 @@ export async function finish(options: {
   await writeStandbyFiles(host, server);
   await settle(host, server, [server.dataDirectory, ...tablespaces.map(({ to }) => to)], groupRead);
   const mode = groupRead ? 0o640 : 0o600;
-  await host.writeFile(join(server.dataDirectory, "global", "pg_control"), control, { mode });
+  await host.writeFile(controlFileOf(server.dataDirectory), control, { mode });
 }
 
 const settling = `mode=$1; shift

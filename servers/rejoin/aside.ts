@@ -1,14 +1,20 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { isKeptDirectory, keptDirectory, type Rejoin } from "../../postgres/rejoin.js";
+import type { CopyProgress } from "../baseBackup/progress.js";
+import { controlFileOf } from "../controlFile.js";
 import { writing } from "../lock.js";
 import { namesOf } from "../names.js";
 import { segmentSize } from "../shutdownCheckpoint.js";
 import { bytesOfLsn } from "../sql.js";
 import { isHistory, isSegment, startOf, timelineOf } from "../walSegments.js";
 import { reportName, reportOf } from "./report.js";
+
+/** Milliseconds between two looks at a copy that does not say how far it is. */
+const lookInterval = 1000;
 
 /** A copy of what is large may take long. */
 const copying = 6 * 60 * 60_000;
@@ -39,7 +45,7 @@ export async function removeBegun(host: Host, server: Server): Promise<void> {
 
 /** A digest of a server's control file, which changes whenever it runs. */
 export async function controlDigest(host: Host, { dataDirectory }: Server): Promise<string> {
-  const content = await host.readFile(join(dataDirectory, "global", "pg_control"));
+  const content = await host.readFile(controlFileOf(dataDirectory));
   return createHash("sha256")
     .update(content ?? "")
     .digest("hex");
@@ -59,12 +65,17 @@ export async function canBeRenamed(host: Host, dataDirectory: string): Promise<b
   return (await host.run(["sh", "-c", renamable, "sh", dataDirectory])).code === 0;
 }
 
-/**
- * Keeps what a stopped server has, or its WAL since the fork, whole or not at all. @returns where
- * @param rename whether its data directory itself is put aside: it is gone then
- */
-export async function keepAside(host: Host, server: Server, rejoin: Rejoin, rename: boolean): Promise<string> {
+export interface Keeping {
+  /** Whether its data directory itself is put aside: it is gone then. */
+  readonly rename: boolean;
+  readonly progress: CopyProgress;
+  readonly signal: AbortSignal;
+}
+
+/** Keeps what a stopped server has, or its WAL since the fork, whole or not at all. @returns where */
+export async function keepAside(host: Host, server: Server, rejoin: Rejoin, keeping: Keeping): Promise<string> {
   const { dataDirectory } = server;
+  const { rename } = keeping;
   const now = new Date();
   const kept = keptDirectory(dataDirectory, now.toISOString().replace(/[-:]|\.\d+/g, ""));
   const text = reportOf(server, rejoin, { kept, now });
@@ -75,7 +86,7 @@ export async function keepAside(host: Host, server: Server, rejoin: Rejoin, rena
   }
   const partial = `${kept}.incomplete`;
   for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
-  if (rejoin.keep === "data") await copyAll(host, server, partial);
+  if (rejoin.keep === "data") await copyAll(host, server, partial, keeping);
   else await copyWal(host, server, rejoin, partial);
   await host.writeFile(join(partial, reportName), text);
   // Of a few files alone: whatever else waits to be written there may take long.
@@ -103,11 +114,49 @@ for link in "$1"/pg_tblspc/*; do
     ln -sfn -- "$3/$folder" "$2/pg_tblspc/\${link##*/}" || exit 1
 done`;
 
-async function copyAll(host: Host, server: Server, partial: string): Promise<void> {
+async function copyAll(host: Host, server: Server, partial: string, { progress, signal }: Keeping): Promise<void> {
   const whole = await host.realPath(server.dataDirectory);
   const kept = partial.slice(0, -".incomplete".length);
   const from = whole ?? server.dataDirectory;
-  await must(host, server, ["sh", "-c", copyingAll, "sh", from, partial, kept]);
+  const total = await bytesIn(host, from);
+  progress.start(total, 0);
+  const over = new AbortController();
+  const watched = watchCopy(host, partial, progress, over.signal);
+  try {
+    await must(host, server, ["sh", "-c", copyingAll, "sh", from, partial, kept], signal);
+  } finally {
+    over.abort();
+  }
+  progress.advance(Math.max(0, total - (await watched)));
+  progress.end();
+}
+
+/** cp does not say how far it is. @returns how much of it was seen when it was over */
+async function watchCopy(host: Host, partial: string, progress: CopyProgress, over: AbortSignal): Promise<number> {
+  let seen = 0;
+  try {
+    for (;;) {
+      await sleep(lookInterval, undefined, { signal: over });
+      const now = await bytesIn(host, partial);
+      progress.advance(Math.max(0, now - seen));
+      seen = Math.max(seen, now);
+    }
+  } catch {
+    // It is over, or nobody can look: whoever copies says why.
+  }
+  return seen;
+}
+
+/** In it and in the tablespaces that its links lead to, where there are any. */
+async function bytesIn(host: Host, folder: string): Promise<number> {
+  const { stdout } = await host.run([
+    "sh",
+    "-c",
+    'du -sbcD -- "$1" "$1"/pg_tblspc/* 2>/dev/null | tail -n 1',
+    "sh",
+    folder,
+  ]);
+  return Number.parseInt(stdout, 10) || 0;
 }
 
 /** The WAL of the server's own timeline since the fork, all history files, the control file, and its logs. */
@@ -126,7 +175,7 @@ async function copyWal(host: Host, server: Server, { timeline, at }: Rejoin, par
     const paths = names.slice(index, index + 200).map((name) => join(from, name));
     await must(host, server, ["cp", "-a", "--reflink=auto", "-t", join(partial, walDirectory), "--", ...paths]);
   }
-  const control = join(dataDirectory, "global", "pg_control");
+  const control = controlFileOf(dataDirectory);
   await must(host, server, ["cp", "-a", "-t", join(partial, "global"), "--", control]);
   for (const name of ["PG_VERSION", "log", "pg_log"]) {
     if ((await host.stat(join(dataDirectory, name))) === undefined) continue;
@@ -134,8 +183,12 @@ async function copyWal(host: Host, server: Server, { timeline, at }: Rejoin, par
   }
 }
 
-async function must(host: Host, server: Server, argv: readonly string[]): Promise<void> {
-  const { code, stderr } = await host.run(writing(server, argv), { timeout: copying });
+async function must(host: Host, server: Server, argv: readonly string[], signal?: AbortSignal): Promise<void> {
+  const { code, stderr } = await host.run(writing(server, argv), {
+    timeout: copying,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  signal?.throwIfAborted();
   if (code === 0) return;
   const said = stderr.trim().split("\n")[0];
   throw new Error(`what ${server.name} alone has cannot be kept on ${host.name}: ${said}; its data are as they were`);

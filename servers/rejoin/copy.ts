@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { parseConninfo } from "../../postgres/conninfo.js";
 import { parsePassfile } from "../../postgres/passfile.js";
@@ -6,24 +7,27 @@ import { onOneMachine } from "../baseBackup/copiers.js";
 import { baseBackup } from "../baseBackup/index.js";
 import { byLowLevel } from "../baseBackup/lowLevel.js";
 import type { BaseBackupOptions } from "../baseBackup/options.js";
-import { noProgress } from "../baseBackup/progress.js";
+import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { betweenHosts } from "../baseBackup/rsync.js";
 import { newMarker, type Tablespace } from "../baseBackup/target.js";
 import { findRoad } from "../baseBackup/trust.js";
+import { controlFileOf } from "../controlFile.js";
 import { readSystemIdentifier } from "../dataDirectory.js";
 import { writeMarker } from "../marker.js";
 import type { Member } from "../promotion.js";
 import type { Login } from "../session.js";
-import { removeBegun } from "./aside.js";
 import { together } from "./decide.js";
 
 export interface Copy {
+  /** `baseBackup` of it says how fast, and how where all is copied. */
+  readonly site: Site;
   readonly member: Member;
   readonly primary: Member;
   /** A superuser of the primary. */
   readonly login: Login;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
+  readonly progress?: (verb: string) => CopyProgress;
 }
 
 /**
@@ -41,7 +45,7 @@ export async function deltaCopy(copy: Copy): Promise<string> {
   const copier =
     road === undefined
       ? await onOneMachine("rsync", primary.host, host, server, "--checksum")
-      : betweenHosts(primary.host, host, server, road, undefined, "--checksum");
+      : betweenHosts(primary.host, host, server, road, copy.site.baseBackup?.rateLimit, "--checksum");
   await giveUp(copy, "rsync");
   // It takes what lies there for an earlier copy of its own.
   const { systemIdentifier } = await byLowLevel({ ...workOf(copy), report: () => undefined }, copier);
@@ -54,13 +58,21 @@ export async function wholeCopy(copy: Copy): Promise<string> {
   // What cannot be gone on with is cleared.
   if ((await host.stat(join(server.dataDirectory, "PG_VERSION"))) !== undefined) await giveUp(copy, "pg_basebackup");
   const replication = await replicationLogin(copy.member);
-  const work = { ...workOf(copy), ...(replication === undefined ? {} : { replication }) };
+  const { method = "auto" } = copy.site.baseBackup ?? {};
+  const work = {
+    ...workOf(copy),
+    ...(replication === undefined ? {} : { replication }),
+    // An archive is for the first time; now there is a primary to copy from.
+    ...(method === "archive" ? {} : { method }),
+  };
   return (await baseBackup(work)).systemIdentifier;
 }
 
-function workOf({ member, primary, login, signal, report }: Copy) {
+function workOf({ site, member, primary, login, signal, report, progress }: Copy) {
   const source: BaseBackupOptions["source"] = { endpoint: primary.server, host: primary.host };
-  return { source, target: member, login, signal, report, progress: noProgress };
+  const { rateLimit } = site.baseBackup ?? {};
+  const limits = rateLimit === undefined ? {} : { rateLimit };
+  return { source, target: member, login, signal, report, progress: progress?.("copied") ?? noProgress, ...limits };
 }
 
 /** Marks data as a half copy, and takes away what they could start with. What they have is kept by now. */
@@ -72,9 +84,8 @@ async function giveUp({ member, primary }: Copy, method: "rsync" | "pg_basebacku
   const tablespaces = await tablespacesOf(host, server.dataDirectory);
   // Nothing of them was copied since any time: all is compared.
   await writeMarker(host, server.dataDirectory, await newMarker(host, { source, began: 0, method, tablespaces }));
-  await host.remove(join(server.dataDirectory, "global", "pg_control"));
   // From here on the marker tells how to go on.
-  await removeBegun(host, server);
+  await host.remove(controlFileOf(server.dataDirectory));
 }
 
 async function tablespacesOf(host: Host, dataDirectory: string): Promise<readonly Tablespace[]> {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../../hosts/host.js";
-import { controlLength, logsHints } from "../../postgres/control-file.js";
+import { logsHints } from "../../postgres/control-file.js";
 import {
   bestWay,
   type Fork,
@@ -12,6 +12,7 @@ import {
   whyNoRewind,
 } from "../../postgres/rejoin.js";
 import { findRoad } from "../baseBackup/trust.js";
+import { readControlFile } from "../controlFile.js";
 import { namesOf } from "../names.js";
 import { tooLittleSpace } from "../preflight.js";
 import type { Member } from "../promotion.js";
@@ -51,7 +52,7 @@ async function noRewind({ member, primary, fork }: Diverged, fullPageWrites: boo
   const path = join(server.binDirectory, "pg_rewind");
   const [program, control, missing] = await Promise.all([
     host.stat(path),
-    host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength),
+    readControlFile(host, server.dataDirectory),
     missingSegments(member, primary, fork),
   ]);
   return whyNoRewind({

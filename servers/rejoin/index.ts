@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
-import { join } from "node:path";
 import type { Site } from "../../config/site.js";
-import { controlLength } from "../../postgres/control-file.js";
 import type { Rejoin, RejoinWay } from "../../postgres/rejoin.js";
+import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
+import { readControlFile } from "../controlFile.js";
 import { waitForWriters } from "../lock.js";
 import { stopServer } from "../process.js";
 import { seal } from "../seed.js";
@@ -21,6 +21,8 @@ export interface RejoinOptions extends Diverged {
   readonly login: Login;
   readonly signal: AbortSignal;
   readonly report: (line: string) => void;
+  /** Who is told how far it is, by what is done to the bytes: `copied`, `kept`. @default nobody */
+  readonly progress?: (verb: string) => CopyProgress;
 }
 
 export interface Rejoined {
@@ -81,12 +83,12 @@ async function copied(options: RejoinOptions, way: RejoinWay): Promise<RejoinWay
   return way;
 }
 
-async function keep({ member, rejoin, report }: RejoinOptions): Promise<string> {
+async function keep({ member, rejoin, report, signal, progress }: RejoinOptions): Promise<string> {
   const { server, host } = member;
   report(`${server.name}: keeping what it alone has`);
   const rename =
     rejoin.way === "base backup" && rejoin.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
-  const kept = await keepAside(host, server, rejoin, rename);
+  const kept = await keepAside(host, server, rejoin, { rename, signal, progress: progress?.("kept") ?? noProgress });
   if (!rename) await writeBegun(host, server, { kept, control: await controlDigest(host, server) });
   return kept;
 }
@@ -98,7 +100,7 @@ async function isAsKept({ member: { server, host } }: RejoinOptions, begun: Begu
 
 /** A pg_rewind that outlived whoever began it may have come to its end after we looked. */
 async function isRewound({ member: { server, host }, fork }: RejoinOptions): Promise<boolean> {
-  const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, server.dataDirectory);
   const branch =
     control === undefined ? undefined : await branchOf(host, server.dataDirectory, server.version, control);
   return branch !== undefined && branch.timeline === fork.primaryTimeline;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import { controlLength, isAtRest } from "../../postgres/control-file.js";
+import { isAtRest } from "../../postgres/control-file.js";
+import { readControlFile } from "../controlFile.js";
 import type { Member } from "../promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
@@ -39,7 +40,7 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
 }
 
 async function isResting({ server, host }: Member): Promise<boolean> {
-  const control = await host.readBytes(join(server.dataDirectory, "global", "pg_control"), 0, controlLength);
+  const control = await readControlFile(host, server.dataDirectory);
   return control !== undefined && isAtRest(control);
 }
 

@@ -31,6 +31,8 @@ describe("a stack whose hosts are containers", () => {
 
   const docker = (of: readonly Registered[]) => of.filter(({ type }) => type.startsWith("docker:"));
   const named = (name: string) => graph.find((one) => one.name === name) as Registered;
+  /** The host of a resource, which travels as one JSON text (`packed`). */
+  const hostOf = (name: string, of = graph) => JSON.parse(of.find((one) => one.name === name)?.inputs.host as string);
 
   it("makes a network, an image, and of each host a volume and a container, as children of the site", () => {
     const shapes = docker(graph).map(({ type, name, parent, dependsOn }) => ({ type, name, parent, dependsOn }));
@@ -105,7 +107,7 @@ describe("a stack whose hosts are containers", () => {
   });
 
   it("reaches its servers by Docker, and lets the administrator in from the network's gateway", () => {
-    expect(named("server2-directory").inputs.host).toEqual({
+    expect(hostOf("server2-directory")).toEqual({
       name: "server2",
       transport: "docker",
       container: { name: "sispi-ctio-server2", made: true },
@@ -135,7 +137,7 @@ describe("a stack whose hosts are containers", () => {
     const found = await graphOf("ctio", onALaptop({ "pgsite:hosts": JSON.stringify(hosts) }));
     expect(docker(found)).toEqual([]);
     expect(found.filter(({ type }) => type === "pgsite:index:Service")).toEqual([]);
-    expect(found.find(({ name }) => name === "server3-directory")?.inputs.host).toMatchObject({
+    expect(hostOf("server3-directory", found)).toMatchObject({
       transport: "docker",
       container: { name: "db-2", made: false },
     });

@@ -93,7 +93,7 @@ describe("a command", () => {
       noPrevious: { ...kept().noPrevious, environment: { X: "2" } },
       failsLater: { create: "echo spoken; echo aloud >&2; exit 3" },
       chained: kept().chained,
-      failing: { create: "echo bad; echo worse >&2; exit 7" },
+      failing: { create: "echo bad; sleep 0.1; echo worse >&2; exit 7" },
       killed: { create: "kill -9 $$" },
       nowhere: { create: "true", dir: "/does/not/exist" },
       noInterpreter: { create: "true", interpreter: ["no-such-program", "-c"] },
@@ -218,7 +218,7 @@ describe("a command", () => {
   it.each([
     [
       "its status, its text and all that it printed",
-      'exit status 7: running "echo bad; echo worse >&2; exit 7":',
+      'exit status 7: running "echo bad; sleep 0.1; echo worse >&2; exit 7":',
       "bad\n",
     ],
     ["the signal that ended it", 'signal: killed: running "kill -9 $$":', ""],
@@ -235,9 +235,30 @@ describe("a command", () => {
   });
 });
 
+describe("a command that is not as it should be", () => {
+  let refused: UpResult;
+  beforeAll(async () => {
+    const wrong = { create: 71, environment: { A: 72 }, interpreter: "73", assetPaths: ["74"], unheardOf: "75" };
+    refused = await up(sandbox, { commands: { wrong } } as unknown as CommandProgram);
+  }, 60_000);
+
+  // The official plugin has words of its own, and serves assets.
+  it
+    .skipIf(given !== undefined)
+    .each([
+      "create must be a string",
+      "environment must be a map of strings",
+      "interpreter must be a list of strings",
+      "assetPaths is not served by pgsite's stand-in for Pulumi's command plugin; install the official plugin for it",
+    ])("is told: %s", (reason) => expect(refused.stdout.replaceAll(/\s+/g, " ")).toContain(reason));
+  it.skipIf(given !== undefined)("is not told its values", () => expect(refused.stdout).not.toMatch(/\b7[1-5]\b/));
+  it("does not run", () => expect(refused.code).not.toBe(0));
+});
+
 describe("a command that is cut off", () => {
+  // The first shell is the command's child, and holds its output open.
   const long = (name: string): CommandProgram => ({
-    commands: { [name]: { create: `echo $$ > ${name}.pid; exec sleep 120` } },
+    commands: { [name]: { create: `sh -c 'echo $$ > ${name}.pid; sleep 120; true'; true` } },
   });
 
   async function started(name: string) {

@@ -10,6 +10,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { ContainerSite, type Declared } from "../support/containerSite.js";
 import { whyNoDocker } from "../support/dockerEngine.js";
 import { image } from "../support/dockerImage.js";
+import { enter, leave } from "../support/here.js";
 import { describeHost } from "../support/hostContract.js";
 import { Watch } from "../support/multihost/watch.js";
 
@@ -24,7 +25,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
 
   beforeAll(async () => {
     site = await ContainerSite.make();
-    for (const [name, value] of Object.entries(site.engine.env)) vi.stubEnv(name, value);
+    enter(site.engine.env);
     const { engine } = site;
     await engine.makeNetwork("by-hand");
     for (const [name, number] of Object.entries(numbers)) {
@@ -33,8 +34,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
   }, 700_000);
 
   afterAll(async () => {
-    await closeSessions();
-    vi.unstubAllEnvs();
+    await leave();
     await site?.remove();
   }, 60_000);
 

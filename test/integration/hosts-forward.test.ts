@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/shell/sessions.js";
 import { forwardFrom } from "../../hosts/ssh/forward.js";
+import { enter, leave } from "../support/here.js";
 import { serverUser } from "../support/localSite.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
@@ -14,14 +14,13 @@ describe.skipIf(why !== undefined)("a port of a host's loopback", () => {
 
   beforeAll(async () => {
     net = await multiHost(["server2", "server3"]);
-    for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+    enter(net.control.env);
     const { address } = net.host("server2");
     spec = { name: "server2", transport: "ssh", address, user: await serverUser(), login: "admin" };
   }, 60_000);
 
   afterAll(async () => {
-    await closeSessions();
-    vi.unstubAllEnvs();
+    await leave();
     await net?.close();
   }, 60_000);
 

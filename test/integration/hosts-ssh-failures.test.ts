@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { type Host, type HostSpec, HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
+import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
 const why = whyNoHosts();
@@ -14,7 +15,7 @@ let net: MultiHost;
 beforeAll(async () => {
   if (why !== undefined) return;
   net = await multiHost(["server2", "server3"]);
-  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  enter(net.control.env);
 }, 60_000);
 
 afterEach(async () => {
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  vi.unstubAllEnvs();
+  await leave();
   await net?.close();
 }, 60_000);
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Become, Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
+import { enter, leave } from "../support/here.js";
 import { describeHost } from "../support/hostContract.js";
 import { serverUser } from "../support/localSite.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
@@ -18,12 +19,11 @@ let net: MultiHost;
 beforeAll(async () => {
   if (why !== undefined) return;
   net = await multiHost(["server2", "server3"]);
-  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  enter(net.control.env);
 }, 60_000);
 
 afterAll(async () => {
-  await closeSessions();
-  vi.unstubAllEnvs();
+  await leave();
   await net?.close();
 }, 60_000);
 

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
-import { closeSessions } from "../../hosts/shell/sessions.js";
 import { preflight } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { enter, leave } from "../support/here.js";
 import { sayNfs } from "../support/multihost/nfs.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 import { programsOf } from "../support/programs.js";
@@ -18,13 +18,12 @@ let wrong: string;
 beforeAll(async () => {
   if (why !== undefined) return;
   [right, wrong, net] = await Promise.all([programsOf("15"), programsOf("16"), multiHost(names)]);
-  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  enter(net.control.env);
   for (const host of net.hosts) await host.must(["install", "-d", "-o", "postgres", "/data"]);
 }, 120_000);
 
 afterAll(async () => {
-  await closeSessions();
-  vi.unstubAllEnvs();
+  await leave();
   await net?.close();
 }, 60_000);
 

@@ -8,6 +8,7 @@ import { closeSessions } from "../../hosts/shell/sessions.js";
 import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
 import { findManager, installService, readService, removeService } from "../../services/manager.js";
 import { serviceFacts } from "../../services/of.js";
+import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
 const why = whyNoHosts() ?? (existsSync("/lib/systemd/systemd") ? undefined : "not installed: systemd");
@@ -23,7 +24,7 @@ let server: Server;
 beforeAll(async () => {
   if (why !== undefined) return;
   net = await multiHost(["server2"], { init: "systemd" });
-  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  enter(net.control.env);
   const { address } = machine();
   spec = { name: "server2", transport: "ssh", address, login: "root", user: "postgres" };
   host = hostOf(spec);
@@ -53,8 +54,7 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await closeSessions();
-  vi.unstubAllEnvs();
+  await leave();
   await net?.close();
 }, 60_000);
 

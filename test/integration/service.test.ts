@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import type { ServiceFacts } from "../../services/facts.js";
 import { findManager, findService, installService, readService, removeService } from "../../services/manager.js";
+import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
 const why = whyNoHosts();
@@ -30,7 +31,7 @@ let root: Host;
 beforeAll(async () => {
   if (why !== undefined) return;
   net = await multiHost(["server2"]);
-  for (const [name, value] of Object.entries(net.control.env)) vi.stubEnv(name, value);
+  enter(net.control.env);
   const { address } = net.host("server2");
   host = hostOf({ name: "server2", transport: "ssh", address, login: "postgres", user: "postgres" });
   root = hostOf({ name: "server2", transport: "ssh", address, login: "root", user: "root" });
@@ -43,8 +44,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await closeSessions();
-  vi.unstubAllEnvs();
+  await leave();
   await net?.close();
 }, 60_000);
 

@@ -85,8 +85,8 @@ describe("a host file under the real engine", { timeout: 60_000 }, () => {
     const exported = join(stack.sandbox.program, "state.json");
     await stack.sandbox.must(["stack", "export", "--stack", "test", "--file", exported]);
     const moved = readFileSync(exported, "utf8")
-      .replaceAll('"transport": "local"', '"transport": "ssh"')
-      .replaceAll('"address": ""', '"address": "198.18.0.1"');
+      .replaceAll(String.raw`\"transport\":\"local\"`, String.raw`\"transport\":\"ssh\"`)
+      .replaceAll(String.raw`\"address\":\"\"`, String.raw`\"address\":\"198.18.0.1\"`);
     writeFileSync(exported, moved);
     await stack.sandbox.must(["stack", "import", "--stack", "test", "--file", exported]);
     const { changes, all } = await stack.preview();

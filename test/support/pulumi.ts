@@ -67,7 +67,7 @@ export class PulumiSandbox {
     mkdirSync(join(folder, "state"));
     mkdirSync(join(folder, "program"));
     symlinkSync(join(checkout, "node_modules"), join(folder, "program", "node_modules"));
-    await prepareHome(home, { quiet: true, ...(commandPlugin === undefined ? {} : { given: commandPlugin }) });
+    await prepareHome(home, commandPlugin === undefined ? {} : { given: commandPlugin });
     const backend = `file://${join(folder, "state")}`;
     return new PulumiSandbox(folder, await toolchainEnvironment({ home, backend, passphrase: "a test's passphrase" }));
   }

@@ -3,6 +3,7 @@ import type { Passwords, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import type { Fork } from "../../postgres/rejoin.js";
+import { lines } from "../../servers/baseBackup/progressLines.js";
 import { withLock } from "../../servers/lock.js";
 import { decideRejoin } from "../../servers/rejoin/decide.js";
 import { rejoinServer } from "../../servers/rejoin/index.js";
@@ -24,7 +25,15 @@ async function main([file = "", name = ""]: readonly string[]): Promise<void> {
   const { signal } = new AbortController();
   const { member } = diverged;
   const done = await withLock(member.host, member.server, "a test", () =>
-    rejoinServer({ ...diverged, site, rejoin, login, signal, report }),
+    rejoinServer({
+      ...diverged,
+      site,
+      rejoin,
+      login,
+      signal,
+      report,
+      progress: (verb) => lines(report, verb),
+    }),
   );
   report(`done ${done.way}`);
   await closeSessions();

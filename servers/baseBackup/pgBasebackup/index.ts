@@ -3,6 +3,7 @@ import type { Server } from "../../../config/site.js";
 import type { Host } from "../../../hosts/host.js";
 import { renderPassfile } from "../../../postgres/passfile.js";
 import { atLeast } from "../../../postgres/versions.js";
+import { controlFileOf } from "../../controlFile.js";
 import { systemIdentifierIn } from "../../dataDirectory.js";
 import { waitForWriters, writing } from "../../lock.js";
 import { readMarker } from "../../marker.js";
@@ -171,7 +172,7 @@ const movingTimeout = 5 * 60_000;
 async function moveUp(host: Host, server: Server, state: SourceState, signal: AbortSignal): Promise<Buffer> {
   const { version, dataDirectory } = server;
   const from = join(dataDirectory, incoming);
-  const controlPath = join(from, "global", "pg_control");
+  const controlPath = controlFileOf(from);
   const control = await host.readFile(controlPath);
   const paths = (await walk(host, from, signal)).map(({ path }) => path);
   if (control === undefined || !paths.includes("backup_label")) {

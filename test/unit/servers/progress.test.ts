@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
-import { lines } from "../../../cli/progress.js";
+import { lines } from "../../../servers/baseBackup/progressLines.js";
 
 it("says how far a copy is: at once, at most once a second, and at the end", () => {
   let now = 0;
   const said: string[] = [];
   const progress = lines(
     (line) => said.push(line),
+    "copied",
     () => now,
   );
   progress.start(1_000_000_000, 0);

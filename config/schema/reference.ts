@@ -1,4 +1,4 @@
-import { stackFileJsonSchema } from "./schema.js";
+import { stackFileJsonSchema } from "./json.js";
 
 interface Node {
   readonly type?: string;

@@ -1,0 +1,38 @@
+import { execa } from "execa";
+
+/** How a run of Pulumi's CLI ended. */
+export interface PulumiRun {
+  readonly stdout: string;
+  /** Undefined where it could not be started, or did not end in time. */
+  readonly exitCode: number | undefined;
+  /** Why it failed, in its own words where it has any; undefined where it did not. */
+  readonly failure: string | undefined;
+}
+
+/** Runs Pulumi's CLI without a terminal in the project's folder, for so many milliseconds at most. Never throws. */
+export async function runPulumi(project: string, args: readonly string[], timeout: number): Promise<PulumiRun> {
+  const result = await execa("pulumi", [...args, "--non-interactive"], {
+    cwd: project,
+    reject: false,
+    stdin: "ignore",
+    timeout,
+  });
+  const { stdout, exitCode, failed } = result;
+  return { stdout, exitCode, failure: failed ? whyFailed(result, args[0] ?? "", timeout) : undefined };
+}
+
+interface Failed {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode?: number | undefined;
+  readonly timedOut: boolean;
+  readonly code?: string | undefined;
+  readonly shortMessage?: string | undefined;
+}
+
+function whyFailed(result: Failed, command: string, timeout: number): string {
+  if (result.code === "ENOENT") return "there is no pulumi on the PATH: `npm run setup` gets it, and says where it is";
+  if (result.timedOut) return `pulumi ${command} did not end within ${timeout / 1000} s`;
+  const words = [result.stderr, result.stdout].map((text) => text.trim()).find((text) => text !== "");
+  return (words ?? result.shortMessage ?? `pulumi ${command} failed`).replace(/^error: /, "");
+}
