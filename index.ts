@@ -17,6 +17,7 @@ import { serveHandover } from "./handover/serve.js";
 import { error, type Problem } from "./postgres/problem.js";
 import { floorSettings } from "./postgres/rules.js";
 import type { Note } from "./postgres/settings.js";
+import { awaken } from "./provider/sdk/index.js";
 
 /** One stack: its configuration read and checked, its site composed, what others may know of it exported. */
 export default async function main() {
@@ -27,6 +28,8 @@ export default async function main() {
   if (pulumi.runtime.isDryRun()) {
     Error.stackTraceLimit = 0;
     Object.assign(pulumi.log, { debug: async () => undefined });
+    // In an update it would make a default provider for a stack file that is refused.
+    await awaken();
   }
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();

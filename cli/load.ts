@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -29,6 +30,8 @@ export interface LoadedSite {
  */
 export async function loadSites(names?: readonly string[]): Promise<LoadedSite[]> {
   const sites = await loadDeclared(names);
+  // What is done on each of their servers listens, however many these are.
+  setMaxListeners(0, ...sites.map(({ signal }) => signal));
   const servers = sites.flatMap(({ site }) => site.servers.filter(({ lost }) => lost !== undefined));
   declareLost(servers.map(({ name, host }) => ({ server: name, host: host.name })));
   return sites;

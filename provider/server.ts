@@ -10,6 +10,7 @@ import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/st
 import { notKnown } from "../postgres/differences.js";
 import { Engine } from "./engine.js";
 import { cannotBeMade, isLeft, lostPlaceOf } from "./frozen.js";
+import { awake } from "./functions.js";
 import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
@@ -181,8 +182,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       const found = await type.read(context, request.getId(), known);
       if (found === undefined) return response;
       response.setId(type.id(found));
-      response.setInputs(toStruct(type, found, secrets));
-      return response.setProperties(toStruct(type, found, secrets));
+      const struct = toStruct(type, found, secrets);
+      return response.setInputs(struct).setProperties(struct);
     } catch (error) {
       if (known === undefined) throw error;
       await context.log("warning", `${sentenceOf(error)} ${notKnown}; shown is what was last known.`);
@@ -225,6 +226,11 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       // The engine now waits for its other plugins.
       setImmediate(warmUp);
       return new pb.ConfigureResponse().setAcceptsecrets(true);
+    }),
+    invoke: answer(async (request: pb.InvokeRequest) => {
+      if (request.getTok() !== awake)
+        throw new Error(`this version of pgsite's provider has no function ${request.getTok()}`);
+      return new pb.InvokeResponse().setReturn(Struct.fromJavaScript({}));
     }),
     getPluginInfo: answer(async () => new PluginInfo().setVersion(version)),
     getSchema: answer(async () => new pb.GetSchemaResponse().setSchema("{}")),

@@ -19,6 +19,7 @@ const noLink = "/no link";
 /** Links that lead clients to the file for the primary. */
 export const clientLinks: ResourceType<ClientLinksArgs, ClientLinksArgs> = {
   token: "pgsite:index:ClientLinks",
+  packed: ["host"],
   replaceable: true,
 
   id: ({ host, folder }) => `${host.name}:${folder}`,

@@ -50,6 +50,7 @@ const reloadsFrom: Major = "10";
 export const serverCertificate: ResourceType<ServerCertificateArgs, ServerCertificateState> = {
   token: "pgsite:index:ServerCertificate",
   secrets: ["authorityKey", "givenKey", "key"],
+  packed: ["host"],
   replaceable: true,
 
   id: ({ host, certificatePath }) => `${host.name}:${certificatePath}`,

@@ -32,7 +32,7 @@ export interface ServiceState extends ServiceArgs {
 /** What starts a server with its machine: a systemd unit, or a System V script. It starts nothing itself. */
 export const service: ResourceType<ServiceArgs, ServiceState> = {
   token: "pgsite:index:Service",
-  packed: ["facts"],
+  packed: ["host", "facts"],
 
   id: ({ facts }) => `${facts.site}/service:${facts.server}`,
 

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
+import { packed } from "./packed.js";
 
 export interface ClientLinksArgs {
-  readonly host: pulumi.Input<HostSpec>;
+  readonly host: HostSpec;
   /** Absolute. */
   readonly folder: pulumi.Input<string>;
   /** Names of links in the folder, each with the name of the file beside it that it points to. */
@@ -12,6 +13,6 @@ export interface ClientLinksArgs {
 /** Symbolic links that lead clients to the configuration for the server that takes writes. Each is moved atomically. */
 export class ClientLinks extends pulumi.CustomResource {
   constructor(name: string, args: ClientLinksArgs, options?: pulumi.CustomResourceOptions) {
-    super("pgsite:index:ClientLinks", name, { ...args }, options);
+    super("pgsite:index:ClientLinks", name, packed(args, ["host"]), options);
   }
 }

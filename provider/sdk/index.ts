@@ -1,5 +1,6 @@
 export { Access, type AccessArgs } from "./access.js";
 export { Authority, type AuthorityArgs } from "./authority.js";
+export { awaken } from "./awaken.js";
 export { ClientLinks, type ClientLinksArgs } from "./clientLinks.js";
 export { Database, type DatabaseArgs } from "./database.js";
 export { DataDirectory, type DataDirectoryArgs } from "./dataDirectory.js";

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
+import { packed } from "./packed.js";
 
 export interface ServerCertificateArgs {
   /** Name of the server. */
   readonly server: pulumi.Input<string>;
-  readonly host: pulumi.Input<HostSpec>;
+  readonly host: HostSpec;
   /** Major version of the server. */
   readonly version: pulumi.Input<string>;
   /** What the certificate is to name, and where the server is asked what it presents. */
@@ -39,7 +40,7 @@ export class ServerCertificate extends pulumi.CustomResource {
       "pgsite:index:ServerCertificate",
       name,
       {
-        ...args,
+        ...packed(args, ["host"]),
         ...(authorityKey === undefined ? {} : { authorityKey: pulumi.secret(authorityKey) }),
         ...(givenKey === undefined ? {} : { givenKey: pulumi.secret(givenKey) }),
         ...{ certificate: undefined, key: undefined, permissions: undefined, presents: undefined },

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Manager, ServiceFacts } from "../../services/facts.js";
+import { packed } from "./packed.js";
 
 export interface ServiceArgs {
-  readonly host: pulumi.Input<HostSpec>;
-  readonly facts: pulumi.Input<ServiceFacts>;
+  readonly host: HostSpec;
+  readonly facts: ServiceFacts;
   /** `auto` takes whatever the host has. */
   readonly manager: pulumi.Input<Manager | "auto">;
   /** The id of the container that the host is, where the stack makes it. */
@@ -16,8 +17,7 @@ export interface ServiceArgs {
 /** What starts a server with its machine: a systemd unit, a System V script, or the distribution's own service. */
 export class Service extends pulumi.CustomResource {
   constructor(name: string, args: ServiceArgs, options?: pulumi.CustomResourceOptions) {
-    const facts = pulumi.output(args.facts).apply((given) => JSON.stringify(given));
     const derived = { found: undefined, text: undefined, enabled: undefined, path: undefined, maker: undefined };
-    super("pgsite:index:Service", name, { ...args, facts, ...derived }, options);
+    super("pgsite:index:Service", name, { ...packed(args, ["host", "facts"]), ...derived }, options);
   }
 }
