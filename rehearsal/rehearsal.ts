@@ -206,7 +206,7 @@ export function rehearsalFolder(name: string): string {
 async function environmentOf(folder: string): Promise<Record<string, string>> {
   const environment = await toolchainEnvironment({
     home: join(folder, "home"),
-    backend: `file://${join(folder, "backend")}`,
+    state: join(folder, "backend"),
   });
   return { ...environment, PULUMI_CONFIG_PASSPHRASE_FILE: join(folder, "passphrase") };
 }

@@ -1,8 +1,8 @@
 export interface ToolchainEnvironmentOptions {
   /** A Pulumi home made by `prepareHome`. @default none: Pulumi's own, `~/.pulumi` */
   readonly home?: string;
-  /** A back end's URL, such as `file:///…`. @default none: the one logged in to */
-  readonly backend?: string;
+  /** Folder of a file back end. @default none: the one logged in to */
+  readonly state?: string;
   /** @default none: Pulumi asks */
   readonly passphrase?: string;
 }

@@ -6,7 +6,7 @@ import { pulumiFolder } from "./pulumi.mjs";
  * The user's environment with Pulumi on PATH, and none of their own Pulumi settings: a rehearsal must not end up in
  * their account or state because PULUMI_BACKEND_URL or PULUMI_STACK happens to be set.
  */
-export async function toolchainEnvironment({ home, backend, passphrase } = {}) {
+export async function toolchainEnvironment({ home, state, passphrase } = {}) {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
   const path = [await pulumiFolder(), process.env.PATH ?? "", dirname(process.execPath)];
   return {
@@ -18,7 +18,9 @@ export async function toolchainEnvironment({ home, backend, passphrase } = {}) {
     PULUMI_SUPPRESS_NEO_LINK: "true",
     // Everything that is needed lies in the home: a plugin that does not is an error, not a download.
     ...(home === undefined ? {} : { PULUMI_HOME: home, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" }),
-    ...(backend === undefined ? {} : { PULUMI_BACKEND_URL: backend }),
+    // Without files of metadata beside the state: a pulumi that is killed while it writes one leaves it empty, and none reads the
+    // state after that ("failed to load checkpoint: EOF").
+    ...(state === undefined ? {} : { PULUMI_BACKEND_URL: `file://${state}?metadata=skip` }),
     ...(passphrase === undefined ? {} : { PULUMI_CONFIG_PASSPHRASE: passphrase }),
   };
 }

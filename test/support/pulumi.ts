@@ -68,8 +68,8 @@ export class PulumiSandbox {
     mkdirSync(join(folder, "program"));
     symlinkSync(join(checkout, "node_modules"), join(folder, "program", "node_modules"));
     await prepareHome(home, commandPlugin === undefined ? {} : { given: commandPlugin });
-    const backend = `file://${join(folder, "state")}`;
-    return new PulumiSandbox(folder, await toolchainEnvironment({ home, backend, passphrase: "a test's passphrase" }));
+    const state = join(folder, "state");
+    return new PulumiSandbox(folder, await toolchainEnvironment({ home, state, passphrase: "a test's passphrase" }));
   }
 
   /** Writes files of the program (`Pulumi.yaml`, `index.js` …), by their path in its folder. */
