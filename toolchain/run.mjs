@@ -21,7 +21,9 @@ const tasks = {
   demo: (env, args) => node([pgsite, "rehearsal", "up", ...args], env),
   "demo:down": (env, args) => node([pgsite, "rehearsal", "down", ...args], env),
   bench: async (env, [name, ...args]) => node([await buildBench(name), ...args], env),
-  test,
+  test: vitest,
+  /** What proves more than fits into every run: by name, or all of them. */
+  proof: (env, args) => vitest(env, ["--config", "vitest.proof.config.ts", ...args]),
 };
 
 async function main([task, ...args]) {
@@ -45,14 +47,14 @@ async function sayWhatIsMissingOnPath(_env, _args, { kind, program }) {
 }
 
 /** Runs vitest; the last line counts, for whoever reads only that. */
-async function test(env, args) {
+async function vitest(env, args) {
   await installDebianPackages();
   const folder = mkdtempSync(join(tmpdir(), "pgsite-test-"));
   const report = join(folder, "report.json");
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
-    const code = await node([vitest, "run", ...reporters, ...args], env);
+    const program = join(checkout, "node_modules", "vitest", "vitest.mjs");
+    const code = await node([program, "run", ...reporters, ...args], env);
     const { passed, failed, skipped } = counts(recall(report), code);
     process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
     return code === 0 && failed > 0 ? 1 : code;
