@@ -23,11 +23,12 @@ import { awaken } from "./provider/sdk/index.js";
 export default async function main() {
   // The SDK takes a stack for every resource and promise, and its runner looks each line up in source maps: a bundle has none.
   delete (Error as { prepareStackTrace?: unknown }).prepareStackTrace;
-  // A preview goes without, and without the SDK's debug messages, each of which is a call to the engine: of twelve servers the
-  // two cost a seventh of it. An update keeps them, for whoever hunts a fault.
+  // The SDK's debug messages hold every value as it comes back from the engine, opened: private keys too. Whoever asks for them
+  // (--debug, an event log) gets the engine's own, which knows what is secret.
+  Object.assign(pulumi.log, { debug: async () => undefined });
+  // A preview goes without stacks too; with a call to the engine for each debug message they cost a seventh of it, of twelve servers.
   if (pulumi.runtime.isDryRun()) {
     Error.stackTraceLimit = 0;
-    Object.assign(pulumi.log, { debug: async () => undefined });
     // In an update it would make a default provider for a stack file that is refused.
     await awaken();
   }

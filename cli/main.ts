@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { archiveCommand } from "./commands/archive.js";
 import { driftCommand } from "./commands/drift.js";
+import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
 import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
@@ -25,6 +26,8 @@ program.addCommand(seedCommand());
 program.addCommand(archiveCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
+// For `up` alone.
+program.addCommand(hookCommand(), { hidden: true });
 
 // The handover's connection and timers must not keep a command alive that is done.
 program

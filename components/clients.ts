@@ -32,6 +32,8 @@ export function followPrimary(
     `${site}-hook`,
     {
       create: clients.hook,
+      // Pulumi's command plugin would hand its own environment on.
+      interpreter: ["node", "pgsite.js", "hook", "--"],
       environment: {
         PGSITE_SITE: site,
         PGSITE_PRIMARY: primary.name,

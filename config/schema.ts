@@ -14,7 +14,7 @@ import { flag, name, osUser, pathOfServer, port, rate, roleName, settingValue, s
  * prefix `pgsite:`. Strict: an unknown key is an error that names the nearest known one.
  */
 
-const rehearsal = strict({
+export const rehearsal = strict({
   folder: pathOfServer.describe("Each host becomes a folder in it"),
   osUser: osUser.describe("Who runs the servers here"),
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),

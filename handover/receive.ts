@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
-import { handoverSocket } from "./place.js";
+import { servedSockets } from "./place.js";
 import type { Handover } from "./serve.js";
 
 /** A handover as a command holds it: `signal` fires when the `up` that serves it is gone. */
@@ -13,8 +12,14 @@ const deadline = 20_000;
 
 /** Asks the running `up` of a stack for its handover; undefined where no `up` of it is running. */
 export async function receiveHandover(stack: string): Promise<ReceivedHandover | undefined> {
-  const path = handoverSocket(stack);
-  if (!existsSync(path)) return undefined;
+  for (const path of servedSockets(stack)) {
+    const received = await receiveFrom(path);
+    if (received !== undefined) return received;
+  }
+  return undefined;
+}
+
+async function receiveFrom(path: string): Promise<ReceivedHandover | undefined> {
   const gone = new AbortController();
   const connection = createConnection({ path });
   return new Promise((resolve, reject) => {

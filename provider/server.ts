@@ -11,6 +11,7 @@ import { notKnown } from "../postgres/differences.js";
 import { Engine } from "./engine.js";
 import { cannotBeMade, isLeft, lostPlaceOf } from "./frozen.js";
 import { awake } from "./functions.js";
+import { listenToOwnUser } from "./listen.js";
 import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
@@ -53,11 +54,10 @@ export async function serve(
   const server = new grpc.Server({ "grpc.max_receive_message_length": 400 * 1024 * 1024 });
   // biome-ignore lint/suspicious/noExplicitAny: the generated service type has no useful signature for partial services.
   server.addService(ResourceProviderService as any, handlers(types, engine, cancelled, warmUp) as any);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
+  const port = await listenToOwnUser(server, (uid) => {
+    const who = uid === undefined ? "somebody" : `the OS user with the number ${uid}`;
+    const what = "called pgsite's provider, which answers its own user alone, and was turned away";
+    void engine.log("", "warning", `${who} on this machine ${what}: docs/security.md says who may be let in here`);
   });
   process.stdout.write(`${port}\n`);
   endWithParent(cancelled);

@@ -1,18 +1,20 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { passwordKey } from "../config/parse.js";
-import type { RehearsalDescription } from "../config/schema.js";
 import { LocalHost } from "../hosts/local.js";
 import { majorOf } from "../postgres/versions.js";
 import { toolchainEnvironment } from "../toolchain/environment.mjs";
 import { prepareHome } from "../toolchain/home.mjs";
+import { ownFolder } from "../toolchain/ownFolder.mjs";
 import { checkout } from "../toolchain/paths.mjs";
 import { programs } from "../toolchain/programs.mjs";
 import { freeAddresses } from "./addresses.js";
 import { type Show, shown } from "./output.js";
+import { type RehearsalRecord, readRecord, writeRecord } from "./record.js";
 import {
   missingPasswords,
   placesOf,
@@ -53,14 +55,6 @@ export const defaultMajor = "10";
 /** How Pulumi is told to act without asking, and to say only what it does. */
 const unattended = ["--yes", "--skip-preview", "--non-interactive", "--color", "never", "--suppress-outputs"];
 
-interface Record_ {
-  readonly name: string;
-  readonly checkout: string;
-  readonly stacks: readonly string[];
-  readonly postgresql: string;
-  readonly rehearsal: RehearsalDescription;
-}
-
 /**
  * A rehearsal: the real stack files on this machine, with a Pulumi home, a file back end and server programs of its
  * own. Everything that it makes is in one folder.
@@ -70,7 +64,7 @@ export class Rehearsal {
   readonly project: string;
 
   private constructor(
-    readonly record: Record_,
+    readonly record: RehearsalRecord,
     readonly environment: Readonly<Record<string, string>>,
   ) {
     this.folder = rehearsalFolder(record.name);
@@ -84,9 +78,10 @@ export class Rehearsal {
   /** The rehearsal of that name, if there is one. */
   static async find(name: string): Promise<Rehearsal | undefined> {
     const folder = rehearsalFolder(name);
-    const text = await readFile(join(folder, "rehearsal.json"), "utf8").catch(() => undefined);
-    if (text === undefined) return undefined;
-    return new Rehearsal(JSON.parse(text) as Record_, await environmentOf(folder));
+    if (!existsSync(folder)) return undefined;
+    ownRehearsalFolder(name);
+    const record = await readRecord(folder, name);
+    return record === undefined ? undefined : new Rehearsal(record, await environmentOf(folder));
   }
 
   /** Makes the rehearsal, or brings an existing one up to date with the stack files. Starts nothing. */
@@ -103,15 +98,11 @@ export class Rehearsal {
         `the rehearsal "${record.name}" runs PostgreSQL ${record.postgresql} (${record.rehearsal.binaries}): take it down before another version is rehearsed (npm run demo:down)`,
       );
     }
-    const folder = rehearsalFolder(record.name);
-    // The servers' OS user must be able to pass through; what is private is in folders of its own.
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o711);
-    for (const part of ["project", "home", "backend"])
-      await mkdir(join(folder, part), { recursive: true, mode: 0o700 });
+    const folder = ownRehearsalFolder(record.name);
+    for (const part of ["project", "home", "backend"]) ownFolder(join(folder, part));
     await new LocalHost("this machine", record.rehearsal.osUser).makeDirectory(join(folder, "hosts"), 0o755);
     await writeOnce(join(folder, "passphrase"), randomBytes(32).toString("base64url"));
-    await writeFile(join(folder, "rehearsal.json"), JSON.stringify(record, undefined, 2), { mode: 0o600 });
+    await writeRecord(folder, record);
     await prepareHome(join(folder, "home"));
     const rehearsal = new Rehearsal(record, await environmentOf(folder));
     await rehearsal.#makeProject(files, options.passwords ?? {});
@@ -138,8 +129,10 @@ export class Rehearsal {
 
   /** `pulumi up` of one stack; how many resources changed, by kind of change. @throws where it fails */
   async up(stack: string, options: { readonly show?: Show } = {}): Promise<Readonly<Record<string, number>>> {
-    const events = join(this.folder, `events-${stack}.json`);
+    // Pulumi would make it readable to everybody.
+    const events = join(this.project, `events-${stack}.json`);
     await rm(events, { force: true });
+    await writeFile(events, "", { mode: 0o600, flag: "wx" });
     const result = await this.pulumi(["up", "--stack", stack, ...unattended, "--event-log", events], options);
     if (result.exitCode !== 0) {
       throw new Error(
@@ -203,6 +196,16 @@ export function rehearsalFolder(name: string): string {
   return join("/var/tmp", `pgsite-${userInfo().uid}`, `${name}-${clone}`);
 }
 
+/**
+ * The same, made where it is missing. The servers' OS user must be able to pass through; what is private is in folders of its own.
+ * @throws where somebody else made it: what it says would be run
+ */
+function ownRehearsalFolder(name: string): string {
+  const folder = rehearsalFolder(name);
+  for (const path of [dirname(folder), folder]) ownFolder(path, 0o711);
+  return folder;
+}
+
 async function environmentOf(folder: string): Promise<Record<string, string>> {
   const environment = await toolchainEnvironment({
     home: join(folder, "home"),
@@ -221,7 +224,7 @@ async function stackFiles(options: RehearsalOptions): Promise<StackFile[]> {
   );
 }
 
-async function newRecord(options: RehearsalOptions, files: readonly StackFile[]): Promise<Record_> {
+async function newRecord(options: RehearsalOptions, files: readonly StackFile[]): Promise<RehearsalRecord> {
   const places = files.map(({ description }) => placesOf(description));
   const hosts = [...new Set(places.flatMap((place) => place.hosts))];
   const ports = [...new Set(places.flatMap((place) => place.ports))];

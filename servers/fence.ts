@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { environmentFor } from "../hosts/environment.js";
 
 export interface FenceOptions {
   /** Milliseconds. @default a minute */
@@ -8,8 +9,8 @@ export interface FenceOptions {
 
 /**
  * Runs the site's own command that makes sure that a lost server stays off (STONITH), here, with the two names in its
- * environment; nothing of Pulumi's own is there. @throws where it fails, or does not end in time: it is ended then, with
- * all that it started
+ * environment, and of ours what a hook gets (`hosts/environment.ts`). @throws where it fails, or does not end in time: it is
+ * ended then, with all that it started
  */
 export async function runFence(
   command: string,
@@ -17,9 +18,8 @@ export async function runFence(
   { deadline = 60_000, signal }: FenceOptions = {},
 ): Promise<void> {
   signal?.throwIfAborted();
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
   const running = execa("sh", ["-c", command], {
-    env: { ...Object.fromEntries(own), PGSITE_LOST_SERVER: lost, PGSITE_NEW_PRIMARY: next },
+    env: { ...environmentFor("hook"), PGSITE_LOST_SERVER: lost, PGSITE_NEW_PRIMARY: next },
     extendEnv: false,
     reject: false,
     all: true,

@@ -1,7 +1,8 @@
 // Debian's packages that tests need beside ours. Only as root on Debian: elsewhere those tests are skipped.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { toolchainCache } from "./paths.mjs";
 import { locked, must, say } from "./steps.mjs";
 
 /** Package → a program that it brings. */
@@ -30,7 +31,7 @@ export async function installDebianPackages() {
     say(`not installed, tests that need them are skipped: ${missing.join(", ")}`);
     return;
   }
-  await locked("/var/lock/pgsite-apt", async () => {
+  await locked(join(toolchainCache(), "apt.lock"), async () => {
     if (missingPackages().length === 0) return;
     say(`installing Debian packages for the tests: ${missing.join(", ")}`);
     // Tests start what they need by themselves: no service of this machine is to be started by an installation.

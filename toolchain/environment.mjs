@@ -1,16 +1,16 @@
 // The environment in which Pulumi, and what it starts, runs.
 import { delimiter, dirname } from "node:path";
 import { pulumiFolder } from "./pulumi.mjs";
+import { othersEnvironment } from "./steps.mjs";
 
 /**
  * The user's environment with Pulumi on PATH, and none of their own Pulumi settings: a rehearsal must not end up in
  * their account or state because PULUMI_BACKEND_URL or PULUMI_STACK happens to be set.
  */
 export async function toolchainEnvironment({ home, state, passphrase } = {}) {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_"));
   const path = [await pulumiFolder(), process.env.PATH ?? "", dirname(process.execPath)];
   return {
-    ...Object.fromEntries(own),
+    ...othersEnvironment(),
     PATH: path.filter((part) => part !== "").join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "./paths.mjs";
-import { locked, must, progress, run, say, ToolchainError } from "./steps.mjs";
+import { locked, must, othersEnvironment, progress, run, say, ToolchainError } from "./steps.mjs";
 
 /** The folder of a program's go.mod, and of its sources where those are ours. */
 export function sourcesOf(name) {
@@ -12,7 +12,7 @@ export function sourcesOf(name) {
 /** The user's Go settings stay in force (proxies, caches), except those that would aim at another module. */
 export function goEnvironment() {
   const flags = (process.env.GOFLAGS ?? "").split(/\s+/).filter((flag) => !/^--?(mod|modfile|o|C|n|json)\b/.test(flag));
-  const { GOOS: _os, GOARCH: _arch, GOBIN: _bin, ...rest } = process.env;
+  const { GOOS: _os, GOARCH: _arch, GOBIN: _bin, ...rest } = othersEnvironment();
   return { ...rest, GOFLAGS: flags.join(" ").trim(), GOWORK: "off", GO111MODULE: "on" };
 }
 

@@ -1,8 +1,9 @@
 // Where things are kept. Plain Node, no dependencies: this runs before node_modules exists.
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ownFolder } from "./ownFolder.mjs";
 
 /** The checkout that this file, or the bundle that it was built into, belongs to. */
 export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)));
@@ -17,12 +18,9 @@ function findCheckout(from) {
   throw new Error(`${from} is not inside a checkout of pgsite`);
 }
 
-/** The user's cache: what is kept there can be had again, and is shared by all checkouts. */
+/** The user's cache: what is kept there can be had again, and is shared by all checkouts. Programs are run from it. */
 export function toolchainCache() {
-  const base = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const folder = join(base, "pgsite", "toolchain");
-  mkdirSync(folder, { recursive: true });
-  return folder;
+  return ownFolder(join(userCache(), "toolchain"));
 }
 
 /**
@@ -31,7 +29,9 @@ export function toolchainCache() {
  */
 export function programsCache() {
   const asRoot = process.getuid?.() === 0;
-  const folder = asRoot ? "/var/cache/pgsite/postgresql" : join(toolchainCache(), "..", "postgresql");
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  return folder;
+  return ownFolder(join(asRoot ? ownFolder("/var/cache/pgsite", 0o755) : userCache(), "postgresql"), 0o755);
+}
+
+function userCache() {
+  return ownFolder(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgsite"), 0o755);
 }

@@ -21,7 +21,7 @@ export function run(program, args, { cwd, env, seconds, onLine, inherit = false 
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
-      env: env ?? process.env,
+      env: env ?? othersEnvironment(),
       detached: seconds !== undefined,
       stdio: inherit ? "inherit" : ["ignore", "pipe", "pipe"],
     });
@@ -67,6 +67,11 @@ export function run(program, args, { cwd, env, seconds, onLine, inherit = false 
       resolve({ code: code ?? (signal === null ? 1 : 128), stdout, stderr, timedOut });
     });
   });
+}
+
+/** What a program that is not Pulumi gets of our environment: where Pulumi's passphrase may stand, and its access token. */
+export function othersEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PULUMI_")));
 }
 
 /** Like `run`, but a failure is a ToolchainError that says what was tried and quotes the program. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
+import { connectingEnvironment } from "../environment.js";
 import type { HostSpec } from "../host.js";
-import { environment } from "../shell/environment.js";
 import { obey, type Transport } from "../shell/transport.js";
 import { containerOf, cut, unreachable } from "./failure.js";
 
@@ -25,7 +25,7 @@ export function dockerTransport(spec: HostSpec): Transport {
     start: () =>
       spawn("docker", ["exec", "--interactive", ...as, "--", container, "/bin/sh", "-c", script], {
         stdio: ["pipe", "pipe", "pipe"],
-        env: environment(),
+        env: connectingEnvironment("docker"),
       }),
     // Our shell says how every program ended; only a shell that was killed does not.
     isCut: () => true,

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectingEnvironment } from "../environment.js";
 import type { HostSpec } from "../host.js";
 import { privateFolder } from "../privateFolder.js";
-import { environment } from "../shell/environment.js";
 
 /** Seconds in which a host has to answer at first: TCP, the protocol's start and the exchange of keys. */
 export const connectSeconds = 5;
@@ -16,11 +16,10 @@ const aliveInterval = 5;
 /** Seconds for which a connection is kept for whoever comes next. */
 const persistSeconds = 60;
 
-/** How a Unix socket's path is limited, and what ssh appends to it while it makes one. */
-const longestSocket = 103 - ".0123456789abcdef".length;
 /** A key of ours, and ssh's hash of the machine, port, user and jump hosts that it resolved. */
 const socketName = (key: string) => `${key}-%C`;
-const socketNameLength = 8 + 1 + 40;
+/** With what ssh appends to it while it makes one. */
+const socketNameLength = 8 + 1 + 40 + ".0123456789abcdef".length;
 
 /** What ssh is given as its destination: a name of ~/.ssh/config, or the address. */
 export function destinationOf(spec: HostSpec): string {
@@ -39,7 +38,7 @@ export function byHand(spec: HostSpec): string {
 export function startSsh(spec: HostSpec, remoteCommand: string): ChildProcessWithoutNullStreams {
   return spawn("ssh", [...options(spec), "--", destinationOf(spec), remoteCommand], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: environment(),
+    env: connectingEnvironment("ssh"),
   });
 }
 
@@ -55,7 +54,7 @@ export function startForward(
   const listen = `127.0.0.1:0:${to.address.includes(":") ? `[${to.address}]` : to.address}:${to.port}`;
   const own = { ...connecting, ControlPath: "none", ExitOnForwardFailure: "yes", ...lent, LogLevel: "INFO" };
   const argv = [...optionWords(own), ...loginOf(spec), "-R", listen, "--", destinationOf(spec), "cat >/dev/null"];
-  return spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env: environment() });
+  return spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env: connectingEnvironment("ssh") });
 }
 
 /** Whether a connection may be there already. It may be stale: its host may have been switched off meanwhile. */
@@ -68,7 +67,7 @@ export function mayBeConnected(spec: HostSpec): boolean {
 export async function disconnect(spec: HostSpec): Promise<void> {
   const child = spawn("ssh", [...options(spec), "-O", "exit", "--", destinationOf(spec)], {
     stdio: "ignore",
-    env: environment(),
+    env: connectingEnvironment("ssh"),
   });
   const ended = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
@@ -129,6 +128,5 @@ function keyOf(spec: HostSpec): string {
 }
 
 function controlFolder(): string {
-  const folder = privateFolder("ssh");
-  return folder.length + 1 + socketNameLength <= longestSocket ? folder : privateFolder("ssh", "/tmp");
+  return privateFolder("ssh", socketNameLength);
 }

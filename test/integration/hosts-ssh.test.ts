@@ -1,7 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Become, Host } from "../../hosts/host.js";
@@ -86,22 +83,5 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     expect(code).toBe(0);
     expect(seen.length).toBeGreaterThan(100);
     expect(seen.filter((line) => line.includes(secret))).toEqual([]);
-  });
-});
-
-describe("a folder of ours for sockets", () => {
-  it("is nobody else's to enter", async () => {
-    const { privateFolder } = await import("../../hosts/privateFolder.js");
-    const base = mkdtempSync(join(tmpdir(), "pgsite-private-"));
-    try {
-      const { statSync, chmodSync } = await import("node:fs");
-      const folder = privateFolder("ssh", base);
-      expect(statSync(folder).mode & 0o777).toBe(0o700);
-      chmodSync(folder, 0o755);
-      privateFolder("ssh", base);
-      expect(statSync(folder).mode & 0o777).toBe(0o700);
-    } finally {
-      rmSync(base, { recursive: true, force: true });
-    }
   });
 });

@@ -50,7 +50,12 @@ func serve(leaving context.Context) error {
 			}
 		}
 	}
+	callers, err := newOwnUser(commands.warnOfStranger)
+	if err != nil {
+		return err
+	}
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Options: []grpc.ServerOption{grpc.Creds(callers)},
 		Init: func(server *grpc.Server) error {
 			pulumirpc.RegisterResourceProviderServer(server, plugin.NewProviderServer(commands))
 			return nil

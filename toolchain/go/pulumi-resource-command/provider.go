@@ -199,6 +199,18 @@ func (p *provider) log(urn resource.URN, line string) {
 	}
 }
 
+// warnOfStranger tells the administrator that another user of this machine tried to have a command run.
+func (p *provider) warnOfStranger() {
+	if engine := p.engine.Load(); engine != nil {
+		request := &pulumirpc.LogRequest{
+			Severity: pulumirpc.LogSeverity_WARNING,
+			Message: "another OS user of this machine called the command plugin, which answers its own user alone, " +
+				"and was turned away: docs/security.md says who may be let in here",
+		}
+		go func() { _, _ = pulumirpc.NewEngineClient(engine).Log(p.stop, request) }()
+	}
+}
+
 func previousOf(state resource.PropertyMap) output {
 	printed := func(key resource.PropertyKey) string {
 		if value := opened(state[key]); value.IsString() {
