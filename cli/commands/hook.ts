@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { execa } from "execa";
 import { environmentFor } from "../../hosts/environment.js";
+import { projectFolder } from "../load.js";
 
 /**
  * `pgsite hook`: a site's own command, for an `up`. Pulumi's command plugin hands its whole environment on, with the
@@ -13,6 +14,7 @@ export function hookCommand(): Command {
     .action(async (command: string) => {
       const told = Object.entries(process.env).filter(([name]) => name.startsWith("PGSITE_"));
       const { exitCode, signal } = await execa("/bin/sh", ["-c", command], {
+        cwd: projectFolder(),
         env: { ...environmentFor("hook"), ...Object.fromEntries(told) },
         extendEnv: false,
         reject: false,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -110,6 +110,11 @@ describe("the demo, from a clean clone", () => {
     ]);
     expect(existsSync(rehearsal)).toBe(true);
     expect(await changedInTheClone()).toBe("");
+    // What the servers' user can pass through holds nothing else for others; nor do events, should they be carried elsewhere.
+    const own = readdirSync(rehearsal).filter((name) => name !== "hosts");
+    for (const name of [...own, "project/events-ctio.json", "project/events-fnal.json"]) {
+      expect(`${name} ${statSync(join(rehearsal, name)).mode & 0o077}`).toBe(`${name} 0`);
+    }
   }, 900_000);
 
   it("tells programs the same as JSON", async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Become, Host } from "../../hosts/host.js";
@@ -83,5 +84,27 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     expect(code).toBe(0);
     expect(seen.length).toBeGreaterThan(100);
     expect(seen.filter((line) => line.includes(secret))).toEqual([]);
+  });
+
+  it("leave nothing of our environment with the ssh that keeps the connection, but what it uses and what is asked for", async () => {
+    await closeSessions();
+    await net.control.closeConnections();
+    const ours = {
+      CI_TOKEN: "zq9",
+      PULUMI_CONFIG_PASSPHRASE: "zq9",
+      OF_A_PROXY: "proxy",
+      SSH_AUTH_SOCK: "/nonexistent/a",
+    };
+    Object.assign(process.env, ours, { PGSITE_PASS_ENVIRONMENT: "OF_A_PROXY" });
+    try {
+      expect((await over("admin").run(["true"])).code).toBe(0);
+    } finally {
+      for (const name of [...Object.keys(ours), "PGSITE_PASS_ENVIRONMENT"]) delete process.env[name];
+    }
+    const kept = [...net.control.processes()].filter(([, words]) => /^ssh: .*\[mux\]/.test(words));
+    expect(kept).toHaveLength(1);
+    const environment = readFileSync(`/proc/${kept[0]?.[0]}/environ`, "latin1");
+    expect(environment).toContain("OF_A_PROXY=proxy\0");
+    expect(environment).not.toMatch(/zq9|PULUMI/);
   });
 });
