@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { resolveStack } from "../../../config/resolve.js";
+import { notMade } from "../../../config/site.js";
 import { withAuthority } from "../../../config/tls.js";
 import { type KeyPair, makeAuthority, makeCertificate } from "../../../tls/make.js";
 
@@ -52,7 +53,7 @@ describe("a stack with tls", () => {
       ssl_key_file: "/srv/pg.pgsite/server.key",
     });
     expect(server("db2")?.settings.primary_conninfo).toBe(
-      "host=192.0.2.1 port=5432 user=replicator passfile=/srv/pg.pgsite/passfile application_name=db2 sslmode=verify-full sslrootcert=/srv/pg.pgsite/authorities.crt",
+      "host=192.0.2.1 port=5432 user=replicator passfile=/srv/pg.pgsite/passfile application_name=db2 sslmode=verify-full channel_binding=require sslrootcert=/srv/pg.pgsite/authorities.crt",
     );
     expect(rules("db1")).toEqual([
       "local all postgres peer",
@@ -114,9 +115,9 @@ describe("a stack with tls", () => {
   it("says to whoever connects what each of its servers must prove", () => {
     const site = resolve({ tls: made }).site;
     if (site === undefined) throw new Error("no site");
-    expect(site.servers[0]?.tls).toBeUndefined();
+    expect(site.servers[0]?.proof.tls).toEqual({ authority: notMade, required: true });
     const { servers } = withAuthority(site, "PEM");
-    expect(servers.map(({ tls }) => tls)).toEqual(servers.map(() => ({ authority: "PEM", required: true })));
+    expect(servers.map(({ proof }) => proof.tls)).toEqual(servers.map(() => ({ authority: "PEM", required: true })));
   });
 });
 
@@ -215,10 +216,10 @@ describe("a mirror of another stack's server", () => {
     const { server, site, errors } = mirror({ authority: authority.certificate });
     expect(errors).toEqual([]);
     expect(server("far")?.settings.primary_conninfo).toMatch(
-      / sslmode=verify-full sslrootcert=\/srv\/pg\.pgsite\/authorities\.crt$/,
+      / sslmode=verify-full channel_binding=require sslrootcert=\/srv\/pg\.pgsite\/authorities\.crt$/,
     );
     expect(server("far")?.settings).not.toHaveProperty("ssl");
-    expect(site?.upstream?.tls).toEqual({ authority: authority.certificate, required: true });
+    expect(site?.upstream?.proof.tls).toEqual({ authority: authority.certificate, required: true });
     expect(mirror({ authority: authority.certificate }, { tls: made }).server("far")?.settings.ssl).toBe("on");
   });
 
@@ -232,7 +233,7 @@ describe("a mirror of another stack's server", () => {
     expect(errors).toEqual([]);
     expect(server("far")?.settings).toMatchObject({ ssl: "on" });
     expect(server("far")?.settings.primary_conninfo).not.toContain("ssl");
-    expect(site?.upstream?.tls).toBeUndefined();
+    expect(site?.upstream?.proof.tls).toBe("none");
   });
 
   it("must have it where it has tls itself", () => {
