@@ -1,6 +1,6 @@
 import { atLeast } from "../postgres/versions.js";
 import { majorOfServer } from "../servers/names.js";
-import { type Login, type Row, type Session, withSession } from "../servers/session.js";
+import { type Address, type Login, type Row, type Session, withSession } from "../servers/session.js";
 
 /** What only SQL tells, asked of the server that takes writes. */
 export interface Contents {
@@ -53,14 +53,8 @@ export interface Running {
   readonly slots: readonly string[];
 }
 
-interface Endpoint {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-}
-
 /** @throws SqlUnreachable */
-export function askRunning(endpoint: Endpoint, login: Login): Promise<Running> {
+export function askRunning(endpoint: Address, login: Login): Promise<Running> {
   return withSession(endpoint, login, {}, async (session) => {
     const [self] = await session.query(
       "select pg_is_in_recovery()::text as recovery, current_setting('server_version_num') as number",
@@ -85,7 +79,7 @@ export function askRunning(endpoint: Endpoint, login: Login): Promise<Running> {
 const initial = new Set(["postgres", "template0", "template1"]);
 
 /** @throws SqlUnreachable, and where the role may not read pg_authid: it is no superuser */
-export function askContents(endpoint: Endpoint, login: Login): Promise<Contents> {
+export function askContents(endpoint: Address, login: Login): Promise<Contents> {
   return withSession(endpoint, login, {}, async (session) => {
     const [self] = await session.query("select current_setting('server_version_num') as number");
     const version = majorOfServer(self?.number ?? "");

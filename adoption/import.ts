@@ -1,7 +1,8 @@
 import { passwordKey } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
 import type { Server, Site } from "../config/site.js";
-import { SqlUnreachable } from "../servers/session.js";
+import { asksOf } from "../postgres/hba/index.js";
+import { type Address, SqlUnreachable } from "../servers/session.js";
 import { adopt, firstWrite } from "./adopt.js";
 import { askContents, askRunning } from "./ask.js";
 import { conninfoOf, describe, type Named } from "./describe.js";
@@ -56,7 +57,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
   const primary = servers.find((server) => !server.found.inRecovery);
   if (primary === undefined) throw new CannotImport(["none of these servers is a primary: name the primary too"]);
   const [contents, ...running] = await Promise.all([
-    askContents(endpointOf(primary), login),
+    askContents(endpointOf(primary, administrator), login),
     ...servers.map((server) => stateOf(server, login)),
   ]);
   const slots = running.flatMap((state) => state.slots);
@@ -109,8 +110,12 @@ export function isName(text: string): boolean {
   return /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/.test(text) && text.length <= 40;
 }
 
-function endpointOf({ name, found }: Named) {
-  return { name, address: found.place.address, port: found.port };
+/** Nobody has declared yet what it must prove: it may ask as its own rules do. */
+function endpointOf({ name, found }: Named, user: string): Address {
+  const { address } = found.place;
+  const rules = found.access.flatMap(({ rule }) => rule ?? []);
+  const asks = asksOf(rules, { user, replicates: false, to: address });
+  return { name, address, port: found.port, proof: { tls: "none", asks } };
 }
 
 /** What a running server says against its files. A warm standby says nothing, and need not. */
@@ -120,7 +125,7 @@ async function stateOf(
 ): Promise<{ obstacles: string[]; slots: readonly string[] }> {
   const { name, found } = server;
   try {
-    const { inRecovery, pendingRestart, slots } = await askRunning(endpointOf(server), login);
+    const { inRecovery, pendingRestart, slots } = await askRunning(endpointOf(server, login.user), login);
     return {
       slots,
       obstacles: [

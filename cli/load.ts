@@ -4,11 +4,10 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { passwordKey, type RawConfiguration } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
-import type { Passwords, Site } from "../config/site.js";
+import { notMade, type Passwords, type Site } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { receiveHandover } from "../handover/receive.js";
 import { declareLost } from "../hosts/lost.js";
-import { notMade } from "../servers/tls.js";
 import { runPulumi } from "./pulumi.js";
 
 /** Milliseconds for a question to Pulumi's state. */

@@ -2,7 +2,7 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
 import { runbookFacts } from "../config/runbook.js";
-import type { Place, ServerRole, Server as ServerSite, TlsFiles } from "../config/site.js";
+import type { Place, ServerRole, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
 import { serviceFacts } from "../services/of.js";
@@ -144,9 +144,7 @@ export abstract class Server extends pulumi.ComponentResource {
         files: present(server.files),
         absent: Object.keys(server.files).filter((file) => server.files[file] === null),
         incarnation: directory.incarnation,
-        address: server.address,
-        port: server.port,
-        ...(trust?.demand === undefined ? {} : { tls: trust.demand }),
+        endpoint: pulumi.output(trust?.demand).apply((demand) => endpointOf(server, demand)),
         administrator: site.administrator,
         administratorPassword: args.administratorPassword,
       },
@@ -180,6 +178,11 @@ export abstract class Server extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** How it is asked what it runs with. */
+function endpointOf({ name, address, port, proof }: ServerSite, demand: TlsDemand | undefined) {
+  return { name, address, port, proof: demand === undefined ? proof : { ...proof, tls: demand } };
 }
 
 function serviceOf(site: string, server: ServerSite) {

@@ -1,6 +1,5 @@
 import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type { Peer } from "../config/describe.js";
 import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/session-settings.js";
@@ -9,6 +8,7 @@ import { withAuthority } from "../config/tls.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import type { Address } from "../servers/session.js";
 import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
 import { Mirror } from "./mirror.js";
@@ -47,7 +47,7 @@ export class Site extends pulumi.ComponentResource {
       trust?.authority === undefined ? site : trust.authority.apply((authority) => withAuthority(site, authority));
     const connection = {
       site: site.name,
-      endpoints: pulumi.output(located).apply((known) => asked(Object.values(inputs)[0]?.peers ?? [], known)),
+      endpoints: pulumi.output(located).apply((known) => asked(known)),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
     };
@@ -162,11 +162,9 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
 }
 
 /** Servers that may take writes, with what each must prove. */
-function asked(peers: readonly Peer[], { servers, upstream }: SiteDescription) {
-  return peers.map(({ name, address, port }) => {
-    const { tls } = servers.find((server) => server.name === name) ?? upstream ?? {};
-    return { name, address, port, tls };
-  });
+function asked({ servers, upstream }: SiteDescription): readonly Address[] {
+  const all = upstream === undefined ? servers : [...servers, upstream];
+  return all.map(({ name, address, port, proof }) => ({ name, address, port, proof }));
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

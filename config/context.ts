@@ -1,8 +1,9 @@
 import type { ContainerSpec, HostSpec } from "../hosts/host.js";
+import { type Asks, asksOfMethod } from "../postgres/hba/index.js";
 import type { Layer } from "../postgres/settings.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { containerName, containersOf, isMade, serviceNameOf } from "./containers.js";
-import type { Peer, ServerInputs, SiteFacts } from "./describe.js";
+import { asksReplicasOf, type Peer, type RuleInputs, type ServerInputs, type SiteFacts } from "./describe.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
 
@@ -12,6 +13,7 @@ export class Context {
   readonly #addresses: Readonly<Record<string, string>>;
   /** Of the containers that the stack makes: pgsite comes to them from there. */
   readonly #gateway: readonly string[];
+  readonly #asks = new Map<string, readonly Asks[]>();
 
   constructor(
     readonly stack: string,
@@ -47,32 +49,20 @@ export class Context {
   }
 
   inputsOf(name: string): ServerInputs {
-    const { description, facts } = this;
+    const { description } = this;
     const server = this.#server(name);
     const upstream = this.#upstreamOf(name);
-    const others = Object.keys(description.servers).filter((other) => other !== name);
     return {
-      site: facts,
+      ...this.#rulesOf(name),
       host: this.#hostSpec(server.host ?? name),
-      address: this.#addressOf(name),
       port: server.port ?? description.port,
       dataDirectory: server.dataDirectory,
       binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
       service: this.#serviceOf(name),
       ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
-      administratorsFrom: this.#gateway,
       ...(upstream === undefined ? {} : { upstream }),
       peers: this.#peers(),
-      replicas: [
-        ...others.map((other) => this.#addressOf(other)),
-        ...description.mirrors.map((host) => this.#hostAddress(host)),
-      ],
       settings: this.#settingsOf(name, server),
-      access: [
-        ...(server.access ?? []).map((rule, index) => ({ path: `servers.${name}.access[${index}]`, rule })),
-        ...description.access.map((rule, index) => ({ path: `access[${index}]`, rule })),
-      ],
-      addressOf: this.#addresses,
     };
   }
 
@@ -84,7 +74,12 @@ export class Context {
       address: this.#hostAddress(host),
       port: upstream.port ?? this.description.port,
       dataDirectory: upstream.dataDirectory,
-      ...(upstream.authority === undefined ? {} : { tls: { authority: upstream.authority, required: true } }),
+      // Its rules stand in another stack: they are taken to ask as this one's own.
+      proof: {
+        tls: upstream.authority === undefined ? "none" : { authority: upstream.authority, required: true },
+        asks: asksOfMethod(this.facts.authentication),
+        asksReplicas: asksOfMethod(this.facts.authentication),
+      },
     };
   }
 
@@ -101,10 +96,38 @@ export class Context {
       name,
       address: this.#addressOf(name),
       port: server.port ?? port,
+      verified: this.facts.tls?.required === true,
+      asksReplicas: this.#asksReplicas(name),
     }));
     if (upstream === undefined) return own;
-    const { name, address, port: upstreamPort, tls } = this.upstreamEndpoint(upstream);
-    return [...own, { name, address, port: upstreamPort, outside: { verified: tls !== undefined } }];
+    const { name, address, port: upstreamPort, proof } = this.upstreamEndpoint(upstream);
+    const { tls, asksReplicas } = proof;
+    return [...own, { name, address, port: upstreamPort, verified: tls !== "none", asksReplicas }];
+  }
+
+  #asksReplicas(server: string): readonly Asks[] {
+    const known = this.#asks.get(server) ?? asksReplicasOf(this.#rulesOf(server));
+    this.#asks.set(server, known);
+    return known;
+  }
+
+  #rulesOf(name: string): RuleInputs {
+    const { description } = this;
+    const others = Object.keys(description.servers).filter((other) => other !== name);
+    return {
+      site: this.facts,
+      address: this.#addressOf(name),
+      administratorsFrom: this.#gateway,
+      replicas: [
+        ...others.map((other) => this.#addressOf(other)),
+        ...description.mirrors.map((host) => this.#hostAddress(host)),
+      ],
+      access: [
+        ...(this.#server(name).access ?? []).map((rule, index) => ({ path: `servers.${name}.access[${index}]`, rule })),
+        ...description.access.map((rule, index) => ({ path: `access[${index}]`, rule })),
+      ],
+      addressOf: this.#addresses,
+    };
   }
 
   #settingsOf(name: string, server: ServerDescription): Layer[] {

@@ -2,16 +2,21 @@ import { isIP } from "node:net";
 import type { HostSpec } from "../hosts/host.js";
 import { autoFile, emptyAutoFile } from "../postgres/configuration-facts.js";
 import { renderConfiguration } from "../postgres/configuration-file.js";
-import { renderConninfo } from "../postgres/conninfo.js";
+import { type Conninfo, renderConninfo } from "../postgres/conninfo.js";
 import {
+  type Asks,
+  asksOf,
+  asksOfMethod,
   type HbaFacts,
   type HbaName,
   type HbaRule,
   literalName,
   parseHbaLine,
   renderHba,
+  sortedAsks,
   validateHba,
 } from "../postgres/hba/index.js";
+import { type Expected, insistence, isCredulous } from "../postgres/insistence.js";
 import { splitList } from "../postgres/lists.js";
 import { type Problem, warning } from "../postgres/problem.js";
 import { renderRecovery } from "../postgres/recovery.js";
@@ -20,7 +25,7 @@ import { type Layer, type Note, resolveSettings } from "../postgres/settings.js"
 import { atLeast, type Major } from "../postgres/versions.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
-import type { Server, ServerRole, ServiceDeclaration, TlsFiles } from "./site.js";
+import { notMade, type Proof, type Server, type ServerRole, type ServiceDeclaration, type TlsFiles } from "./site.js";
 
 /** What the servers of a site have in common. */
 export interface SiteFacts {
@@ -42,8 +47,10 @@ export interface Peer {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** Of one that another stack describes: whether its authority is known. */
-  readonly outside?: { readonly verified: boolean };
+  /** Whether its certificate is verified. */
+  readonly verified: boolean;
+  /** How its declared rules ask whoever replicates from it. */
+  readonly asksReplicas: readonly Asks[];
 }
 
 /** The typed inputs of a server. */
@@ -75,6 +82,12 @@ export interface ServerInputs {
   /** The stack's names for addresses. */
   readonly addressOf: Readonly<Record<string, string>>;
 }
+
+/** What its access rules are made from. */
+export type RuleInputs = Pick<
+  ServerInputs,
+  "site" | "address" | "administratorsFrom" | "replicas" | "access" | "addressOf"
+>;
 
 /**
  * Renders a server from its typed inputs: its three files, its effective settings, and every problem of theirs.
@@ -138,6 +151,7 @@ export function describeServer(
       binDirectory: inputs.binDirectory,
       version,
       passfile,
+      proof: proofOf(inputs, rules.rules),
       ...(tlsFiles === undefined ? {} : { tlsFiles }),
       hotStandby: (postgresql.hot_standby ?? (atLeast(version, "10") ? "on" : "off")) === "on",
       ...(inputs.keepDiverged === undefined ? {} : { keepDiverged: inputs.keepDiverged }),
@@ -154,7 +168,12 @@ export function describeServer(
         ...renderRecovery(version, { standby: role !== "primary", parameters: recovery, header }),
       },
     },
-    problems: [...resolved.problems, ...checkRules(version, resolved, `servers.${name}.settings`), ...rules.problems],
+    problems: [
+      ...givesPasswords(name, inputs),
+      ...resolved.problems,
+      ...checkRules(version, resolved, `servers.${name}.settings`),
+      ...rules.problems,
+    ],
     notes: resolved.notes,
   };
 }
@@ -165,22 +184,64 @@ function slotOf(slot: string | undefined): { slot?: string } {
 }
 
 /** How a standby connects: without a password, which is in its passfile (named here from 10 on, before by PGPASSFILE). */
-export function conninfoOf(
+export function conninfoOf(...given: Parameters<typeof connectionOf>): string {
+  const { connection, expected } = connectionOf(...given);
+  return renderConninfo({ ...connection, ...insistence(given[3].version, expected) });
+}
+
+/** The same without what its libpq insists on, and what any libpq is to insist on. */
+export function connectionOf(
   name: string,
   upstream: Peer,
   passfile: string,
   site: SiteFacts,
   tlsFiles: TlsFiles | undefined,
-): string {
-  const verifies = upstream.outside?.verified ?? site.tls?.required ?? false;
-  return renderConninfo({
+): { readonly connection: Conninfo; readonly expected: Expected } {
+  const verifies = upstream.verified && tlsFiles !== undefined;
+  const connection = {
     host: upstream.address,
     port: `${upstream.port}`,
     user: site.replicationRole,
     application_name: name,
     ...(atLeast(site.version, "10") ? { passfile } : {}),
-    ...(verifies && tlsFiles !== undefined ? { sslmode: "verify-full", sslrootcert: tlsFiles.authorities } : {}),
-  });
+    ...(verifies ? { sslmode: "verify-full", sslrootcert: tlsFiles.authorities } : {}),
+  };
+  return { connection, expected: { verified: verifies, asks: upstream.asksReplicas } };
+}
+
+/** What libpq cannot be told not to do. The passwords of a site that is disposable are of no use to anybody. */
+function givesPasswords(name: string, { site, peers }: ServerInputs): Problem[] {
+  const others = peers.filter((peer) => peer.name !== name);
+  if (site.disposable || !others.some((peer) => isCredulous(site.version, peer))) return [];
+  const who = `the libpq of PostgreSQL ${site.version}, by which standbys connect,`;
+  const message = `${who} gives its password in clear to whoever listens at a server's address and asks for it: TLS that is required keeps it from that, or PostgreSQL 16 (docs/tls.md)`;
+  return [warning("tls", message)];
+}
+
+/** How a server with these rules may ask whoever replicates from it. */
+export function asksReplicasOf(inputs: RuleInputs): readonly Asks[] {
+  return asksFor(inputs, accessRules(inputs, {}).rules, { user: inputs.site.replicationRole, replicates: true });
+}
+
+/** From where pgsite, or a standby, comes is not known: it may come by the rule for loopback too, through its host. */
+function asksFor(
+  { site, address }: RuleInputs,
+  rules: readonly HbaRule[],
+  who: { readonly user: string; readonly replicates: boolean },
+): readonly Asks[] {
+  const encrypted = site.tls === undefined ? { encrypted: false } : site.tls.required ? { encrypted: true } : {};
+  const found = asksOf(rules, { ...who, to: address, ...encrypted });
+  return sortedAsks([...found, ...asksOfMethod(site.authentication)]);
+}
+
+/** What a server must prove. The authority by which is known once it is made. */
+function proofOf(inputs: RuleInputs, rules: readonly HbaRule[]): Proof {
+  const { tls, administrator, replicationRole } = inputs.site;
+  return {
+    tls: tls === undefined ? "none" : { authority: notMade, required: tls.required },
+    asks: asksFor(inputs, rules, { user: administrator, replicates: false }),
+    asksReplicas: asksFor(inputs, rules, { user: replicationRole, replicates: true }),
+  };
 }
 
 /** Beside the data; before 9.2, which knows no other place, in them. */
@@ -201,7 +262,7 @@ function tlsSettings(version: Major, { certificate, key }: TlsFiles): Readonly<R
  * pg_hba.conf: the database's OS user locally, pgsite's administrator over loopback, what the stack declares, and
  * the servers that may replicate. The same in every role, so that a change of role needs no new rules.
  */
-function accessRules(inputs: ServerInputs, facts: HbaFacts): { rules: HbaRule[]; problems: Problem[] } {
+function accessRules(inputs: RuleInputs, facts: HbaFacts): { rules: HbaRule[]; problems: Problem[] } {
   const { site, addressOf } = inputs;
   const local = atLeast(site.version, "9.1") ? "peer" : "ident";
   const any: HbaName = { text: "all", literal: false };

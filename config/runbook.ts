@@ -1,8 +1,10 @@
+import { renderConninfo } from "../postgres/conninfo.js";
+import { insisted } from "../postgres/insistence.js";
 import { logFolderOf } from "../postgres/log-folder.js";
 import { atLeast } from "../postgres/versions.js";
 import type { RunbookFacts } from "../runbook/render.js";
 import { socketFolders } from "../services/of.js";
-import { conninfoOf, describeServer, type ServerInputs } from "./describe.js";
+import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "./describe.js";
 import type { Server } from "./site.js";
 
 /** What the runbook on a server's host is rendered from; undefined where there is no other server. */
@@ -11,12 +13,22 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
   const others = inputs.peers.filter((peer) => peer.name !== name);
   if (others.length === 0) return undefined;
   const [socketFolder] = socketFolders(server);
-  const peers = others.map((peer) => ({
-    name: peer.name,
-    address: peer.address,
-    port: peer.port,
-    conninfo: conninfoOf(name, peer, passfile, inputs.site, server.tlsFiles),
-  }));
+  const peers = others.map((peer) => {
+    const { connection, expected } = connectionOf(name, peer, passfile, inputs.site, server.tlsFiles);
+    return {
+      name: peer.name,
+      address: peer.address,
+      port: peer.port,
+      conninfo: conninfoOf(name, peer, passfile, inputs.site, server.tlsFiles),
+      asking: renderConninfo({ ...connection, passfile: undefined }),
+      insisted: insisted(expected).map(({ name: parameter, from, value }) => ({
+        from,
+        text: renderConninfo({ [parameter]: value }),
+      })),
+      verified: expected.verified,
+      asks: expected.asks,
+    };
+  });
   return {
     site: inputs.site.name,
     server: name,

@@ -1,4 +1,5 @@
 import type { HostSpec } from "../hosts/host.js";
+import type { Asks } from "../postgres/hba/index.js";
 import type { Major } from "../postgres/versions.js";
 import type { Manager } from "../services/facts.js";
 
@@ -62,6 +63,19 @@ export interface TlsDemand {
   readonly required: boolean;
 }
 
+/** Stands for the authority of a stack that was never brought up: no certificate is good by it. */
+export const notMade = "";
+
+/** What a server must prove before it is believed, and how it may ask for a password. Nobody connects to one without. */
+export interface Proof {
+  /** What its certificate is verified by; `none`: it is not declared to offer TLS. */
+  readonly tls: TlsDemand | "none";
+  /** How its declared rules ask the administrator. */
+  readonly asks: readonly Asks[];
+  /** How they ask whoever replicates from it. */
+  readonly asksReplicas: readonly Asks[];
+}
+
 /** Paths on a server's host. */
 export interface TlsFiles {
   readonly certificate: string;
@@ -80,8 +94,7 @@ export interface Endpoint {
   readonly address: string;
   readonly port: number;
   readonly dataDirectory: string;
-  /** @default sessions are not encrypted */
-  readonly tls?: TlsDemand;
+  readonly proof: Proof;
 }
 
 /** One server of this stack, with everything that is to stand on its host. */

@@ -118,5 +118,6 @@ export function withAuthority(site: Site, authority: string | undefined): Site {
   const { tls } = site;
   if (tls === undefined || authority === undefined) return site;
   const demand = { authority, required: tls.required };
-  return { ...site, servers: site.servers.map((server) => ({ ...server, tls: demand })) };
+  const proven = (server: Server) => ({ ...server, proof: { ...server.proof, tls: demand } });
+  return { ...site, servers: site.servers.map(proven) };
 }

@@ -18,8 +18,8 @@ const answers = new Recent<LiveAnswer>();
 
 /** What a running server says of itself, or why it says nothing. `fresh`: as it is now, not as another resource read it. */
 export function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
-  const { name, address, port, tls } = access.address;
-  const key = JSON.stringify([name, address, port, tls, access.administrator, access.administratorPassword]);
+  const { name, address, port, proof } = access.address;
+  const key = JSON.stringify([name, address, port, proof, access.administrator, access.administratorPassword]);
   return answers.get(key, () => ask(access, signal, fresh), fresh);
 }
 

@@ -65,8 +65,10 @@ lock() {
   printf 'the runbook (%s, process %s) is at it\n' "$script" "$$" >"$control/lock.holder"
 }
 
-# Runs a program with the operator's own passfile, not the replication role's.
+# Runs a program with the operator's own passfile, not the replication role's. From 16 on it gives no password in clear.
 with_own_passfile() {
+  PGREQUIREAUTH=${PGREQUIREAUTH-!password}
+  export PGREQUIREAUTH
   if [ -n "$operators_passfile" ]; then
     PGPASSFILE=$operators_passfile "$@"
   else
@@ -199,11 +201,40 @@ stream_words() {
 
 # --- the other servers ---
 
-# Finds psql; without one nobody can be asked.
+# Finds psql, and its version as a number like the server's; without one nobody can be asked.
 find_psql() {
   psql=$bin/psql
   [ -x "$psql" ] || psql=$(command -v psql) || psql=''
-  [ -n "$psql" ]
+  [ -n "$psql" ] || return 1
+  psql_number=$("$psql" --version 2>/dev/null 9>&- |
+    awk 'NR == 1 { split($3, part, /[^0-9]+/); print part[1] * 100 + (part[1] < 10 ? part[2] : 0) }')
+  psql_number=${psql_number:-0}
+}
+
+# insisting ASKING INSISTED: a connection string with all that this psql can insist on.
+insisting() {
+  string="$1 connect_timeout=3 replication=true application_name=pgsite_runbook"
+  for parameter in $2; do
+    [ "$psql_number" -lt "${parameter%%:*}" ] || string="$string ${parameter#*:}"
+  done
+  printf '%s\n' "$string"
+}
+
+# unproven CONNINFO VERIFIED ASKS: whether the other end is not what it should be, as far as that can be told without giving it
+# a password; $heard says why. psql before 16 answers whatever it is asked, and believes whoever asks for nothing.
+unproven() {
+  [ "$psql_number" -lt 1600 ] && [ -z "$2" ] || return 1
+  case ,$3, in *,none,*) return 1 ;; esac
+  bare=$1
+  # From 13 on psql also shows that it is asked by SCRAM, by what it then lacks.
+  [ "$psql_number" -lt 1300 ] || [ "$3" != scram-sha-256 ] || bare="$bare channel_binding=require"
+  heard=$(PGPASSFILE=$control/none timeout 4 "$psql" -X -w -A -t -d "$bare" -c IDENTIFY_SYSTEM 2>&1 9>&-)
+  status=$?
+  case $heard in
+    *'channel binding required, but SSL not in use'* | *'no password supplied'*) return 1 ;;
+    *'channel binding'*) heard="it does not ask for a password by $3: it is another server" ;;
+  esac
+  [ "$status" != 0 ] || heard="it asks for no password: it is another server"
 }
 
 # Asks all peers at once, each for 3 s at most. One line each:
@@ -217,14 +248,13 @@ ask_all() {
   wait
 }
 
-# ask NAME ADDRESS PORT CONNINFO
-ask() {
-  set -- "$1" "$2:$3" "$4 replication=true connect_timeout=3 application_name=pgsite_runbook"
+# identify CONNINFO: sets $told to SYSTEM<tab>TIMELINE<tab>X/Y, or to nothing; $heard and $status tell why.
+identify() {
   # From 10 on a walsender also says whether its server recovers.
   if at_least 1000; then
-    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$3" -c IDENTIFY_SYSTEM -c 'SHOW transaction_read_only' 2>&1)
+    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$1" -c IDENTIFY_SYSTEM -c 'SHOW transaction_read_only' 2>&1)
   else
-    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$3" -c IDENTIFY_SYSTEM 2>&1)
+    heard=$(timeout 4 "$psql" -X -w -A -t -F '|' -d "$1" -c IDENTIFY_SYSTEM 2>&1)
   fi
   status=$?
   told=$(printf '%s\n' "$heard" | sed -n 's/^\([0-9][0-9]*\)|\([0-9][0-9]*\)|\([0-9A-F]*\/[0-9A-F]*\)|*.*$/\1'"$tab"'\2'"$tab"'\3/p')
@@ -232,6 +262,13 @@ ask() {
     # 9.0 tells no position.
     told=$(printf '%s\n' "$heard" | sed -n 's/^\([0-9][0-9]*\)|\([0-9][0-9]*\)$/\1'"$tab"'\2'"$tab"'0\/0/p')
   fi
+}
+
+# ask NAME ADDRESS PORT CONNINFO ASKING INSISTED VERIFIED ASKS
+ask() {
+  set -- "$1" "$2:$3" "$(insisting "$5" "$6")" "$7" "$8"
+  told=''
+  unproven "$3" "$4" "$5" || identify "$3"
   if [ -n "$told" ]; then
     does=unknown
     case $heard in *'
@@ -266,6 +303,14 @@ conninfo_of() {
   [ -n "$found" ]
 }
 
+# asking_of NAME: how psql asks it.
+asking_of() {
+  wanted=$1
+  peer() { [ "$1" != "$wanted" ] || insisting "$5" "$6"; }
+  # shellcheck source=/dev/null
+  . "$here/peers"
+}
+
 peer_names() {
   list=''
   peer() { list="$list $1"; }
@@ -276,8 +321,7 @@ peer_names() {
 
 # fork_of NAME: where NAME's timeline left the one given, as a number; nothing where it does not come from it.
 fork_of() {
-  conninfo=$(conninfo_of "$1")
-  timeout 10 "$psql" -X -w -A -t -F '|' -d "$conninfo replication=true connect_timeout=3 application_name=pgsite_runbook" \
+  timeout 10 "$psql" -X -w -A -t -F '|' -d "$(asking_of "$1")" \
     -c "TIMELINE_HISTORY $(of "$1" 5)" 2>/dev/null |
     sed 's/^[0-9A-F]*\.history|//' |
     while read -r one until _; do

@@ -32,6 +32,14 @@ export interface RunbookPeer {
   readonly port: number;
   /** The primary_conninfo with which the server follows it. */
   readonly conninfo: string;
+  /** The same without what not every psql knows, which may be of another version: what libpq insists on, and passfile. */
+  readonly asking: string;
+  /** What psql is to insist on, from the version that knows it. */
+  readonly insisted: readonly { readonly from: Major; readonly text: string }[];
+  /** Whether its certificate is verified. */
+  readonly verified: boolean;
+  /** How it may ask for a proof. */
+  readonly asks: readonly string[];
 }
 
 /** What an operator runs, and every start. */
@@ -77,13 +85,17 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     ]),
     peers: text([
       ...heading,
-      "# NAME ADDRESS PORT, and the primary_conninfo with which this server follows it.",
-      ...peers.map(({ name, address, port, conninfo }) =>
-        ["peer", ...[name, address, `${port}`, conninfo].map(quote)].join(" "),
-      ),
+      "# NAME ADDRESS PORT, the primary_conninfo with which this server follows it, that without what not every psql knows,",
+      "# what psql is to insist on (VERSION:PARAMETER, from which psql on), whether its certificate is verified, how it may ask.",
+      ...peers.map((peer) => ["peer", ...wordsOf(peer).map(quote)].join(" ")),
     ]),
     ...(recovery === undefined ? {} : { "recovery.conf": recovery }),
   };
+}
+
+function wordsOf({ name, address, port, conninfo, asking, insisted, verified, asks }: RunbookPeer): readonly string[] {
+  const parameters = insisted.map(({ from, text: parameter }) => `${numberOf(from)}:${parameter}`);
+  return [name, address, `${port}`, conninfo, asking, parameters.join(" "), verified ? "verified" : "", asks.join(",")];
 }
 
 /** 906 of 9.6, 1500 of 15: what a shell can compare. */

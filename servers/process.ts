@@ -261,7 +261,7 @@ async function answers(
     return true;
   } catch (error) {
     if (!(error instanceof SqlUnreachable)) throw error;
-    if (["authentication", "other", "tls"].includes(error.kind)) return true;
+    if (["authentication", "other", "tls", "unproven"].includes(error.kind)) return true;
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
     return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
   }

@@ -1,9 +1,11 @@
 import { Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import pLimit from "p-limit";
 import pg from "pg";
-import type { TlsDemand } from "../config/site.js";
+import { notMade, type Proof } from "../config/site.js";
 import { declaredLost, isLostServer } from "../hosts/lost.js";
-import { brokenTls, isPlain, notMade, verifying } from "./tls.js";
+import { JudgedConnection, Unproven } from "./judgedConnection.js";
+import { brokenTls, isPlain, verifying } from "./tls.js";
 
 /** Where a server listens; every `Endpoint` and `Server` of a site is one. */
 export interface Address {
@@ -11,8 +13,7 @@ export interface Address {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  /** What it must prove. @default nothing, and nothing is encrypted */
-  readonly tls?: TlsDemand;
+  readonly proof: Pick<Proof, "tls" | "asks">;
 }
 
 export interface Login {
@@ -48,6 +49,8 @@ export type UnreachableKind =
   | "recoveryRefusesQueries"
   | "stopping"
   | "tls"
+  /** It asked for a password as it may not, or showed nothing by which it could be believed. It was told nothing. */
+  | "unproven"
   | "other";
 
 /** A server gave no session. `kind` says what that tells about it. */
@@ -70,32 +73,43 @@ export class SqlUnreachable extends Error {
  * mean `recoveryRefusesQueries` there.
  *
  * Where TLS is required it is verify-full, and nothing else is ever tried. Where it is only offered, a server that says
- * it has none gets a plain session; one with a wrong certificate gets none.
+ * it has none gets a plain session; one with a wrong certificate gets none. Whatever the session is, a password is only
+ * given as the server's declared rules ask for it, in clear within TLS alone, and a server that proves nothing is not believed.
  * @throws SqlUnreachable
  */
 export async function openSession(endpoint: Address, login: Login, options: SessionOptions = {}): Promise<Session> {
   if (isLostServer(endpoint.name)) {
     throw new SqlUnreachable(endpoint.name, "timeout", `${endpoint.name} is ${declaredLost}`);
   }
-  if (endpoint.tls === undefined || endpoint.tls.required) return open(endpoint, login, options);
+  // The state of an older pgsite does not say what is to be proven.
+  const { tls, asks } = (endpoint.proof as Address["proof"] | undefined) ?? {};
+  if (tls === undefined || asks === undefined) throw notAsked(endpoint, "what it must prove is recorded by the next");
+  if (tls === "none") return open(endpoint, undefined, login, options);
+  if (tls.authority === notMade) throw notAsked(endpoint, "its certificate's authority is made by the first");
+  const verified = verifying(endpoint.address, tls);
+  if (tls.required) return open(endpoint, verified, login, options);
   try {
-    return await open(endpoint, login, options);
+    return await open(endpoint, verified, login, options);
   } catch (error) {
     if (!(error instanceof SqlUnreachable) || !isPlain(error.cause)) throw error;
-    const { tls: _tls, ...plain } = endpoint;
-    return open(plain, login, options);
+    return open(endpoint, undefined, login, options);
   }
 }
 
-async function open(endpoint: Address, login: Login, options: SessionOptions): Promise<Session> {
+function notAsked({ name, address, port }: Address, why: string): SqlUnreachable {
+  return new SqlUnreachable(name, "tls", `${name} (${address}:${port}) is not asked: ${why} pulumi up`);
+}
+
+async function open(
+  endpoint: Address,
+  tls: ConnectionOptions | undefined,
+  login: Login,
+  options: SessionOptions,
+): Promise<Session> {
   const { database = "postgres", timeout = 5000, queryTimeout = 30_000, signal } = options;
   signal?.throwIfAborted();
-  if (endpoint.tls?.authority === notMade) {
-    const reason = "is not asked: its certificate's authority is made by the first pulumi up";
-    throw new SqlUnreachable(endpoint.name, "tls", `${endpoint.name} (${endpoint.address}:${endpoint.port}) ${reason}`);
-  }
   const socket = new Socket();
-  const client = new pg.Client({
+  const config = {
     host: endpoint.address,
     port: endpoint.port,
     user: login.user,
@@ -104,11 +118,11 @@ async function open(endpoint: Address, login: Login, options: SessionOptions): P
     application_name: "pgsite",
     connectionTimeoutMillis: timeout,
     ...(queryTimeout === 0 ? {} : { query_timeout: queryTimeout }),
-    keepAlive: true,
-    ssl: endpoint.tls === undefined ? false : verifying(endpoint.address, endpoint.tls),
-    stream: () => socket,
+    ssl: tls ?? false,
+    connection: new JudgedConnection({ socket, tls, asks: endpoint.proof.asks }),
     types: { getTypeParser: () => asText },
-  });
+  };
+  const client = new pg.Client(config);
   let broken: Error | undefined;
   client.on("error", (error) => {
     broken = error;
@@ -121,7 +135,7 @@ async function open(endpoint: Address, login: Login, options: SessionOptions): P
     signal?.removeEventListener("abort", abort);
     socket.destroy();
     signal?.throwIfAborted();
-    throw unreachable(endpoint, login, timeout, error);
+    throw unreachable(endpoint, tls !== undefined, login, timeout, error);
   }
   const oneAtATime = pLimit(1);
   return {
@@ -158,7 +172,13 @@ function asText(value: string): string {
   return value;
 }
 
-function unreachable(endpoint: Address, login: Login, timeout: number, error: unknown): SqlUnreachable {
+function unreachable(
+  endpoint: Address,
+  encrypted: boolean,
+  login: Login,
+  timeout: number,
+  error: unknown,
+): SqlUnreachable {
   const { code, message } = error as { readonly code?: string; readonly message: string };
   const at = `${endpoint.name} (${endpoint.address}:${endpoint.port})`;
   const make = (kind: UnreachableKind, reason: string) =>
@@ -170,7 +190,8 @@ function unreachable(endpoint: Address, login: Login, timeout: number, error: un
   if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ENOTFOUND" || code === "EADDRNOTAVAIL") {
     return make("timeout", `cannot be reached (${code})`);
   }
-  const broken = endpoint.tls === undefined ? undefined : brokenTls(error, endpoint.address);
+  if (error instanceof Unproven) return make("unproven", unprovenBy(error, endpoint.proof.asks));
+  const broken = encrypted ? brokenTls(error, endpoint.address) : undefined;
   if (broken !== undefined) return make("tls", broken);
   if (code === "57P03") return make(cannotConnectNow(message), `answers "${message}"`);
   if (code?.startsWith("28") === true) {
@@ -184,4 +205,18 @@ function cannotConnectNow(message: string): UnreachableKind {
   if (/shutting down/.test(message)) return "stopping";
   if (/not accepting connections/.test(message)) return "recoveryRefusesQueries";
   return "starting";
+}
+
+function unprovenBy({ asked }: Unproven, asks: readonly string[]): string {
+  if (asked === "half") return "breaks off the proof of who it is, and is not believed: it is no PostgreSQL server";
+  const words = {
+    password: "asks for the password in clear",
+    md5: "asks for the password by md5",
+    none: "asks for no password",
+  };
+  const says = `${words[asked as keyof typeof words]}, and gets none`;
+  if (asked === "password" && asks.includes(asked)) {
+    return `${says}: its rules (password, ldap, pam, radius, bsd) are answered within TLS alone; declare tls, or another method for pgsite`;
+  }
+  return `${says}: its declared rules ask by ${asks.join(", ")}. Another server answers there, or its pg_hba.conf or the role's verifier is not as declared`;
 }

@@ -1,8 +1,9 @@
 import { type ConnectionOptions, checkServerIdentity } from "node:tls";
-import type { TlsDemand } from "../config/site.js";
-
-/** Stands for the authority of a stack that was never brought up: no certificate is good by it. */
-export const notMade = "";
+import type { Endpoint, Server, TlsDemand } from "../config/site.js";
+import type { Conninfo } from "../postgres/conninfo.js";
+import type { Asks } from "../postgres/hba/index.js";
+import { insistence } from "../postgres/insistence.js";
+import type { Major } from "../postgres/versions.js";
 
 /** TLS as libpq's verify-full has it: one of the authorities alone, and the address that was asked for. */
 export function verifying(address: string, { authority }: TlsDemand): ConnectionOptions {
@@ -10,6 +11,24 @@ export function verifying(address: string, { authority }: TlsDemand): Connection
     ca: authority,
     rejectUnauthorized: true,
     checkServerIdentity: (_host, certificate) => checkServerIdentity(address, certificate),
+  };
+}
+
+/** The file by which libpq on a server's host verifies another one, where that is required. */
+export function authoritiesFor(
+  { proof: { tls } }: Pick<Endpoint, "proof">,
+  { tlsFiles }: Pick<Server, "tlsFiles">,
+): { readonly authorities?: string } {
+  if (tls === "none" || !tls.required || tlsFiles === undefined) return {};
+  return { authorities: tlsFiles.authorities };
+}
+
+/** What libpq of this version insists on: the certificate where it is verified, and a proof as the server's rules ask for it. */
+export function insisting(libpq: Major, authorities: string | undefined, asks: readonly Asks[]): Conninfo {
+  const verified = authorities !== undefined;
+  return {
+    ...(verified ? { sslmode: "verify-full", sslrootcert: authorities } : {}),
+    ...insistence(libpq, { verified, asks }),
   };
 }
 

@@ -1,3 +1,4 @@
+export { type Asks, asksOf, asksOfMethod, sortedAsks } from "./asks.js";
 export { type HbaEntry, parseHba, parseHbaLine } from "./parse.js";
 export { renderHba, renderHbaLine } from "./render.js";
 export { type HbaName, type HbaOption, type HbaRule, literalName } from "./rule.js";

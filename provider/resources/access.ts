@@ -31,6 +31,7 @@ export interface AccessState extends AccessArgs {
 export const access: ResourceType<AccessArgs, AccessState> = {
   token: "pgsite:index:Access",
   secrets: ["administratorPassword"],
+  packed: ["endpoints"],
 
   id: (state) => `${state.site}/access`,
 

@@ -27,6 +27,7 @@ export interface DatabaseState extends DatabaseArgs {
 export const database: ResourceType<DatabaseArgs, DatabaseState> = {
   token: "pgsite:index:Database",
   secrets: ["administratorPassword"],
+  packed: ["endpoints"],
 
   id: (state) => `${state.site}/database:${state.name}`,
 

@@ -43,6 +43,7 @@ export interface RoleState extends RoleArgs {
 export const role: ResourceType<RoleArgs, RoleState> = {
   token: "pgsite:index:Role",
   secrets: ["password", "administratorPassword"],
+  packed: ["endpoints"],
 
   id: (state) => `${state.site}/role:${state.name}`,
 

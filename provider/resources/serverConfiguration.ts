@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { TlsDemand } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
 import type { Major } from "../../postgres/versions.js";
 import type { ProcessState } from "../../servers/process.js";
+import type { Address } from "../../servers/session.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
 import { permissionsOf } from "../facts.js";
 import { hostForReading, hostOf } from "../host.js";
@@ -31,10 +31,7 @@ export interface ServerConfigurationArgs {
   /** The folder of its programs. Without it nobody asks which one a running server is. */
   readonly binDirectory?: string;
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
-  readonly address?: string;
-  readonly port?: number;
-  /** What it must prove. @default nothing */
-  readonly tls?: TlsDemand;
+  readonly endpoint?: Address;
   readonly administrator?: string;
   readonly administratorPassword?: string;
 }
@@ -57,7 +54,7 @@ const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", 
 export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerConfigurationState> = {
   token: "pgsite:index:ServerConfiguration",
   secrets: ["administratorPassword"],
-  packed: ["host"],
+  packed: ["host", "endpoint"],
 
   id: (state) => `${state.site}/${state.server}`,
 
@@ -151,10 +148,8 @@ async function whyRefused(host: Host, { server, controlDirectory }: ServerConfig
 
 /** Undefined where nobody may ask. */
 async function askedLive(known: ServerConfigurationState, context: Context) {
-  const { server, address, port, tls, administrator, administratorPassword } = known;
-  if (address === undefined || port === undefined) return undefined;
-  if (administrator === undefined || administratorPassword === undefined) return undefined;
-  const endpoint = { name: server, address, port, ...(tls === undefined ? {} : { tls }) };
+  const { endpoint, administrator, administratorPassword } = known;
+  if (endpoint === undefined || administrator === undefined || administratorPassword === undefined) return undefined;
   return liveOf({ address: endpoint, administrator, administratorPassword }, context.signal);
 }
 

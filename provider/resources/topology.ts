@@ -211,9 +211,9 @@ async function slotsByServer(
   fresh: boolean,
 ): Promise<Readonly<Record<string, readonly Slot[]>>> {
   const all = await Promise.all(
-    Object.values(args.servers).map(async ({ name, address, port }) => {
-      const live = await liveOf({ ...args, address: { name, address, port } }, context.signal, fresh);
-      return [name, isLive(live) ? live.slots : []] as const;
+    Object.values(args.servers).map(async (server) => {
+      const live = await liveOf({ ...args, address: server }, context.signal, fresh);
+      return [server.name, isLive(live) ? live.slots : []] as const;
     }),
   );
   return Object.fromEntries(all);

@@ -72,13 +72,10 @@ export async function observeServer(
   const facts = configurationFacts(files);
   const running = process.kind === "running";
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
-  const { name, address, port, tls } = server;
   const [program, certificate, live] = await Promise.all([
     otherProgram(host, process, server.binDirectory),
     running ? presented(server, signal) : undefined,
-    running
-      ? liveOf({ ...login, address: { name, address, port, ...(tls === undefined ? {} : { tls }) } }, signal, fresh)
-      : undefined,
+    running ? liveOf({ ...login, address: server }, signal, fresh) : undefined,
   ]);
   const runs =
     isLive(live) && owed?.settings === undefined

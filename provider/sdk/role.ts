@@ -1,19 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { TlsDemand } from "../../config/site.js";
+import type { Address } from "../../servers/session.js";
+import { packedOutput } from "./packed.js";
 
 /** Where a site's SQL is spoken: on whichever of its servers takes writes. */
 export interface SqlArgs {
   /** Name of the site. */
   readonly site: pulumi.Input<string>;
   /** All servers of the site. */
-  readonly endpoints: pulumi.Input<
-    readonly {
-      readonly name: string;
-      readonly address: string;
-      readonly port: number;
-      readonly tls?: TlsDemand | undefined;
-    }[]
-  >;
+  readonly endpoints: pulumi.Input<readonly Address[]>;
   /** A superuser that may connect over TCP. */
   readonly administrator: pulumi.Input<string>;
   /** Always kept as a secret. */
@@ -53,11 +47,7 @@ export class Role extends pulumi.CustomResource {
 export function secretInputs(args: SqlArgs & { readonly password?: pulumi.Input<string> | undefined }) {
   return {
     administratorPassword: pulumi.secret(args.administratorPassword),
-    endpoints: pulumi
-      .output(args.endpoints)
-      .apply((all) =>
-        all.map(({ name, address, port, tls }) => ({ name, address, port, ...(tls === undefined ? {} : { tls }) })),
-      ),
+    endpoints: packedOutput(args.endpoints),
     ...(args.password === undefined ? {} : { password: pulumi.secret(args.password) }),
   };
 }

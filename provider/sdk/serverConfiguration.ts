@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { TlsDemand } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
-import { packed } from "./packed.js";
+import type { Address } from "../../servers/session.js";
+import { packed, packedOutput } from "./packed.js";
 
 export interface ServerConfigurationArgs {
   /** Name of the site. */
@@ -23,10 +23,7 @@ export interface ServerConfigurationArgs {
   /** The folder of its programs. Left out: nobody asks which program a running server is. */
   readonly binDirectory?: pulumi.Input<string> | undefined;
   /** Where it listens. Left out, together with the administrator: only its files are read. */
-  readonly address?: pulumi.Input<string> | undefined;
-  readonly port?: pulumi.Input<number> | undefined;
-  /** What it must prove. @default nothing, and nothing is encrypted */
-  readonly tls?: pulumi.Input<TlsDemand | undefined>;
+  readonly endpoint?: pulumi.Input<Address> | undefined;
   /** A superuser that may connect over TCP. */
   readonly administrator?: pulumi.Input<string> | undefined;
   /** Always kept as a secret. */
@@ -52,6 +49,7 @@ export class ServerConfiguration extends pulumi.CustomResource {
       {
         ...packed(args, ["host"]),
         ...secret,
+        ...(args.endpoint === undefined ? {} : { endpoint: packedOutput(args.endpoint) }),
         permissions: undefined,
         hash: undefined,
         state: undefined,

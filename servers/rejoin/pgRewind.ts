@@ -8,6 +8,7 @@ import { withPassfile } from "../passfile.js";
 import type { Member } from "../promotion.js";
 import { type Login, withSession } from "../session.js";
 import { checkpointedTimeline } from "../timelines.js";
+import { authoritiesFor, insisting } from "../tls.js";
 import { begunFile } from "./aside.js";
 
 export interface Rewind {
@@ -70,12 +71,9 @@ printf %s "$text" >"$file" && sync -- "$file" "\${file%/*}" && rm -f -- "$begun"
 
 async function run({ member, primary, login, signal }: Rewind, { hostaddr, port }: Road): Promise<string | undefined> {
   const { server, host } = member;
-  const { address, tls } = primary.server;
+  const { address, proof } = primary.server;
   const passfile = join(server.controlDirectory, "rejoin.passfile");
-  const verified =
-    tls?.required === true && server.tlsFiles !== undefined
-      ? { sslmode: "verify-full", sslrootcert: server.tlsFiles.authorities }
-      : {};
+  const { authorities } = authoritiesFor(primary.server, server);
   const source = renderConninfo({
     host: address,
     hostaddr,
@@ -84,7 +82,7 @@ async function run({ member, primary, login, signal }: Rewind, { hostaddr, port 
     dbname: "postgres",
     application_name: "pgsite",
     ...alive,
-    ...verified,
+    ...insisting(server.version, authorities, proof.asks),
   });
   const program = [
     join(server.binDirectory, "pg_rewind"),

@@ -131,10 +131,8 @@ describe("the resources of a stack", () => {
       expect(named(`${server}-certificate`)?.dependsOn).toContain(`${server}-data`);
       expect(named(`${server}-start`)?.dependsOn).toContain(`${server}-certificate`);
       expect(named(`${server}-certificate`)?.inputs.authorityKey).toMatchObject({ value: "the only key" });
-      expect(named(`${server}-configuration`)?.inputs.tls).toEqual({
-        authority: authority.certificate,
-        required: true,
-      });
+      const { proof } = JSON.parse(`${named(`${server}-configuration`)?.inputs.endpoint}`);
+      expect(proof.tls).toEqual({ authority: authority.certificate, required: true });
     }
     const inputs = JSON.stringify(graph("tls").map((one) => one.inputs));
     expect(inputs.split("the only key")).toHaveLength(3);

@@ -10,6 +10,7 @@ import { findManager, installService, readService, removeService } from "../../s
 import { serviceFacts } from "../../services/of.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
+import { proof } from "../support/proof.js";
 
 const why = whyNoHosts() ?? (existsSync("/lib/systemd/systemd") ? undefined : "not installed: systemd");
 const data = "/raid2/it's é; touch /pwned";
@@ -40,6 +41,7 @@ beforeAll(async () => {
     controlDirectory: "/raid2/control",
     binDirectory: "/usr/lib/postgresql/15/bin",
     passfile: "/raid2/control/passfile",
+    proof: proof(),
     hotStandby: true,
     settings: { unix_socket_directories: "/run/of-sispi" },
     files: {},

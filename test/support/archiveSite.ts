@@ -6,6 +6,7 @@ import { atLeast, type Major } from "../../postgres/versions.js";
 import type { Manifest } from "../../servers/archive/manifest.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { LocalSite } from "./localSite.js";
+import { proof } from "./proof.js";
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -167,7 +168,8 @@ export class ArchiveSite {
   async query(sql: string): Promise<readonly Readonly<Record<string, string | null>>[]> {
     const { withSession } = await import("../../servers/session.js");
     const login = { user: "postgres", password: this.site.passwords.postgres ?? "" };
-    return withSession({ name: mirror, address: this.address, port: 5442 }, login, {}, (session) => session.query(sql));
+    const at = { name: mirror, address: this.address, port: 5442, proof: proof() };
+    return withSession(at, login, {}, (session) => session.query(sql));
   }
 
   /** Writes so many MB on the primary, and has it forget what WAL it need not keep. */

@@ -14,6 +14,7 @@ import { processState, startServer, stopServer } from "../../servers/process.js"
 import { type SeedOptions, type SeedOutcome, seed } from "../../servers/seed.js";
 import { openSession, type Row } from "../../servers/session.js";
 import { programsOf } from "./programs.js";
+import { proof } from "./proof.js";
 
 /** The OS user that the servers of tests run as: ourselves, or where we are root an unprivileged one. */
 async function serverUser(): Promise<string> {
@@ -105,6 +106,7 @@ export class Cluster {
             : { "recovery.conf": standby ? render({ standby_mode: "on", ...recovery }) : null }),
         },
         passfile: join(controlDirectory, "passfile"),
+        proof: proof(),
         disposable: true,
       };
     });

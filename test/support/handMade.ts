@@ -19,6 +19,7 @@ import { atLeast, type Major } from "../../postgres/versions.js";
 import { processState } from "../../servers/process.js";
 import { type Row, withSession } from "../../servers/session.js";
 import { programsOf } from "./programs.js";
+import { proof } from "./proof.js";
 
 const run = promisify(execFile);
 
@@ -66,7 +67,7 @@ export class HandMadeSite {
 
   async query(server: HandMadeServer, ...statements: readonly string[]): Promise<readonly Row[]> {
     const login = { user: "postgres", password: this.administratorPassword };
-    return withSession({ ...server, port: this.port }, login, {}, async (session) => {
+    return withSession({ ...server, port: this.port, proof: proof() }, login, {}, async (session) => {
       let rows: readonly Row[] = [];
       for (const statement of statements) rows = await session.query(statement);
       return rows;
@@ -172,7 +173,7 @@ hostnossl all "odd name" 10.1.2.0/24 reject
     const at = await this.#folder("beta");
     const login = { user: "postgres", password: this.administratorPassword };
     const after15 = atLeast(this.major, "15");
-    await withSession({ ...this.primary, port: this.port }, login, {}, async (session) => {
+    await withSession({ ...this.primary, port: this.port, proof: proof() }, login, {}, async (session) => {
       await session.query(
         after15 ? "select pg_backup_start('hand', true)" : "select pg_start_backup('hand', true, false)",
       );

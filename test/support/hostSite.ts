@@ -8,6 +8,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { must } from "./multihost/command.js";
 import type { HostMachine, MultiHost } from "./multihost.js";
 import { multiHost } from "./multihost.js";
+import { proof } from "./proof.js";
 
 /** What one run of `pgsite seed` (by test/support/seedProgram.ts) came to. */
 export interface SeedRun {
@@ -229,6 +230,7 @@ function describe(net: MultiHost, primary: string, name: string): Server {
     controlDirectory,
     ...(standby ? { upstream: primary } : {}),
     hotStandby: true,
+    proof: proof(),
     settings,
     files: {
       "postgresql.conf": Object.entries(settings)

@@ -22,6 +22,7 @@ import { type Row, withSession } from "../../servers/session.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { runs, until } from "./processes.js";
 import { programsOf } from "./programs.js";
+import { proof } from "./proof.js";
 import { type PulumiResult, PulumiSandbox, type RunOptions } from "./pulumi.js";
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -226,7 +227,7 @@ export class LocalSite {
     } = {},
   ): Promise<readonly Row[]> {
     const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "", tls } = login;
-    const at = { name: server, address: this.address(server), port: 5442, ...(tls === undefined ? {} : { tls }) };
+    const at = { name: server, address: this.address(server), port: 5442, proof: proof(tls) };
     return withSession(at, { user, password }, { database }, async (session) => {
       let rows: readonly Row[] = [];
       for (const statement of [statements].flat()) rows = await session.query(statement);

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { type Conninfo, renderConninfo } from "../../../postgres/conninfo.js";
+import type { Asks } from "../../../postgres/hba/index.js";
 import { atLeast, type Major } from "../../../postgres/versions.js";
 import type { Address } from "../../session.js";
+import { insisting } from "../../tls.js";
 import type { Tablespace } from "../target.js";
 
 /** What pg_basebackup is to do. */
@@ -9,7 +11,9 @@ export interface Order {
   readonly version: Major;
   /** Folder of the target's server programs. */
   readonly binDirectory: string;
-  readonly source: Address;
+  readonly source: Pick<Address, "name" | "address" | "port">;
+  /** How it may ask for a proof. */
+  readonly asks: readonly Asks[];
   /** PEM file on the target's host by which the source is verified. @default it is not */
   readonly authorities?: string;
   /** The replication role; its password is in PGPASSFILE. */
@@ -62,9 +66,8 @@ export function pgBasebackup(order: Order): readonly string[] {
   ];
 }
 
-function connection({ source, user, authorities }: Order): Conninfo {
-  const verified = authorities === undefined ? {} : { sslmode: "verify-full", sslrootcert: authorities };
-  return { host: source.address, port: `${source.port}`, user, ...verified };
+function connection({ version, source, user, authorities, asks }: Order): Conninfo {
+  return { host: source.address, port: `${source.port}`, user, ...insisting(version, authorities, asks) };
 }
 
 /** The same for versions that take no connection string. */

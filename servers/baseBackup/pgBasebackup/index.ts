@@ -11,6 +11,7 @@ import { namesOf } from "../../names.js";
 import { withPassfile } from "../../passfile.js";
 import { refuseTooLittleSpace } from "../../preflight.js";
 import type { Login } from "../../session.js";
+import { authoritiesFor } from "../../tls.js";
 import { walk } from "../copyTree.js";
 import { isExcluded } from "../entries.js";
 import { runByLines } from "../lines.js";
@@ -44,9 +45,8 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
     version: server.version,
     binDirectory: server.binDirectory,
     source: endpoint,
-    ...(endpoint.tls?.required === true && server.tlsFiles !== undefined
-      ? { authorities: server.tlsFiles.authorities }
-      : {}),
+    asks: endpoint.proof.asksReplicas,
+    ...authoritiesFor(endpoint, server),
     user: user.user,
     into: join(dataDirectory, incoming),
     label: `pgsite base backup for ${server.name}`,

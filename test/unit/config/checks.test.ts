@@ -4,7 +4,7 @@ import { resolveStack } from "../../../config/resolve.js";
 it("lets the primary have fewer connections than PostgreSQL's default: nobody is above it", () => {
   const { problems } = resolveStack("site", {
     "pgsite:site": "orders",
-    "pgsite:postgresql": "15",
+    "pgsite:postgresql": "16",
     "pgsite:hosts": '{"server2": "192.0.2.2", "server3": "192.0.2.3"}',
     "pgsite:primary": "server2",
     "pgsite:servers": '{"server2": {"dataDirectory": "/srv/two"}, "server3": {"dataDirectory": "/srv/three"}}',
@@ -19,7 +19,7 @@ it("compares a mirror with what its upstream is stated to have, and with nothing
   const stack = (settings: string) =>
     resolveStack("far", {
       "pgsite:site": "orders",
-      "pgsite:postgresql": "15",
+      "pgsite:postgresql": "16",
       "pgsite:hosts": '{"server2": "192.0.2.2", "des10": "192.0.2.3"}',
       "pgsite:upstream": `{"server": "server2", "dataDirectory": "/srv/two", "settings": ${settings}}`,
       "pgsite:servers": '{"des10": {"dataDirectory": "/srv/ten", "role": "mirror"}}',
@@ -38,7 +38,7 @@ it("lets nothing through that a file could not hold or a server would not take, 
   const paths = (more: Record<string, string>) =>
     resolveStack("site", {
       "pgsite:site": "orders",
-      "pgsite:postgresql": "15",
+      "pgsite:postgresql": "16",
       "pgsite:hosts": '{"server2": "192.0.2.2"}',
       "pgsite:primary": "server2",
       "pgsite:servers": '{"server2": {"dataDirectory": "/srv/two"}}',

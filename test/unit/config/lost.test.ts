@@ -10,7 +10,7 @@ const all = { server2: at("server2"), server3: at("server3"), des10: { ...at("de
 function resolved(servers: Servers, primary = "server3", more: Readonly<Record<string, string>> = {}) {
   return resolveStack("site", {
     "pgsite:site": "orders",
-    "pgsite:postgresql": "15",
+    "pgsite:postgresql": "16",
     "pgsite:hosts": '{"server2": "192.0.2.2", "server3": "192.0.2.3", "des10": "192.0.2.10"}',
     "pgsite:primary": primary,
     "pgsite:servers": JSON.stringify(servers),

@@ -36,7 +36,8 @@ describe("a resolved stack", () => {
   it("has a primary and a standby that follows it, without a word where nothing is wrong", () => {
     const { site, server, errors, warnings } = resolve();
     expect(errors).toEqual([]);
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([expect.stringMatching(/^tls: the libpq of PostgreSQL 15, /)]);
+    expect(resolve({ postgresql: "16" }).warnings).toEqual([]);
     expect(site).toMatchObject({ administrator: "postgres", replicationRole: "replicator", primary: "db1" });
     expect(server("db1")).toMatchObject({ role: "primary", address: "192.0.2.1", port: 5432 });
     expect(server("db1")?.upstream).toBeUndefined();

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { resolveStack } from "../../../config/resolve.js";
+import { notMade } from "../../../config/site.js";
 import { withAuthority } from "../../../config/tls.js";
 import { type KeyPair, makeAuthority, makeCertificate } from "../../../tls/make.js";
 
@@ -41,6 +42,9 @@ function resolve(changes: Stack = {}, complete = false) {
 }
 
 const made = { certificates: "made" };
+/** Without TLS that is required, libpq before 16 gives a password to whoever asks. */
+const credulous =
+  "tls: the libpq of PostgreSQL 15, by which standbys connect, gives its password in clear to whoever listens at a server's address and asks for it: TLS that is required keeps it from that, or PostgreSQL 16 (docs/tls.md)";
 
 describe("a stack with tls", () => {
   it("has ssl on with files beside the data, standbys that verify, and replication over hostssl alone", () => {
@@ -52,7 +56,7 @@ describe("a stack with tls", () => {
       ssl_key_file: "/srv/pg.pgsite/server.key",
     });
     expect(server("db2")?.settings.primary_conninfo).toBe(
-      "host=192.0.2.1 port=5432 user=replicator passfile=/srv/pg.pgsite/passfile application_name=db2 sslmode=verify-full sslrootcert=/srv/pg.pgsite/authorities.crt",
+      "host=192.0.2.1 port=5432 user=replicator passfile=/srv/pg.pgsite/passfile application_name=db2 sslmode=verify-full channel_binding=require sslrootcert=/srv/pg.pgsite/authorities.crt",
     );
     expect(rules("db1")).toEqual([
       "local all postgres peer",
@@ -91,7 +95,7 @@ describe("a stack with tls", () => {
     expect(resolve({ tls: made, access }).warnings).toEqual([
       "access[0]: host also lets in whoever asks for no encryption: make it hostssl",
     ]);
-    expect(resolve({ tls: { ...made, required: false }, access }).warnings).toEqual([]);
+    expect(resolve({ tls: { ...made, required: false }, access }).warnings).toEqual([credulous]);
     expect(resolve({ tls: made, settings: { ssl: false } }).errors.join()).toMatch(/^settings\.ssl: .*tls/);
   });
 
@@ -114,9 +118,9 @@ describe("a stack with tls", () => {
   it("says to whoever connects what each of its servers must prove", () => {
     const site = resolve({ tls: made }).site;
     if (site === undefined) throw new Error("no site");
-    expect(site.servers[0]?.tls).toBeUndefined();
+    expect(site.servers[0]?.proof.tls).toEqual({ authority: notMade, required: true });
     const { servers } = withAuthority(site, "PEM");
-    expect(servers.map(({ tls }) => tls)).toEqual(servers.map(() => ({ authority: "PEM", required: true })));
+    expect(servers.map(({ proof }) => proof.tls)).toEqual(servers.map(() => ({ authority: "PEM", required: true })));
   });
 });
 
@@ -215,10 +219,10 @@ describe("a mirror of another stack's server", () => {
     const { server, site, errors } = mirror({ authority: authority.certificate });
     expect(errors).toEqual([]);
     expect(server("far")?.settings.primary_conninfo).toMatch(
-      / sslmode=verify-full sslrootcert=\/srv\/pg\.pgsite\/authorities\.crt$/,
+      / sslmode=verify-full channel_binding=require sslrootcert=\/srv\/pg\.pgsite\/authorities\.crt$/,
     );
     expect(server("far")?.settings).not.toHaveProperty("ssl");
-    expect(site?.upstream?.tls).toEqual({ authority: authority.certificate, required: true });
+    expect(site?.upstream?.proof.tls).toEqual({ authority: authority.certificate, required: true });
     expect(mirror({ authority: authority.certificate }, { tls: made }).server("far")?.settings.ssl).toBe("on");
   });
 
@@ -232,14 +236,14 @@ describe("a mirror of another stack's server", () => {
     expect(errors).toEqual([]);
     expect(server("far")?.settings).toMatchObject({ ssl: "on" });
     expect(server("far")?.settings.primary_conninfo).not.toContain("ssl");
-    expect(site?.upstream?.tls).toBeUndefined();
+    expect(site?.upstream?.proof.tls).toBe("none");
   });
 
   it("must have it where it has tls itself", () => {
     const missing =
       "upstream.authority: is missing: nothing proves to the servers here that db1 is who answers them; give the PEM that pulumi stack output authority prints in its stack";
     expect(mirror({}, { tls: made }).errors).toEqual([missing]);
-    expect(mirror({}, { tls: { ...made, required: false } }).warnings).toEqual([missing]);
+    expect(mirror({}, { tls: { ...made, required: false } }).warnings).toEqual([credulous, missing]);
     expect(mirror({}).errors).toEqual([]);
   });
 });

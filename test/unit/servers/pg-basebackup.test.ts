@@ -11,6 +11,7 @@ const order: Order = {
   version: "15",
   binDirectory: "/usr/lib/postgresql/15/bin",
   source: { name: "server2", address: "192.0.2.2", port: 5442 },
+  asks: ["scram-sha-256"],
   user: "o'neil r",
   into: "/data/db/pgsite.incoming",
   label: "pgsite base backup for server3",
