@@ -4,12 +4,14 @@ import { autoFile, emptyAutoFile } from "../postgres/configuration-facts.js";
 import { renderConfiguration } from "../postgres/configuration-file.js";
 import { renderConninfo } from "../postgres/conninfo.js";
 import {
+  closedTypes,
   type HbaFacts,
   type HbaName,
   type HbaRule,
   literalName,
   parseHbaLine,
   renderHba,
+  staysHere,
   validateHba,
 } from "../postgres/hba/index.js";
 import { splitList } from "../postgres/lists.js";
@@ -244,9 +246,9 @@ function accessRules(inputs: ServerInputs, facts: HbaFacts): { rules: HbaRule[];
   return { rules: [...distinct.values()], problems };
 }
 
-function letsPlainIn({ type, method, address = "" }: HbaRule, path: string): Problem[] {
-  if (["local", "hostssl", "hostgssenc"].includes(type) || method === "reject") return [];
-  if (/^(127\.|::1)/.test(address)) return [];
+function letsPlainIn(rule: HbaRule, path: string): Problem[] {
+  const { type, method } = rule;
+  if (closedTypes.has(type) || method === "reject" || staysHere(rule)) return [];
   return [warning(path, `${type} also lets in whoever asks for no encryption: make it hostssl`)];
 }
 
