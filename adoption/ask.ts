@@ -87,7 +87,8 @@ export function askContents(endpoint: Address, login: Login): Promise<Contents> 
       atLeast(version, from) ? `${name}::text as ${name}` : `'false' as ${name}`;
     const roles = await session.query(
       `select oid::text as oid, rolname, rolsuper::text, rolcanlogin::text, rolcreatedb::text, rolcreaterole::text,
-              rolinherit::text, rolconnlimit::text, rolpassword, rolvaliduntil::text as until,
+              rolinherit::text, rolconnlimit::text, substr(rolpassword, 1, 36) as rolpassword,
+              rolvaliduntil::text as until,
               ${column("9.1", "rolreplication")}, ${column("9.5", "rolbypassrls")}
          from pg_authid
         where rolcanlogin or rolsuper or oid in (select setrole from pg_db_role_setting) order by rolname`,

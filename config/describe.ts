@@ -7,6 +7,7 @@ import {
   type Asks,
   asksOf,
   asksOfMethod,
+  closedTypes,
   type HbaFacts,
   type HbaName,
   type HbaRule,
@@ -14,6 +15,7 @@ import {
   parseHbaLine,
   renderHba,
   sortedAsks,
+  staysHere,
   validateHba,
 } from "../postgres/hba/index.js";
 import { type Expected, insistence, isCredulous } from "../postgres/insistence.js";
@@ -305,9 +307,9 @@ function accessRules(inputs: RuleInputs, facts: HbaFacts): { rules: HbaRule[]; p
   return { rules: [...distinct.values()], problems };
 }
 
-function letsPlainIn({ type, method, address = "" }: HbaRule, path: string): Problem[] {
-  if (["local", "hostssl", "hostgssenc"].includes(type) || method === "reject") return [];
-  if (/^(127\.|::1)/.test(address)) return [];
+function letsPlainIn(rule: HbaRule, path: string): Problem[] {
+  const { type, method } = rule;
+  if (closedTypes.has(type) || method === "reject" || staysHere(rule)) return [];
   return [warning(path, `${type} also lets in whoever asks for no encryption: make it hostssl`)];
 }
 

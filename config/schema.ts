@@ -7,7 +7,18 @@ import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";
 import { accessRule, server, settings, upstream } from "./schema/servers.js";
 import { tls } from "./schema/tls.js";
-import { flag, name, osUser, pathOfServer, port, rate, roleName, settingValue, size, strict } from "./schema/values.js";
+import {
+  flag,
+  name,
+  pathOfServer,
+  port,
+  rate,
+  roleName,
+  serverUser,
+  settingValue,
+  size,
+  strict,
+} from "./schema/values.js";
 
 /**
  * The stack file: what an administrator may write below `config:` of Pulumi.STACK.yaml, each key with the
@@ -16,7 +27,7 @@ import { flag, name, osUser, pathOfServer, port, rate, roleName, settingValue, s
 
 export const rehearsal = strict({
   folder: pathOfServer.describe("Each host becomes a folder in it"),
-  osUser: osUser.describe("Who runs the servers here"),
+  osUser: serverUser.describe("Who runs the servers here"),
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
   postgresql: z.string().optional().describe("The major version to rehearse with"),
   binaries: pathOfServer.optional(),
@@ -35,7 +46,7 @@ export const stackSchema = strict({
   binaries: pathOfServer
     .optional()
     .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
-  osUser: osUser.default("postgres").describe("The OS user that owns the data and runs the servers"),
+  osUser: serverUser.default("postgres").describe("The OS user that owns the data and runs the servers; not root"),
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
   primary: name.optional().describe("The server that is read-write; absent in a stack that only mirrors"),

@@ -164,7 +164,9 @@ export class LocalHost implements Host {
 
   async #identity(): Promise<OsUser> {
     const me = userInfo();
-    if (me.username === this.user) return { name: me.username, uid: me.uid, gid: me.gid, home: me.homedir };
+    // Where root goes by another name, that name is refused below.
+    const itself = me.uid !== 0 || me.username === "root";
+    if (me.username === this.user && itself) return { name: me.username, uid: me.uid, gid: me.gid, home: me.homedir };
     if (me.uid !== 0) {
       throw new HostUnreachable(
         this.name,

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { execa } from "execa";
+import { rootByAnotherName } from "./root.js";
 
 /** An OS user of this machine, as the password database has it. */
 export interface OsUser {
@@ -29,6 +30,7 @@ async function lookUp(name: string): Promise<OsUser> {
   if (login === undefined || uid === undefined || gid === undefined) {
     throw new Error(`this machine has no OS user "${name}": create it, or name another in osUser`);
   }
+  if (Number(uid) === 0 && name !== "root") throw new Error(rootByAnotherName(`this machine's ${name}`));
   return { name: login, uid: Number(uid), gid: Number(gid), home: home ?? "/" };
 }
 

@@ -1,4 +1,5 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
+import { promisify } from "node:util";
 import { saslprep } from "@mongodb-js/saslprep";
 import { atLeast, type Major } from "./versions.js";
 
@@ -7,8 +8,17 @@ import { atLeast, type Major } from "./versions.js";
  * scram-common.c have it, md5 as PostgreSQL's documentation of pg_authid says.
  */
 
+/**
+ * The most iterations that pgsite computes, some half a second's worth. A verifier is a superuser's to write, on a server
+ * that pgsite only reads: its count may be two billion, which takes a quarter of an hour.
+ */
+export const mostIterations = 1_000_000;
+
+/** Bytes of the longest verifier that PostgreSQL takes (MAX_ENCRYPTED_PASSWORD_LEN); older versions kept longer ones. */
+export const longestVerifier = 512;
+
 /** The verifier that a role of this version is given: SCRAM where the version has it, md5 before. */
-export function verifierFor(major: Major, role: string, password: string): string {
+export async function verifierFor(major: Major, role: string, password: string): Promise<string> {
   return atLeast(major, "10") ? scramVerifier(password) : md5Verifier(password, role);
 }
 
@@ -19,10 +29,13 @@ export interface ScramOptions {
   readonly iterations?: number;
 }
 
+/** On a thread of its own, so that nothing waits that need not. */
+const derived = promisify(pbkdf2);
+
 /** `SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY`, for CREATE ROLE … PASSWORD; 10 and later. */
-export function scramVerifier(password: string, options: ScramOptions = {}): string {
+export async function scramVerifier(password: string, options: ScramOptions = {}): Promise<string> {
   const { salt = randomBytes(16), iterations = 4096 } = options;
-  const salted = pbkdf2Sync(prepared(password), salt, iterations, 32, "sha256");
+  const salted = await derived(prepared(password), salt, iterations, 32, "sha256");
   const storedKey = createHash("sha256").update(hmac(salted, "Client Key")).digest("base64");
   const serverKey = hmac(salted, "Server Key").toString("base64");
   return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${storedKey}:${serverKey}`;
@@ -33,15 +46,27 @@ export function md5Verifier(password: string, role: string): string {
   return `md5${createHash("md5").update(password).update(role).digest("hex")}`;
 }
 
-/** Whether a verifier, as pg_authid.rolpassword has it, was made from this password. A plain text there never matches. */
-export function matchesVerifier(verifier: string, password: string, role: string): boolean {
-  const scram = /^SCRAM-SHA-256\$([1-9]\d{0,8}):([^$]+)\$/.exec(verifier);
-  const own =
-    scram === null
-      ? md5Verifier(password, role)
-      : scramVerifier(password, { iterations: Number(scram[1]), salt: Buffer.from(scram[2] as string, "base64") });
+/** What a verifier says of a password; `unknown` where it would take more iterations than `mostIterations` to find out. */
+export type Comparison = "same" | "another" | "unknown";
+
+const scramPattern = /^SCRAM-SHA-256\$([1-9]\d{0,9}):([A-Za-z0-9+/]+={0,2})\$/;
+
+/**
+ * Compares a verifier, as pg_authid.rolpassword has it, with a password. Whatever stands there, it takes no longer than
+ * `mostIterations` do. A plain text there is another password's, since no version that has one says so.
+ */
+export async function compareVerifier(verifier: string, password: string, role: string): Promise<Comparison> {
+  if (Buffer.byteLength(verifier) > longestVerifier) return "another";
+  const scram = scramPattern.exec(verifier);
+  if (scram === null) return same(md5Verifier(password, role), verifier);
+  const iterations = Number(scram[1]);
+  if (iterations > mostIterations) return "unknown";
+  return same(await scramVerifier(password, { iterations, salt: Buffer.from(scram[2] as string, "base64") }), verifier);
+}
+
+function same(own: string, verifier: string): Comparison {
   const [a, b] = [Buffer.from(own), Buffer.from(verifier)];
-  return a.length === b.length && timingSafeEqual(a, b);
+  return a.length === b.length && timingSafeEqual(a, b) ? "same" : "another";
 }
 
 function hmac(key: Buffer, text: string): Buffer {

@@ -4,17 +4,25 @@ import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
 import type { Place, PreflightRequest, ServerRequest } from "./request.js";
 import { factsScript } from "./script.js";
+import { strangersOn } from "./way.js";
 
 export type HostOf = (spec: HostSpec) => Host | Promise<Host>;
 
 /** Milliseconds: measuring a large data directory takes its time. A mount whose server is gone hangs for ever. */
 const patience = { looking: 60_000, measuring: 5 * 60_000 } as const;
 
+export interface Looking {
+  /** Whether data directories are measured. */
+  readonly measure: boolean;
+  /** Whether server programs are run to ask them, as the OS user, where nobody else decides what they are. */
+  readonly run: boolean;
+}
+
 /** Looks at every host of a request, all at once, with one program on each. Changes nothing, never throws. */
 export async function collect(
   request: PreflightRequest,
   hostOf: HostOf,
-  { measure }: { readonly measure: boolean },
+  looking: Looking,
 ): Promise<readonly Observation[]> {
   const places: readonly Place[] = [...request.servers, ...(request.source === undefined ? [] : [request.source])];
   const hosts = new Map(places.map(({ host }) => [host.name, host]));
@@ -22,7 +30,7 @@ export async function collect(
     [...hosts.values()].map(async (host): Promise<Observation> => {
       const here = places.filter((place) => place.host.name === host.name);
       try {
-        return { host, facts: await factsOf(request, host, here, hostOf, measure) };
+        return { host, facts: await factsOf(request, host, here, hostOf, looking) };
       } catch (error) {
         return { host, unreachable: error instanceof Error ? error.message : `${error}` };
       }
@@ -36,17 +44,32 @@ async function factsOf(
   spec: HostSpec,
   places: readonly Place[],
   hostOf: HostOf,
-  measure: boolean,
+  { measure, run }: Looking,
 ): Promise<HostFacts> {
   const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
   try {
-    return await ask(spec.user);
+    const facts = await ask(spec.user);
+    return run ? withVersions(facts, await hostOf(spec), places) : facts;
   } catch (error) {
     if (error instanceof HostUnreachable || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
     return { ...facts, instead: error instanceof Error ? error.message : `${error}` };
   }
+}
+
+/** What the programs themselves say of their version, which shows that they run. */
+async function withVersions(facts: HostFacts, host: Host, places: readonly Place[]): Promise<HostFacts> {
+  const asked = await Promise.all(
+    places.map(async (place) => {
+      const known = facts.servers[place.name];
+      if (known?.postgres === undefined || !("binDirectory" in place)) return [];
+      if (strangersOn(known.way, facts.osUser).some(({ who }) => who !== "its group")) return [];
+      const { stdout, stderr } = await host.run([`${(place as ServerRequest).binDirectory}/postgres`, "-V"]);
+      return [[place.name, { ...known, postgres: `${stdout}${stderr}`.trim(), ran: true }] as const];
+    }),
+  );
+  return { ...facts, servers: { ...facts.servers, ...Object.fromEntries(asked.flat()) } };
 }
 
 async function look(

@@ -1,4 +1,5 @@
 import type { HostSpec } from "../hosts/host.js";
+import type { Step } from "./way.js";
 
 /** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
 export interface HostFacts {
@@ -85,8 +86,12 @@ export interface ServerFacts {
   readonly disk: Disk;
   /** Of the data directory with all that its links point to; only where it was asked for. */
   readonly size?: number;
-  /** What `postgres -V` says; undefined where it is not there. */
+  /** What is written in `postgres` of its version, or what `postgres -V` says; undefined where it is not there. */
   readonly postgres?: string;
+  /** Whether it was run to ask it. */
+  readonly ran?: boolean;
+  /** To the programs, as far as they are there, and to their libraries. */
+  readonly way: readonly Step[];
   readonly missingPrograms: readonly string[];
   /** The process of the postmaster that runs in the data directory. */
   readonly postmaster?: number;

@@ -17,12 +17,14 @@ export interface PreflightOptions {
   readonly hostOf: HostOf;
   /** Whether data directories are measured, which takes a while: only for seeding and growth. @default true */
   readonly measure?: boolean;
+  /** Whether server programs are run, to see that they do. Never for a preview. @default false: their version is read */
+  readonly run?: boolean;
 }
 
 /** Looks at all hosts at once, and says all that is wrong there. Changes nothing, never throws. */
 export async function preflight(request: PreflightRequest, options: PreflightOptions): Promise<PreflightReport> {
-  const { hostOf, measure = true } = options;
-  const observations = await collect(request, hostOf, { measure });
+  const { hostOf, measure = true, run = false } = options;
+  const observations = await collect(request, hostOf, { measure, run });
   const inhabited = observations.flatMap((one) =>
     "facts" in one
       ? [{ host: one.facts, servers: request.servers.filter(({ host }) => host.name === one.host.name) }]

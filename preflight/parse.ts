@@ -1,5 +1,6 @@
 import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts } from "./facts.js";
 import { parseAddress } from "./listeners.js";
+import { parseStep, type Step } from "./way.js";
 
 /** When, by our clock in seconds, the script was sent and its answer was there. */
 export interface Trip {
@@ -134,10 +135,17 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     disk: { id: disk, type: type.join(" "), free: Number(blockSize) * Number(blocks) },
     ...(size === undefined ? {} : { size: Number(size) * 1024 }),
     ...(postgres === undefined ? {} : { postgres }),
+    way: wayOf(lines.all(`${at}.way`)),
     missingPrograms: lines.all(`${at}.missing`),
     ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
     listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
   };
+}
+
+/** Each step once: programs lie in one folder. */
+function wayOf(lines: readonly string[]): readonly Step[] {
+  const steps = lines.flatMap((line) => parseStep(line) ?? []);
+  return [...new Map(steps.map((step) => [step.path, step])).values()];
 }
 
 /** `0100007F www-data/33 812,813/nginx` */

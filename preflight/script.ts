@@ -1,4 +1,5 @@
 import { incompleteMarker } from "../servers/dataDirectory.js";
+import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
 export const tools = ["flock", "rsync"] as const;
@@ -12,6 +13,9 @@ export const argumentsOfServer = 5;
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
  * of each server its name, data directory, control directory, folder of programs and port.
+ *
+ * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
+ * The version is read in the file.
  */
 export const factsScript = String.raw`
 export LC_ALL=C
@@ -65,11 +69,16 @@ look() {
   fi
 
   if [ -x "$bin/postgres" ]; then
-    say "$at.postgres" "$("$bin/postgres" -V 2>&1)"
+    written=$(grep -a -o 'postgres (PostgreSQL) [0-9][0-9a-z.]*' -- "$bin/postgres" 2>/dev/null | head -n 1)
+    [ -n "$written" ] || written=nothing
+    say "$at.postgres" "$written"
   else
     programs=missing
   fi
-  for program in postgres initdb pg_ctl; do [ -x "$bin/$program" ] || say "$at.missing" "$program"; done
+  for program in postgres initdb pg_ctl; do
+    if [ -x "$bin/$program" ]; then way "$bin/$program"; else say "$at.missing" "$program"; fi
+  done
+  [ -d "$bin/../lib" ] && way "$bin/../lib"
 
   if pid=$(head -n 1 -- "$data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ]; then
     here=$(cd -- "$data" && pwd -P)
@@ -78,6 +87,7 @@ look() {
   [ "$port" = 0 ] || listeners "$at.listener" "$(printf %04X "$port")"
 }
 
+${wayFunction}
 # Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
 listeners() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Passwords, Server, Site } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
+import { unloggedOptions } from "../postgres/unlogged.js";
 import { verifierFor } from "../postgres/verifier.js";
 import { atLeast } from "../postgres/versions.js";
 import { incompleteMarker, readSystemIdentifier } from "./dataDirectory.js";
@@ -82,7 +83,7 @@ async function createAdministrator(
   directory: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const sql = administratorSql(site, server, passwords);
+  const sql = await administratorSql(site, server, passwords);
   const argv = [
     join(server.binDirectory, "postgres"),
     "--single",
@@ -90,10 +91,12 @@ async function createAdministrator(
     directory,
     "-c",
     "lc_messages=C",
-    "-c",
-    "log_min_error_statement=panic",
+    // Whatever the distribution's postgresql.conf.sample says.
     "-c",
     "logging_collector=off",
+    "-c",
+    "log_destination=stderr",
+    ...unloggedOptions(server.version),
     "postgres",
   ];
   const result = await host.run(writing(server, argv), {
@@ -108,14 +111,14 @@ async function createAdministrator(
 }
 
 /** One line: single-user mode ends a command at the end of the line. */
-export function administratorSql(site: Site, server: Server, passwords: Passwords): string {
+export async function administratorSql(site: Site, server: Server, passwords: Passwords): Promise<string> {
   const role = site.administrator;
   if (/[\r\n]/.test(role)) throw new Error("a role's name has a line break");
   const password = passwords[role];
   if (password === undefined) {
     throw new Error(`there is no password for the administrator ${role}: pulumi config set --secret ${role}Password`);
   }
-  const verifier = verifierFor(server.version, role, password);
+  const verifier = await verifierFor(server.version, role, password);
   const verb = role === bootstrapSuperuser ? "ALTER" : "CREATE";
   const replication = atLeast(server.version, "9.1") ? " REPLICATION" : "";
   return `${verb} ROLE ${identifier(role)} SUPERUSER LOGIN${replication} PASSWORD ${literal(verifier)};`;

@@ -10,6 +10,7 @@ import { createArchive } from "../../servers/archive/create.js";
 import { type Compressor, compressors, readManifest } from "../../servers/archive/manifest.js";
 import { restoreArchive } from "../../servers/archive/restore.js";
 import { type Joined, joinSite } from "../../servers/archive/start.js";
+import { refuseUnproven } from "../../servers/archive/trust.js";
 import { checkSizes, checkSums, describeArchive } from "../../servers/archive/verify.js";
 import { mebibyte } from "../../servers/archive/write.js";
 import { say } from "../find.js";
@@ -62,6 +63,9 @@ function createCommand(): Command {
       });
       say(describeArchive(created));
       say(`in ${output} on ${created.host}; verify it where it arrives: pgsite archive verify FOLDER`);
+      say(
+        `whoever restores it gives that SHA-256 (--sha256 ${created.sha256}): tell it on another way than the archive goes`,
+      );
       say(created.kept);
     });
 }
@@ -72,12 +76,14 @@ function verifyCommand(): Command {
     .argument("<folder>", "the archive, absolute", folder)
     .addOption(onOption("the archive is (default: this machine)"))
     .option("--stack <name>", "the stack that has that host")
-    .action(async (path: string, { on, stack }: { on?: string; stack?: string }) => {
+    .option("--sha256 <digest>", "refuse any but the archive whose manifest has this SHA-256", digest)
+    .action(async (path: string, { on, stack, sha256 }: { on?: string; stack?: string; sha256?: string }) => {
       const loaded = on === undefined ? undefined : await loadSites(stack === undefined ? undefined : [stack]);
       const sites = loaded?.map(({ site }) => site) ?? [];
       const host = hostOf(on === undefined ? thisMachine() : hostAmong(sites, on));
       const signal = loaded?.[0]?.signal ?? interrupted();
       const read = await readManifest(host, path);
+      if (sha256 !== undefined) refuseUnproven(read.sha256, { sha256 }, `${path} on ${host.name}`);
       await checkSizes(host, path, read.manifest);
       await checkSums(host, path, read.manifest, { progress: showProgress(process.stderr, "read"), signal });
       say(`whole: ${describeArchive(read)}`);
@@ -88,6 +94,9 @@ interface RestoreFlags {
   readonly stack?: string;
   readonly from: string;
   readonly on?: string;
+  readonly sha256?: string;
+  readonly trustCarrier?: boolean;
+  readonly tablespace?: ReadonlyMap<string, string>;
   readonly start: boolean;
   readonly timeout: number;
 }
@@ -99,6 +108,13 @@ function restoreCommand(): Command {
     .option("--stack <name>", "its stack (default: all)")
     .requiredOption("--from <folder>", "the archive, absolute", folder)
     .addOption(onOption("the archive is (default: the server's own)"))
+    .option("--sha256 <digest>", "the SHA-256 of its manifest, as pgsite archive create printed it", digest)
+    .option("--trust-carrier", "without it: vouch for everybody who had the archive in hands")
+    .option(
+      "--tablespace <location[=folder]>",
+      "on another machine: a tablespace may go to the same folder, or to another; for each",
+      tablespace,
+    )
     .option("--no-start", "unpack it, and leave the start to pulumi up")
     .option("--timeout <seconds>", "how long it may take to stream, once started", (text) => Number(text), 60)
     .action(async (name: string | undefined, flags: RestoreFlags) => {
@@ -108,6 +124,11 @@ function restoreCommand(): Command {
         server,
         passwords,
         folder: flags.from,
+        trust: {
+          ...(flags.sha256 === undefined ? {} : { sha256: flags.sha256 }),
+          ...(flags.trustCarrier === true ? { carrier: true } : {}),
+          ...(flags.tablespace === undefined ? {} : { tablespaces: flags.tablespace }),
+        },
         ...(flags.on === undefined ? {} : { on: hostNamed(site, flags.on) }),
         signal,
         report: say,
@@ -193,6 +214,19 @@ function folder(text: string): string {
   const plain = text.length > 1 ? text.replace(/\/+$/, "") : text;
   if (/^\/[^\0\r\n]+$/.test(plain) && !plain.split("/").includes("..")) return plain;
   throw new InvalidArgumentError("an absolute path, without .. and line breaks.");
+}
+
+/** Read over the phone, it has groups and capitals. */
+function digest(text: string): string {
+  const plain = text.replace(/[\s:-]/g, "").toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(plain)) return plain;
+  throw new InvalidArgumentError("the 64 hexadecimal digits that pgsite archive create printed.");
+}
+
+function tablespace(text: string, before: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
+  const [location = "", to = location, ...more] = text.split("=");
+  if (more.length > 0) throw new InvalidArgumentError("LOCATION, or LOCATION=FOLDER.");
+  return new Map([...before, [folder(location), folder(to)]]);
 }
 
 function bytes(text: string): number {

@@ -33,6 +33,11 @@ export const osUser = z
     "an OS user is made of letters, digits, _, . and -, and begins with a letter or _",
   )
   .max(32);
+/** Who runs servers: programs that a stack file names run as that user. */
+export const serverUser = osUser.refine(
+  (user) => user !== "root",
+  "PostgreSQL refuses to run as root, and nothing that a stack file names runs as root: take an unprivileged user (postgres)",
+);
 export const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 
 /** Bytes. */

@@ -45,7 +45,7 @@ session=$$
 watch=$!
 trap leave TERM HUP
 ping() { kill -USR1 "$watch" 2>/dev/null; }
-printf "hello %s %s\\n" ${token} "$(id -un)"
+printf "hello %s %s %s\\n" ${token} "$(id -u)" "$(id -un)"
 frame 0
 while IFS= read -r request; do eval "$request"; done
 leave

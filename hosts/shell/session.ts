@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { HostTimeout, HostUnreachable } from "../host.js";
+import { rootByAnotherName } from "../root.js";
 import { type Frame, Frames } from "./frames.js";
 import { whenOver } from "./over.js";
 import { pingSeconds, sessionScript } from "./script.js";
@@ -113,7 +114,8 @@ export class Session {
 
   #check(token: string, { stdout }: Answer): void {
     const text = stdout.toString("utf8");
-    const [noise = "", user = ""] = text.split(`hello ${token} `).map((part) => part.trim());
+    const [noise = "", said = ""] = text.split(`hello ${token} `).map((part) => part.trim());
+    const [, uid, user] = /^(\d+) (.*)$/.exec(said) ?? [];
     if (noise !== "") {
       throw new HostUnreachable(
         this.transport.name,
@@ -125,6 +127,9 @@ export class Session {
         this.transport.name,
         `we are ${user} there, and its OS user is ${this.transport.user}: ${this.transport.becoming}`,
       );
+    }
+    if (uid === "0" && !["", "root"].includes(this.transport.user)) {
+      throw new HostUnreachable(this.transport.name, rootByAnotherName(`its OS user ${this.transport.user}`));
     }
   }
 

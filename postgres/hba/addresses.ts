@@ -42,6 +42,21 @@ export function checkAddress({ type, address, mask }: HbaRule, major: Major, at:
     : refuse(`"${address}": host names come with ${from}; map the name to an address under hosts:`);
 }
 
+/** Whether a rule's address holds none but the server's own machine, so that what it says crosses no network. */
+export function staysHere({ address = "", mask }: Pick<HbaRule, "address" | "mask">): boolean {
+  if (address === "samehost") return true;
+  const [network = "", prefix] = address.split("/");
+  const family = isIP(network);
+  if (family === 0 || network.includes("%")) return false;
+  const bits =
+    mask === undefined
+      ? Number(prefix ?? Number.NaN)
+      : isIP(mask) === 0
+        ? null
+        : ipaddr.parse(mask).prefixLengthFromSubnetMask();
+  return ipaddr.parse(network).range() === "loopback" && bits !== null && bits >= (family === 4 ? 8 : 128);
+}
+
 function checkMask(address: string, mask: string, at: string): Problem[] {
   if (addressKeywords.has(address) || isIP(address) === 0) {
     return [error(at, `"${address}" has the mask "${mask}"; only an IP address without prefix length has one`)];

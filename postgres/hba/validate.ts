@@ -1,12 +1,14 @@
 import { error, nearest, type Problem, warning } from "../problem.js";
 import type { Major } from "../versions.js";
-import { checkAddress } from "./addresses.js";
+import { checkAddress, staysHere } from "./addresses.js";
 import { checkOptions } from "./options.js";
 import { regexProblem } from "./regex.js";
 import { renderHbaLine } from "./render.js";
 import type { HbaName, HbaRule } from "./rule.js";
 import {
+  closedTypes,
   limits,
+  type Method,
   membersInQuotes,
   methods,
   regularExpressions,
@@ -99,10 +101,29 @@ function checkMethod(rule: HbaRule, major: Major, at: string, { oauthValidators 
     const works = namesAt(types, major).filter((name) => known.types?.includes(name));
     return [error(at, `${method} does not work on ${type} connections; it works on ${works.join(", ")}`)];
   }
-  if (method === "oauth" && oauthValidators !== undefined) return checkValidator(rule, at, oauthValidators);
-  return method === "trust" && type !== "local"
-    ? [warning(at, "trust lets anyone at that address in as anyone, without a password")]
-    : [];
+  const refused = method === "oauth" && oauthValidators !== undefined ? checkValidator(rule, at, oauthValidators) : [];
+  return refused.length > 0 ? refused : weaknessOf(rule, known, at);
+}
+
+/** What a server takes, and what whoever listens or stands at that address makes of it. */
+function weaknessOf(rule: HbaRule, { weakness }: Method, at: string): Problem[] {
+  const { type, method } = rule;
+  if (weakness === undefined || type === "local") return [];
+  if (weakness === "anyone") {
+    return [warning(at, `${method} lets anyone at that address in as anyone, without a password`)];
+  }
+  if (staysHere(rule)) return [];
+  if (weakness === "believes") {
+    return [warning(at, `${method} believes what the machine at that address says of its users, without a password`)];
+  }
+  return closedTypes.has(type)
+    ? []
+    : [
+        warning(
+          at,
+          `${method} has clients send the ${weakness} as it is, and ${type} lets them do so without encryption: make it hostssl (docs/tls.md)`,
+        ),
+      ];
 }
 
 /** check_oauth_validator of auth-oauth.c: one of the libraries, named where there are several. */

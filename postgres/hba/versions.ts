@@ -9,6 +9,11 @@ export interface Span {
 export interface Method extends Span {
   /** Connection types that it works on. @default all */
   readonly types?: readonly string[];
+  /**
+   * What is wrong with it over a network: it lets anyone in; it believes the client's machine; the client sends its password,
+   * or its token, as it is, so that only an encrypted connection keeps it. @default nothing
+   */
+  readonly weakness?: "anyone" | "believes" | "password" | "token";
 }
 
 /** An option after the method (parse_hba_auth_opt of hba.c). */
@@ -28,22 +33,22 @@ const overTcp = ["host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"];
 
 /** Authentication methods, tried on real servers of each version. A build may lack some of them (gss, ldap, pam, bsd, sspi). */
 export const methods: Readonly<Record<string, Method>> = {
-  trust: always,
+  trust: { ...always, weakness: "anyone" },
   reject: always,
   md5: always,
-  password: always,
+  password: { ...always, weakness: "password" },
   "scram-sha-256": { from: "10", until: "18" },
-  ident: always,
+  ident: { ...always, weakness: "believes" },
   peer: { from: "9.1", until: "18", types: ["local"] },
   gss: { ...always, types: overTcp },
   sspi: always,
   krb5: { from: "9.0", until: "9.3", types: overTcp },
-  ldap: always,
-  radius: always,
+  ldap: { ...always, weakness: "password" },
+  radius: { ...always, weakness: "password" },
   cert: { ...always, types: ["hostssl"] },
-  pam: always,
-  bsd: { from: "9.6", until: "18" },
-  oauth: { from: "18", until: "18" },
+  pam: { ...always, weakness: "password" },
+  bsd: { from: "9.6", until: "18", weakness: "password" },
+  oauth: { from: "18", until: "18", weakness: "token" },
 };
 
 export const types: Readonly<Record<string, Span>> = {
@@ -54,6 +59,9 @@ export const types: Readonly<Record<string, Span>> = {
   hostgssenc: { from: "12", until: "18" },
   hostnogssenc: { from: "12", until: "18" },
 };
+
+/** Connection types that are encrypted, or leave the machine not at all. */
+export const closedTypes: ReadonlySet<string> = new Set(["local", "hostssl", "hostgssenc"]);
 
 /** Host names, .suffix and `all` as an address. */
 export const namesAsAddress: Span = { from: "9.1", until: "18" };

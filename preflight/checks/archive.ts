@@ -2,7 +2,7 @@ import { type Complaint, isUnseeded, type Seen } from "../finding.js";
 
 /** What brings a server's data where nothing is to be copied over the network. */
 export function restoreCommand(stack: string, server: string): string {
-  return `pgsite archive restore --stack ${stack} ${server} --from FOLDER`;
+  return `pgsite archive restore --stack ${stack} ${server} --from FOLDER --sha256 DIGEST`;
 }
 
 /** Data that come by archive have to be there before anything else is done. */

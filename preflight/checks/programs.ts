@@ -5,6 +5,7 @@ import { type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
 import { missingPackages } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
+import { strangersOn } from "../way.js";
 import { hasOtherVersion } from "./directory.js";
 
 /** The server programs: there, and of the declared version. */
@@ -16,14 +17,29 @@ export function checkPrograms(seen: Seen): Complaint[] {
   // That is said with its data, and no programs of the declared version would help.
   if (hasOtherVersion(seen)) return [];
   if (facts.postgres === undefined) return missingServer(seen);
+  const strange = checkWay(seen);
+  if (strange.some(({ severity }) => severity === "error")) return strange;
   const said = saidVersion(facts.postgres);
   if (said === undefined) {
     return [
-      { ...error, cause: `${folder}/postgres does not run (${facts.postgres})`, remedy: `repair or reinstall ${name}` },
+      ...strange,
+      facts.ran === true
+        ? {
+            ...error,
+            cause: `${folder}/postgres does not run (${facts.postgres})`,
+            remedy: `repair or reinstall ${name}`,
+          }
+        : {
+            ...error,
+            severity: "warning",
+            cause: `no version is written in ${folder}/postgres, and nothing that a stack file names is run before an up`,
+            remedy: `if it is not what you mean, repair or reinstall ${name}`,
+          },
     ];
   }
   if (said.major !== request.version) {
     return [
+      ...strange,
       {
         ...error,
         cause: `${folder}/postgres is PostgreSQL ${said.version}, and ${request.version} is declared`,
@@ -31,11 +47,51 @@ export function checkPrograms(seen: Seen): Complaint[] {
       },
     ];
   }
-  if (facts.missingPrograms.length === 0) return [];
+  if (facts.missingPrograms.length === 0) return strange;
   const programs = facts.missingPrograms.join(" and ");
   return [
+    ...strange,
     { ...error, cause: `${folder} has no ${programs}`, remedy: `install all of the server's programs (${name})` },
   ];
+}
+
+/** Whether somebody else decides what is run as the OS user. Said once, of what lies nearest to the root. */
+function checkWay({ host, facts }: Seen): Complaint[] {
+  const strangers = strangersOn(facts.way, host.osUser);
+  const [worst] = [...strangers.filter(({ who }) => who !== "its group"), ...strangers];
+  if (worst === undefined) return [];
+  const { path, owner, group } = worst.step;
+  const user = host.osUser;
+  const said = { check: "programs", path: "binaries" } as const;
+  switch (worst.who) {
+    case "its owner":
+      return [
+        {
+          ...said,
+          severity: "error",
+          cause: `${path} belongs to ${owner}, who decides by it what runs as ${user}`,
+          remedy: `chown root ${path}, or name programs of root's or ${user}'s as binaries`,
+        },
+      ];
+    case "everyone":
+      return [
+        {
+          ...said,
+          severity: "error",
+          cause: `everyone may write ${path}, and so decide what runs as ${user}`,
+          remedy: `have the programs where only root or ${user} may write (chmod o-w ${path}, or another folder as binaries)`,
+        },
+      ];
+    case "its group":
+      return [
+        {
+          ...said,
+          severity: "warning",
+          cause: `the group ${group} may write ${path}, and so decide what runs as ${user}`,
+          remedy: `chmod g-w ${path}, unless everyone in it may`,
+        },
+      ];
+  }
 }
 
 /** Nothing is wrong where pgsite is to install them and can. */
@@ -129,7 +185,7 @@ export function checkUser(request: PreflightRequest, host: HostFacts): Complaint
     : [{ ...error, cause: `pgsite is ${host.user} there`, remedy: `it must be ${host.osUser}, the declared osUser` }];
 }
 
-/** The major version that `postgres -V` says, or undefined for words that are none of its. */
+/** The version that words of `postgres` tell, or undefined for words that are none of its. */
 function saidVersion(words: string): { readonly version: string; readonly major: Major | undefined } | undefined {
   const version = /\(PostgreSQL\) (\d[\w.]*)/.exec(words)?.[1];
   return version === undefined ? undefined : { version, major: majorOf(version) };

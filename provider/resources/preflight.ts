@@ -92,9 +92,10 @@ async function unseededAt(server: ServerRequest): Promise<readonly ServerRequest
   }
 }
 
-async function look(request: PreflightRequest, seeding: boolean): Promise<PreflightReport> {
+/** Measured where something is to be seeded. In an `up` the programs show that they run; in a preview none of them does. */
+async function look(request: PreflightRequest, seeding: boolean, run = false): Promise<PreflightReport> {
   const preflights = await import("../../preflight/index.js");
-  return preflights.preflight(request, { hostOf, measure: seeding || request.expectedGrowth !== undefined });
+  return preflights.preflight(request, { hostOf, measure: seeding || request.expectedGrowth !== undefined, run });
 }
 
 /** A check cannot tell a preview from an `up`: what only an `up` must refuse is a warning until `create` or `update`. */
@@ -109,11 +110,17 @@ async function prepare(context: Context, state: PreflightState, needed: readonly
   const first = reports.get(context.name) ?? (await look(requestIn(state), needed.length > 0));
   reports.delete(context.name);
   await refuse(context, first, needed);
-  if (Object.keys(first.packages).length === 0) return;
-  const { installPackages } = await import("../../preflight/install.js");
-  await installPackages(first, hostOf, (line) => context.progress(line));
+  const installs = Object.keys(first.packages).length > 0;
+  if (installs) {
+    const { installPackages } = await import("../../preflight/install.js");
+    await installPackages(first, hostOf, (line) => context.progress(line));
+  }
   // Nothing more is promised now: what is not there has to be said.
-  await refuse(context, await look({ ...requestIn(state), install: false }, needed.length > 0), needed);
+  await refuse(
+    context,
+    await look({ ...requestIn(state), install: false }, installs && needed.length > 0, true),
+    needed,
+  );
 }
 
 async function refuse(context: Context, report: PreflightReport, needed: readonly ServerRequest[]): Promise<void> {

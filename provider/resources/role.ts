@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Context, ResourceType } from "../resource.js";
@@ -36,7 +35,7 @@ export interface RoleState extends RoleArgs {
   readonly connectionLimit: number;
   readonly memberOf: readonly string[];
   /** Whether the verifier on the server is the password's; the password itself is never shown. */
-  readonly passwordIs?: "as declared" | "another" | "none";
+  readonly passwordIs?: keyof typeof passwordWords;
 }
 
 /** A role of a site: made and altered on whichever server takes writes, adopted where it exists, never dropped. */
@@ -82,16 +81,23 @@ function roleDifferences(is: RoleState, shall: RoleState): readonly Difference[]
   const attributes = (
     ["superuser", "login", "replication", "createdb", "createrole", "connectionLimit"] as const
   ).filter((one) => is[one] !== shall[one]);
-  const password = is.passwordIs === "none" ? "missing" : "another than declared";
   const list = (names: readonly string[]) => (names.length === 0 ? "nothing" : names.join(", "));
   return [
     ...attributes.map((one) => make(words[one], shown(is[one]), shown(shall[one]))),
     ...(same(is.memberOf, shall.memberOf) ? [] : [make("membership", list(is.memberOf), list(shall.memberOf))]),
     ...(shall.password === undefined || (is.passwordIs ?? "as declared") === "as declared"
       ? []
-      : [make("the password", password)]),
+      : [make("the password", passwordWords[is.passwordIs ?? "as declared"])]),
   ];
 }
+
+const passwordWords = {
+  "as declared": "as declared",
+  another: "another than declared",
+  none: "missing",
+  "not known":
+    "not known to be as declared (its verifier has more iterations than pgsite computes; a new one takes its place)",
+} as const;
 
 const words = {
   superuser: "SUPERUSER",
@@ -107,9 +113,11 @@ function shown(value: boolean | number): string {
 }
 
 async function observe(session: WritableSession, known: RoleState): Promise<RoleState | undefined> {
+  const { longestVerifier } = await import("../../postgres/verifier.js");
   const hasReplication = atLeast(session.version, "9.1");
   const [found] = await session.query(
-    `select rolsuper, rolcanlogin, rolcreatedb, rolcreaterole, rolconnlimit, rolpassword,
+    `select rolsuper, rolcanlogin, rolcreatedb, rolcreaterole, rolconnlimit,
+            substr(rolpassword, 1, ${longestVerifier + 1}) as rolpassword,
             ${hasReplication ? "rolreplication" : "null as rolreplication"}
        from pg_authid where rolname = $1`,
     [known.name],
@@ -132,9 +140,11 @@ async function observe(session: WritableSession, known: RoleState): Promise<Role
 
 async function compare(verifier: string | undefined, password: string, name: string) {
   if (verifier === undefined) return "none" as const;
-  const { matchesVerifier } = await import("../../postgres/verifier.js");
-  return (await matchesVerifier(verifier, password, name)) ? ("as declared" as const) : ("another" as const);
+  const { compareVerifier } = await import("../../postgres/verifier.js");
+  return compared[await compareVerifier(verifier, password, name)];
 }
+
+const compared = { same: "as declared", another: "another", unknown: "not known" } as const;
 
 async function memberships(session: WritableSession, name: string): Promise<readonly string[]> {
   const rows = await session.query(
@@ -146,7 +156,10 @@ async function memberships(session: WritableSession, name: string): Promise<read
 }
 
 async function apply(context: Context, wanted: RoleState, before: RoleState | undefined): Promise<RoleState> {
-  const { identifier, literal } = await import("../../servers/sql.js");
+  const [{ identifier, literal }, { inTransaction }] = await Promise.all([
+    import("../../servers/sql.js"),
+    import("../../servers/unlogged.js"),
+  ]);
   return onWritable(
     context,
     wanted,
@@ -162,21 +175,20 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
         flag(wanted.createrole, "CREATEROLE"),
         ...(atLeast(session.version, "9.1") ? [flag(wanted.replication, "REPLICATION")] : []),
         `CONNECTION LIMIT ${Math.trunc(wanted.connectionLimit)}`,
-        ...(wanted.password === undefined || found?.passwordIs === "as declared"
-          ? []
-          : [`ENCRYPTED PASSWORD ${literal(await verifierFor(session, wanted.password, wanted.name))}`]),
       ];
-      await session.query("begin");
-      await session.query(
-        `${found === undefined ? "CREATE" : "ALTER"} ROLE ${identifier(wanted.name)} ${options.join(" ")}`,
+      const name = identifier(wanted.name);
+      const joined = wanted.memberOf.filter((one) => found?.memberOf.includes(one) !== true);
+      const left = found?.memberOf.filter((one) => !wanted.memberOf.includes(one)) ?? [];
+      const keeps = wanted.password === undefined || found?.passwordIs === "as declared";
+      await inTransaction(
+        session,
+        [
+          `${found === undefined ? "CREATE" : "ALTER"} ROLE ${name} ${options.join(" ")}`,
+          ...joined.map((group) => `GRANT ${identifier(group)} TO ${name}`),
+          ...left.map((group) => `REVOKE ${identifier(group)} FROM ${name}`),
+        ],
+        keeps ? undefined : `ALTER ROLE ${name} ENCRYPTED PASSWORD ${literal(await verifierFor(session, wanted))}`,
       );
-      for (const group of wanted.memberOf.filter((one) => found?.memberOf.includes(one) !== true)) {
-        await session.query(`GRANT ${identifier(group)} TO ${identifier(wanted.name)}`);
-      }
-      for (const group of found?.memberOf.filter((one) => !wanted.memberOf.includes(one)) ?? []) {
-        await session.query(`REVOKE ${identifier(group)} FROM ${identifier(wanted.name)}`);
-      }
-      await session.query("commit");
       return wanted;
     },
     { before },
@@ -184,9 +196,8 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
 }
 
 /** The form that the server itself would store, so that nothing ever sends or logs the plain password. */
-async function verifierFor(session: WritableSession, password: string, name: string): Promise<string> {
+async function verifierFor(session: WritableSession, { name, password = "" }: RoleState): Promise<string> {
   const { md5Verifier, scramVerifier } = await import("../../postgres/verifier.js");
   const [row] = await session.query("select current_setting('password_encryption') as method");
-  if (row?.method !== "scram-sha-256") return md5Verifier(password, name);
-  return scramVerifier(password, { salt: randomBytes(16), iterations: 4096 });
+  return row?.method === "scram-sha-256" ? scramVerifier(password) : md5Verifier(password, name);
 }

@@ -21,7 +21,7 @@ import type { Login } from "../session.js";
 import { isHistory, segmentsBetween, timelineOf } from "../walSegments.js";
 import { findWritable } from "../writable.js";
 import { clearFolder, type Folder, finishFolder, takeFolder } from "./folder.js";
-import { type Compressor, type Manifest, manifestName, renderManifest } from "./manifest.js";
+import { type Compressor, isOwn, type Manifest, manifestName, renderManifest } from "./manifest.js";
 import { areOne, bounded } from "./pipeline.js";
 import { compressorOn } from "./programs.js";
 import { reserveWal } from "./reserve.js";
@@ -221,9 +221,6 @@ async function sourceOf(options: CreateOptions, login: Login, signal: AbortSigna
   return writable;
 }
 
-/** Private keys by their usual name, beside the one that the server says it uses; and what ALTER SYSTEM wrote. */
-const isOwn = /^([^/]+\.key|postgresql\.auto\.conf)$/;
-
 /** What a file takes on a disk is a multiple of this. */
 const diskBlock = 4096;
 
@@ -249,8 +246,9 @@ async function contentsOf(
     isExcluded(path, version, logDirectory) ||
     path === logDirectory ||
     path === namesOf(version).walDirectory ||
+    // The one that the server says it uses.
     keys.includes(path) ||
-    isOwn.test(path);
+    isOwn(path);
   const entries: Entry[] = [...wanted(found, excluded, version, report)];
   const tablespaces = found.flatMap(({ type, path, link }) => {
     const oid = /^pg_tblspc\/(\d+)$/.exec(path)?.[1];

@@ -27,6 +27,28 @@ const part = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+/** Of a tablespace: a plain absolute path, whoever wrote it. */
+const location = z
+  .string()
+  .regex(/^\/[^\0\r\n]*[^/\0\r\n]$/)
+  .refine((path) =>
+    path
+      .split("/")
+      .slice(1)
+      .every((name) => !["", ".", ".."].includes(name)),
+  );
+
+function distinct(tablespaces: readonly { readonly oid: string; readonly location: string }[]): boolean {
+  return (["oid", "location"] as const).every(
+    (key) => new Set(tablespaces.map((one) => one[key])).size === tablespaces.length,
+  );
+}
+
+/** What of a data directory's top belongs to one server beside what no copy has: private keys by their usual name, and what ALTER SYSTEM wrote. */
+export function isOwn(path: string): boolean {
+  return /^([^/]+\.key|postgresql\.auto\.conf)$/.test(path);
+}
+
 /** Whether these are all parts of a stream, from the first on, in order. */
 export function isWhole(stream: Stream, parts: readonly { readonly name: string }[]): boolean {
   return (
@@ -50,7 +72,7 @@ const schema = z.object({
   /** The archive holds the WAL up to and including this segment, which is complete. */
   stop: z.object({ lsn, segment }),
   segmentSize: bytes,
-  tablespaces: z.array(z.object({ oid: z.string().regex(/^\d+$/), location: z.string().startsWith("/") })),
+  tablespaces: z.array(z.object({ oid: z.string().regex(/^\d+$/), location })).refine(distinct),
   /** The slot that keeps the WAL after `stop` on the server. */
   slot: z.string().optional(),
   /** Whether the files may be read by their group (initdb -g). */

@@ -5,11 +5,12 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/passfile.js";
 import { explaining } from "../baseBackup/failure.js";
-import { installTablespaces } from "../baseBackup/lowLevel.js";
+import { linkTablespaces, mapTablespaces } from "../baseBackup/lowLevel.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
-import { finish, newMarker, prepareTarget, type Tablespace, tablespaceOf } from "../baseBackup/target.js";
-import { inspectDataDirectory } from "../dataDirectory.js";
+import { finish, newMarker, prepareTarget, type Tablespace } from "../baseBackup/target.js";
+import { incompleteMarker, inspectDataDirectory } from "../dataDirectory.js";
 import { waitForWriters, withLock, writing } from "../lock.js";
+import { type BackupMarker, clearDirectory, writeMarker } from "../marker.js";
 import { namesOf } from "../names.js";
 import { writeStandbyFiles } from "../ownFiles.js";
 import { freeBytes, refuseNetworkFileSystem } from "../preflight.js";
@@ -19,7 +20,9 @@ import { askUpstream, type Kept } from "./kept.js";
 import { ArchiveRefused, type Manifest, readManifest, type Stream } from "./manifest.js";
 import { bounded } from "./pipeline.js";
 import { decompressorOn } from "./programs.js";
+import { refuseUnproven, type Trust, tablespacesOf } from "./trust.js";
 import { readControlIn, unpackStream } from "./unpack.js";
+import { ArchiveForged, checkUnpacked } from "./unpacked.js";
 import { checkSizes, checkSums } from "./verify.js";
 
 export interface RestoreOptions {
@@ -29,6 +32,7 @@ export interface RestoreOptions {
   readonly passwords: Passwords;
   /** Absolute path of the archive. */
   readonly folder: string;
+  readonly trust: Trust;
   /** Where the archive is. @default the server's own host */
   readonly on?: HostSpec;
   readonly signal?: AbortSignal;
@@ -55,8 +59,11 @@ export async function restoreArchive(options: RestoreOptions): Promise<Restored>
   const host = open(server.host);
   const from = options.on === undefined ? host : open(options.on);
   refusePrimary(site, server);
-  const { manifest } = await readManifest(from, folder);
-  refuseStranger(site, manifest, `${folder} on ${from.name}`);
+  const where = `${folder} on ${from.name}`;
+  const { manifest, sha256 } = await readManifest(from, folder);
+  refuseUnproven(sha256, options.trust, where);
+  refuseStranger(site, manifest, where);
+  const tablespaces = tablespacesOf(manifest, host.machine, server, options.trust.tablespaces);
   await checkSizes(from, folder, manifest);
   const argv = await decompressorOn(from, manifest.compressor);
   return withLock(host, server, `restoring ${server.name} from an archive`, async () => {
@@ -72,7 +79,7 @@ export async function restoreArchive(options: RestoreOptions): Promise<Restored>
     report(`unpacking ${prettyBytes(manifest.unpacked)}`);
     await waitForWriters(host, server);
     await explaining(host, server, progress("unpacked"), (counted) =>
-      fill({ ...options, host, from, manifest, argv, control, progress: counted, signal }),
+      fill({ ...options, host, from, manifest, tablespaces, where, argv, control, progress: counted, signal }),
     );
     await seal(host, site, server, manifest.systemIdentifier);
     return { manifest, kept };
@@ -87,36 +94,47 @@ async function fill(options: {
   readonly host: Host;
   readonly from: Host;
   readonly manifest: Manifest;
+  readonly tablespaces: readonly Tablespace[];
+  readonly where: string;
   readonly argv: readonly string[];
   readonly control: Buffer;
   readonly progress: CopyProgress;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const { site, server, host, from, manifest, folder, argv, control, progress, signal } = options;
-  const together = manifest.source.machine === host.machine;
-  const tablespaces = manifest.tablespaces.map(({ oid, location }) => tablespaceOf(oid, location, together, server));
+  const { site, server, host, from, manifest, tablespaces, folder, argv, control, progress, signal } = options;
   const { source, systemIdentifier } = manifest;
   const origin = { name: source.server, dataDirectory: source.dataDirectory, systemIdentifier };
-  await prepareTarget(
-    host,
-    server,
-    await newMarker(host, { source: origin, began: 0, method: "archive", tablespaces }),
-  );
+  const marker = await newMarker(host, { source: origin, began: 0, method: "archive", tablespaces });
+  await prepareTarget(host, server, marker);
   await makeFolders(host, server, tablespaces);
-  await installTablespaces(host, server, tablespaces);
+  await linkTablespaces(host, server, tablespaces);
   const counted = bounded(manifest.unpacked, progress.advance);
   progress.start(manifest.unpacked, 0);
-  const unpack = (stream: Stream) =>
-    unpackStream({ from, folder, parts: manifest.parts[stream], argv, host, server, advance: counted.pass, signal });
+  const unpack = async (stream: Stream) => {
+    const parts = manifest.parts[stream];
+    await unpackStream({ from, folder, stream, parts, argv, host, server, advance: counted.pass, signal });
+    await checkUnpacked(stream, options).catch(async (error) => {
+      if (error instanceof ArchiveForged) await clearAll(host, server, marker);
+      throw error;
+    });
+  };
   await unpack("base");
   // Whatever happens from here on, what comes up is a standby.
   await writeStandbyFiles(host, server);
   await unpack("wal");
+  await mapTablespaces(host, server, tablespaces);
   counted.finish();
   progress.end();
   await markArchived(host, server);
   await writePassfile(host, site, server, options.passwords);
   await finish({ host, server, tablespaces, control, groupRead: manifest.groupRead });
+}
+
+/** What a forged archive brought goes, and what it may have made of the marker, by which the next attempt clears folders. */
+async function clearAll(host: Host, server: Server, marker: BackupMarker): Promise<void> {
+  await writeMarker(host, server.dataDirectory, marker);
+  for (const folder of Object.values(marker.tablespaces)) await clearDirectory(host, folder);
+  await clearDirectory(host, server.dataDirectory, [incompleteMarker]);
 }
 
 /** Folders that links and tar need before they come with the archive. */

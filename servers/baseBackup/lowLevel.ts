@@ -86,7 +86,8 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
       last: files.lastSegment,
       signal: stop,
     });
-    await installTablespaces(host, server, tablespaces);
+    await linkTablespaces(host, server, tablespaces);
+    await mapTablespaces(host, server, tablespaces);
     await host.writeFile(join(server.dataDirectory, "backup_label"), files.label);
     const groupRead = atLeast(version, "11") && (((await source.host.stat(from))?.mode ?? 0) & 0o040) !== 0;
     await finish({ host, server, tablespaces, control, groupRead });
@@ -155,17 +156,16 @@ export async function readControl(host: Host, dataDirectory: string): Promise<Bu
   throw new Error(`${path} on ${host.name} cannot be read`);
 }
 
-export async function installTablespaces(
-  host: Host,
-  server: Server,
-  tablespaces: readonly Tablespace[],
-): Promise<void> {
+export async function linkTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
   for (const { oid, to } of tablespaces) {
     const link = join(server.dataDirectory, "pg_tblspc", oid);
     const { code, stderr } = await host.run(["ln", "-sfn", "--", to, link]);
     if (code !== 0) throw new Error(`the link of tablespace ${oid} cannot be made on ${host.name}: ${stderr.trim()}`);
   }
-  // Recovery makes the links again from the map, which knows the source's folders: so the map says ours.
+}
+
+/** Recovery makes the links again from the map, which knows the source's folders: so the map says ours. */
+export async function mapTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
   if (tablespaces.length === 0 || !atLeast(server.version, "9.5")) return;
   const escaped = (path: string) => path.replace(/[\\\n\r]/g, (character) => `\\${character}`);
   const map = tablespaces.map(({ oid, to }) => `${oid} ${escaped(to)}\n`).join("");

@@ -146,9 +146,12 @@ describe("an archive", () => {
     await site.write(1);
     const killed = new AbortController();
     const marker = join(site.dataDirectory, "pgsite.incomplete");
-    const restoring = site.pgsite(["archive", "restore", "--stack", "fnal", "--from", site.folder("again")], {
-      signal: killed.signal,
-    });
+    const restoring = site.pgsite(
+      ["archive", "restore", "--stack", "fnal", "--trust-carrier", "--from", site.folder("again")],
+      {
+        signal: killed.signal,
+      },
+    );
     let ended = "";
     void restoring.then(({ text }) => {
       ended = text;

@@ -30,7 +30,7 @@ describe.each(majors)("a mirror of %s in another stack", (major: Major) => {
     "is refused by its preview and its up until its data are there, and nothing is copied",
     async () => {
       const line =
-        "des10: its data come by archive, and /DATA has none yet: pgsite archive restore --stack fnal des10 --from FOLDER, then run again";
+        "des10: its data come by archive, and /DATA has none yet: pgsite archive restore --stack fnal des10 --from FOLDER --sha256 DIGEST, then run again";
       for (const args of [["preview"], ["up", "--yes", "--skip-preview"]]) {
         const { code, text } = await site.pulumi(args);
         expect(code).not.toBe(0);

@@ -105,6 +105,22 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
     expect([await startedAt("server2"), await startedAt("server3")]).toEqual(before);
   });
 
+  it("in a verifier that takes minutes to compute with: nobody waits for it, it is said, and another takes its place", async () => {
+    const keys = `${"A".repeat(43)}=`;
+    const verifier = `SCRAM-SHA-256$999999999:${"A".repeat(22)}==$${keys}:${keys}`;
+    // ALTER ROLE computes with it too, to find out whether it is that of no password.
+    await site.query("server2", `update pg_authid set rolpassword = '${verifier}' where rolname = 'reader'`);
+    const began = Date.now();
+    const shown = await site.preview();
+    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(shown).toContain(
+      "the password of role reader is not known to be as declared (its verifier has more iterations",
+    );
+    expect(shown).toContain('passwordIs: "not known" => "as declared"');
+    await healed();
+    expect(await one("server2", "select rolpassword from pg_authid where rolname = 'reader'")).toMatch(/\$4096:/);
+  });
+
   it("that shows its drift in a preview without --diff too, by the rollout's plan", async () => {
     appendFileSync(data("server2", "postgresql.conf"), "work_mem = '64MB'\n");
     const { stdout, stderr } = await site.sandbox.must(["preview", "--stack", "site"]);

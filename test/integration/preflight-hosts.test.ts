@@ -115,6 +115,24 @@ describe.skipIf(why !== undefined)(
       expect(lines).toHaveLength(expected.length);
       expect(await des10.must(["sh", "-c", "ls /foreign; ls -A /closed"])).toBe("notes.txt\n");
     });
+
+    it("does nothing as a user that is root by another name, and runs no program that a stack file names", async () => {
+      const des10 = net.host("des10");
+      await des10.must([
+        "sh",
+        "-c",
+        `mkdir -p /opt/evil && cd /opt/evil && for p in postgres initdb pg_ctl; do printf '#!/bin/sh\\nid -un >>/tmp/ran\\necho "postgres (PostgreSQL) 15.8"\\n' >$p; chmod 755 $p; done; : >/tmp/ran; chmod 666 /tmp/ran; sed -i '1i toor:x:0:0::/root:/bin/sh' /etc/passwd`,
+      ]);
+      const asked = server("des10", { binDirectory: "/opt/evil" });
+      const lines = await told([{ ...asked, host: { ...asked.host, login: "root", user: "toor" } }]);
+      expect(lines).toEqual([
+        expect.stringContaining("its OS user toor is root by another name (uid 0), as which no server runs"),
+      ]);
+      expect(await told([{ ...asked, dataDirectory: "/data/other", controlDirectory: "/data/other.pgsite" }])).toEqual(
+        [],
+      );
+      expect(await des10.must(["cat", "/tmp/ran"])).toBe("");
+    });
   },
 );
 

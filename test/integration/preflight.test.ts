@@ -1,5 +1,7 @@
 import {
   chownSync,
+  existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -183,6 +185,66 @@ describe("a preflight of this machine", { timeout: 60_000 }, () => {
   });
 });
 
+describe.skipIf(!isRoot)("programs of a stack file that somebody wrote to have them run", { timeout: 60_000 }, () => {
+  let folder: string;
+  let ran: string;
+
+  /** Programs that leave a trace of who ran them, and answer as the real ones do. */
+  async function evil(bin: string): Promise<string> {
+    mkdirSync(bin, { recursive: true });
+    for (const program of ["postgres", "initdb", "pg_ctl"]) {
+      writeFileSync(join(bin, program), `#!/bin/sh\nid -un >>${ran}\necho "postgres (PostgreSQL) 15.8"\n`);
+      await execa("chmod", ["0755", join(bin, program)]);
+    }
+    return bin;
+  }
+  const traces = () => (existsSync(ran) ? readFileSync(ran, "utf8") : "");
+
+  beforeAll(async () => {
+    // As safe a place as a host has.
+    folder = mkdtempSync("/var/lib/pgsite-test-");
+    await execa("chmod", ["0755", folder]);
+    ran = join(place, "traces");
+    writeFileSync(ran, "");
+    await execa("chmod", ["0666", ran]);
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("are not run, neither as the OS user nor as root where there is no such user", async () => {
+    const binDirectory = await evil(join(folder, "bin"));
+    expect(await told(request([server("db1", 3, { binDirectory })]))).toEqual([]);
+    const nobody = { name: "host-two", transport: "local", address: "", user: "pgsite-nobody" } as const;
+    expect(await told(request([server("db2", 4, { binDirectory, host: nobody })]))).toEqual([
+      expect.stringContaining("there is no OS user pgsite-nobody"),
+    ]);
+    expect(traces()).toBe("");
+  });
+
+  it("are run by an up, as the OS user, where only root or that user can have put them", async () => {
+    const run = async (binDirectory: string) => {
+      const { findings } = await preflight(request([server("db1", 3, { binDirectory })]), { hostOf, run: true });
+      return findings.map(({ message }) => message);
+    };
+    expect(await run(join(folder, "bin"))).toEqual([]);
+    expect(traces()).toBe(`${user}\n`);
+    writeFileSync(ran, "");
+    // Below /var/tmp; a link of a stranger's to what is safe; a safe link to what is a stranger's.
+    expect(await run(await evil(join(place, "bin")))).toEqual([
+      expect.stringContaining("everyone may write /var/tmp,"),
+    ]);
+    const theirs = await evil(join(folder, "theirs"));
+    chownSync(theirs, 12345, 12345);
+    symlinkSync(theirs, join(folder, "link"));
+    const belongs = expect.stringMatching(/theirs belongs to \S+, who decides by it what runs as /);
+    expect(await run(join(folder, "link"))).toEqual([belongs]);
+    symlinkSync("bin", join(folder, "astray"));
+    lchownSync(join(folder, "astray"), 12345, 12345);
+    expect(await run(join(folder, "astray"))).toEqual([expect.stringMatching(/astray belongs to /)]);
+    expect(traces()).toBe("");
+  });
+});
+
 describe("a stack whose hosts are not fit", { timeout: 120_000 }, () => {
   let sandbox: PulumiSandbox;
 
@@ -227,6 +289,32 @@ describe("a stack whose hosts are not fit", { timeout: 120_000 }, () => {
       expect(stdout).toContain(line);
     }
     expect(readdirSync(place)).not.toContain("db1");
+  });
+
+  it.skipIf(!isRoot)("is refused where its OS user is root, under that name or another", async () => {
+    const declared = readFileSync(join(sandbox.program, "Pulumi.unfit.yaml"), "utf8");
+    try {
+      sandbox.write({ "Pulumi.unfit.yaml": declared.replace(/^( *"?pgsite:osUser"?:).*$/m, "$1 root") });
+      const asRoot = await sandbox.run(["preview", "--stack", "unfit"]);
+      expect(asRoot.stdout).toMatch(/osUser: .*PostgreSQL refuses to run as root, and nothing that a stack file names/);
+      expect(asRoot.code).not.toBe(0);
+      sandbox.write({ "Pulumi.unfit.yaml": declared.replace(/^( *"?pgsite:osUser"?:).*$/m, "$1 toor") });
+      // In a namespace in which root has a second name, and the first in the file.
+      const passwd = join(place, "passwd");
+      writeFileSync(passwd, `toor:x:0:0::/root:/bin/sh\n${readFileSync("/etc/passwd", "utf8")}`);
+      const there = 'mount --bind "$0" /etc/passwd && exec "$@"';
+      const control = {
+        argv: (argv: readonly string[]) => ["unshare", "-m", "--", "sh", "-c", there, passwd, ...argv],
+        bin: "/usr/bin",
+        env: {},
+      };
+      const asToor = await sandbox.run(["preview", "--stack", "unfit"], { control });
+      expect(asToor.stdout).toContain("this machine's toor is root by another name (uid 0), as which no server runs");
+      expect(asToor.code).not.toBe(0);
+      expect(readdirSync(place)).not.toContain("db1");
+    } finally {
+      sandbox.write({ "Pulumi.unfit.yaml": declared });
+    }
   });
 
   it("is told by pgsite preflight, with exit code 2", async () => {

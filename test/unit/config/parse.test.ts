@@ -86,6 +86,16 @@ describe("a stack file", () => {
     expect(messages(hosts({ ...reached, ssh: "admin@db1" }))).toHaveLength(1);
   });
 
+  it("has nothing run as root: refused offline, with path and remedy", () => {
+    expect(messages({ ...good, "pgsite:osUser": "root" })).toEqual([
+      'osUser: received "root"; PostgreSQL refuses to run as root, and nothing that a stack file names runs as root: take an unprivileged user (postgres)',
+    ]);
+    const rehearsal = { folder: "/srv/r", osUser: "root", addresses: { db1: "127.0.0.2" } };
+    expect(messages({ ...good, "pgsite:rehearsal": JSON.stringify(rehearsal) })).toEqual([
+      expect.stringMatching(/^rehearsal\.osUser: .*PostgreSQL refuses to run as root/),
+    ]);
+  });
+
   it("refuses keys of SSH for a host that is this machine", () => {
     const db1 = { address: "192.0.2.1", transport: "local", login: "admin" };
     expect(messages({ ...good, "pgsite:hosts": JSON.stringify({ db1 }) })).toEqual([

@@ -141,13 +141,13 @@ describe("refusals, with exact messages", () => {
   });
 
   test("the radius options changed their names with 10", () => {
-    expect(said("host all all 10.0.0.1/8 radius radiusserver=a radiussecret=b", "10")).toEqual([
+    expect(said("hostssl all all 10.0.0.1/8 radius radiusserver=a radiussecret=b", "10")).toEqual([
       "error .options: radiusserver ended with 9.6",
       "error .options: radiussecret ended with 9.6",
       "error .options: radius needs radiusservers",
       "error .options: radius needs radiussecrets",
     ]);
-    expect(said("host all all 10.0.0.1/8 radius radiusservers=a radiussecrets=b", "9.6")).toEqual([
+    expect(said("hostssl all all 10.0.0.1/8 radius radiusservers=a radiussecrets=b", "9.6")).toEqual([
       "error .options: radiusservers comes with 10",
       "error .options: radiussecrets comes with 10",
       "error .options: radius needs radiusserver",
@@ -201,6 +201,42 @@ describe("warnings, and what depends on the server", () => {
     expect(said("local all all trust", "15")).toEqual([]);
   });
 
+  test.each([
+    ["password", "password"],
+    ["ldap ldapserver=l ldapprefix=p", "password"],
+    ["pam", "password"],
+    ["radius radiusservers=r radiussecrets=s", "password"],
+    ["bsd", "password"],
+    ["oauth issuer=i scope=s", "token"],
+  ])("%s without encryption sends what lets a client in as it is, and is let pass with a warning", (rest, what) => {
+    const method = rest.split(" ")[0];
+    const warned = (type: string) => [
+      `warning .method: ${method} has clients send the ${what} as it is, and ${type} lets them do so without encryption: make it hostssl (docs/tls.md)`,
+    ];
+    for (const type of ["host", "hostnossl", "hostnogssenc"]) {
+      expect(said(`${type} all all 10.0.0.0/8 ${rest}`, "18")).toEqual(warned(type));
+      // A network that has more in it than this machine.
+      for (const address of ["127.0.0.0/7", "0.0.0.0/0", "::/0", "samenet", "127.0.0.1 0.0.0.0", "localhost"]) {
+        expect(said(`${type} all all ${address} ${rest}`, "18"), address).toEqual(warned(type));
+      }
+      for (const address of ["127.0.0.1/32", "127.0.0.0/8", "::1/128", "127.0.0.1 255.0.0.0", "samehost"]) {
+        expect(said(`${type} all all ${address} ${rest}`, "18"), address).toEqual([]);
+      }
+    }
+    for (const type of ["hostssl", "hostgssenc"]) expect(said(`${type} all all 10.0.0.0/8 ${rest}`, "18")).toEqual([]);
+    expect(said(`local all all ${rest}`, "18")).toEqual([]);
+  });
+
+  test("what proves a password without sending it says nothing, and ident over TCP is believed with a warning", () => {
+    for (const method of ["md5", "scram-sha-256", "gss", "reject"]) {
+      expect(said(`host all all 10.0.0.0/8 ${method}`, "18"), method).toEqual([]);
+    }
+    expect(said("host all all 10.0.0.0/8 ident", "15")).toEqual([
+      "warning .method: ident believes what the machine at that address says of its users, without a password",
+    ]);
+    expect([...said("host all all 127.0.0.1/32 ident", "15"), ...said("local all all ident", "9.0")]).toEqual([]);
+  });
+
   test("a name of more than 63 bytes never matches", () => {
     const name = "é".repeat(32);
     expect(said(`local ${name},@${name} +${"a".repeat(63)} peer`, "15")).toEqual([
@@ -220,7 +256,7 @@ describe("warnings, and what depends on the server", () => {
   });
 
   test("oauth needs a validator", () => {
-    const line = "host all all 10.0.0.0/8 oauth issuer=i scope=s";
+    const line = "hostssl all all 10.0.0.0/8 oauth issuer=i scope=s";
     expect(said(line, "18", { oauthValidators: [] })).toEqual([
       "error .method: oauth needs a validator: set oauth_validator_libraries",
     ]);
@@ -241,7 +277,7 @@ describe("warnings, and what depends on the server", () => {
     "host @names +role 10.0.0.0/8 md5",
     "host sameuser,samerole,samegroup,replication all ::1/128 reject",
     "hostssl all all 10.0.0.0/8 cert",
-    "host all all 10.0.0.0/8 ident map=m",
+    "host all all 127.0.0.1/32 ident map=m",
   ])("every version takes %s", (line) => {
     for (const major of majors) expect(said(line, major)).toEqual([]);
   });

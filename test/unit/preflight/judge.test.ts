@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { HostFacts, Observation, ServerFacts } from "../../../preflight/facts.js";
 import { judge } from "../../../preflight/judge.js";
 import type { PreflightRequest, ServerRequest } from "../../../preflight/request.js";
+import type { Step } from "../../../preflight/way.js";
 
 const gigabyte = 1e9;
 
@@ -13,6 +14,7 @@ const healthy: ServerFacts = {
   control: "absent",
   disk: { id: "1", type: "ext2/ext3", free: 100 * gigabyte },
   postgres: "postgres (PostgreSQL) 15.8",
+  way: [],
   missingPrograms: [],
   listeners: [],
 };
@@ -106,10 +108,58 @@ describe("a server whose data come by archive", () => {
   it("is refused for as long as they are not there, or half there", () => {
     const byArchive = { byArchive: true };
     const line = (state: string) =>
-      `error: db1 on db1-host: its data come by archive, and /data/pg ${state}: pgsite archive restore --stack test db1 --from FOLDER, then run again (docs/archive.md)`;
+      `error: db1 on db1-host: its data come by archive, and /data/pg ${state}: pgsite archive restore --stack test db1 --from FOLDER --sha256 DIGEST, then run again (docs/archive.md)`;
     expect(judged({ db1: {} }, byArchive)).toEqual([line("has none yet")]);
     expect(judged({ db1: { server: { ...seeded, incomplete: true } } }, byArchive)).toEqual([line("is not whole yet")]);
     expect(judged({ db1: { server: seeded } }, byArchive)).toEqual([]);
+  });
+});
+
+describe("the way to the programs", () => {
+  const step = (path: string, more: Partial<Step> = {}): Step => ({
+    path,
+    isLink: false,
+    mode: 0o755,
+    uid: 0,
+    owner: "root",
+    group: "root",
+    ...more,
+  });
+  const way = (...steps: readonly Step[]) => judged({ db1: { server: { way: [step("/"), ...steps] } } });
+  const everyone = (path: string) =>
+    `error: db1 on db1-host: everyone may write ${path}, and so decide what runs as postgres: have the programs where only root or postgres may write (chmod o-w ${path}, or another folder as binaries)`;
+
+  it("is nobody's but root's and the OS user's, by any links", () => {
+    const own = { uid: 70, owner: "postgres", group: "postgres", mode: 0o775 };
+    expect(way(step("/opt"), step("/opt/pg", own), step("/opt/pg/bin", { isLink: true, mode: 0o777 }))).toEqual([]);
+    expect(way(step("/usr/local", { mode: 0o2775 }))).toEqual([]);
+  });
+
+  it("is refused where everyone may write, with a sticky bit too, and said once", () => {
+    expect(way(step("/tmp", { mode: 0o1777 }), step("/tmp/bin", { mode: 0o777 }))).toEqual([everyone("/tmp")]);
+    expect(way(step("/opt/pg/bin/postgres", { mode: 0o757 }))).toEqual([everyone("/opt/pg/bin/postgres")]);
+  });
+
+  it("is refused where somebody else's folder, link or program is on it", () => {
+    const belongs = (path: string) =>
+      `error: db1 on db1-host: ${path} belongs to mallory, who decides by it what runs as postgres: chown root ${path}, or name programs of root's or postgres's as binaries`;
+    const theirs = { uid: 1001, owner: "mallory", group: "mallory" };
+    expect(way(step("/home/mallory", theirs))).toEqual([belongs("/home/mallory")]);
+    expect(way(step("/opt/pg", { ...theirs, isLink: true, mode: 0o777 }))).toEqual([belongs("/opt/pg")]);
+    // Root by another name is root; somebody who is called root and is not, is not.
+    expect(way(step("/opt/pg", { owner: "toor" }))).toEqual([]);
+    expect(way(step("/opt/pg", { uid: 1001, owner: "root" }))).toHaveLength(1);
+  });
+
+  it("gets a warning where a group may write, and the rest is judged all the same", () => {
+    const server = {
+      way: [step("/usr/local", { mode: 0o2775, group: "staff" })],
+      postgres: "postgres (PostgreSQL) 14.1",
+    };
+    expect(judged({ db1: { server } })).toEqual([
+      "warning: db1 on db1-host: the group staff may write /usr/local, and so decide what runs as postgres: chmod g-w /usr/local, unless everyone in it may",
+      "error: db1 on db1-host: /usr/lib/postgresql/15/bin/postgres is PostgreSQL 14.1, and 15 is declared: correct binaries or postgresql, or install postgresql-15",
+    ]);
   });
 });
 
@@ -126,6 +176,18 @@ describe("one thing wrong", () => {
       { host: { user: "admin" } },
       {},
       "error: db1-host: pgsite is admin there: it must be postgres, the declared osUser",
+    ],
+    [
+      "programs in which no version is written, in a preview",
+      { server: { postgres: "nothing" } },
+      {},
+      "warning: db1 on db1-host: no version is written in /usr/lib/postgresql/15/bin/postgres, and nothing that a stack file names is run before an up: if it is not what you mean, repair or reinstall postgresql-15",
+    ],
+    [
+      "programs that do not run, in an up",
+      { server: { postgres: "postgres: error while loading shared libraries: libssl.so.1.1", ran: true } },
+      {},
+      "error: db1 on db1-host: /usr/lib/postgresql/15/bin/postgres does not run (postgres: error while loading shared libraries: libssl.so.1.1): repair or reinstall postgresql-15",
     ],
     [
       "server programs that are missing, and that apt has",

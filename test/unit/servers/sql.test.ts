@@ -31,14 +31,14 @@ it("every version has the names of its own functions", () => {
 const site = (administrator: string) => ({ administrator, stack: "ctio" }) as Parameters<typeof administratorSql>[0];
 const server = (version: string) => ({ version }) as Parameters<typeof administratorSql>[1];
 
-it("the administrator is made with a verifier of its version, never with its password", () => {
+it("the administrator is made with a verifier of its version, never with its password", async () => {
   const sql = (version: string) => administratorSql(site('db"admin'), server(version), { 'db"admin': "se'cret" });
-  expect(sql("9.0")).toMatch(/^CREATE ROLE "db""admin" SUPERUSER LOGIN PASSWORD 'md5[0-9a-f]{32}';$/);
-  expect(sql("9.6")).toMatch(/^CREATE ROLE "db""admin" SUPERUSER LOGIN REPLICATION PASSWORD 'md5[0-9a-f]{32}';$/);
-  expect(sql("10")).toMatch(/ PASSWORD 'SCRAM-SHA-256\$4096:[^']+';$/);
-  for (const version of ["9.0", "15"]) expect(sql(version)).not.toContain("cret");
+  expect(await sql("9.0")).toMatch(/^CREATE ROLE "db""admin" SUPERUSER LOGIN PASSWORD 'md5[0-9a-f]{32}';$/);
+  expect(await sql("9.6")).toMatch(/^CREATE ROLE "db""admin" SUPERUSER LOGIN REPLICATION PASSWORD 'md5[0-9a-f]{32}';$/);
+  expect(await sql("10")).toMatch(/ PASSWORD 'SCRAM-SHA-256\$4096:[^']+';$/);
+  for (const version of ["9.0", "15"]) expect(await sql(version)).not.toContain("cret");
 });
 
-it("the administrator may be initdb's own superuser", () => {
-  expect(administratorSql(site("postgres"), server("15"), { postgres: "x" })).toMatch(/^ALTER ROLE "postgres" /);
+it("the administrator may be initdb's own superuser", async () => {
+  expect(await administratorSql(site("postgres"), server("15"), { postgres: "x" })).toMatch(/^ALTER ROLE "postgres" /);
 });
