@@ -18,29 +18,25 @@ export async function listenToOwnUser(
   const told = new Set<number | undefined>();
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const listener = createServer({ pauseOnConnect: true }, (socket) => {
-    const early = () => socket.destroy();
-    socket.once("error", early);
+    const broken = () => socket.destroy();
+    socket.once("error", broken);
     const answer = () => {
-      socket.off("error", early);
+      if (socket.destroyed) return;
+      socket.off("error", broken);
       injector.injectConnection(socket);
       socket.resume();
     };
-    if (own === undefined) {
-      answer();
-      return;
-    }
-    userBehind(socket)
-      .catch(() => undefined)
-      .then((uid) => {
-        if (uid === own) {
-          answer();
-          return;
-        }
-        socket.destroy();
-        if (told.has(uid)) return;
-        told.add(uid);
-        refused(uid);
-      });
+    const refuse = (uid: number | undefined) => {
+      socket.destroy();
+      if (told.has(uid)) return;
+      told.add(uid);
+      refused(uid);
+    };
+    if (own === undefined) answer();
+    else
+      userBehind(socket)
+        .catch(() => undefined)
+        .then((uid) => (uid === own ? answer() : refuse(uid)));
   });
   return new Promise((resolve, reject) => {
     listener.once("error", reject);
