@@ -68,5 +68,6 @@ export function tablespacesOf(
 }
 
 function nested(one: string, other: string): boolean {
-  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
+  const [a, b] = [one, other].map((path) => (path === "/" ? path : `${path}/`)) as [string, string];
+  return a.startsWith(b) || b.startsWith(a);
 }

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Server } from "../../../config/site.js";
 import type { Major } from "../../../postgres/versions.js";
 import { type Answer, strangeness } from "../../../servers/archive/kept.js";
 import { isWhole, type Manifest } from "../../../servers/archive/manifest.js";
 import { bounded, checkpointIn } from "../../../servers/archive/pipeline.js";
 import { withoutSlot, withSlot } from "../../../servers/archive/reserve.js";
+import { tablespacesOf } from "../../../servers/archive/trust.js";
 import { keeps, segmentAfter, segmentsBetween, startOf, timelineOf } from "../../../servers/walSegments.js";
 
 const megabyte = 1024 * 1024;
@@ -131,5 +133,36 @@ describe("what tar says of its progress", () => {
     for (const bytes of [60, 60, 60]) pass(bytes);
     finish();
     expect(passed).toEqual([60, 40]);
+  });
+});
+
+describe("tablespaces of an archive", () => {
+  const server = { name: "des10", dataDirectory: "/data/pg", controlDirectory: "/data/pg.pgsite" } as Server;
+  const manifest = {
+    source: { server: "server2", machine: "there", dataDirectory: "/srv/pg" },
+    tablespaces: [
+      { oid: "1", location: "/far/one" },
+      { oid: "2", location: "/far/two" },
+    ],
+  } as unknown as Manifest;
+  const placed = (machine: string, asked: Readonly<Record<string, string>> = {}) =>
+    tablespacesOf(manifest, machine, server, new Map(Object.entries(asked))).map(({ to }) => to);
+
+  it("go beside the data on the machine that it was made on, unless something else is said", () => {
+    expect(placed("there")).toEqual(["/data/pg.pgsite/tablespaces/1", "/data/pg.pgsite/tablespaces/2"]);
+    expect(placed("there", { "/far/two": "/disk2" })).toEqual(["/data/pg.pgsite/tablespaces/1", "/disk2"]);
+  });
+
+  it("go elsewhere where they are told to, each of them, and not into one another", () => {
+    expect(placed("here", { "/far/one": "/far/one", "/far/two": "/disk2" })).toEqual(["/far/one", "/disk2"]);
+    expect(() => placed("here", { "/far/one": "/far/one" })).toThrow(
+      "nobody said where they go for des10: --tablespace /far/two ",
+    );
+    for (const to of ["/data/pg", "/data/pg/x", "/data", "/data/pg.pgsite", "/far/one", "/far/one/x", "/far", "/"]) {
+      expect(() => placed("here", { "/far/one": "/far/one", "/far/two": to }), to).toThrow("cannot take a tablespace");
+    }
+    expect(() => placed("here", { "/far/three": "/x" })).toThrow(
+      "no tablespace in /far/three: it has /far/one, /far/two",
+    );
   });
 });
