@@ -43,10 +43,12 @@ export function isLive(answer: LiveAnswer | undefined): answer is Live {
 /**
  * Whether pg_hba.conf was touched after the server last read it: the rules in force, which no version shows, may then be
  * others than it holds now. A kernel stamps a file with a time that is past already, so what pgsite writes before it has
- * a server read its files never counts.
+ * a server read its files never counts. A server that asks otherwise than its declared rules do, and so gives no session, has read
+ * others.
  */
 export function isUnread(live: LiveAnswer | undefined, access: FileStatus | undefined): boolean {
-  return isLive(live) && access !== undefined && access.changed > live.loaded;
+  if (live === undefined || access === undefined) return false;
+  return isLive(live) ? access.changed > live.loaded : live.kind === "unproven";
 }
 
 /** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */

@@ -214,6 +214,12 @@ export class LocalSite {
     return (await this.sandbox.must(["stack", "export", "--stack", stack])).stdout;
   }
 
+  /** Stores something else of the stack. */
+  async imported(state: unknown): Promise<void> {
+    this.sandbox.write({ "state.json": JSON.stringify(state) });
+    await this.sandbox.must(["stack", "import", "--file", "state.json", "--stack", stack]);
+  }
+
   /** Runs statements one after the other; the rows of the last. @param login a role. @default the administrator */
   async query(
     server: string,
