@@ -17,6 +17,7 @@ import { serveHandover } from "./handover/serve.js";
 import { error, type Problem } from "./postgres/problem.js";
 import { floorSettings } from "./postgres/rules.js";
 import type { Note } from "./postgres/settings.js";
+import { shownInLine } from "./postgres/shown.js";
 import { awaken } from "./provider/sdk/index.js";
 
 /** One stack: its configuration read and checked, its site composed, what others may know of it exported. */
@@ -61,7 +62,7 @@ export default async function main() {
 /** Says what is worth a warning, and ends the run where anything is wrong: all of it at once, before anything is done. */
 function refuse(stack: string, problems: readonly Problem[]): void {
   for (const { path, message, severity } of problems) {
-    if (severity === "warning") void pulumi.log.warn(`${path}: ${message}`);
+    if (severity === "warning") void pulumi.log.warn(shownInLine(`${path}: ${message}`));
   }
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
@@ -77,7 +78,7 @@ async function needDockerPlugin(): Promise<void> {
 }
 
 function listed(notes: readonly Note[]): string {
-  return notes.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+  return notes.map(({ path, message }) => `\n  ${shownInLine(`${path}: ${message}`)}`).join("");
 }
 
 /** Pulumi tells its language host which keys are encrypted in the stack file. */
