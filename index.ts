@@ -12,6 +12,7 @@ import {
   serversWithKey,
 } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
+import { secretsInClear } from "./config/secrets.js";
 import type { Server } from "./config/site.js";
 import { serveHandover } from "./handover/serve.js";
 import { error, type Problem } from "./postgres/problem.js";
@@ -36,7 +37,7 @@ export default async function main() {
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
-  refuse(name, [...problems, ...secretsInClear(raw)]);
+  refuse(name, [...problems, ...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)]);
   const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
@@ -81,11 +82,12 @@ function listed(notes: readonly Note[]): string {
   return notes.map(({ path, message }) => `\n  ${shownInLine(`${path}: ${message}`)}`).join("");
 }
 
-/** Pulumi tells its language host which keys are encrypted in the stack file. */
-function secretsInClear(raw: RawConfiguration): Problem[] {
-  const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
+/** Pulumi tells its language host which keys are encrypted in the stack file, or have something encrypted within. */
+const encryptedKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
+
+function passwordsInClear(raw: RawConfiguration): Problem[] {
   return [...rolesWithPassword(raw).map(passwordKey), ...serversWithKey(raw).map(privateKeyKey)]
-    .filter((key) => !secret.includes(`pgsite:${key}`))
+    .filter((key) => !encryptedKeys.includes(`pgsite:${key}`))
     .map((key) =>
       error(key, `is stored in clear: pulumi config set --secret ${key} encrypts it (and choose a new one)`),
     );

@@ -1,4 +1,5 @@
 import { error, type Problem } from "./problem.js";
+import { quotedLine } from "./secrets/text.js";
 
 /**
  * A value in single quotes, as guc-file.l of every version from 9.0 to 18 reads it back: quotes are doubled, backslashes too
@@ -97,7 +98,7 @@ export function parseConfiguration(text: string): ParsedConfiguration {
     const read = readLine(raw);
     if (read === undefined) {
       problems.push(
-        error(`line ${line}`, `"${raw.trim()}" is not a setting; allowed: name = value, or name = 'value'`),
+        error(`line ${line}`, `"${quotedLine(raw)}" is not a setting; allowed: name = value, or name = 'value'`),
       );
       continue;
     }

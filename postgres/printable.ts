@@ -34,10 +34,11 @@ export function decoded(text: string): string {
   });
 }
 
-/** Every character of a JSON or YAML text that a terminal should not see, as both write it within double quotes. */
-export function withUnicodeEscapes(text: string): string {
+/** A JSON or YAML text without what a terminal would obey, which both let stand within double quotes: as their own escapes. */
+export function withUnicodeEscapes(text: string, language: "JSON" | "YAML"): string {
   return text.replace(unprintable, (one) => {
     if (one === "\n" || one === "\t") return one;
+    if (language === "YAML" && one.length > 1) return `\\U${hex(one.codePointAt(0) as number, 8)}`;
     return Array.from({ length: one.length }, (_, index) => `\\u${hex(one.charCodeAt(index), 4)}`).join("");
   });
 }

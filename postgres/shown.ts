@@ -19,5 +19,5 @@ export function shownInLine(value: string): string {
 /** JSON for programs, on a terminal as safe as any text. */
 export function shownJson(value: unknown): string {
   const masked = JSON.stringify(value, (_, one) => (typeof one === "string" ? withoutSecrets(one) : one), 2);
-  return withUnicodeEscapes(masked);
+  return withUnicodeEscapes(masked, "JSON");
 }

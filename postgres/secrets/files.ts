@@ -1,11 +1,11 @@
 import { piecesOf, unescapeQuoted, writtenIn } from "../configuration-file.js";
-import { accessSecrets, programAlone, secretCustom, wholeSettings } from "./positions.js";
+import { accessSecrets, isSecretSetting, programAlone } from "./positions.js";
 import { type Masked, maskedAt, type Span } from "./spans.js";
 import { secretsInConninfo, secretsInLongText } from "./text.js";
 
 /** Secrets in the value of a setting. */
 export function secretsInValue(name: string, value: string): readonly Span[] {
-  const isWhole = wholeSettings.some((one) => one === name.toLowerCase()) || secretCustom.test(name);
+  const isWhole = isSecretSetting(name);
   if (isWhole && value !== "" && !programAlone.test(value)) return [{ start: 0, end: value.length }];
   const isConninfo = /(?:conninfo|connection(?:_string)?|connstr|dsn)$/i.test(name);
   const exact = isConninfo || /^\s*[a-z_]+\s*=/.test(value) ? secretsInConninfo(value) : [];
@@ -59,7 +59,7 @@ function secretsInLine(line: string): readonly Span[] {
   const written = writtenIn(text);
   if (written === undefined) {
     const [lead = "", name = ""] = /^([\w.]+)\s*=?\s*'?/.exec(text) ?? [];
-    const isWhole = wholeSettings.some((one) => one === name.toLowerCase()) || secretCustom.test(name);
+    const isWhole = isSecretSetting(name);
     if (isWhole) return [{ start: comment.length + lead.length, end: line.length }];
     const found = secretsInLongText(line);
     // Which of its quotes is one too many nobody knows.

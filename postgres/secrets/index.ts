@@ -1,3 +1,3 @@
 export { holdsSecret, maskedFile, secretsInAccess, secretsInFile, secretsInValue, shownValue } from "./files.js";
 export { anotherSecret, type Masked, mask, maskedAt, type Span, unmasked } from "./spans.js";
-export { withoutPieces, withoutSecrets } from "./text.js";
+export { secretsInText, withoutPieces, withoutSecrets } from "./text.js";

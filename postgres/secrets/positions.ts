@@ -29,6 +29,11 @@ const secretWord =
 /** An extension's setting: `myextension.password`. */
 export const secretCustom = new RegExp(`\\..*${secretWord}$`, "i");
 
+/** Whether a setting's whole value is a secret. */
+export function isSecretSetting(name: string): boolean {
+  return wholeSettings.some((one) => one === name.toLowerCase()) || secretCustom.test(name);
+}
+
 /** What stands where `lead` ends, up to the end of a word as a shell or a connection string has it. */
 export interface LedSecret {
   readonly lead: RegExp;

@@ -1,5 +1,12 @@
 import { conninfoParts } from "../conninfo.js";
-import { connectionSecrets, type EnclosedSecret, inMessages, inText, type LedSecret } from "./positions.js";
+import {
+  connectionSecrets,
+  type EnclosedSecret,
+  inMessages,
+  inText,
+  isSecretSetting,
+  type LedSecret,
+} from "./positions.js";
 import { mask, maskedAt, type Span } from "./spans.js";
 
 /** Most texts have none of these, and are not looked at further. */
@@ -24,6 +31,14 @@ export function withoutSecrets(message: string): string {
   if (message.length <= longest && !suspicious.test(message) && !/"|format: /.test(message)) return message;
   const lines = message.split("\n").map((line) => (line.length > longest ? `${line.slice(0, longest)}…` : line));
   return lines.map((line) => maskedAt(line, secretsInMessage(line)).text).join("\n");
+}
+
+/** A line of a file that its server does not take, as a message may quote it: where a secret in it ends nobody knows. */
+export function quotedLine(line: string): string {
+  const [lead = "", name = ""] = /^\s*([\w.]+)\s*=?\s*/.exec(line) ?? [];
+  const text = isSecretSetting(name) ? lead + mask : withoutSecrets(line);
+  const secret = text.indexOf(mask);
+  return (secret < 0 ? text : `${text.slice(0, secret)}${mask}…`).trim();
 }
 
 /** A message about a text with these secrets: it may quote a piece of one, where a quote was missing. */

@@ -4,7 +4,7 @@ import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
-import { holdsSecret } from "../../postgres/secrets/index.js";
+import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import { hostForReading } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf, sentenceOf } from "../resource.js";
@@ -45,7 +45,10 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   token: "pgsite:index:Rollout",
   secrets: ["administratorPassword"],
   packed: ["servers"],
-  secretsIn: ({ servers }) => (Object.values(servers).some(isSecret) ? ["servers"] : []),
+  secretsIn: ({ servers, fence }) => [
+    ...(Object.values(servers).some(isSecret) ? (["servers"] as const) : []),
+    ...(secretsInText(fence ?? "").length > 0 ? (["fence"] as const) : []),
+  ],
 
   id: (state) => `${state.site}/rollout`,
 

@@ -74,7 +74,7 @@ describe("what somebody else wrote, as a terminal may show it", () => {
   test("as JSON it is read back as it was", () =>
     fc.assert(
       fc.property(hostile, (text) => {
-        const json = withUnicodeEscapes(JSON.stringify({ text }));
+        const json = withUnicodeEscapes(JSON.stringify({ text }), "JSON");
         expect(JSON.parse(json)).toEqual({ text });
         expect(obeyed(json)).toEqual([]);
       }),
