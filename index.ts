@@ -12,11 +12,13 @@ import {
   serversWithKey,
 } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
+import { secretsInClear } from "./config/secrets.js";
 import type { Server } from "./config/site.js";
 import { serveHandover } from "./handover/serve.js";
 import { error, type Problem } from "./postgres/problem.js";
 import { floorSettings } from "./postgres/rules.js";
 import type { Note } from "./postgres/settings.js";
+import { shownInLine } from "./postgres/shown.js";
 import { awaken } from "./provider/sdk/index.js";
 
 /** One stack: its configuration read and checked, its site composed, what others may know of it exported. */
@@ -35,7 +37,7 @@ export default async function main() {
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
-  refuse(name, [...problems, ...secretsInClear(raw)]);
+  refuse(name, [...problems, ...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)]);
   const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
@@ -61,7 +63,7 @@ export default async function main() {
 /** Says what is worth a warning, and ends the run where anything is wrong: all of it at once, before anything is done. */
 function refuse(stack: string, problems: readonly Problem[]): void {
   for (const { path, message, severity } of problems) {
-    if (severity === "warning") void pulumi.log.warn(`${path}: ${message}`);
+    if (severity === "warning") void pulumi.log.warn(shownInLine(`${path}: ${message}`));
   }
   const errors = problems.filter(({ severity }) => severity === "error");
   if (errors.length === 0) return;
@@ -77,14 +79,15 @@ async function needDockerPlugin(): Promise<void> {
 }
 
 function listed(notes: readonly Note[]): string {
-  return notes.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+  return notes.map(({ path, message }) => `\n  ${shownInLine(`${path}: ${message}`)}`).join("");
 }
 
-/** Pulumi tells its language host which keys are encrypted in the stack file. */
-function secretsInClear(raw: RawConfiguration): Problem[] {
-  const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
+/** Pulumi tells its language host which keys are encrypted in the stack file, or have something encrypted within. */
+const encryptedKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS || "[]") as readonly string[];
+
+function passwordsInClear(raw: RawConfiguration): Problem[] {
   return [...rolesWithPassword(raw).map(passwordKey), ...serversWithKey(raw).map(privateKeyKey)]
-    .filter((key) => !secret.includes(`pgsite:${key}`))
+    .filter((key) => !encryptedKeys.includes(`pgsite:${key}`))
     .map((key) =>
       error(key, `is stored in clear: pulumi config set --secret ${key} encrypts it (and choose a new one)`),
     );

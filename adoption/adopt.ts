@@ -4,6 +4,7 @@ import { hostOf } from "../hosts/index.js";
 import { findSetting } from "../postgres/catalogue.js";
 import { filedSettings } from "../postgres/configuration-facts.js";
 import { parseHba, renderHbaLine } from "../postgres/hba/index.js";
+import { maskedAt, secretsInAccess, shownValue } from "../postgres/secrets/index.js";
 import { sameValue } from "../postgres/values.js";
 import { type Adopted, type AdoptedGroup, hashOfBytes, writeAdopted } from "../servers/adopted.js";
 import { inspectDataDirectory, writeIdentity } from "../servers/dataDirectory.js";
@@ -38,10 +39,12 @@ export function firstWrite(found: HandMade, server: Server): FirstWrite {
     if (name === "port" && right === `${found.port}`) continue;
     runs[setting?.name ?? name] = left ?? "";
     const secret = name === "primary_conninfo";
+    const said = (setting: string, value: string | undefined) =>
+      value === undefined ? "unset" : shownValue(setting, value);
     changes.push(
       secret
         ? "primary_conninfo connects by pgsite's passfile and names the server (application_name); it goes to the same upstream as the same role"
-        : `${name}: ${left ?? "unset"} becomes ${right ?? "unset"}`,
+        : `${name}: ${said(name, left)} becomes ${said(name, right)}`,
     );
   }
   const lines = (entries: HandMade["access"]) =>
@@ -49,7 +52,7 @@ export function firstWrite(found: HandMade, server: Server): FirstWrite {
   const [before, after] = [lines(found.access), lines(parseHba(server.files["pg_hba.conf"] ?? "").entries)];
   const added = after.filter((line) => !before.includes(line));
   const order = after.filter((line) => before.includes(line)).join("\n") !== [...new Set(before)].join("\n");
-  changes.push(...added.map((line) => `pg_hba.conf gets the rule: ${line}`));
+  changes.push(...added.map((line) => `pg_hba.conf gets the rule: ${maskedAt(line, secretsInAccess(line)).text}`));
   if (order) changes.push("pg_hba.conf: pgsite's own rules come first, and no rule comes twice");
   for (const [name, { permissions }] of ownFiles(found)) {
     const wanted = `0600 ${found.spec.user}`;

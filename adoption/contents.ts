@@ -1,3 +1,4 @@
+import { shownValue } from "../postgres/secrets/index.js";
 import type { Contents, OwnSetting } from "./ask.js";
 
 /** Those that log in or are superusers. The two that pgsite needs are there by themselves, and said where they have more. */
@@ -73,6 +74,6 @@ export function unspeakableSettings({ ownSettings }: Contents): string[] {
     .filter(({ role, database }) => role === undefined && database === undefined)
     .map(
       ({ name, value }) =>
-        `ALTER ROLE ALL SET ${name} TO ${value} cannot be in a stack file, and pulumi up would undo it: put it into settings (ALTER SYSTEM) first`,
+        `ALTER ROLE ALL SET ${name} TO ${shownValue(name, value)} cannot be in a stack file, and pulumi up would undo it: put it into settings (ALTER SYSTEM) first`,
     );
 }

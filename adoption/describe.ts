@@ -1,5 +1,7 @@
+import { passwordKey } from "../config/parse.js";
 import { parseConninfo } from "../postgres/conninfo.js";
 import { literalName, parseHbaLine, renderHbaLine } from "../postgres/hba/index.js";
+import { shownValue } from "../postgres/secrets/index.js";
 import { atLeast } from "../postgres/versions.js";
 import type { Contents } from "./ask.js";
 import { databasesOf, rolesOf, unspeakableSettings } from "./contents.js";
@@ -177,7 +179,7 @@ function notesOf({ name, found }: Named): string[] {
     ...included.map((path) => `${name}: what ${path} sets is in the stack file; the file itself is not pgsite's`),
     ...onLine.map(
       ([setting, { value }]) =>
-        `${name}: ${setting} = ${value} was given on the command line; from pgsite it comes in postgresql.conf`,
+        `${name}: ${setting} = ${shownValue(setting, value)} was given on the command line; from pgsite it comes in postgresql.conf`,
     ),
     ...(found.hasMaps
       ? [`${name}: the maps of pg_ident.conf are left as they are: pgsite does not manage that file`]
@@ -190,7 +192,19 @@ function notesOf({ name, found }: Named): string[] {
         ? []
         : [`${name}: pg_hba.conf line ${line} includes ${include.path}: its rules are not in the stack file`],
     ),
+    ...passwordNotes(name, found),
     ...found.problems.map(({ path, message }) => `${name}: ${path}: ${message}`),
+  ];
+}
+
+/** A password in primary_conninfo is not taken over: what pgsite writes there finds it in a passfile. */
+function passwordNotes(name: string, found: HandMade): string[] {
+  const { user, password } = conninfoOf(found);
+  if (password === undefined) return [];
+  const from = found.settings.primary_conninfo?.from ?? "recovery.conf";
+  const role = user === undefined ? "ROLE" : user;
+  return [
+    `${name}: primary_conninfo in ${from} has a password, which is not in the stack file: give it with pulumi config set --secret ${passwordKey(role)}, and pgsite keeps it in a passfile beside the data`,
   ];
 }
 

@@ -1,11 +1,12 @@
 import { passwordKey } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
+import { type SecretPlace, secretPath, secretPlaces } from "../config/secrets.js";
 import type { Server, Site } from "../config/site.js";
 import { asksOf } from "../postgres/hba/index.js";
 import { type Address, SqlUnreachable } from "../servers/session.js";
 import { adopt, firstWrite } from "./adopt.js";
 import { askContents, askRunning } from "./ask.js";
-import { conninfoOf, describe, type Named } from "./describe.js";
+import { conninfoOf, describe, type Named, type StackKeys } from "./describe.js";
 import { type HandMade, type Place, readHandMade } from "./read.js";
 import { rawOf, renderStackFile } from "./stackFile.js";
 
@@ -27,6 +28,8 @@ export interface ImportPlan {
   readonly servers: readonly { readonly name: string; readonly found: HandMade; readonly server: Server }[];
   /** Keys of the passwords that must be given. */
   readonly passwords: readonly string[];
+  /** Places in the stack file whose secret is masked, as Pulumi takes them after `--path`: to be set before the first `up`. */
+  readonly secrets: readonly string[];
   /** What the stack file does not say. */
   readonly notes: readonly string[];
   /** By server: what its files get when pgsite first writes them. */
@@ -71,22 +74,35 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
   ];
   if (obstacles.length > 0 || resolved === undefined) throw new CannotImport(obstacles);
   const { site: described_ } = resolved;
+  const secrets = secretPlaces(described.keys);
   const all = servers.map(({ name, found: handMade }) => ({
     name,
     found: handMade,
     server: described_.servers.find((server) => server.name === name) as Server,
   }));
   return {
-    stackFile: renderStackFile(described, stack),
+    stackFile: renderStackFile({ ...described, keys: withoutSecrets(described.keys, secrets) }, stack),
     site: described_,
     servers: all,
     passwords: [...new Set([administrator, described.replicationRole])].map(passwordKey),
+    secrets: secrets.map(({ path }) => secretPath(path)),
     notes: described.notes,
     firstWrites: all.map(({ name, found: handMade, server }) => ({
       name,
       changes: firstWrite(handMade, server).changes,
     })),
   };
+}
+
+/** The keys with masks in place of secrets. */
+function withoutSecrets(keys: StackKeys, secrets: readonly SecretPlace[]): StackKeys {
+  const copy = structuredClone(keys) as Record<string, unknown>;
+  for (const { path, shown } of secrets) {
+    const [last, ...before] = [...path].reverse();
+    const holder = before.reverse().reduce<unknown>((found, part) => (found as Record<string, unknown>)[part], copy);
+    (holder as Record<string, unknown>)[last as string] = shown;
+  }
+  return copy;
 }
 
 /** Marks the servers of a plan as known. Run again, it does the same again. */

@@ -1,4 +1,5 @@
 import { Document, isMap, isPair, isScalar, type Pair, visit, type YAMLMap } from "yaml";
+import { onOneLine, withUnicodeEscapes } from "../postgres/printable.js";
 import type { Described, StackKeys } from "./describe.js";
 
 /** The stack's configuration as Pulumi would hand it over. */
@@ -26,6 +27,10 @@ export function renderStackFile({ keys, origins }: Described, stack: string): st
   const document = new Document({ config });
   document.commentBefore = ` yaml-language-server: $schema=docs/stack.schema.json\n The stack ${stack}, read from its running servers by pgsite import.`;
   visit(document, {
+    // What a terminal or an editor would obey can only be written as an escape, within double quotes.
+    Scalar(_, one) {
+      if (typeof one.value === "string" && onOneLine(one.value) !== one.value) one.type = "QUOTE_DOUBLE";
+    },
     Pair(_, pair, path) {
       const key = keyOf(pair);
       const where = [...path.filter(isPair).map(keyOf), key]
@@ -44,7 +49,7 @@ export function renderStackFile({ keys, origins }: Described, stack: string): st
       if (isMap(pair.value) && small(pair.value, where)) pair.value.flow = true;
     },
   });
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  return withUnicodeEscapes(document.toString({ lineWidth: 0, flowCollectionPadding: true }), "YAML");
 }
 
 function keyOf(pair: Pair): string {

@@ -1,4 +1,5 @@
 import type { Server } from "../config/site.js";
+import { shown, shownJson } from "../postgres/shown.js";
 import { type LoadedSite, loadSites } from "./load.js";
 
 /** The site that has a server, with the server. */
@@ -24,6 +25,12 @@ export async function findServer(name: string | undefined, stacks?: readonly str
   );
 }
 
-export function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** Prints for people. */
+export function say(text: string): void {
+  process.stdout.write(`${shown(text)}\n`);
+}
+
+/** Prints for programs. */
+export function sayJson(value: unknown): void {
+  process.stdout.write(`${shownJson(value)}\n`);
 }

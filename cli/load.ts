@@ -8,6 +8,7 @@ import { notMade, type Passwords, type Site } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { receiveHandover } from "../handover/receive.js";
 import { declareLost } from "../hosts/lost.js";
+import { shownInLine } from "../postgres/shown.js";
 import { runPulumi } from "./pulumi.js";
 
 /** Milliseconds for a question to Pulumi's state. */
@@ -62,7 +63,7 @@ async function loadFromPulumi(project: string, stack: string): Promise<LoadedSit
   const errors = problems.filter(({ severity }) => severity === "error");
   if (resolved === undefined || errors.length > 0) {
     throw new Error(
-      `Pulumi.${stack}.yaml has ${errors.length} problems:\n${errors.map(({ path, message }) => `  ${path}: ${message}`).join("\n")}`,
+      `Pulumi.${stack}.yaml has ${errors.length} problems:\n${errors.map(({ path, message }) => `  ${shownInLine(`${path}: ${message}`)}`).join("\n")}`,
     );
   }
   const { site } = resolved;

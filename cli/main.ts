@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { shown } from "../postgres/shown.js";
 import { archiveCommand } from "./commands/archive.js";
 import { driftCommand } from "./commands/drift.js";
 import { hookCommand } from "./commands/hook.js";
@@ -35,6 +36,8 @@ program
   .then(() => process.exit())
   .catch((error: unknown) => {
     const known = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`pgsite: ${program.opts().verbose === true ? known.stack : known.message}\n`);
+    process.stderr.write(
+      `pgsite: ${shown((program.opts().verbose === true ? known.stack : undefined) ?? known.message)}\n`,
+    );
     process.exit(1);
   });

@@ -1,7 +1,8 @@
 import { local } from "@pulumi/command";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Clients } from "../config/clients.js";
 import type { Server } from "../config/site.js";
+import { secretsInText } from "../postgres/secrets/index.js";
 import { ClientLinks, HostFile } from "../provider/sdk/index.js";
 
 /**
@@ -31,7 +32,8 @@ export function followPrimary(
   new local.Command(
     `${site}-hook`,
     {
-      create: clients.hook,
+      // A command stands in the state, and in the diff where it changes.
+      create: secretsInText(clients.hook).length > 0 ? pulumi.secret(clients.hook) : clients.hook,
       // Pulumi's command plugin would hand its own environment on.
       interpreter: ["node", "pgsite.js", "hook", "--"],
       environment: {

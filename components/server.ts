@@ -4,6 +4,7 @@ import { describeServer, type ServerInputs } from "../config/describe.js";
 import { runbookFacts } from "../config/runbook.js";
 import type { Place, ServerRole, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
 import { renderPassfile } from "../postgres/passfile.js";
+import { shownInLine } from "../postgres/shown.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
 import { serviceFacts } from "../services/of.js";
 import { plainly } from "./plainly.js";
@@ -50,7 +51,7 @@ export abstract class Server extends pulumi.ComponentResource {
     const { server, problems } = describeServer(role, name, args.inputs);
     const errors = problems.filter(({ severity }) => severity === "error");
     if (errors.length > 0) {
-      const list = errors.map(({ path, message }) => `${path}: ${message}`).join("\n");
+      const list = errors.map(({ path, message }) => shownInLine(`${path}: ${message}`)).join("\n");
       throw plainly(new pulumi.ResourceError(list, this, true));
     }
     this.description = server;

@@ -10,6 +10,7 @@ import { describeServer, type ServerInputs } from "./describe.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
+import { maskedSecrets } from "./secrets.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
 import { checkTls } from "./tls.js";
 
@@ -41,7 +42,7 @@ export function resolveStack(
   if (parsed.description === undefined) return { problems: parsed.problems };
   const { rehearsal } = parsed.description;
   const description = rehearsal === undefined ? parsed.description : rehearse(parsed.description, rehearsal);
-  const problems = [...parsed.problems, ...checkStack(description, raw, complete)];
+  const problems = [...parsed.problems, ...maskedSecrets(description), ...checkStack(description, raw, complete)];
 
   const version = majorOf(description.postgresql) as Major;
   const context = new Context(name, description, version);

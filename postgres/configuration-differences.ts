@@ -5,6 +5,7 @@ import { parseConninfo } from "./conninfo.js";
 import { type Consequence, type Difference, hangs } from "./differences.js";
 import { floorSettings } from "./floors.js";
 import { accessDifferences, hbaText } from "./hba-differences.js";
+import { anotherSecret, mask, shownValue } from "./secrets/index.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import type { Major } from "./versions.js";
 
@@ -34,9 +35,6 @@ export interface ConfigurationState {
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: string;
 }
-
-/** Settings whose values may hold a secret: what differs in them is named, not shown. */
-const discreet = new Set(["primary_conninfo", "ssl_passphrase_command"]);
 
 /** How a server differs from what is declared of it, in the order in which an administrator would read its files. */
 export function configurationDifferences(
@@ -196,30 +194,34 @@ class Shown {
   text(value: string | undefined): string {
     if (value === undefined) return "unset";
     const means = this.#setting === undefined ? undefined : meaning(this.#setting, value);
-    const text = this.#setting === undefined || means === undefined ? value : formatValue(this.#setting, means);
+    const plain = this.#setting === undefined || means === undefined ? value : formatValue(this.#setting, means);
+    const text = shownValue(this.name, plain);
     return text === "" || /\s/.test(text) ? `'${text}'` : text;
   }
 
   /** What is there and what is declared, in words. */
   both(there: FiledSetting | undefined, wanted: FiledSetting | undefined): readonly [string, string] {
-    if (discreet.has(this.name)) return this.#discreetly(there, wanted);
+    const conninfo = this.name === "primary_conninfo" ? this.#byParameter(there, wanted) : undefined;
+    if (conninfo !== undefined) return conninfo;
     const named = (one: FiledSetting | undefined) => {
       if (one !== undefined) return this.text(one.value);
       return this.#setting?.default === undefined ? "unset" : `unset (${this.text(this.#setting.default)})`;
     };
-    return [named(there), named(wanted)];
+    const [left, right] = [named(there), named(wanted)];
+    return left === right ? [`${left} ${anotherSecret}`, right] : [left, right];
   }
 
-  /** By the names of the connection's parameters, save for where it goes, which is no secret. */
-  #discreetly(there: FiledSetting | undefined, wanted: FiledSetting | undefined): readonly [string, string] {
+  /** By the parameters of the connection that differ; undefined where that tells nothing. */
+  #byParameter(
+    there: FiledSetting | undefined,
+    wanted: FiledSetting | undefined,
+  ): readonly [string, string] | undefined {
     const [left, right] = [there, wanted].map((one) => parseConninfo(one?.value ?? "") ?? {}) as [Words, Words];
     const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
     const differing = names.filter((name) => left[name] !== right[name]);
+    if (there === undefined || wanted === undefined || differing.length === 0) return undefined;
     const say = (words: Words) =>
-      differing.map((name) => `${name}=${words[name] === undefined ? "" : open.has(name) ? words[name] : "…"}`);
-    if (there === undefined || wanted === undefined || differing.length === 0 || this.name !== "primary_conninfo") {
-      return [there === undefined ? "unset" : "another value", wanted === undefined ? "unset" : "set"];
-    }
+      differing.map((name) => `${name}=${words[name] === undefined ? "" : open.has(name) ? words[name] : mask}`);
     return [say(left).join(" "), say(right).join(" ")];
   }
 }

@@ -1,4 +1,5 @@
 import { error, type Problem } from "./problem.js";
+import { quotedLine } from "./secrets/text.js";
 
 /**
  * A value in single quotes, as guc-file.l of every version from 9.0 to 18 reads it back: quotes are doubled, backslashes too
@@ -97,7 +98,7 @@ export function parseConfiguration(text: string): ParsedConfiguration {
     const read = readLine(raw);
     if (read === undefined) {
       problems.push(
-        error(`line ${line}`, `"${raw.trim()}" is not a setting; allowed: name = value, or name = 'value'`),
+        error(`line ${line}`, `"${quotedLine(raw)}" is not a setting; allowed: name = value, or name = 'value'`),
       );
       continue;
     }
@@ -114,11 +115,37 @@ export function parseConfiguration(text: string): ParsedConfiguration {
   return { values: { ...values }, lines, includes, problems };
 }
 
-function readLine(raw: string): { readonly name: string; readonly value: string } | undefined {
-  const [, name, rest] = assignment.exec(raw) ?? [];
-  if (name === undefined || rest === undefined) return undefined;
-  const inQuotes = quoted.exec(rest);
-  const [, value, after] = inQuotes ?? bare.exec(rest) ?? [];
-  if (value === undefined || after === undefined || !/^\s*(?:#.*)?$/.test(after)) return undefined;
-  return { name, value: inQuotes === null ? value : unescapeQuoted(value) };
+function readLine(raw: string): Pick<ConfigurationLine, "name" | "value"> | undefined {
+  const written = writtenIn(raw);
+  if (written === undefined) return undefined;
+  const { name, quoted: inQuotes, inner } = written;
+  return { name, value: inQuotes ? unescapeQuoted(inner) : inner };
 }
+
+/** A setting as a line writes it. */
+export interface WrittenSetting {
+  readonly name: string;
+  readonly quoted: boolean;
+  /** Between the quotes, escapes and all. */
+  readonly inner: string;
+  /** Where `inner` begins in the line. */
+  readonly start: number;
+}
+
+/** The setting in a line; undefined where the server would refuse it. */
+export function writtenIn(raw: string): WrittenSetting | undefined {
+  const [whole, name, rest] = assignment.exec(raw) ?? [];
+  if (whole === undefined || name === undefined || rest === undefined) return undefined;
+  const inQuotes = quoted.exec(rest);
+  const [, inner, after] = inQuotes ?? bare.exec(rest) ?? [];
+  if (inner === undefined || after === undefined || !/^\s*(?:#.*)?$/.test(after)) return undefined;
+  const start = raw.length - rest.length + (inQuotes === null ? 0 : 1);
+  return { name, quoted: inQuotes !== null, inner, start };
+}
+
+/** Which piece of what is written between quotes each character of the value comes from. */
+export function piecesOf(inner: string): readonly string[] {
+  return inner.match(/''|\\(?:[0-7]{1,3}|[\s\S])|[\s\S]/g) ?? [];
+}
+
+export { unescapeQuoted };

@@ -36,22 +36,40 @@ function quoted(name: string, value: string): string {
   return `'${value.replace(/['\\]/g, "\\$&")}'`;
 }
 
+/** One parameter as a text has it. */
+export interface ConninfoPart {
+  readonly name: string;
+  readonly value: string;
+  /** Where its value stands, with its quotes. */
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Reads a connection string in keyword/value form, as conninfo_parse of libpq does: blanks around `=`, values in single
- * quotes, a backslash before any character. The last one of a name wins. Undefined where libpq would refuse it.
+ * quotes, a backslash before any character. Undefined where libpq would refuse it.
  */
-export function parseConninfo(text: string): Record<string, string> | undefined {
-  const found = new Map<string, string>();
+export function conninfoParts(text: string): readonly ConninfoPart[] | undefined {
+  const found: ConninfoPart[] = [];
   // isspace of C: other white space is part of a value. After a closing quote none is needed.
   const parameter =
     /[ \t-\r]*([a-z_]+)[ \t-\r]*=[ \t-\r]*(?:'((?:[^'\\]|\\[\s\S])*)'|(?!')((?:[^ \t-\r\\]|\\[\s\S])*)(\\$)?)/y;
   const blank = /[ \t-\r]*$/y;
   for (let end = 0; ; end = parameter.lastIndex) {
     blank.lastIndex = end;
-    if (blank.test(text)) return Object.fromEntries(found);
+    if (blank.test(text)) return found;
     parameter.lastIndex = end;
     const match = parameter.exec(text);
     if (match === null || text.includes("\0")) return undefined;
-    found.set(match[1] as string, (match[2] ?? match[3] ?? "").replace(/\\([\s\S])/g, "$1"));
+    const [, name = "", quoted, bare = "", broken = ""] = match;
+    const length = quoted === undefined ? bare.length + broken.length : quoted.length + 2;
+    const value = (quoted ?? bare).replace(/\\([\s\S])/g, "$1");
+    found.push({ name, value, start: parameter.lastIndex - length, end: parameter.lastIndex });
   }
+}
+
+/** Parameters by name; the last one of a name wins. Undefined where libpq would refuse the text. */
+export function parseConninfo(text: string): Record<string, string> | undefined {
+  const parts = conninfoParts(text);
+  return parts === undefined ? undefined : Object.fromEntries(parts.map(({ name, value }) => [name, value]));
 }

@@ -1,3 +1,5 @@
+import { onOneLine } from "./printable.js";
+
 /**
  * What differs between a site as it is and as it is declared: data first, and words last, so that the preview,
  * `pgsite drift` and the tests speak of the same thing.
@@ -54,7 +56,7 @@ export const hangs = "running and does not answer within a few seconds";
 export function sentence({ server, object, there, declared, consequence }: Difference): string {
   const place = server === undefined ? "" : `${server}: `;
   const wanted = declared === undefined ? "" : `, declared ${declared}`;
-  return `${place}${object} is ${there}${wanted}: ${consequence}`;
+  return onOneLine(`${place}${object} is ${there}${wanted}: ${consequence}`);
 }
 
 /** The greater of two consequences. */

@@ -1,6 +1,7 @@
 import type { Make } from "./configuration-differences.js";
 import type { Difference } from "./differences.js";
 import { type HbaEntry, type HbaRule, parseHba, renderHbaLine } from "./hba/index.js";
+import { anotherSecret, maskedAt, secretsInAccess } from "./secrets/index.js";
 
 /** What differs where the rules do not: comments, white space. */
 export const hbaText = "the text of pg_hba.conf";
@@ -11,10 +12,19 @@ export function accessDifferences(is: string | undefined, shall: string | undefi
   const [there, wanted] = [parseHba(is), parseHba(shall)];
   const [left, right] = [there.entries.map(lineOf), wanted.entries.map(lineOf)];
   const extra = there.entries.filter((entry) => !right.includes(lineOf(entry)));
+  const missing = wanted.entries.filter((entry) => !left.includes(lineOf(entry)));
+  const [extraShown, missingShown] = [extra.map(shownLine), missing.map(shownLine)];
+  // A rule that is there with another secret is said once.
   const found = [
     ...there.problems.map(({ path }) => make(`pg_hba.conf ${path}`, "not a rule", "reload")),
-    ...extra.map((entry) => make(`pg_hba.conf line ${entry.line}, ${lineOf(entry)},`, judged(entry.rule), "reload")),
-    ...right.filter((line) => !left.includes(line)).map((line) => make(`pg_hba.conf ${line}`, "missing", "reload")),
+    ...extra.map((entry, index) => {
+      const line = extraShown[index] as string;
+      const said = missingShown.includes(line) ? `there ${anotherSecret}` : judged(entry.rule);
+      return make(`pg_hba.conf line ${entry.line}, ${line},`, said, "reload");
+    }),
+    ...missingShown
+      .filter((line) => !extraShown.includes(line))
+      .map((line) => make(`pg_hba.conf ${line}`, "missing", "reload")),
   ];
   if (found.length > 0) return found;
   if (left.join("\n") !== right.join("\n")) {
@@ -29,11 +39,11 @@ function judged(rule: HbaRule | undefined): string {
   return `there${open} and not declared`;
 }
 
-/** Options whose values are secrets. */
-const secrets = /passw|secret/i;
-
 function lineOf({ rule, include }: HbaEntry): string {
-  if (rule === undefined) return `"${include?.directive} ${include?.path}"`;
-  const options = rule.options.map(({ name, value }) => ({ name, value: secrets.test(name) ? "…" : value }));
-  return `"${renderHbaLine({ ...rule, options })}"`;
+  return rule === undefined ? `"${include?.directive} ${include?.path}"` : `"${renderHbaLine(rule)}"`;
+}
+
+function shownLine(entry: HbaEntry): string {
+  const line = lineOf(entry);
+  return maskedAt(line, secretsInAccess(line)).text;
 }

@@ -5,6 +5,7 @@ import {
   renderConfiguration,
 } from "./configuration-file.js";
 import { error, type Problem } from "./problem.js";
+import { quotedLine } from "./secrets/text.js";
 import { atLeast, type Major } from "./versions.js";
 
 /**
@@ -68,7 +69,7 @@ function parseOld(text: string): ParsedConfiguration {
     if (/^[ \t-\r]*(?:#|$)/.test(raw)) continue;
     const match = /^[ \t-\r]*([^ \t-\r=']*)[^']*'((?:[^']|'')*)'[ \t-\r]*(?:#.*)?$/s.exec(raw);
     if (match === null) {
-      problems.push(error(`line ${index + 1}`, `"${raw.trim()}" is not a parameter; allowed: name = 'value'`));
+      problems.push(error(`line ${index + 1}`, `"${quotedLine(raw)}" is not a parameter; allowed: name = 'value'`));
     } else {
       lines.push({ name: match[1] as string, value: (match[2] as string).replaceAll("''", "'"), line: index + 1 });
     }

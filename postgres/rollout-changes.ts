@@ -2,6 +2,7 @@ import { context, findSetting } from "./catalogue.js";
 import { settingFiles as filesOfSettings } from "./configuration-facts.js";
 import { floorSettings } from "./floors.js";
 import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./rollout.js";
+import { anotherSecret, shownValue } from "./secrets/index.js";
 import { formatValue, meaning, sameValue } from "./values.js";
 import { atLeast, type Major } from "./versions.js";
 
@@ -96,13 +97,15 @@ function settingChanges(
       const value = setting === undefined || given === undefined ? undefined : meaning(setting, given);
       return value === undefined || setting === undefined ? (given ?? "unset") : formatValue(setting, value);
     };
-    const [from, to] = [shown(left), shown(right)];
+    const [from, to] = [shown(left), shown(right)].map((text) => shownValue(name, text)) as [string, string];
     const brief = from.length + to.length <= 60;
     return [
       {
         name,
         needs: change === "restart" || change === undefined || given ? "restart" : "reload",
-        because: brief ? `${setting?.name ?? name} ${quoted(from)} → ${quoted(to)}` : `${setting?.name ?? name}`,
+        because: brief
+          ? `${setting?.name ?? name} ${quoted(from)} → ${quoted(to)}${from === to ? ` ${anotherSecret}` : ""}`
+          : `${setting?.name ?? name}`,
       } as const,
     ];
   });

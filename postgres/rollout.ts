@@ -30,6 +30,8 @@ export interface ConfigurationFacts {
   readonly settings: Readonly<Record<string, string>>;
   /** A hash of the rules of pg_hba.conf in order: with the same one, its text differs in nothing that matters. */
   readonly rules?: string;
+  /** There are secrets in the files: these could be guessed from the hashes. */
+  readonly secret?: true;
 }
 
 export interface ActualServer extends ConfigurationFacts {

@@ -1,6 +1,7 @@
 import { context, findSetting, isCustomName } from "./catalogue.js";
 import type { Difference } from "./differences.js";
 import { listKind, splitList, splitPaths } from "./lists.js";
+import { anotherSecret, shownValue } from "./secrets/index.js";
 import { sameValue } from "./values.js";
 import type { Major } from "./versions.js";
 
@@ -41,21 +42,25 @@ export function sessionDifferences(version: Major, is: SettingsByWhom, shall: Se
     const names = [...new Set([...Object.keys(there), ...Object.keys(wanted)])].sort();
     return names
       .filter((name) => !sameText(version, name, there[name], wanted[name]))
-      .map((name) => ({
-        object: `${name} of ${whom}`,
-        there: shown(there[name]),
-        declared: shown(wanted[name]),
-        consequence: "SQL" as const,
-      }));
+      .map((name) => {
+        const [left, right] = [shown(name, there[name]), shown(name, wanted[name])];
+        return {
+          object: `${name} of ${whom}`,
+          there: left === right ? `${left} ${anotherSecret}` : left,
+          declared: right,
+          consequence: "SQL" as const,
+        };
+      });
   });
 }
 
 /** What is there of a setting that nobody set. */
 export const unset = "unset";
 
-function shown(value: string | undefined): string {
+function shown(name: string, value: string | undefined): string {
   if (value === undefined) return unset;
-  return value === "" || /\s/.test(value) ? `'${value}'` : value;
+  const text = shownValue(name, value);
+  return text === "" || /\s/.test(text) ? `'${text}'` : text;
 }
 
 /** The elements of a value that ALTER ROLE … SET takes as a list; undefined for one that is a single text. */

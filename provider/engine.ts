@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import { shown } from "../postgres/shown.js";
 
 export type Severity = "info" | "warning" | "error";
 
@@ -22,7 +23,7 @@ export class Engine {
   async log(urn: string, severity: Severity, message: string, ephemeral = false): Promise<void> {
     const address = this.#address;
     if (address === undefined || address === "") {
-      console.error(`${severity}: ${message}`);
+      console.error(`${severity}: ${shown(message)}`);
       return;
     }
     // Loaded when there is something to say, which is seldom.
@@ -33,7 +34,7 @@ export class Engine {
     const request = new LogRequest();
     request.setUrn(urn);
     request.setSeverity({ info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR }[severity]);
-    request.setMessage(message);
+    request.setMessage(shown(message));
     request.setEphemeral(ephemeral);
     await new Promise<void>((resolve) => {
       client.log(request, () => resolve());

@@ -1,6 +1,7 @@
 import type { FileStatus } from "../hosts/host.js";
 import { filedSettings, hbaRules } from "../postgres/configuration-facts.js";
 import type { ConfigurationFacts } from "../postgres/rollout.js";
+import { secretsInFile } from "../postgres/secrets/index.js";
 import { type Files, hashesOf, hashOf } from "./staging.js";
 
 /** As in a difference: `0600 postgres`. */
@@ -21,5 +22,8 @@ export function configurationFacts(files: Files): ConfigurationFacts {
     files: hashesOf(files),
     ...(access === undefined ? {} : { rules: hashOf(JSON.stringify(hbaRules(access))) }),
     settings: Object.fromEntries(settings.sort(([left], [right]) => (left < right ? -1 : 1))),
+    ...(Object.entries(files).some(([name, text]) => secretsInFile(name, text).length > 0)
+      ? { secret: true as const }
+      : {}),
   };
 }

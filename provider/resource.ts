@@ -1,4 +1,5 @@
 import type { Problem } from "../postgres/problem.js";
+import type { SpansAt } from "./concealed.js";
 
 /**
  * One type of resource. `Args` is what the program gives; `State` is that with everything derived from it, and it is
@@ -10,6 +11,10 @@ export interface ResourceType<Args, State extends Args> {
   readonly token: string;
   /** Properties that are secret in the state however they came in. */
   readonly secrets?: readonly (keyof State & string)[];
+  /** Properties that are secret in a state that holds one somewhere within them. */
+  readonly secretsIn?: (state: State) => readonly (keyof State & string)[];
+  /** Where secrets are within texts that a preview shows: there the state has masks. */
+  readonly secretsAt?: SpansAt;
   /**
    * Properties that travel as JSON text: each value that the engine sees by itself costs it time in every call, which
    * tells where there are hundreds. A preview shows such a text only where nothing else of the resource differs.

@@ -8,6 +8,8 @@ import { Any } from "google-protobuf/google/protobuf/any_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { notKnown } from "../postgres/differences.js";
+import { shown } from "../postgres/shown.js";
+import { conceal, concealedIn, reveal } from "./concealed.js";
 import { Engine } from "./engine.js";
 import { cannotBeMade, isLeft, lostPlaceOf } from "./frozen.js";
 import { awake } from "./functions.js";
@@ -15,7 +17,9 @@ import { listenToOwnUser } from "./listen.js";
 import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
 import {
   type Difference,
+  decodeTexts,
   differences,
+  encodeTexts,
   formatPath,
   type Path,
   type Properties,
@@ -100,7 +104,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
 
   const check: Handler<pb.CheckRequest, pb.CheckResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const news = opened(type, request.getNews());
+    const news = given(type, request.getNews());
     const olds = opened(type, request.getOlds());
     const response = new pb.CheckResponse();
     const actual = Object.keys(olds.properties).length === 0 ? undefined : olds.properties;
@@ -121,7 +125,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       } else {
         // The engine would quote the value of a property that is named here: it is named in the message instead.
         const failure = new pb.CheckFailure();
-        failure.setReason(problem.path === "" ? problem.message : `${problem.path}: ${problem.message}`);
+        failure.setReason(shown(problem.path === "" ? problem.message : `${problem.path}: ${problem.message}`));
         response.addFailures(failure);
       }
     }
@@ -130,8 +134,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
 
   const diff: Handler<pb.DiffRequest, pb.DiffResponse> = async (request) => {
     const type = typeOf(request.getUrn());
-    const olds = opened(type, request.getOldInputs()).properties;
-    const news = opened(type, request.getNews());
+    const olds = asShown(type, request.getOldInputs()).properties;
+    const news = asShown(type, request.getNews());
     const found = differences(olds, news.properties);
     const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
     const response = new pb.DiffResponse();
@@ -222,6 +226,9 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     read: answer(read),
     update: answer(update),
     delete: answer(remove),
+    // The project bears our name, so the engine takes the whole stack file for the provider's configuration, and would keep all of
+    // it in the state: also a secret that stands in it in clear.
+    checkConfig: answer(async () => new pb.CheckResponse().setInputs(Struct.fromJavaScript({}))),
     configure: answer(async () => {
       // The engine now waits for its other plugins.
       setImmediate(warmUp);
@@ -273,7 +280,7 @@ function answer<Request, Response>(handler: Handler<Request, Response>): grpc.ha
 }
 
 function grpcError(error: unknown): Partial<grpc.StatusObject> {
-  const message = messageOf(error);
+  const message = shown(messageOf(error));
   const metadata = new grpc.Metadata();
   if (error instanceof KeptState) {
     const status = new Status().setCode(grpc.status.UNKNOWN).setMessage(message);
@@ -310,7 +317,7 @@ async function keepingUnfinished<T>(
     detail.setId(id);
     detail.setProperties(state);
     detail.setInputs(state);
-    detail.setReasonsList([error.message]);
+    detail.setReasonsList([shown(error.message)]);
     throw new KeptState(error.message, detail);
   }
 }
@@ -319,13 +326,28 @@ function secretsOf(type: AnyResourceType, found: readonly Path[]): readonly Path
   return [...found, ...(type.secrets ?? []).map((name) => [name])];
 }
 
-/** Properties as resources see them, from the wire. */
-function opened(type: AnyResourceType, struct: Struct | undefined): Unwrapped {
+/** What the program gives. */
+function given(type: AnyResourceType, struct: Struct | undefined): Unwrapped {
   const unwrapped = unwrap(struct === undefined ? {} : (struct.toJavaScript() as Properties));
   return { ...unwrapped, properties: unpack(unwrapped.properties, type.packed ?? []) };
 }
 
-function toStruct(type: AnyResourceType, properties: Properties, secrets: readonly Path[]): Struct {
-  const packed = pack(properties, type.packed ?? []);
-  return Struct.fromJavaScript(wrap(packed, secrets) as Record<string, JavaScriptValue>);
+/** The state as a preview shows it. */
+function asShown(type: AnyResourceType, struct: Struct | undefined): Unwrapped {
+  const unwrapped = unwrap(struct === undefined ? {} : (struct.toJavaScript() as Properties));
+  return { ...unwrapped, properties: unpack(decodeTexts(unwrapped.properties), type.packed ?? []) };
+}
+
+/** The state as resources see it. */
+function opened(type: AnyResourceType, struct: Struct | undefined): Unwrapped {
+  const state = asShown(type, struct);
+  return type.secretsAt === undefined ? state : { ...state, properties: reveal(state.properties) };
+}
+
+function toStruct(type: AnyResourceType, properties: Properties, found: readonly Path[]): Struct {
+  const { secretsAt } = type;
+  const masked = secretsAt === undefined ? properties : conceal(properties, secretsAt);
+  const secrets = [...found, ...[concealedIn, ...(type.secretsIn?.(properties) ?? [])].map((name) => [name])];
+  const wire = encodeTexts(wrap(pack(masked, type.packed ?? []), secrets));
+  return Struct.fromJavaScript(wire as Record<string, JavaScriptValue>);
 }

@@ -1,3 +1,5 @@
+import { decoded, encoded } from "../postgres/printable.js";
+
 /**
  * Values as the engine sends them, and as resources see them. On the wire a secret is an envelope and a value that is
  * not known yet is a marker; here they are taken off once, and secrets are put back where they were.
@@ -92,10 +94,48 @@ export function same(left: unknown, right: unknown): boolean {
 export function formatPath(path: Path): string {
   const parts = path.map((part, index) => {
     if (typeof part === "number") return `[${part}]`;
-    if (!/^[A-Za-z_$][\w$]*$/.test(part)) return `["${part.replaceAll(/["\\]/g, "\\$&")}"]`;
+    // A backslash is only that to the engine, save before a quote.
+    if (!/^[A-Za-z_$][\w$]*$/.test(part)) return `["${encoded(part, "one line").replaceAll('"', '\\"')}"]`;
     return index === 0 ? part : `.${part}`;
   });
   return parts.join("");
+}
+
+/** The properties with every text in them, at whatever depth, made another. */
+export function mapTexts(properties: Properties, map: (text: string, path: Path) => string): Properties {
+  const visit = (value: unknown, path: Path): unknown => {
+    if (typeof value === "string") return map(value, path);
+    if (Array.isArray(value)) return value.map((item, index) => visit(item, [...path, index]));
+    return isObject(value) ? mapObject(value, (item, name) => visit(item, [...path, name])) : value;
+  };
+  return visit(properties, []) as Properties;
+}
+
+/**
+ * Puts texts in the form in which the state has them: Pulumi shows them as they are, so whatever a terminal would obey is
+ * escaped. A name or an item of a list stays on one line.
+ */
+export function encodeTexts(wire: Properties): Properties {
+  const visit = (value: unknown, lines: "lines" | "one line"): unknown => {
+    if (typeof value === "string") return encoded(value, lines);
+    if (Array.isArray(value)) return value.map((item) => visit(item, "one line"));
+    if (!isObject(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [encoded(name, "one line"), visit(item, "lines")]),
+    );
+  };
+  return visit(wire, "lines") as Properties;
+}
+
+/** The reverse of `encodeTexts`. */
+export function decodeTexts(wire: Properties): Properties {
+  const visit = (value: unknown): unknown => {
+    if (typeof value === "string") return decoded(value);
+    if (Array.isArray(value)) return value.map(visit);
+    if (!isObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [decoded(name), visit(item)]));
+  };
+  return visit(wire) as Properties;
 }
 
 function isObject(value: unknown): value is Properties {

@@ -21,8 +21,13 @@ PGPASSFILE=$passfile
 export PGPASSFILE
 runbook=$control/runbook
 
-say() { printf '%s\n' "$*"; }
-warn() { printf '%s: %s\n' "$script" "$*" >&2; }
+# What a server or its log says may come from anyone, and hold what a terminal obeys or does not show (ASCII's controls,
+# C1, marks of direction, what has no width, in UTF-8): it is printed as ?.
+unseen=$(printf 's/\302[\200-\237\255]/?/g; s/\330\234/?/g; s/\342\200[\213-\217\250-\256]/?/g; s/\342\201[\240-\257]/?/g; s/\357\273\277/?/g')
+plain() { printf '%s\n' "$*" | tr '\000-\010\013-\037\177' '[?*]' | sed "$unseen"; }
+
+say() { plain "$*"; }
+warn() { plain "$script: $*" >&2; }
 misunderstood() {
   warn "$* (see $script --help)"
   exit 2

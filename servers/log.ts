@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 import { logFolderOf } from "../postgres/log-folder.js";
+import { shownInLine } from "../postgres/shown.js";
 
 /** What tells where a server's log is. */
 type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
@@ -170,8 +171,8 @@ export function causesIn(log: string): readonly Cause[] {
   return [...causes.values()];
 }
 
-/** A log line without its time stamp and process number. */
+/** A log line without its time stamp and process number, as it may be shown: anyone who fails to log in writes into it. */
 function plain(line: string): string {
   const start = line.search(/(FATAL|PANIC|ERROR|HINT|DETAIL|LOG|WARNING): /);
-  return (start < 0 ? line : line.slice(start)).replace(/\s+/g, " ").trim();
+  return shownInLine((start < 0 ? line : line.slice(start)).replace(/\s+/g, " ").trim());
 }

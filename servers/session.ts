@@ -4,6 +4,7 @@ import pLimit from "p-limit";
 import pg from "pg";
 import { notMade, type Proof } from "../config/site.js";
 import { declaredLost, isLostServer } from "../hosts/lost.js";
+import { shownInLine } from "../postgres/shown.js";
 import { JudgedConnection, Unproven } from "./judgedConnection.js";
 import { brokenTls, isPlain, verifying } from "./tls.js";
 
@@ -61,7 +62,7 @@ export class SqlUnreachable extends Error {
     reason: string,
     options?: ErrorOptions,
   ) {
-    super(reason, options);
+    super(shownInLine(reason), options);
     this.name = "SqlUnreachable";
   }
 }
@@ -142,7 +143,9 @@ async function open(
     query: (sql, params) =>
       oneAtATime(async () => {
         if (broken !== undefined) throw new Error(`the session on ${endpoint.name} broke off: ${broken.message}`);
-        const result = await client.query<Record<string, string | null>>(sql, params === undefined ? [] : [...params]);
+        const result = await client
+          .query<Record<string, string | null>>(sql, params === undefined ? [] : [...params])
+          .catch(fail);
         return result.rows;
       }),
     async end() {
@@ -166,6 +169,12 @@ export async function withSession<T>(
   } finally {
     await session.end();
   }
+}
+
+/** A server's message may quote what anyone wrote. */
+function fail(error: Error): never {
+  error.message = shownInLine(error.message);
+  throw error;
 }
 
 function asText(value: string): string {

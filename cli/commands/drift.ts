@@ -1,7 +1,8 @@
 import Table from "cli-table3";
 import { Command } from "commander";
+import { shownInLine } from "../../postgres/shown.js";
 import { type Digest, type Drift, readDigest } from "../drift/digest.js";
-import { say } from "../find.js";
+import { say, sayJson } from "../find.js";
 import { projectFolder, stacksOf } from "../load.js";
 import { runPulumi } from "../pulumi.js";
 
@@ -30,7 +31,8 @@ export function driftCommand(): Command {
       const project = projectFolder();
       const names = options.stack ?? (await stacksOf(project));
       const stacks = await Promise.all(names.map((stack) => driftOf(project, stack, options.timeout * 1000)));
-      say(options.json === true ? JSON.stringify({ stacks }, undefined, 2) : renderDrift(stacks));
+      if (options.json === true) sayJson({ stacks });
+      else say(renderDrift(stacks));
       process.exitCode = exitCodes[outcomeOf(stacks)];
     });
 }
@@ -81,7 +83,7 @@ export function renderDrift(stacks: readonly StackDrift[]): string {
         `${stack}: ${head}`,
         ...(differences.length === 0 ? [] : [tableOf(differences)]),
         ...reasons.map((reason) => `not known: ${reason}`),
-        ...(plan.length === 0 ? [] : ["pulumi up would:", ...plan.map((step) => `  ${step}`)]),
+        ...(plan.length === 0 ? [] : ["pulumi up would:", ...plan.map((step) => `  ${shownInLine(step)}`)]),
       ];
     })
     .join("\n");
@@ -93,7 +95,7 @@ function tableOf(differences: readonly Drift[]): string {
     style: { head: [], border: [], compact: true },
   });
   for (const { server = "", object, there, declared = "", consequence } of differences) {
-    table.push([server, object, there, declared, consequence]);
+    table.push([server, object, there, declared, consequence].map(shownInLine));
   }
   return table.toString();
 }

@@ -82,11 +82,15 @@ function report({ notes, firstWrites }: ImportPlan): string {
   ].join("\n");
 }
 
-function nextSteps({ passwords }: ImportPlan, stack: string): string {
+function nextSteps({ passwords, secrets }: ImportPlan, stack: string): string {
   return [
     "Passwords cannot be read from a server. Now run:",
     `  pulumi stack init ${stack}`,
     ...passwords.map((key) => `  pulumi config set --secret ${key} --stack ${stack}`),
+    ...secrets.map(
+      (place) =>
+        `  pulumi config set --secret --path '${place}' --stack ${stack}   # all of it: the stack file has its secret masked`,
+    ),
     `  pulumi up --stack ${stack}        # takes the servers into Pulumi's state; changes nothing on them`,
     `  pulumi preview --stack ${stack}   # no difference`,
   ].join("\n");

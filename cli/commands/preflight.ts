@@ -5,7 +5,7 @@ import type { Observation } from "../../preflight/facts.js";
 import type { Finding } from "../../preflight/finding.js";
 import { type PreflightReport, preflight } from "../../preflight/index.js";
 import { requestOf } from "../../preflight/request.js";
-import { say } from "../find.js";
+import { say, sayJson } from "../find.js";
 import { loadSites } from "../load.js";
 
 /** One stack, as `--json` prints it (docs/preflight.md). */
@@ -31,7 +31,8 @@ export function preflightCommand(): Command {
           return { stack: site.stack, outcome: outcomeOf(report), ...report };
         }),
       );
-      say(options.json === true ? JSON.stringify({ stacks }, undefined, 2) : stacks.map(renderPreflight).join("\n"));
+      if (options.json === true) sayJson({ stacks });
+      else say(stacks.map(renderPreflight).join("\n"));
       process.exitCode = Math.max(...stacks.map(({ outcome }) => exitCodes[outcome]));
     });
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { proveByRow } from "../../rehearsal/demo.js";
 import { defaultMajor, Rehearsal } from "../../rehearsal/rehearsal.js";
+import { say } from "../find.js";
 import { loadSites } from "../load.js";
 import { printStatus } from "./status.js";
 
@@ -98,8 +99,4 @@ async function existing(name: string): Promise<Rehearsal> {
 function sitesOf(rehearsal: Rehearsal) {
   Object.assign(process.env, rehearsal.environment, { PGSITE_PROJECT: rehearsal.project });
   return loadSites(rehearsal.stacks);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

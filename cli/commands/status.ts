@@ -3,9 +3,10 @@ import { Command } from "commander";
 import prettyBytes from "pretty-bytes";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
+import { shownInLine } from "../../postgres/shown.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
 import { type StatusRow, statusOf } from "../../servers/status.js";
-import { say } from "../find.js";
+import { say, sayJson } from "../find.js";
 import { type LoadedSite, loadSites } from "../load.js";
 
 /** `pgsite status`: every server of the stacks named, as it is now. */
@@ -26,7 +27,7 @@ export async function printStatus(sites: readonly LoadedSite[], options: { reado
     Promise.all(sites.flatMap(({ site }) => site.servers.map(keptBy))).then((all) => all.flat()),
   ]);
   const more = kept.length === 0 ? {} : { kept };
-  if (options.json === true) say(JSON.stringify({ servers: rows, ...more }, undefined, 2));
+  if (options.json === true) sayJson({ servers: rows, ...more });
   else say([renderStatus(rows), ...kept.map(renderKept)].join("\n"));
 }
 
@@ -53,19 +54,20 @@ export function renderStatus(rows: readonly StatusRow[]): string {
     style: { head: [], border: [], compact: true },
   });
   for (const row of rows) {
-    table.push([
+    const cells = [
       row.name,
       row.role,
       `${row.address}:${row.port}`,
       row.version ?? "?",
       row.state,
-      row.timeline ?? "?",
+      `${row.timeline ?? "?"}`,
       row.upstream ?? "",
       lag(row),
       row.walSenders?.join(", ") ?? "",
-    ]);
+    ];
+    table.push(cells.map(shownInLine));
   }
-  const problems = rows.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${problem}`));
+  const problems = rows.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${shownInLine(problem)}`));
   return [table.toString(), ...problems].join("\n");
 }
 

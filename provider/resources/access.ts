@@ -1,4 +1,5 @@
 import type { Difference } from "../../postgres/differences.js";
+import { secretsInValue } from "../../postgres/secrets/index.js";
 import {
   byWhom,
   listElements,
@@ -32,6 +33,9 @@ export const access: ResourceType<AccessArgs, AccessState> = {
   token: "pgsite:index:Access",
   secrets: ["administratorPassword"],
   packed: ["endpoints"],
+  // settings[WHOM][NAME], declared[INDEX].settings[NAME]
+  secretsAt: (path, text) =>
+    path[0] === "settings" || path[2] === "settings" ? secretsInValue(`${path.at(-1)}`, text) : [],
 
   id: (state) => `${state.site}/access`,
 

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
+import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { RunbookFacts } from "../../runbook/render.js";
 import { octal } from "../facts.js";
 import { hostOf } from "../host.js";
@@ -39,6 +40,9 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   token: "pgsite:index:HostFile",
   secrets: ["__written"],
   packed: ["host", "runbook"],
+  // recovery.conf may have a secret in its commands, which its hash would tell.
+  secretsIn: ({ runbook }) =>
+    secretsInFile("recovery.conf", runbook?.recovery ?? "").length > 0 ? ["runbook", "installed"] : [],
   replaceable: true,
 
   id: (state) => `${state.host.name}:${state.path}`,

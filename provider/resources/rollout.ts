@@ -2,7 +2,9 @@ import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
+import { onOneLine } from "../../postgres/printable.js";
 import type { ConfigurationFacts } from "../../postgres/rollout.js";
+import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import { hostForReading } from "../host.js";
 import type { Context, ResourceType } from "../resource.js";
 import { messageOf, sentenceOf } from "../resource.js";
@@ -43,6 +45,10 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
   token: "pgsite:index:Rollout",
   secrets: ["administratorPassword"],
   packed: ["servers"],
+  secretsIn: ({ servers, fence }) => [
+    ...(Object.values(servers).some(isSecret) ? (["servers"] as const) : []),
+    ...(secretsInText(fence ?? "").length > 0 ? (["fence"] as const) : []),
+  ],
 
   id: (state) => `${state.site}/rollout`,
 
@@ -54,7 +60,8 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const found = await seenFrom(args, known, await observeNew(context, args, known));
     const plan = same(found, servers) ? [] : await planInWords(args, found, actual?.__unreachable);
     const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
-    if (plan.length > 0) await context.log(loud ? "warning" : "info", ["the rollout:", ...plan].join("\n"));
+    if (plan.length > 0)
+      await context.log(loud ? "warning" : "info", ["the rollout:", ...plan.map(onOneLine)].join("\n"));
     return { state: { ...args, servers, plan, ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
 
@@ -85,6 +92,16 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     // The servers run on as they are.
   },
 };
+
+/** Hashes tell of a secret in a file, and settings hold those of conninfo and commands as they are. */
+function isSecret({ secret, settings, runs = {} }: RolloutServer & Partial<Observed>): boolean {
+  if (secret === true) return true;
+  const values = [
+    ...Object.entries(settings),
+    ...Object.entries(runs).map(([name, { value }]) => [name, value] as const),
+  ];
+  return values.some(([name, value]) => holdsSecret(name, value));
+}
 
 function unreachableIn(servers: Readonly<Record<string, string>>): Pick<RolloutState, "__unreachable"> {
   return Object.keys(servers).length === 0 ? {} : { __unreachable: servers };
@@ -145,7 +162,7 @@ async function withDivergence(servers: RolloutState["servers"]): Promise<Rollout
 function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, ...rest } = facts;
+  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...rest } = facts;
   return { ...rest, ...now };
 }
 

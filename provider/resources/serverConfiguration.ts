@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ConfigurationState } from "../../postgres/configuration-differences.js";
+import { maskedFile, secretsInFile, secretsInValue, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
 import type { ProcessState } from "../../servers/process.js";
 import type { Address } from "../../servers/session.js";
@@ -39,7 +40,7 @@ export interface ServerConfigurationArgs {
 export interface ServerConfigurationState extends ServerConfigurationArgs, ConfigurationState {
   readonly version: string;
   readonly files: Files;
-  /** One short hash of all files. */
+  /** One short hash of all files, without their secrets: these could be guessed from it. */
   readonly hash: string;
 }
 
@@ -55,6 +56,10 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
   token: "pgsite:index:ServerConfiguration",
   secrets: ["administratorPassword"],
   packed: ["host", "endpoint"],
+  secretsAt: ([property, name, ...rest], text) => {
+    if (property === "files") return secretsInFile(`${name}`, text);
+    return property === "runs" && rest[0] === "value" ? secretsInValue(`${name}`, text) : [];
+  },
 
   id: (state) => `${state.site}/${state.server}`,
 
@@ -67,7 +72,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
       runs: {},
       refused: [],
       unread: false,
-      hash: hashOfAll(args.files),
+      hash: shownHash(args.files),
     } as const;
     const state = { ...args, ...declared };
     if (actual !== undefined && !same(actual, state)) {
@@ -100,13 +105,13 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const permissions = countedPermissions(found, counted, `0600 ${known.host.user}`);
     const runs = isLive(answer) ? await countedRuns(await runningBeside(answer, files), counted, answer.version) : {};
     const running = isLive(answer)
-      ? { version: answer.version, runs, refused: answer.refused }
+      ? { version: answer.version, runs, refused: quotingNone(answer.refused, files) }
       : { version, runs: {}, refused: [] };
     const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
     const { superseded: _before, ...last } = known;
-    return { ...last, ...running, files, absent, hash: hashOfAll(files), permissions, unread, state, ...program };
+    return { ...last, ...running, files, absent, hash: shownHash(files), permissions, unread, state, ...program };
   },
 
   async update(_context, wanted, actual) {
@@ -124,6 +129,19 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     await context.log("info", `left the configuration files of ${state.server} in ${where}`);
   },
 };
+
+/** What a server does not take of its files, without what it quotes of a secret. */
+function quotingNone(lines: readonly string[], files: Files): readonly string[] {
+  if (lines.length === 0) return lines;
+  const secrets = Object.entries(files).flatMap(([name, text]) => maskedFile(name, text).secrets);
+  return lines.map((line) => withoutPieces(line, secrets));
+}
+
+function shownHash(files: Files): string {
+  return hashOfAll(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, maskedFile(name, text).text])),
+  );
+}
 
 /** Whether the server runs, and what it says of itself: asked at the same time as its files are read. */
 async function readLive(host: Host, known: ServerConfigurationState, context: Context) {

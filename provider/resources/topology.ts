@@ -1,6 +1,7 @@
 import type { Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import type { Difference } from "../../postgres/differences.js";
+import { secretsInText } from "../../postgres/secrets/index.js";
 import { slotsOn } from "../../postgres/slots.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Slot } from "../../servers/live.js";
@@ -48,6 +49,7 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
   token: "pgsite:index:Topology",
   secrets: ["administratorPassword"],
   packed: ["servers"],
+  secretsIn: ({ fence }) => (secretsInText(fence ?? "").length > 0 ? ["fence"] : []),
 
   id: (state) => `${state.site}/topology`,
 

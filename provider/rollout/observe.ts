@@ -96,6 +96,7 @@ export async function observeServer(
     ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
     files: facts.files,
     ...(facts.rules === undefined ? {} : { rules: facts.rules }),
+    ...(facts.secret === undefined ? {} : { secret: facts.secret }),
     settings: owed?.settings ?? facts.settings,
     ...(owed === undefined ? {} : { pending: owed.action }),
     ...(Object.keys(runs).length === 0 ? {} : { runs }),

@@ -37,6 +37,8 @@ export class HandMadeSite {
   readonly port = 5493;
   readonly administratorPassword = "adm1n's";
   readonly replicationPassword = "r3pl secret";
+  readonly passphrase = "zq9phrase";
+  readonly radiusSecret = "zq9radius";
 
   private constructor(
     readonly major: Major,
@@ -134,6 +136,7 @@ max_connections = 30
 Work_Mem 8MB            # no equals sign
 log_line_prefix = '%m [%p] %q%u@%d '
 include_if_exists = 'site.conf'
+ssl_passphrase_command = 'echo ${this.passphrase}'
 `,
     );
     this.#write(join(dataDirectory, "site.conf"), "log_min_duration_statement = 250ms\nmaintenance_work_mem = 32MB\n");
@@ -145,6 +148,7 @@ host    all   all   127.0.0.0/8   md5   # everybody on the inner network
 # replication, see ticket 4711
 host    replication   repl   127.0.0.0    255.0.0.0   md5
 hostnossl all "odd name" 10.1.2.0/24 reject
+host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${this.radiusSecret}
 `,
       0o640,
     );
@@ -194,7 +198,7 @@ hostnossl all "odd name" 10.1.2.0/24 reject
     } else {
       this.#write(
         join(dataDirectory, "recovery.conf"),
-        `# made by hand\nstandby_mode = on\nprimary_conninfo = '${conninfo}'\ntrigger_file = '${at}/promote'\n`,
+        `# made by hand\nstandby_mode = on\nprimary_conninfo = '${conninfo} password=''${this.replicationPassword}'''\ntrigger_file = '${at}/promote'\n`,
         0o644,
       );
     }

@@ -106,6 +106,16 @@ describe("the runbook's scripts", () => {
   });
 });
 
+describe("what the scripts print of somebody else's", () => {
+  it("holds nothing that a terminal obeys", async () => {
+    const { runbook } = install({ ...site("15")("server3").facts }, join(folder, "plain"));
+    const words = "FATAL: \x1b[2J\x07\u202eevil\u0085 \u200b\ufeff\u2066 Zürich ✓ 😀\ttab\nline";
+    const said = "FATAL: ?[2J??evil? ??? Zürich ✓ 😀\ttab\nline\n";
+    expect(await shell(runbook, 'say "$1"', words)).toBe(said);
+    expect(await shell(runbook, 'script=x; warn "$1" 2>&1', words)).toBe(`x: ${said}`);
+  });
+});
+
 describe("what the scripts know", () => {
   it("is the same whatever the server's role, so that a change of role changes none of it", () => {
     for (const version of ["9.0", "11", "15"]) {

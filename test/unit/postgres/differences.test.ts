@@ -59,7 +59,7 @@ describe("the configuration of a server, as it is and as it is declared", () => 
 
   it("never shows a password that somebody put into primary_conninfo", () => {
     const [line] = said(withConf(`${declared.files["postgresql.conf"]}primary_conninfo = 'host=a password=s3cret'\n`));
-    expect(line).toBe("s: postgresql.conf primary_conninfo is another value, declared unset: reload");
+    expect(line).toBe("s: postgresql.conf primary_conninfo is 'host=a password=********', declared unset (''): reload");
     expect(line).not.toContain("s3cret");
   });
 
