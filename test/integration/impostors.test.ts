@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeAuthority, makeCertificate } from "../../tls/make.js";
-import { guardAmong, ownSystem } from "../support/guard.js";
-import { Impostor, type ImpostorOptions, type Trick } from "../support/impostor.js";
+import { Impostor, type ImpostorOptions } from "../support/impostor.js";
 import { LocalSite } from "../support/localSite.js";
 
 const binaries = "/usr/lib/postgresql/15/bin";
@@ -102,61 +101,6 @@ describe.skipIf(why !== undefined)(
       expect(other).toMatchObject({ plainStartups: 0, tlsStartups: 0, passwords: [], queries: [] });
       for (const password of Object.values(site.passwords)) expect(other.heard(password)).toBe(false);
       expect(plainLogins()).toEqual([]);
-    });
-  },
-);
-
-describe.skipIf(why !== undefined)(
-  "a primary's guard, where somebody else answers for a peer, asked by psql 15",
-  () => {
-    const address = "127.0.219.3";
-    const superseded = (sql: string) => (/IDENTIFY_SYSTEM/.test(sql) ? [[ownSystem, "9", "0/9000000", ""]] : [["off"]]);
-    const meet = async (trick: Trick, more: Parameters<typeof guardAmong>[0] = {}) => {
-      const other = await listen({ address, port: 5442, trick, rows: superseded });
-      const guard = await guardAmong({ peer: address, programs: binaries, ...more });
-      return { other, guard };
-    };
-
-    it.each(["clear", "md5", "nothing", "ready"] as const)("starts, and gives no password away (%s)", async (trick) => {
-      const { other, guard } = await meet(trick);
-      expect(guard).toEqual({
-        code: 0,
-        said: expect.stringContaining("server2 starts as a primary: nobody answers"),
-      });
-      expect(other).toMatchObject({ passwords: [], queries: [] });
-      expect(other.heard("repl1cator")).toBe(false);
-    });
-
-    it("says nothing in clear with TLS, whatever the other one tries", async () => {
-      for (const trick of ["clear", "nothing", "twoFaced"] as const) {
-        const { other, guard } = await meet(trick, { tls: true });
-        expect(guard.code).toBe(0);
-        expect(other).toMatchObject({ plainStartups: 0, passwords: [] });
-        await other.close();
-      }
-    });
-
-    it("asks with what psql knows where the site is of a newer version", async () => {
-      const { other, guard } = await meet("clear", { version: "18" });
-      expect(guard).toEqual({ code: 0, said: expect.stringContaining("server2 starts as a primary: nobody answers") });
-      expect(guard.said).not.toContain("invalid connection option");
-      expect(other).toMatchObject({ plainStartups: 1, passwords: [] });
-    });
-
-    it("stays down where a peer that is declared to ask for nothing says that it was superseded", async () => {
-      const { guard } = await meet("nothing", { access: ["host replication all 0.0.0.0/0 trust"] });
-      expect(guard).toEqual({
-        code: 3,
-        said: expect.stringContaining("is on timeline 9 and this data on 1: it was superseded"),
-      });
-    });
-
-    // What remains without TLS before 16, as docs/tls.md and the preview say.
-    it("believes one that begins as a server does, and gives it the password where it asks in clear the second time", async () => {
-      expect((await meet("half")).guard.code).toBe(3);
-      await impostor?.close();
-      const { other } = await meet("twoFaced");
-      expect(other.passwords).toEqual(["repl1cator"]);
     });
   },
 );

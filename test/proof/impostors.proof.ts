@@ -50,7 +50,7 @@ describe("a primary's guard that asks by psql 18", () => {
   it.each(["10", "13", "15", "18"])(
     "believes nobody who proves nothing, and gives no password away, at %s without TLS",
     async (version) => {
-      const address = "127.0.219.3";
+      const address = "127.0.219.4";
       for (const trick of tricks) {
         const other = await listen({ address, port: 5442, trick, rows: superseded });
         for (const _again of [1, 2]) {
