@@ -21,6 +21,8 @@ export function stackFileReference(): string {
     "",
     "Below `config:` of `Pulumi.STACK.yaml`. NAME stands for a name of your own. Passwords are keys of their own, always encrypted:",
     "`pulumi config set --secret password-ROLE`, and so are given private keys: `pulumi config set --secret key-SERVER <FILE`.",
+    "A secret within another key (`ssl_passphrase_command`, `ldapbindpasswd` in a rule, a password in a command) is encrypted where it stands:",
+    "`pulumi config set --secret --path 'settings.ssl_passphrase_command'`, `… --path 'access[2]'`. Every preview warns of one that is not.",
     "",
     "| key | what it is | default |",
     "|---|---|---|",

