@@ -5,7 +5,7 @@ import { logFolderOf } from "../postgres/log-folder.js";
 import { shownInLine } from "../postgres/shown.js";
 
 /** What tells where a server's log is. */
-type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
+export type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
 
 /** How far a server's logs reached at one moment: what comes after is about what happened after. */
 export interface LogMark {
@@ -40,15 +40,15 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
   return texts.join("\n");
 }
 
-/** start.log, and with logging_collector the two files of log_directory that were written last, the last one first. */
-export async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
+/** start.log, and with logging_collector the files of log_directory that were written last, the last one first. */
+export async function logFiles(host: Host, server: LogOwner, count = 2): Promise<readonly string[]> {
   const files = [join(server.controlDirectory, "start.log")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const directory = logFolderOf(server);
     const { code, stdout } = await host.run(["ls", "-1t", directory]);
     if (code === 0) {
       const names = stdout.split("\n").filter((entry) => entry !== "");
-      files.push(...names.slice(0, 2).map((entry) => join(directory, entry)));
+      files.push(...names.slice(0, count).map((entry) => join(directory, entry)));
     }
   }
   return files;
