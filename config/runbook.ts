@@ -1,9 +1,8 @@
 import { renderConninfo } from "../postgres/conninfo.js";
 import { insisted } from "../postgres/insistence.js";
-import { Effective } from "../postgres/effective.js";
 import { logFolderOf } from "../postgres/log-folder.js";
 import { atLeast } from "../postgres/versions.js";
-import { voicesOf } from "../postgres/voice.js";
+import { prefixOf, voicesOf } from "../postgres/voice.js";
 import type { RunbookFacts } from "../runbook/render.js";
 import { socketFolders } from "../services/of.js";
 import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "./describe.js";
@@ -45,7 +44,7 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     ...(server.service === undefined ? {} : { service: server.service.name }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
-    prefix: new Effective(version, settings).text("log_line_prefix"),
+    prefix: prefixOf(version, settings),
     ...(voices === undefined ? {} : { voices }),
     peers,
     ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),

@@ -2,7 +2,6 @@
  * Which lines of a server's log are its own. Any client can have the server write what it likes: names, statements, RAISE.
  * So a line counts as evidence only where its beginning, which no client can write, says which process wrote it.
  */
-import { Effective } from "./effective.js";
 import { splitIdentifiers } from "./lists.js";
 import { atLeast, type Major } from "./versions.js";
 
@@ -29,6 +28,11 @@ export function tellingPrefix(version: Major): string {
 }
 
 const namesProcesses: Major = "13";
+
+/** The log_line_prefix in force: PostgreSQL's own default where none is declared (not by its catalogue, which a refresh need not load). */
+export function prefixOf(version: Major, settings: Readonly<Record<string, string>>): string {
+  return settings.log_line_prefix ?? (atLeast(version, "10") ? "%m [%p] " : "");
+}
 
 const number = "[0-9]+";
 const time = "[0-9]+-[0-9]+-[0-9]+ [0-9:.]+ [^ /]+";
@@ -64,13 +68,12 @@ const transactions: Readonly<Record<Who, string>> = { walreceiver: "", server: "
  * @param settings as declared
  */
 export function voicesOf(version: Major, settings: Readonly<Record<string, string>>): Voices | undefined {
-  const given = new Effective(version, settings);
-  const destinations = splitIdentifiers(given.text("log_destination")) ?? [];
-  const collects = given.on("logging_collector");
+  const destinations = splitIdentifiers(settings.log_destination ?? "stderr") ?? [];
+  const collects = /^(on|true|yes|1)$/i.test(settings.logging_collector ?? "off");
   // Without a collector, what is meant for its other formats goes there too.
   const toStderr =
     destinations.includes("stderr") || (!collects && destinations.some((name) => /^(csv|json)log$/.test(name)));
-  const prefix = given.text("log_line_prefix");
+  const prefix = prefixOf(version, settings);
   const voice = (who: Who): Voice => {
     const stderr = toStderr ? stderrHead(version, prefix, who) : undefined;
     return {

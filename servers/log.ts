@@ -3,6 +3,7 @@ import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 import { logFolderOf } from "../postgres/log-folder.js";
 import { shownInLine } from "../postgres/shown.js";
+import { voicesOf } from "../postgres/voice.js";
 
 /** What tells where a server's log is. */
 export type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
@@ -58,7 +59,7 @@ export interface Cause {
   /** The log's own words. */
   readonly line: string;
   readonly remedy?: string;
-  /** True where waiting cannot help. */
+  /** True where waiting cannot help, and it is the server that says so. */
   readonly final: boolean;
 }
 
@@ -152,14 +153,21 @@ const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
 const ourOwn =
   /pgsite_probe|the database system is (starting up|shutting down|not (yet )?accepting connections)|Hot standby mode is disabled/;
 
-/** Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. */
-export function causesIn(log: string): readonly Cause[] {
+/**
+ * Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. For people: what it says may be
+ * a client's words. Final is a cause only where the server itself says it.
+ */
+export function causesIn(log: string, server: Pick<LogOwner, "settings" | "version">): readonly Cause[] {
   const causes = new Map<string, Cause>();
+  const heads = Object.values(voicesOf(server.version, server.settings)?.server ?? {}).map((head) => new RegExp(head));
+  const isOwn = (line: string) => heads.some((head) => head.test(line));
   const lines = log.split("\n").filter((line) => !ourOwn.test(line));
   for (const row of known) {
-    const line = lines.findLast((candidate) => row.pattern.test(candidate));
+    const said = lines.filter((candidate) => row.pattern.test(candidate));
+    const own = said.findLast(isOwn);
+    const line = own ?? said.at(-1);
     if (line === undefined || causes.has(plain(line))) continue;
-    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final });
+    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final && own !== undefined });
   }
   if (causes.size > 0) return [...causes.values()];
   const last = lines.findLastIndex((line) => marked.test(line));

@@ -1,8 +1,7 @@
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
-import { Effective } from "../postgres/effective.js";
 import { type Received, type StreamEnd, streamEnd } from "../postgres/received.js";
-import { voicesOf } from "../postgres/voice.js";
+import { prefixOf, voicesOf } from "../postgres/voice.js";
 import { judgeLog } from "./judgeLog.js";
 import { endOfReceived } from "./receivedWal.js";
 import { recoveryTitles } from "./titles.js";
@@ -41,7 +40,7 @@ async function streamOf(host: Host, server: Server): Promise<StreamEnd> {
 export async function streamByLog(host: Host, server: Server): Promise<StreamEnd> {
   const voices = voicesOf(server.version, server.settings);
   if (voices === undefined) {
-    return { kind: "mute", because: new Effective(server.version, server.settings).text("log_line_prefix") };
+    return { kind: "mute", because: prefixOf(server.version, server.settings) };
   }
   return streamEnd(await judgeLog(host, server, "stream", voices.walreceiver));
 }

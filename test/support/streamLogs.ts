@@ -212,11 +212,8 @@ const forms: readonly Form[] = [
   },
 ];
 
-const inForms = forms.flatMap(({ name: form, own, strange, ...rest }) => [
-  ...cases
-    // csvlog and jsonlog have the text of a message alone in one place, without what follows it.
-    .map((one): StreamLog => ({ ...one, ...rest, name: `${form}: ${one.name}`, lines: own(one.lines) })),
-  ...cases.map(
+const inForms = forms.flatMap(({ name: form, own, strange, ...rest }) =>
+  cases.map(
     (one): StreamLog => ({
       ...one,
       ...rest,
@@ -226,7 +223,7 @@ const inForms = forms.flatMap(({ name: form, own, strange, ...rest }) => [
         .concat(strangers.map(strange)),
     }),
   ),
-]);
+);
 
 /** A forged line as a client would have to make it. */
 const forgedEarly = `${named}${noEntry}`;
