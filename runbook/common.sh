@@ -149,8 +149,14 @@ processes() {
   ps -A -o ppid= -o pid= -o args= | awk -v parent="$parent" '$1 == parent { $1 = ""; sub(/^ /, ""); print }'
 }
 
-# Process and position of a walreceiver that streams: PID X/Y.
-streaming() { processes | sed -n 's/^\([0-9]*\) .*wal *receiver.*streaming *\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p'; }
+# Process and position of a walreceiver that streams: PID X/Y. By the whole title: those of sessions have names in them that a
+# client chose, also before it has logged in, but its address behind them.
+streaming() {
+  processes | sed -n 's/^\([0-9]*\) postgres: \(.*: \)*wal *receiver\( process\)* *streaming *\([0-9A-F]*\/[0-9A-F]*\) *$/\1 \4/p'
+}
+
+# How many sessions and walsenders it has: those with a client's address in their titles.
+sessions() { processes | grep -Ec ' (\[local\]|[^ ]+\([0-9]+\))( |$)'; }
 
 # The server's log, the older part first. A line that was cut off ends with its file.
 log_text() {

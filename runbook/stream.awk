@@ -11,8 +11,18 @@ BEGIN {
   for (number = 1; number <= lines; number++) {
     if (line_of[number] ~ /^#/ || split(line_of[number], field, "\t") != 3) continue
     kinds[++rows] = field[1]
-    texts[rows] = field[3]
+    texts[rows] = folded(field[3], 10)
   }
+}
+
+# Letters beyond ASCII are written in the encoding of the process' locale, or as question marks: where enough of a text is left,
+# they stand for anything.
+function folded(text, enough,    plain, left) {
+  plain = text
+  gsub(/[\200-\377?]+/, "%", plain)
+  left = plain
+  gsub(/[% ]/, "", left)
+  return length(left) < enough ? text : plain
 }
 
 { sub(/\r$/, "") }
@@ -103,11 +113,10 @@ function early() { if (how != "early") { how = "early"; told() } }
 function unclear() { if (how != "early" && how != "unclear") { how = "unclear"; told() } }
 
 # The kind of a message that begins with a row's text; what stands behind that text is in `behind`.
-function kind_of(text,    row, parts) {
+function kind_of(text,    row) {
   for (row = 1; row <= rows; row++) {
     if (kinds[row] ~ /^(silent|passing|ends|quiet)$/) continue
-    split(texts[row], parts, "%")
-    if (index(text, parts[1]) == 1 && holds(text, texts[row])) return kinds[row]
+    if (opens(text, texts[row])) return kinds[row]
   }
   behind = ""
   return ""
@@ -127,17 +136,22 @@ function passes(text,    at, severity_before) {
   return 1
 }
 
-function is(kind, text,    row) {
-  for (row = 1; row <= rows; row++) if (kinds[row] == kind && texts[row] == text) return 1
+function is(kind, word,    row) {
+  word = folded(word, 2)
+  for (row = 1; row <= rows; row++) if (kinds[row] == kind && folded(texts[row], 2) == word) return 1
   return 0
 }
 function starts(kind, text,    row) {
-  for (row = 1; row <= rows; row++) if (kinds[row] == kind && index(text, texts[row]) == 1) return 1
+  for (row = 1; row <= rows; row++) if (kinds[row] == kind && opens(text, texts[row])) return 1
   return 0
 }
 function has(kind, text,    row) {
   for (row = 1; row <= rows; row++) if (kinds[row] == kind && holds(text, texts[row])) return 1
   return 0
+}
+function opens(text, pattern,    parts) {
+  split(pattern, parts, "%")
+  return index(text, parts[1]) == 1 && holds(text, pattern)
 }
 function holds(text, pattern,    parts, count, part, at) {
   count = split(pattern, parts, "%")

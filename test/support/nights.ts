@@ -4,7 +4,7 @@ import { disconnect, untilReplayed } from "./disconnect.js";
 import { killServer } from "./kill.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "./rolloutSite.js";
 import { installRunbooks, runScript } from "./siteRunbook.js";
-import { forged, inviteStrangers, strangersAt } from "./strangers.js";
+import { forged, inviteStrangers, strangersAt, titledLike } from "./strangers.js";
 
 export interface Night {
   readonly major: Major;
@@ -84,6 +84,7 @@ export async function cutOffBefore(night: Night, psql: boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     await lose();
     await strangersAt(site.server("server3"), [forged.began, forged.broke, forged.finished]);
+    const ends = await titledLike(site, site.server("server3"));
     const refused =
       /refused: the failover from server2 to server3: server3 received up to \S+ at \S+ UTC, \d+ s ago, and its stream had ended before, while server2 lived on/;
     expect((await site.preview()).join("\n")).toMatch(refused);
@@ -91,6 +92,7 @@ export async function cutOffBefore(night: Night, psql: boolean): Promise<void> {
     const { code, said } = await failover(site, psql);
     expect(said).toMatch(/refused: server3 had lost its stream before server2 was lost: "FATAL: /);
     expect(code).toBe(3);
+    ends();
     expect(await site.query("server3", "select pg_is_in_recovery()::text as recovery")).toEqual([{ recovery: "true" }]);
     expect(await rows(site)).toEqual([1]);
   } finally {

@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { Client } from "pg";
 import type { Server } from "../../config/site.js";
 import { atLeast } from "../../postgres/versions.js";
@@ -55,6 +59,38 @@ export async function strangersAt(server: Server, messages: readonly string[]): 
   } finally {
     await session.end();
   }
+}
+
+/**
+ * Sessions that wait for their passwords under names by which their titles say that a walreceiver streams.
+ * @returns ends them
+ */
+export async function titledLike(site: RolloutSite, server: Server): Promise<() => void> {
+  const rules = join(server.dataDirectory, "pg_hba.conf");
+  writeFileSync(rules, `${readFileSync(rules, "utf8")}host all all 127.0.0.1/32 md5\n`);
+  await site.query(server.name, "select pg_reload_conf()", "select pg_sleep(0.3)");
+  const titles = [
+    ["walreceiver", "streaming F/FFFFFFFF"],
+    ["wal receiver process", "  streaming F/FFFFFFFF"],
+    ["x", "y: walreceiver streaming F/FFFFFFFF"],
+  ];
+  const sockets = await Promise.all(titles.map(([user = "", database = ""]) => waitingFor(server, user, database)));
+  return () => {
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
+/** Sends a startup packet, and nothing after it. */
+async function waitingFor({ address, port }: Server, user: string, database: string): Promise<Socket> {
+  const socket = connect({ host: address, port });
+  socket.on("error", () => undefined);
+  const body = Buffer.concat([Buffer.from([0, 3, 0, 0]), Buffer.from(`user\0${user}\0database\0${database}\0\0`)]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length + 4);
+  socket.write(Buffer.concat([length, body]));
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  if (answer.toString("latin1", 0, 1) !== "R") throw new Error(`no password was asked for: ${answer}`);
+  return socket;
 }
 
 /** As user, as database, and as both. */

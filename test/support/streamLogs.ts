@@ -137,6 +137,25 @@ const cases: readonly Omit<StreamLog, "version" | "settings">[] = [
     kind: "broken",
   },
   {
+    name: "in German, of a process whose locale has no umlauts",
+    lines: [
+      "FATAL:  konnte keine Daten vom WAL-Stream empfangen: Server beendete die Verbindung unerwartet",
+      "WARNUNG:  irgendwas",
+      "FATAL:  konnte nicht mit dem Prim?rserver verbinden: Verbindung zum Server auf >>192.0.2.2<<, Port 5432 fehlgeschlagen: Verbindungsaufbau abgelehnt",
+      "FATAL:  konnte nicht mit dem Prim?rserver verbinden: Verbindung zum Server auf >>192.0.2.2<<, Port 5432 fehlgeschlagen: FATAL:  das Datenbanksystem f?hrt herunter",
+    ],
+    kind: "broken",
+  },
+  {
+    name: "in French, without accents",
+    lines: [
+      "FATAL:  n'a pas pu recevoir des donn?es du flux de WAL : la connexion au serveur a ?t? coup?e de fa?on inattendue",
+      "D?TAIL:  rien",
+      "FATAL:  n'a pas pu se connecter au serveur principal : la connexion au serveur sur << 192.0.2.2 >>, port 5432 a ?chou? : Connexion refus?e",
+    ],
+    kind: "broken",
+  },
+  {
     name: "in French, and the primary lived on",
     lines: [
       "LOG:  démarré le flux des journaux depuis le principal à 0/3000000 sur la timeline 1",
