@@ -23,8 +23,9 @@ import { splitList } from "../postgres/lists.js";
 import { type Problem, warning } from "../postgres/problem.js";
 import { renderRecovery } from "../postgres/recovery.js";
 import { checkRules } from "../postgres/rules.js";
-import { type Layer, type Note, resolveSettings } from "../postgres/settings.js";
+import { type Layer, type Note, type ResolvedSettings, resolveSettings } from "../postgres/settings.js";
 import { atLeast, type Major } from "../postgres/versions.js";
+import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
 import { notMade, type Proof, type Server, type ServerRole, type ServiceDeclaration, type TlsFiles } from "./site.js";
@@ -174,10 +175,23 @@ export function describeServer(
       ...givesPasswords(name, inputs),
       ...resolved.problems,
       ...checkRules(version, resolved, `servers.${name}.settings`),
+      ...(inputs.peers.some((peer) => peer.name !== name) ? logProblems(version, resolved) : []),
       ...rules.problems,
     ],
     notes: resolved.notes,
   };
+}
+
+/** A log that is no evidence for a failover: better known before the night. */
+function logProblems(version: Major, { postgresql, origins }: ResolvedSettings): Problem[] {
+  if (voicesOf(version, postgresql) !== undefined) return [];
+  const path = origins.log_line_prefix ?? origins.log_destination ?? "settings.log_line_prefix";
+  return [
+    warning(
+      path,
+      `with "${prefixOf(version, postgresql)}" clients can write what looks like the server's own lines, so nothing tells a failover how the stream from a lost primary ended, and its loss has to be accepted; say "${tellingPrefix(version)}" (a reload), or have log_destination name csvlog, with logging_collector`,
+    ),
+  ];
 }
 
 /** primary_slot_name, which until 11 stands in recovery.conf. */

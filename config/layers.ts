@@ -1,5 +1,6 @@
 import type { SettingValue } from "../postgres/values.js";
 import { atLeast, type Major } from "../postgres/versions.js";
+import { tellingPrefix } from "../postgres/voice.js";
 import type { ServerRole } from "./site.js";
 
 type Values = Readonly<Record<string, SettingValue>>;
@@ -10,7 +11,7 @@ interface Row {
   readonly values: Values;
 }
 
-/** What pgsite sets where a stack says nothing: what replication needs and PostgreSQL's own default does not give. */
+/** What pgsite sets where a stack says nothing: what replication needs and PostgreSQL's own default does not give. A log that is evidence is such a need. */
 const defaults: readonly Row[] = [
   { values: { listen_addresses: "*", wal_level: "replica", max_wal_senders: 10, hot_standby: true } },
   { until: "12", values: { wal_keep_segments: 64 } },
@@ -26,7 +27,7 @@ const mandatory: readonly (Row & { readonly roles: readonly ServerRole[] })[] = 
 ];
 
 export function defaultsOf(version: Major): Values {
-  return merged(defaults, version);
+  return { ...merged(defaults, version), log_line_prefix: tellingPrefix(version) };
 }
 
 export function mandatoryOf(role: ServerRole, version: Major): Values {

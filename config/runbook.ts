@@ -2,6 +2,7 @@ import { renderConninfo } from "../postgres/conninfo.js";
 import { insisted } from "../postgres/insistence.js";
 import { logFolderOf } from "../postgres/log-folder.js";
 import { atLeast } from "../postgres/versions.js";
+import { prefixOf, voicesOf } from "../postgres/voice.js";
 import type { RunbookFacts } from "../runbook/render.js";
 import { socketFolders } from "../services/of.js";
 import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "./describe.js";
@@ -29,6 +30,7 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
       asks: expected.asks,
     };
   });
+  const voices = voicesOf(version, settings);
   return {
     site: inputs.site.name,
     server: name,
@@ -42,6 +44,8 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     ...(server.service === undefined ? {} : { service: server.service.name }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
+    prefix: prefixOf(version, settings),
+    ...(voices === undefined ? {} : { voices }),
     peers,
     ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
   };

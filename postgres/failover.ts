@@ -67,7 +67,7 @@ export function refuseFailover(
       `${begun}: ${to} received ${receivedWords(received)}, and ${ahead.name} ${positionIn(ahead.received, received)}: declare ${ahead.name} as the primary; with ${to}, ${accept}, and ${ahead.name} would rejoin it, with what it alone has kept aside`,
     );
   }
-  if (received.stream.kind === "early" || received.stream.kind === "unknown") {
+  if (["early", "mute", "unknown"].includes(received.stream.kind)) {
     found.push(
       `${begun}: ${to} received ${receivedWords(received)}, and ${endWords(received.stream, from)}; ${accept}`,
     );
@@ -141,8 +141,10 @@ function endWords({ kind, because }: StreamEnd, from: string): string {
       return `${from} was shut down and had sent it everything`;
     case "early":
       return `its stream had ended before, while ${from} lived on${said}`;
+    case "mute":
+      return `nothing tells how its stream ended: with log_line_prefix '${because}' its log does not tell its own lines from those that clients can write`;
     case "unknown":
-      return "nothing tells how its stream ended";
+      return `nothing tells how its stream ended${said}`;
   }
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FileStatus, Host } from "../hosts/host.js";
 import type { Difference } from "../postgres/differences.js";
-import { common, programs, type RunbookFacts, renderRunbook, runbookFolder } from "../runbook/render.js";
+import { programs, type RunbookFacts, renderRunbook, runbookFolder, shared } from "../runbook/render.js";
 import { permissionsOf } from "./facts.js";
 import { hashOf } from "./staging.js";
 
@@ -19,7 +19,7 @@ async function scriptsOfRunbook(): Promise<Readonly<Record<string, Part>>> {
   const { checkout } = await import("../toolchain/paths.mjs");
   const read = (name: string) => readFileSync(join(checkout, "runbook", name), "utf8");
   scripts = {
-    [common]: { content: read(common), mode: 0o600 },
+    ...Object.fromEntries(shared.map((name) => [name, { content: read(name), mode: 0o600 }])),
     ...Object.fromEntries(programs.map((name) => [name, { content: read(name), mode: 0o700 }])),
   };
   return scripts;

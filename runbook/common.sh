@@ -13,7 +13,7 @@ tab='	'
 dry=no
 
 # What `settings` gives.
-server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs=''
+server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix=''
 # shellcheck source=/dev/null
 . "$here/settings"
 operators_passfile=${PGPASSFILE-}
@@ -149,16 +149,32 @@ processes() {
   ps -A -o ppid= -o pid= -o args= | awk -v parent="$parent" '$1 == parent { $1 = ""; sub(/^ /, ""); print }'
 }
 
-# Process and position of a walreceiver that streams: PID X/Y.
-streaming() { processes | sed -n 's/^\([0-9]*\) .*wal *receiver.*streaming *\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p'; }
+# Process and position of a walreceiver that streams: PID X/Y. By the whole title: those of sessions have names in them that a
+# client chose, also before it has logged in, but its address behind them.
+streaming() {
+  processes | sed -n 's/^\([0-9]*\) postgres: \(.*: \)*wal *receiver\( process\)* *streaming *\([0-9A-F]*\/[0-9A-F]*\) *$/\1 \4/p'
+}
 
-# The server's log, the older part first.
+# How many sessions and walsenders it has: those with a client's address in their titles.
+sessions() { processes | grep -Ec ' (\[local\]|[^ ]+\([0-9]+\))( |$)'; }
+
+# The server's log, the older part first. A line that was cut off ends with its file.
 log_text() {
-  cat "$control/start.log" 2>/dev/null
+  cat "$control/start.log" 2>/dev/null && echo
   [ -n "$logs" ] || return 0
   # shellcheck disable=SC2012
-  ls -1tr "$logs" 2>/dev/null | tail -n 2 | while IFS= read -r name; do cat "$logs/$name"; done
+  ls -1tr "$logs" 2>/dev/null | tail -n 20 | while IFS= read -r name; do cat "$logs/$name" && echo; done
 }
+
+# heads WHO: how a message of the server's own processes (walreceiver, server) begins in its log, as a client cannot write it.
+heads() {
+  eval "HEAD_stderr=\$${1}_stderr HEAD_csv=\$${1}_csv HEAD_json=\$${1}_json"
+  export HEAD_stderr HEAD_csv HEAD_json
+  [ -n "$HEAD_stderr$HEAD_csv$HEAD_json" ]
+}
+
+# judged WHAT: what a log (standard input) says of the stream, by such messages alone: KIND<tab>LINE.
+judged() { MESSAGES=$(cat "$here/messages") WANT=$1 awk -f "$here/stream.awk"; }
 
 # sql_here STATEMENT: as its OS user may over a socket, if that is called postgres and it takes queries.
 sql_here() {
@@ -166,16 +182,13 @@ sql_here() {
   timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U postgres -d postgres -c "$1" 2>/dev/null 9>&-
 }
 
-# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL as its log tells it.
+# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL as its log tells it
+# in its own words.
 received() {
   found=$(streaming | sed 's/.* //')
   [ -n "$found" ] ||
     found=$(sql_here "select $(at_least 1000 && echo 'pg_last_wal_receive_lsn()' || echo 'pg_last_xlog_receive_location()')")
-  [ -n "$found" ] || found=$(log_text | awk '
-    match($0, /LSN [0-9A-F]+\/[0-9A-F]+, offset/) { at = substr($0, RSTART + 4, RLENGTH - 12); next }
-    match($0, /segment [0-9A-F]+, offset [0-9]+/) { split(substr($0, RSTART, RLENGTH), word, /[ ,]+/); at = word[2] ":" word[4]; next }
-    /record|resource manager/ && match($0, / at [0-9A-F]+\/[0-9A-F]+/) { at = substr($0, RSTART + 4, RLENGTH - 4) }
-    END { print at }')
+  [ -n "$found" ] || { heads server && found=$(log_text | judged position | cut -f 2); }
   case $found in
     *:*)
       # A page of a segment, whose name has its timeline and its number in it.
@@ -188,20 +201,9 @@ received() {
   esac
 }
 
-# What the log says of the stream from the primary: `streaming LINE`, `ended LINE` (by the other end), `apart LINE` (the primary
-# lived on without it, or it was cut off here), or nothing.
-stream_words() {
-  log_text | awk '
-    /started streaming WAL from primary|streaming replication successfully connected/ { how = "streaming"; line = $0; next }
-    /could not (receive data from|send data to) WAL stream|terminating walreceiver due to timeout|replication terminated by primary server/ {
-      if (how == "streaming") { how = "ended"; line = $0 }
-      next
-    }
-    /terminating walreceiver process due to administrator command/ { if (how == "streaming") { how = "apart"; line = $0 } next }
-    /no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no password supplied|has already been removed|exceeds max_wal_senders|remaining connection slots|too many clients|certificate verify failed/ {
-      if (how != "") { how = "apart"; line = $0 }
-    }
-    END { if (how != "") print how " " line }'
+# How the stream from the primary ended, by the log: KIND<tab>LINE as stream.awk says it; `mute` where its log is no evidence.
+stream_end() {
+  if heads walreceiver; then log_text | judged stream; else echo "mute$tab"; fi
 }
 
 # --- the other servers ---
@@ -458,10 +460,10 @@ streams_anew() {
   [ -n "$2" ] && [ "$1" != "$2" ] && sleep 1 && [ "$2" = "$(streaming | sed 's/ .*//')" ]
 }
 
-# How its log says, since it had LINES lines, that it can never follow that server.
+# How its log says in its own words, since it had LINES lines, that it can never follow that server.
 says_apart() {
-  log_text | tail -n "+$((lines + 1))" |
-    grep -E 'forked off current database system timeline|is not a child of this server|does not contain minimum recovery point|highest timeline .* is behind' | tail -n 1
+  heads server || return 0
+  log_text | tail -n "+$((lines + 1))" | judged apart | cut -f 2
 }
 
 settled() { [ -n "$(says_apart)" ] || streams_anew "$1"; }

@@ -1,5 +1,6 @@
 import { quote } from "../hosts/quote.js";
 import type { Major } from "../postgres/versions.js";
+import type { Voice, Voices } from "../postgres/voice.js";
 
 /** What the scripts on a server know. The same in every role, so that a change of role changes none of it. */
 export interface RunbookFacts {
@@ -20,6 +21,10 @@ export interface RunbookFacts {
   readonly socketFolder?: string;
   /** Where logging_collector writes. @default start.log has all of its log */
   readonly logFolder?: string;
+  /** Its log_line_prefix, for a message. */
+  readonly prefix: string;
+  /** How its own processes' messages begin in its log. @default its log does not tell them from what clients can write */
+  readonly voices?: Voices;
   /** All others that it may ever follow. */
   readonly peers: readonly RunbookPeer[];
   /** Until 11: recovery.conf as it is when the server is a standby, without primary_conninfo. */
@@ -44,8 +49,8 @@ export interface RunbookPeer {
 
 /** What an operator runs, and every start. */
 export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
-/** What these read, beside what is rendered. */
-export const common = "common.sh";
+/** What these read, beside what is rendered: what they share, the judge of a log, and the messages that it knows. */
+export const shared = ["common.sh", "stream.awk", "messages"] as const;
 
 /** The guard's exit status where the server may not start. */
 export const refusedToStart = 3;
@@ -74,6 +79,9 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     service: facts.service ?? "",
     sockets: facts.socketFolder ?? "",
     logs: facts.logFolder ?? "",
+    prefix: facts.prefix,
+    ...headsOf("walreceiver", facts.voices?.walreceiver),
+    ...headsOf("server", facts.voices?.server),
   };
   return {
     settings: text([
@@ -96,6 +104,10 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
 function wordsOf({ name, address, port, conninfo, asking, insisted, verified, asks }: RunbookPeer): readonly string[] {
   const parameters = insisted.map(({ from, text: parameter }) => `${numberOf(from)}:${parameter}`);
   return [name, address, `${port}`, conninfo, asking, parameters.join(" "), verified ? "verified" : "", asks.join(",")];
+}
+
+function headsOf(who: string, { stderr = "", csv = "", json = "" }: Voice = {}): Readonly<Record<string, string>> {
+  return { [`${who}_stderr`]: stderr, [`${who}_csv`]: csv, [`${who}_json`]: json };
 }
 
 /** 906 of 9.6, 1500 of 15: what a shell can compare. */

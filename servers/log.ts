@@ -3,9 +3,10 @@ import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
 import { logFolderOf } from "../postgres/log-folder.js";
 import { shownInLine } from "../postgres/shown.js";
+import { voicesOf } from "../postgres/voice.js";
 
 /** What tells where a server's log is. */
-type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
+export type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
 
 /** How far a server's logs reached at one moment: what comes after is about what happened after. */
 export interface LogMark {
@@ -40,15 +41,15 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
   return texts.join("\n");
 }
 
-/** start.log, and with logging_collector the two files of log_directory that were written last, the last one first. */
-export async function logFiles(host: Host, server: LogOwner): Promise<readonly string[]> {
+/** start.log, and with logging_collector the files of log_directory that were written last, the last one first. */
+export async function logFiles(host: Host, server: LogOwner, count = 2): Promise<readonly string[]> {
   const files = [join(server.controlDirectory, "start.log")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const directory = logFolderOf(server);
     const { code, stdout } = await host.run(["ls", "-1t", directory]);
     if (code === 0) {
       const names = stdout.split("\n").filter((entry) => entry !== "");
-      files.push(...names.slice(0, 2).map((entry) => join(directory, entry)));
+      files.push(...names.slice(0, count).map((entry) => join(directory, entry)));
     }
   }
   return files;
@@ -58,7 +59,7 @@ export interface Cause {
   /** The log's own words. */
   readonly line: string;
   readonly remedy?: string;
-  /** True where waiting cannot help. */
+  /** True where waiting cannot help, and it is the server that says so. */
   readonly final: boolean;
 }
 
@@ -152,14 +153,21 @@ const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
 const ourOwn =
   /pgsite_probe|the database system is (starting up|shutting down|not (yet )?accepting connections)|Hot standby mode is disabled/;
 
-/** Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. */
-export function causesIn(log: string): readonly Cause[] {
+/**
+ * Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. For people: what it says may be
+ * a client's words. Final is a cause only where the server itself says it.
+ */
+export function causesIn(log: string, server: Pick<LogOwner, "settings" | "version">): readonly Cause[] {
   const causes = new Map<string, Cause>();
+  const heads = Object.values(voicesOf(server.version, server.settings)?.server ?? {}).map((head) => new RegExp(head));
+  const isOwn = (line: string) => heads.some((head) => head.test(line));
   const lines = log.split("\n").filter((line) => !ourOwn.test(line));
   for (const row of known) {
-    const line = lines.findLast((candidate) => row.pattern.test(candidate));
+    const said = lines.filter((candidate) => row.pattern.test(candidate));
+    const own = said.findLast(isOwn);
+    const line = own ?? said.at(-1);
     if (line === undefined || causes.has(plain(line))) continue;
-    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final });
+    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final && own !== undefined });
   }
   if (causes.size > 0) return [...causes.values()];
   const last = lines.findLastIndex((line) => marked.test(line));

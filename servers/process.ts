@@ -142,7 +142,10 @@ export async function refusedBefore(
   { name, controlDirectory }: Pick<Server, "name" | "controlDirectory">,
 ): Promise<string | undefined> {
   const last = (await host.readTail(join(controlDirectory, "start.log"), 1000))?.trimEnd().split("\n").at(-1);
-  return last !== undefined && / does not start: .* superseded/.test(last) ? withoutName(last, name) : undefined;
+  // The guard's own line begins with the name; what a client says stands behind a severity, and then comes the server's end.
+  return last?.startsWith(`${name} does not start: `) === true && last.includes(" superseded")
+    ? withoutName(last, name)
+    : undefined;
 }
 
 function withoutName(line: string, server: string): string {
@@ -206,7 +209,7 @@ async function answer(
     return undefined;
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error;
-    const causes = causesIn(await logSince(host, server, mark));
+    const causes = causesIn(await logSince(host, server, mark), server);
     const said = causes.map(({ line, remedy }) => (remedy === undefined ? line : `${line} (${remedy})`));
     return said.length > 0 ? said.join("; ") : `${error.message}; its log says nothing of why`;
   }
@@ -241,7 +244,7 @@ async function waitForAnswer(
     if (Date.now() > end) throw new NoAnswer("it does not answer in time");
     if (Date.now() - looked > 1000) {
       looked = Date.now();
-      const causes = causesIn(await logSince(host, server, mark));
+      const causes = causesIn(await logSince(host, server, mark), server);
       if (causes.some(({ final }) => final)) throw new NoAnswer("its log says that it cannot");
     }
     await new Promise((done) => setTimeout(done, 100));

@@ -39,7 +39,7 @@ export async function promote({ to, login, signal }: PromotionOptions): Promise<
   const given = signal === undefined ? {} : { signal };
   const done = async () => (await isInRecovery(to, login, signal)) === false;
   if (!(await until(done, { deadline: promoting, ...given }))) {
-    const [cause] = causesIn(await logSince(host, server, mark));
+    const [cause] = causesIn(await logSince(host, server, mark), server);
     throw new Error(
       `${server.name} was told to take over and does not take writes after ${promoting / 1000} s${cause === undefined ? "" : `: its log says "${cause.line}"`}; it has all data; run pulumi up again`,
     );

@@ -94,7 +94,7 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
     const late = Date.now() - began > deadline;
     if (late || Date.now() - looked > 1000) {
       looked = Date.now();
-      const causes = causesIn(await logSince(host, server, mark));
+      const causes = causesIn(await logSince(host, server, mark), server);
       const final = causes.find((cause) => cause.final);
       const stopped = (await processState(host, server.dataDirectory)).kind !== "running";
       if (late || final !== undefined || (stopped && causes.length > 0)) {

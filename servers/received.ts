@@ -1,18 +1,14 @@
 import type { Server } from "../config/site.js";
 import type { Host } from "../hosts/host.js";
-import { type Received, type StreamEnd, streamEnd, tellingLines } from "../postgres/received.js";
-import { logFiles } from "./log.js";
+import { type Received, type StreamEnd, streamEnd } from "../postgres/received.js";
+import { prefixOf, voicesOf } from "../postgres/voice.js";
+import { judgeLog } from "./judgeLog.js";
 import { endOfReceived } from "./receivedWal.js";
 import { recoveryTitles } from "./titles.js";
 import { lsnText } from "./walSegments.js";
 
 /** Milliseconds between two looks at a stream that is still open: does anything come? */
 const betweenLooks = 1000;
-
-/** Lines of a log that are looked at: who is refused again and again says so in each of them. */
-const lastLines = 400;
-
-const telling = `[ $# -gt 1 ] || exit 0; pattern=$1; shift; grep -haE -e "$pattern" -- "$@" | tail -n ${lastLines}`;
 
 /**
  * What a server in recovery has received and how its stream ended, by its files, its process titles and its log: so of warm
@@ -37,7 +33,14 @@ async function streamOf(host: Host, server: Server): Promise<StreamEnd> {
     const later = await recoveryTitles(host, server);
     if (later.receiver !== undefined) return { kind: later.receiver === receiver ? "open" : "fed" };
   }
-  const [start = "", ...collected] = await logFiles(host, server);
-  const { stdout } = await host.run(["sh", "-c", telling, "sh", tellingLines, start, ...collected.reverse()]);
-  return streamEnd(stdout.split("\n"), false);
+  return streamByLog(host, server);
+}
+
+/** How its stream ended, where it has no walreceiver that streams. */
+export async function streamByLog(host: Host, server: Server): Promise<StreamEnd> {
+  const voices = voicesOf(server.version, server.settings);
+  if (voices === undefined) {
+    return { kind: "mute", because: prefixOf(server.version, server.settings) };
+  }
+  return streamEnd(await judgeLog(host, server, "stream", voices.walreceiver));
 }

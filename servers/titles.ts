@@ -10,13 +10,20 @@ export interface RecoveryTitles {
   readonly recovering?: string;
 }
 
+/**
+ * Whole titles: that of a session, also of one that waits for its password, has names in it that a client chose, but also its
+ * address behind them. What is before a colon is cluster_name.
+ */
+const receiving = /^postgres: (?:.*: )?wal ?receiver(?: process)? +streaming ([0-9A-F]{1,8}\/[0-9A-F]{1,8}) *$/m;
+const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24}) *$/m;
+
 /** Reads the titles with ps; the words differ from version to version, the positions do not. */
 export async function recoveryTitles(host: Host, server: Pick<Server, "dataDirectory">): Promise<RecoveryTitles> {
   const state = await processState(host, server.dataDirectory);
   if (state.kind !== "running") return {};
   const { stdout } = await host.run(["ps", "-ww", "-o", "args=", "--ppid", `${state.pid}`]);
-  const receiver = /wal ?receiver.*streaming ([0-9A-F]+\/[0-9A-F]+)/.exec(stdout)?.[1];
-  const recovering = /startup.*(?:recovering|waiting for) ([0-9A-F]{24})/.exec(stdout)?.[1];
+  const receiver = receiving.exec(stdout)?.[1];
+  const recovering = replaying.exec(stdout)?.[1];
   return {
     ...(receiver === undefined ? {} : { receiver }),
     ...(recovering === undefined ? {} : { recovering }),

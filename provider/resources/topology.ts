@@ -200,7 +200,7 @@ async function reasonOf(server: TopologyServer): Promise<string | undefined> {
   const { causesIn, logSince } = await import("../../servers/log.js");
   try {
     const log = await logSince(await hostForReading(server.host), server, { at: 0, sizes: {} });
-    const [cause] = causesIn(log.split("\n").slice(-30).join("\n"));
+    const [cause] = causesIn(log.split("\n").slice(-30).join("\n"), server);
     return cause?.line;
   } catch {
     return undefined;

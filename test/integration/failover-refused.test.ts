@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { bytesOfLsn } from "../../servers/sql.js";
+import { disconnect, untilReplayed } from "../support/disconnect.js";
 import { killServer } from "../support/kill.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 
@@ -38,24 +39,6 @@ async function write(site: RolloutSite, from: number, to: number): Promise<Reado
     positions.set(n, bytesOfLsn(row?.lsn ?? ""));
   }
   return positions;
-}
-
-/** The standby is turned away, while the primary goes on: who streams already does so too. */
-async function disconnect(site: RolloutSite, standby: string): Promise<void> {
-  await untilReplayed(site, standby);
-  const rules = join(site.server("server2").dataDirectory, "pg_hba.conf");
-  writeFileSync(rules, `host replication all 0.0.0.0/0 reject\n${readFileSync(rules, "utf8")}`);
-  await site.query(
-    "server2",
-    "select pg_reload_conf()",
-    "select pg_sleep(0.2)",
-    `select pg_terminate_backend(pid) from pg_stat_replication where application_name = '${standby}'`,
-  );
-}
-
-async function untilReplayed(site: RolloutSite, standby: string): Promise<void> {
-  const sql = `select (replay_lsn >= pg_current_wal_lsn())::text as all from pg_stat_replication where application_name = '${standby}'`;
-  await expect.poll(async () => (await site.query("server2", sql))[0]?.all, { timeout: 20_000 }).toBe("true");
 }
 
 const upTo = (said: string, server: string) =>

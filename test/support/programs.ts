@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import type { Major } from "../../postgres/versions.js";
 import { availableMajors as available, programs } from "../../toolchain/programs.mjs";
 
@@ -13,4 +14,9 @@ export async function programsOf(major: Major): Promise<string> {
 /** The majors that tests can run here, oldest first: 10 to 18, and 9.6 where `mvn` is at hand. */
 export function availableMajors(): readonly Major[] {
   return available() as Major[];
+}
+
+/** Whether there is a psql in PATH: npm's programs have none. */
+export function havePsql(): boolean {
+  return spawnSync("sh", ["-c", "command -v psql"]).status === 0;
 }

@@ -34,7 +34,9 @@ export interface RolloutDeclaration {
   readonly fence?: string;
 }
 
-const passwords: Passwords = { postgres: "adm1n", replicator: "repl" };
+/** The administrator's. */
+export const password = "adm1n";
+const passwords: Passwords = { postgres: password, replicator: "repl" };
 
 /** What makes tests short: no waiting for disks, or for a standby that lost its upstream. */
 export const quick = {

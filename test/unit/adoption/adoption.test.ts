@@ -52,11 +52,18 @@ describe("the settings of a hand-made server", () => {
       wal_keep_size: "1024",
       jit: "off",
     };
-    expect(values(server("15", { ...given, listen_addresses: "*", hot_standby: "on" }))).toEqual({ jit: false });
+    expect(values(server("15", { ...given, listen_addresses: "*", hot_standby: "on" }))).toEqual({
+      jit: false,
+      log_line_prefix: "%m [%p] ",
+    });
   });
 
   it("say PostgreSQL's default where pgsite's is another", () => {
-    expect(values(server("15", {}))).toEqual({ listen_addresses: "localhost", wal_keep_size: 0 });
+    expect(values(server("15", {}))).toEqual({
+      listen_addresses: "localhost",
+      log_line_prefix: "%m [%p] ",
+      wal_keep_size: 0,
+    });
   });
 
   it("keep octal numbers and units as text, and leave out what other keys say", () => {

@@ -49,6 +49,20 @@ describe("a resolved stack", () => {
     expect(server("db1")?.files["standby.signal"]).toBeNull();
   });
 
+  it("is warned of a log that is no evidence for a failover, once, and only where another server could take over", () => {
+    const telling = { "%m [%p] %b ": 0, "%m [%p] ": 1, "%m [%p] %q%u@%d ": 1 };
+    for (const [prefix, count] of Object.entries(telling)) {
+      const { warnings } = resolve({ settings: { log_line_prefix: prefix } });
+      expect(warnings).toHaveLength(count);
+      if (count === 0) continue;
+      expect(warnings[0]).toMatch(
+        /^settings\.log_line_prefix: with ".*" clients can write what looks like the server's own lines, .*; say "%m \[%p\] %b " \(a reload\)/,
+      );
+    }
+    const collected = { log_line_prefix: "%m ", log_destination: "csvlog", logging_collector: true };
+    expect(resolve({ settings: collected }).warnings).toEqual([]);
+  });
+
   it("lets the servers and mirrors of the site replicate, by the same rules in every role", () => {
     const { server } = resolve({ mirrors: ["far"] });
     const replication = (name: string) =>

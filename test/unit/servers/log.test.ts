@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { causesIn } from "../../../servers/log.js";
 
+const server = { version: "15", settings: { log_line_prefix: "%m [%p] %b " } } as const;
+
 describe("the cause in a server's log", () => {
   it("is the known message, without time and process, with what to do", () => {
     const log = [
-      "2026-11-21 10:00:00.123 UTC [42] LOG:  started streaming WAL from primary at 0/3000000 on timeline 1",
-      "2026-11-21 10:00:00.124 UTC [42] FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed",
+      "2026-11-21 10:00:00.123 UTC [42] walreceiver LOG:  started streaming WAL from primary at 0/3000000 on timeline 1",
+      "2026-11-21 10:00:00.124 UTC [42] walreceiver FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed",
     ].join("\n");
-    expect(causesIn(log)).toEqual([
+    expect(causesIn(log, server)).toEqual([
       {
         line: "FATAL: could not receive data from WAL stream: ERROR: requested WAL segment 000000010000000000000003 has already been removed",
         remedy:
@@ -19,7 +21,7 @@ describe("the cause in a server's log", () => {
 
   it("is the telling one of two known messages in one line", () => {
     const line = 'FATAL:  could not connect to the primary server: FATAL:  password authentication failed for user "x"';
-    expect(causesIn(line).map(({ remedy }) => remedy)).toEqual([
+    expect(causesIn(line, server).map(({ remedy }) => remedy)).toEqual([
       "the passfile and the role on the upstream do not agree: run pulumi up, or check passwords in the stack",
     ]);
   });
@@ -39,19 +41,29 @@ describe("the cause in a server's log", () => {
     ],
   ])("is why TLS failed: %s", (reason, remedy) => {
     const line = `FATAL:  could not connect to the primary server: ${reason}`;
-    expect(causesIn(line)).toEqual([{ line: line.replace("  ", " "), remedy, final: false }]);
+    expect(causesIn(line, server)).toEqual([{ line: line.replace("  ", " "), remedy, final: false }]);
   });
 
   it("is its last fatal line with details and hints where the message is not known", () => {
     const log =
       "LOG:  a\nFATAL:  data directory has wrong ownership\nHINT:  The server must be started by its owner.\nLOG:  b";
-    expect(causesIn(log)).toEqual([
+    expect(causesIn(log, server)).toEqual([
       { line: "FATAL: data directory has wrong ownership", final: false },
       { line: "HINT: The server must be started by its owner.", final: false },
     ]);
   });
 
+  it("is final only in the server's own words: a client may say the same", () => {
+    const own =
+      "2026-11-21 10:00:00.124 UTC [42] startup FATAL:  requested timeline 2 is not a child of this server's history";
+    const forged = own.replace("startup", "client backend");
+    const final = (log: string) => causesIn(log, server).map((cause) => cause.final);
+    expect(final(`${own}\n${forged}\n`)).toEqual([true]);
+    expect(final(`${forged}\n\t${own}\n`)).toEqual([false]);
+    expect(causesIn(own, { ...server, settings: { log_line_prefix: "%m [%p] " } })).toMatchObject([{ final: false }]);
+  });
+
   it("is none in a log of a server that works", () => {
-    expect(causesIn("LOG:  database system is ready to accept connections\n")).toEqual([]);
+    expect(causesIn("LOG:  database system is ready to accept connections\n", server)).toEqual([]);
   });
 });

@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import { resolveStack } from "../../config/resolve.js";
+import { runbookFacts } from "../../config/runbook.js";
+import { hostOf } from "../../hosts/index.js";
+import { installRunbook } from "../../provider/runbook.js";
+import { runbookFolder } from "../../runbook/render.js";
+import type { RolloutDeclaration, RolloutSite } from "./rolloutSite.js";
+
+/** Puts the runbook on every server of a site, as an `up` does. */
+export async function installRunbooks(site: RolloutSite, { settings, servers }: RolloutDeclaration): Promise<void> {
+  const { stack } = resolveStack("test", {
+    ...site.raw,
+    "pgsite:settings": JSON.stringify(settings),
+    "pgsite:servers": JSON.stringify(servers),
+  });
+  for (const server of site.site.servers) {
+    const facts = stack === undefined ? undefined : runbookFacts(server, stack.inputs[server.name] as never);
+    if (facts === undefined) throw new Error(`${server.name} has no runbook`);
+    await installRunbook(hostOf(server.host), facts);
+  }
+}
+
+/** Runs one of a server's scripts as its OS user. */
+export async function runScript(site: RolloutSite, server: string, script: string, ...words: readonly string[]) {
+  const { host, controlDirectory } = site.server(server);
+  const argv = [join(runbookFolder(controlDirectory), script), ...words];
+  const { code, stdout, stderr } = await hostOf(host).run(argv, { timeout: 120_000 });
+  return { code, said: `${stdout}${stderr}` };
+}
