@@ -107,7 +107,11 @@ export class Plants {
     const texts = readdirSync(out).map((name) => readFileSync(join(out, name), "utf8"));
     const own = texts.flatMap((text) => text.split("\n").filter(notOfServers()));
     const paths = own.flatMap((line) => [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, path = ""]) => path));
-    const below = paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.replace(/\/+\.?$/, ""));
+    const below = paths
+      .filter((path) => path.startsWith(`${folder}/`))
+      .map((path) => path.replace(/\/+\.?$/, ""))
+      // What is gone by then is nobody's to plant.
+      .filter((path) => existsSync(dirname(path)));
     return [...new Set(below)].filter((path) => !/pgsite-new|\/(base|global)\/\d|\.aside-/.test(path)).sort();
   }
 }
