@@ -40,6 +40,12 @@ export const defaultTimeout = 30_000;
 /** What a program may print that is run to its end, in bytes. */
 export const maximalOutput = 64 * 1024 * 1024;
 
+/** What a file may hold that is read whole, and the names in a folder together, in bytes. */
+export const maximalFile = 16 * 1024 * 1024;
+
+/** What is kept of a standard error, in bytes: the last of it. */
+export const maximalError = 1024 * 1024;
+
 /** One machine on which servers run: the only way by which pgsite touches it. Knows nothing of PostgreSQL. */
 export interface Host {
   /** The host's name in the stack file, for messages. */
@@ -58,7 +64,10 @@ export interface Host {
   /** Starts a program and hands over its streams. It is killed when our process goes away or `kill` is called. */
   spawn(argv: readonly string[], options?: SpawnOptions): Promise<RunningProgram>;
 
-  /** Content of a file, or undefined where there is none. */
+  /**
+   * Content of a file, or undefined where there is none. This and the two below never open what is no file (a FIFO would
+   * be waited for, a device would act). @throws NotAFile @throws TooLong
+   */
   readFile(path: string): Promise<Buffer | undefined>;
   /** First `length` bytes from `offset`, or undefined where there is no such file. */
   readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined>;
@@ -70,7 +79,7 @@ export interface Host {
   stat(path: string): Promise<FileStatus | undefined>;
   /** The path with all symbolic links followed, or undefined where there is nothing. */
   realPath(path: string): Promise<string | undefined>;
-  /** Names in a folder, sorted, or undefined where it does not exist. */
+  /** Names in a folder, sorted, or undefined where it does not exist. @throws TooLong */
   list(path: string): Promise<readonly string[] | undefined>;
   /** Makes a folder and its missing parents, owned by `user`. `mode` is the folder's own (@default 0o700); missing parents get 0755. */
   makeDirectory(path: string, mode?: number): Promise<void>;
@@ -126,6 +135,41 @@ export class HostUnreachable extends Error {
     super(`${host} cannot be reached: ${reason}`);
     this.name = "HostUnreachable";
   }
+}
+
+/** What stands in place of a file that is to be read. It was not opened. */
+export class NotAFile extends Error {
+  constructor(
+    readonly host: string,
+    readonly path: string,
+    /** `FIFO`, `directory` … */
+    readonly kind: string,
+  ) {
+    super(
+      `reading ${path} on ${host}: a ${kind} stands there in place of a file, and was not read: see who put it there, and move it away`,
+    );
+    this.name = "NotAFile";
+  }
+}
+
+/** A host, or somebody there, says more than is taken from it: whoever asks is not to run out of memory. */
+export class TooLong extends Error {
+  constructor(
+    readonly host: string,
+    /** What was asked: `reading /etc/passwd`. */
+    readonly what: string,
+    /** In bytes. */
+    readonly limit: number,
+  ) {
+    super(
+      `${what} on ${host} brings more than ${size(limit)}, the most that pgsite takes of it; nothing of it was used`,
+    );
+    this.name = "TooLong";
+  }
+}
+
+function size(bytes: number): string {
+  return bytes % 1_048_576 === 0 ? `${bytes / 1_048_576} MiB` : `${bytes} bytes`;
 }
 
 /** A program on the host did not end in time and was killed. */

@@ -1,19 +1,33 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
-import { defaultTimeout, HostTimeout, HostUnreachable, maximalOutput } from "./host.js";
+import { HostUnreachable, maximalError, maximalOutput, TooLong } from "./host.js";
+import { localUser } from "./localUser.js";
+import { absentAsUndefined, type Held, holding, kindOf, listHeld, readHeld, within } from "./opened.js";
+import { ShellHost } from "./shell/host.js";
+import { Tail } from "./tail.js";
+import { toEnd } from "./toEnd.js";
 import { type OsUser, osUser } from "./users.js";
+
+/** What the owner may do with something, in its mode. */
+const [mayRead, mayEnter] = [0o400, 0o100];
 
 /**
  * This machine. Where we are root, everything happens as the host's OS user; where we are not, that user must be
  * ourselves.
+ *
+ * Another user's folders are full of what that user likes: links, FIFOs, and other ones a moment later. So root acts there
+ * as that user, through a shell of that user's (`ShellHost`, as on any other machine). Previews read much and cannot wait
+ * for a shell each time: what is held (`opened.ts`) and found to belong to that user, who may read it, root reads itself;
+ * so it does look at what stands somewhere, which changes nothing. All else is the shell's.
  */
 export class LocalHost implements Host {
   readonly machine = `local:${hostname()}`;
+  #shell: ShellHost | undefined;
 
   constructor(
     readonly name: string,
@@ -21,21 +35,7 @@ export class LocalHost implements Host {
   ) {}
 
   async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    const [program, ...args] = argv as readonly [string, ...string[]];
-    const timeout = options.timeout ?? defaultTimeout;
-    const result = await execa(program, args, {
-      ...(await this.#asUser(options)),
-      reject: false,
-      timeout,
-      stripFinalNewline: false,
-      maxBuffer: maximalOutput,
-      ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
-    });
-    if (result.timedOut) throw new HostTimeout(this.name, program, timeout);
-    if (result.exitCode === undefined && !result.isTerminated) {
-      return { code: 127, stdout: "", stderr: `${program} cannot be run: ${result.shortMessage}` };
-    }
-    return { code: result.exitCode ?? 128, stdout: text(result.stdout), stderr: text(result.stderr) };
+    return toEnd(this.name, argv[0] as string, await this.spawn(argv, options), options);
   }
 
   async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<RunningProgram> {
@@ -43,18 +43,24 @@ export class LocalHost implements Host {
     const child = execa(program, args, {
       ...(await this.#asUser(options)),
       reject: false,
-      buffer: { stdout: false, stderr: true },
+      buffer: false,
       stripFinalNewline: false,
       stdin: "pipe",
       stdout: "pipe",
     });
+    const said = new Tail(maximalError);
+    child.stderr?.setEncoding("utf8").on("data", (part: string) => said.push(part));
     // A program that ends before it has read everything is told by how it ended.
     child.stdin.on("error", () => undefined);
     return {
       stdin: child.stdin,
       // Held back from the start: execa throws away what nobody has begun to read.
       stdout: child.stdout.pipe(new PassThrough()),
-      ended: child.then((result) => ({ code: result.exitCode ?? 128, stderr: text(result.stderr) })),
+      ended: child.then(({ exitCode, isTerminated, shortMessage }) =>
+        exitCode === undefined && !isTerminated
+          ? { code: 127, stderr: `${program} cannot be run: ${shortMessage}` }
+          : { code: exitCode ?? 128, stderr: said.text },
+      ),
       kill: () => {
         child.kill();
       },
@@ -62,34 +68,29 @@ export class LocalHost implements Host {
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    return absentAsUndefined(fs.readFile(path));
+    const read = (held: Held) => readHeld(held, { host: this.name, path });
+    return this.#reading("reading", path, read, (other) => other.readFile(path));
   }
 
   async readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {
-    const file = await absentAsUndefined(fs.open(path, "r"));
-    if (file === undefined) return undefined;
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    if (length > maximalOutput) throw new TooLong(this.name, `reading ${path}`, maximalOutput);
+    const read = (held: Held) => readHeld(held, { host: this.name, path, offset, length });
+    return this.#reading("reading", path, read, (other) => other.readBytes(path, offset, length));
   }
 
   async readTail(path: string, length: number): Promise<string | undefined> {
-    const status = await this.stat(path);
-    if (status === undefined) return undefined;
-    const bytes = await this.readBytes(path, Math.max(0, status.size - length), Math.min(length, status.size));
-    return bytes?.toString("utf8");
+    const read = async (held: Held) =>
+      (await readHeld(held, { host: this.name, path, offset: "tail", length })).toString("utf8");
+    return this.#reading("reading", path, read, (other) => other.readTail(path, length));
   }
 
   async writeFile(path: string, content: string | Buffer, options: { readonly mode?: number } = {}): Promise<void> {
-    const mode = options.mode ?? 0o600;
+    const other = await this.#other();
+    if (other !== undefined) return other.writeFile(path, content, options);
     const temporary = join(dirname(path), `.${process.pid}-${Math.random().toString(36).slice(2)}.pgsite-new`);
     const file = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
-      await this.#own((uid, gid) => file.chown(uid, gid));
-      await file.chmod(mode);
+      await file.chmod(options.mode ?? 0o600);
       await file.writeFile(content);
       await file.sync();
       await file.close();
@@ -103,7 +104,11 @@ export class LocalHost implements Host {
   }
 
   async stat(path: string): Promise<FileStatus | undefined> {
-    const status = await absentAsUndefined(fs.stat(path));
+    const status = await within(this.name, `looking at ${path}`, absentAsUndefined(fs.stat(path)));
+    const user = await this.#otherUser();
+    if (user !== undefined && status?.uid !== user.uid && !(status === undefined && (await isAbsent(path, user)))) {
+      return this.#as(user).stat(path);
+    }
     if (status === undefined) return undefined;
     return {
       type: status.isFile() ? "file" : status.isDirectory() ? "directory" : "other",
@@ -115,27 +120,76 @@ export class LocalHost implements Host {
   }
 
   async realPath(path: string): Promise<string | undefined> {
-    return absentAsUndefined(fs.realpath(path));
+    return within(this.name, `following ${path}`, absentAsUndefined(fs.realpath(path)));
   }
 
   async list(path: string): Promise<readonly string[] | undefined> {
-    const names = await absentAsUndefined(fs.readdir(path));
-    return names?.sort();
+    const list = (held: Held) => listHeld(held, { host: this.name, path });
+    return this.#reading("listing", path, list, (other) => other.list(path));
   }
 
   async makeDirectory(path: string, mode = 0o700): Promise<void> {
-    if ((await this.stat(path)) !== undefined) return;
+    const there = await this.stat(path);
+    if (there?.type === "directory") return;
+    const other = await this.#other();
+    if (other !== undefined) return other.makeDirectory(path, mode);
     const parent = dirname(path);
     if (parent !== path) await this.makeDirectory(parent, 0o755);
-    await fs.mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    await this.#own((uid, gid) => fs.chown(path, uid, gid));
-    await fs.chmod(path, mode);
+    try {
+      await fs.mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || (await this.stat(path))?.type !== "directory")
+        throw error;
+      return;
+    }
+    const made = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await made.chmod(mode);
+    } finally {
+      await made.close();
+    }
   }
 
   async remove(path: string): Promise<void> {
+    const other = await this.#other();
+    if (other !== undefined) return other.remove(path);
     await fs.rm(path, { recursive: true, force: true });
+  }
+
+  /** Reads what is held at a path where it is ours or the other user's own; else has the shell of that user read it. */
+  async #reading<T>(
+    act: string,
+    path: string,
+    read: (held: Held) => Promise<T>,
+    asUser: (other: Host) => Promise<T>,
+  ): Promise<T | undefined> {
+    const user = await this.#otherUser();
+    const leave = Symbol();
+    const reading = holding(path, async (held) => {
+      const isNothing = kindOf(held.status) !== "file" && !held.status.isDirectory();
+      const isOwn = user === undefined || (held.status.uid === user.uid && (held.status.mode & mayRead) !== 0);
+      return isOwn || isNothing ? read(held) : leave;
+    });
+    const found = await within(this.name, `${act} ${path}`, reading);
+    if (found === leave) return asUser(this.#as(user as OsUser));
+    if (found === undefined && user !== undefined && !(await isAbsent(path, user))) return asUser(this.#as(user));
+    return found as T | undefined;
+  }
+
+  /** The host's user, where that is not who we are. */
+  async #otherUser(): Promise<OsUser | undefined> {
+    const user = await this.#identity();
+    return process.getuid?.() === 0 && user.uid !== 0 ? user : undefined;
+  }
+
+  async #other(): Promise<Host | undefined> {
+    const user = await this.#otherUser();
+    return user === undefined ? undefined : this.#as(user);
+  }
+
+  #as({ name }: OsUser): Host {
+    this.#shell ??= new ShellHost(localUser(this.name, name));
+    return this.#shell;
   }
 
   async #asUser(options: SpawnOptions): Promise<Options> {
@@ -154,12 +208,6 @@ export class LocalHost implements Host {
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
       ...(process.getuid?.() === 0 && user.uid !== 0 ? { uid: user.uid, gid: user.gid } : {}),
     };
-  }
-
-  /** Calls `act` with the owner that a new file needs, where it is not ours by itself. */
-  async #own(act: (uid: number, gid: number) => Promise<void>): Promise<void> {
-    const user = await this.#identity();
-    if (process.getuid?.() === 0 && user.uid !== 0) await act(user.uid, user.gid);
   }
 
   async #identity(): Promise<OsUser> {
@@ -183,18 +231,13 @@ export class LocalHost implements Host {
   }
 }
 
-function text(output: unknown): string {
-  return typeof output === "string" ? output : "";
-}
-
-async function absentAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw error;
+/** Whether a user sees as well that nothing is there: the nearest folder above is that user's own, who may enter it. */
+async function isAbsent(path: string, { uid }: OsUser): Promise<boolean> {
+  let status: Stats | undefined;
+  for (let folder = dirname(path); status === undefined; folder = dirname(folder)) {
+    status = await absentAsUndefined(fs.stat(folder));
   }
+  return !status.isDirectory() || (status.uid === uid && (status.mode & mayEnter) !== 0);
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
+import { socketFolders } from "../services/of.js";
 import type { HostFacts, Observation } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
@@ -94,7 +95,7 @@ async function look(
   return { host: host.name, machine: host.machine, osUser, ...parseFacts(lines, { sent, received }, names) };
 }
 
-/** What the script takes of each server; of one that is not ours to judge, neither programs nor port. */
+/** What the script takes of each server; of one that is not ours to judge, neither programs nor port nor sockets. */
 function argumentsOf(place: Place | ServerRequest): readonly string[] {
   const { name, dataDirectory } = place;
   const own = "port" in place;
@@ -104,5 +105,6 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
     own ? place.controlDirectory : `${dataDirectory}.pgsite`,
     own ? place.binDirectory : "/nonexistent",
     own ? `${place.port}` : "0",
+    own ? socketFolders(place).join("\n") : "",
   ];
 }

@@ -83,6 +83,7 @@ export interface ServerFacts {
   readonly parent: { readonly path: string; readonly owner: string; readonly writable: boolean };
   /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */
   readonly control: "absent" | "writable" | "closed";
+  readonly sockets: readonly SocketFolder[];
   readonly disk: Disk;
   /** Of the data directory with all that its links point to; only where it was asked for. */
   readonly size?: number;
@@ -104,6 +105,16 @@ export interface Disk {
   /** As stat(1) names it. */
   readonly type: string;
   readonly free: number;
+}
+
+/** A folder in which a server is to put its sockets. */
+export interface SocketFolder {
+  readonly path: string;
+  /** The folder itself, or the nearest one above it that is there: whether the OS user may write there; `other`: no folder. */
+  readonly found: "open" | "closed" | "other";
+  readonly at: string;
+  /** Of `at`, where it is a folder. */
+  readonly owner: string;
 }
 
 /** Somebody who listens on a server's port. */

@@ -13,6 +13,7 @@ export type CheckName =
   | "file system"
   | "space"
   | "port"
+  | "sockets"
   | "clock"
   | "locale"
   | "platform"

@@ -5,12 +5,21 @@ import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
+import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
 import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
 import type { Place, PreflightRequest } from "./request.js";
 
-const serverChecks = [checkPrograms, checkDirectory, checkArchive, checkFileSystem, checkPort, checkLimits] as const;
+const serverChecks = [
+  checkPrograms,
+  checkDirectory,
+  checkArchive,
+  checkFileSystem,
+  checkPort,
+  checkSockets,
+  checkLimits,
+] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */
 export function judge(request: PreflightRequest, observations: readonly Observation[]): readonly Finding[] {

@@ -1,4 +1,4 @@
-import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts } from "./facts.js";
+import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts, SocketFolder } from "./facts.js";
 import { parseAddress } from "./listeners.js";
 import { parseStep, type Step } from "./way.js";
 
@@ -132,6 +132,11 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     ...(version === undefined ? {} : { dataVersion: version }),
     parent: { path: parent.join(" "), owner: parentOwner, writable: writable === "yes" },
     control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
+    sockets: lines.all(`${at}.socket`).map((line, index) => {
+      const [found, owner = "", ...path] = line.split(" ");
+      const above = lines.all(`${at}.socket.above`)[index] ?? "";
+      return { path: path.join(" "), found: found as SocketFolder["found"], at: above, owner };
+    }),
     disk: { id: disk, type: type.join(" "), free: Number(blockSize) * Number(blocks) },
     ...(size === undefined ? {} : { size: Number(size) * 1024 }),
     ...(postgres === undefined ? {} : { postgres }),

@@ -51,6 +51,8 @@ export const watchedSettings = [
   "max_worker_processes",
   "max_files_per_process",
   "autovacuum_max_workers",
+  "unix_socket_directories",
+  "unix_socket_directory",
 ] as const;
 
 /** What a site's preflight looks at. */

@@ -5,14 +5,14 @@ import { wayFunction } from "./way.js";
 export const tools = ["flock", "rsync"] as const;
 
 /** How many arguments the script takes of each server. */
-export const argumentsOfServer = 5;
+export const argumentsOfServer = 6;
 
 /**
  * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
  * prints KEY=VALUE lines, `end=yes` last. A key may come more than once. What cannot be found out is left out.
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
- * of each server its name, data directory, control directory, folder of programs and port.
+ * of each server its name, data directory, control directory, folder of programs, port, and folders of sockets, one a line.
  *
  * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
  * The version is read in the file.
@@ -25,10 +25,11 @@ say() {
   case $2 in *"$newline"*) set -- "$1" "$(printf %s "$2" | tr '\n' ' ')" ;; esac
   printf '%s=%s\n' "$1" "$2"
 }
-content() { [ -r "$2" ] && say "$1" "$(cat -- "$2" 2>/dev/null)"; }
+# A FIFO would be waited for.
+content() { [ -f "$2" ] && [ -r "$2" ] && say "$1" "$(cat -- "$2" 2>/dev/null)"; }
 now() { date +%s.%N; }
 
-# Of data, control, bin and port of one server, as $at.
+# Of data, control, bin, port and sockets of one server, as $at.
 look() {
   at=server.$1 data=$2 control=$3 bin=$4 port=$5
   found=absent
@@ -80,11 +81,27 @@ look() {
   done
   [ -d "$bin/../lib" ] && way "$bin/../lib"
 
-  if pid=$(head -n 1 -- "$data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ]; then
+  if [ -f "$data/postmaster.pid" ] && pid=$(head -n 1 -- "$data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ]; then
     here=$(cd -- "$data" && pwd -P)
     [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$here" ] && say "$at.postmaster" "$pid"
   fi
   [ "$port" = 0 ] || listeners "$at.listener" "$(printf %04X "$port")"
+  [ -z "$6" ] || printf '%s\n' "$6" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
+}
+
+# Whether sockets can be put there: what stands there, or above it, and whose that is.
+sockets() {
+  above=$2
+  until [ -e "$above" ] || [ -L "$above" ]; do above=$(dirname -- "$above"); done
+  if [ ! -d "$above" ]; then
+    state=other
+  elif [ -w "$above" ] && [ -x "$above" ]; then
+    state=open
+  else
+    state=closed
+  fi
+  say "$1" "$state $(stat -c %U -- "$above/." 2>/dev/null || echo -) $2"
+  say "$1.above" "$above"
 }
 
 ${wayFunction}
@@ -131,7 +148,7 @@ command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
 for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
-  look "$1" "$2" "$3" "$4" "$5"
+  look "$1" "$2" "$3" "$4" "$5" "$6"
   shift ${argumentsOfServer}
 done
 if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then

@@ -67,13 +67,16 @@ export async function serve(
   endWithParent(cancelled);
 }
 
-/** A provider whose engine was killed must not go on with a rollout: it stops what it does, and ends. */
+/**
+ * A provider whose engine was killed must not go on with a rollout: it stops what it does, and ends. Not by exit(), which
+ * waits for every call that a file system has not answered, and hears no signal meanwhile.
+ */
 function endWithParent(cancelled: AbortController): void {
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid === parent) return;
     cancelled.abort();
-    setTimeout(() => process.exit(1), 1000);
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), 1000);
   }, 500).unref();
 }
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { lchown, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { passwordKey } from "../config/parse.js";
-import { LocalHost } from "../hosts/local.js";
+import { osUser } from "../hosts/users.js";
 import { majorOf } from "../postgres/versions.js";
 import { toolchainEnvironment } from "../toolchain/environment.mjs";
 import { prepareHome } from "../toolchain/home.mjs";
@@ -100,7 +100,7 @@ export class Rehearsal {
     }
     const folder = ownRehearsalFolder(record.name);
     for (const part of ["project", "home", "backend"]) ownFolder(join(folder, part));
-    await new LocalHost("this machine", record.rehearsal.osUser).makeDirectory(join(folder, "hosts"), 0o755);
+    await makeHosts(join(folder, "hosts"), record.rehearsal.osUser);
     await writeOnce(join(folder, "passphrase"), randomBytes(32).toString("base64url"));
     await writeRecord(folder, record);
     await prepareHome(join(folder, "home"));
@@ -269,6 +269,13 @@ async function serverUser(): Promise<string> {
   if (userInfo().uid !== 0) return userInfo().username;
   const { exitCode } = await execa("getent", ["passwd", "postgres"], { reject: false });
   return exitCode === 0 ? "postgres" : "nobody";
+}
+
+/** The folder of all hosts is the servers' user's; the one that it is in is ours alone. */
+async function makeHosts(folder: string, user: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const { uid, gid } = await osUser(user);
+  if (userInfo().uid === 0) await lchown(folder, uid, gid);
 }
 
 async function writeOnce(path: string, content: string): Promise<void> {

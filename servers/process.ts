@@ -6,6 +6,7 @@ import { atLeast } from "../postgres/versions.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { findManager } from "../services/manager.js";
 import { socketFolders } from "../services/of.js";
+import { makeSocketFolders } from "../services/socketFolders.js";
 import { until } from "./deadline.js";
 import { causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { openSession, SqlUnreachable } from "./session.js";
@@ -85,8 +86,7 @@ export async function startServer(host: Host, server: Server, options: StartOpti
   const { deadline = 60_000, signal } = options;
   const before = await processState(host, server.dataDirectory);
   await host.makeDirectory(server.controlDirectory);
-  // Folders of sockets lie on file systems that a reboot empties (/run): the server does not make them itself.
-  for (const folder of socketFolders(server)) await host.makeDirectory(folder, 0o755);
+  await makeSocketFolders(host, () => hostOf({ ...server.host, user: "root" }), socketFolders(server));
   if (before.kind === "running" && before.status !== "stopping") {
     const failure = await answer(host, server, Date.now() + deadline, signal, await logMark(host, server));
     if (failure !== undefined) throw new StartFailed(server.name, failure);

@@ -14,18 +14,20 @@ export interface ContainerFacts {
  * As root, until the container is stopped. The lock on the volume lasts as long: no other container runs on it, so that a
  * postmaster.pid is left from one that is gone. Process ids begin anew in each container, and a server does not start while
  * any process of its user's has the one in there. What is started was put there by pgsite since the container was made; a
- * signal that comes meanwhile waits.
+ * signal that comes meanwhile waits. The volume is its user's: what happens in it happens as that user.
  */
 const script = `user=$1 folder=$2
 shift 2
-install -d -o "$user" -m 755 -- "$folder"
+mkdir -p -- "$folder"
+[ "$(stat -c %u -- "$folder")" != 0 ] || chown -h -- "$user" "$folder"
 exec 9<"$folder"
 flock -n 9 || {
   echo "another container runs on the volume of $folder" >&2
   exit 1
 }
 while [ "$1" != -- ]; do
-  rm -f -- "$1/postmaster.pid"
+  # shellcheck disable=SC2016 # That user's shell expands it.
+  data=$1 su -s /bin/sh "$user" -c 'rm -f -- "$data/postmaster.pid"'
   shift
 done
 shift

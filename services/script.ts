@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { quote } from "../hosts/quote.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
+import { makeAsRoot, makeOwn } from "./socketFolders.js";
 
 const levels = [0, 1, 2, 3, 4, 5, 6] as const;
 
@@ -12,9 +13,14 @@ const levels = [0, 1, 2, 3, 4, 5, 6] as const;
 export function renderScript(facts: ServiceFacts): string {
   const up = levels.filter((level) => facts.runLevels.includes(level));
   const down = levels.filter((level) => !facts.runLevels.includes(level));
-  const folders = facts.socketFolders.map((folder) => {
-    return `  [ -d ${quote(folder)} ] || install -d -m 0755 -o "$user" ${quote(folder)}\n`;
-  });
+  const making = `  set -- ${facts.socketFolders.map(quote).join(" ")}
+  for folder; do
+    export folder
+    as_user 60 '${makeOwn}'
+    make_folder "$user" "$folder"
+  done
+`;
+  const hasFolders = facts.socketFolders.length > 0;
   return `#!/bin/sh
 ${heading(facts)
   .map((line) => `# ${line}`)
@@ -48,16 +54,19 @@ guard=${quote(guardOf(facts.controlDirectory))}
 PGPASSFILE=${quote(facts.passfile)}
 export nl pg_ctl data log guard PGPASSFILE
 
+# For so many seconds, where that can be said: what stands in the user's folders is not to keep the machine from booting.
 as_user() {
+  limit=
+  command -v timeout >/dev/null 2>&1 && limit="timeout $1"
   if [ "$(id -un)" = "$user" ]; then
-    sh -c "$1"
+    $limit sh -c "$2"
   else
-    su -s /bin/sh "$user" -c "$1"
+    $limit su -s /bin/sh "$user" -c "$2"
   fi
 }
-
+${hasFolders ? `\n${makeAsRoot}\n` : ""}
 running() {
-  as_user '"$pg_ctl" status -D "$data" >/dev/null 2>&1'
+  as_user 60 '"$pg_ctl" status -D "$data" >/dev/null 2>&1'
 }
 
 start() {
@@ -65,10 +74,10 @@ start() {
     echo "$name runs already"
     return 0
   fi
-${folders.join("")}  # A primary that was superseded does not start; any other trouble of the guard is no reason.
-  as_user '[ ! -x "$guard" ] || "$guard"'
+${hasFolders ? making : ""}  # A primary that was superseded does not start; any other trouble of the guard is no reason.
+  as_user 300 '[ ! -x "$guard" ] || "$guard"'
   [ "$?" -ne ${refusedToStart} ] || return 1
-  as_user '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
+  as_user 300 '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
   # It has started once it holds its data directory; how long it recovers is its own affair.
   tries=0
   while [ "$tries" -lt 20 ]; do
@@ -80,7 +89,7 @@ ${folders.join("")}  # A primary that was superseded does not start; any other t
     tries=$((tries + 1))
   done
   echo "$name has not started; the end of $log:" >&2
-  tail -n 5 "$log" >&2
+  as_user 60 '[ ! -f "$log" ] || tail -n 5 -- "$log"' >&2
   return 1
 }
 
@@ -89,14 +98,14 @@ stop() {
     echo "$name does not run"
     return 0
   fi
-  as_user '"$pg_ctl" stop -m fast -w -t 600 -D "$data"' >/dev/null && echo "$name has stopped"
+  as_user 660 '"$pg_ctl" stop -m fast -w -t 600 -D "$data"' >/dev/null && echo "$name has stopped"
 }
 
 case "\${1:-}" in
   start) start ;;
   stop) stop ;;
   restart | force-reload) stop && start ;;
-  reload) as_user '"$pg_ctl" reload -D "$data"' ;;
+  reload) as_user 60 '"$pg_ctl" reload -D "$data"' ;;
   status)
     if running; then
       echo "$name runs"

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
+import { makeFoldersAsRoot, makeOwnFolders } from "./socketFolders.js";
 
 /**
  * Takes the program, its data directory, the log and the guard, and appends to the log, which systemd itself does from 240
@@ -24,9 +25,11 @@ export function renderUnit(facts: ServiceFacts): string {
     log,
     guardOf(facts.controlDirectory),
   ];
-  const folders = facts.socketFolders.map((folder) => {
-    return `ExecStartPre=+/usr/bin/install -d -m 0755 -o ${argument(facts.user)} ${argument(folder)}`;
-  });
+  const folders = facts.socketFolders.map(argument).join(" ");
+  const making = [
+    `ExecStartPre=/bin/sh -c ${argument(makeOwnFolders)} sh ${folders}`,
+    `ExecStartPre=+/bin/sh -c ${argument(makeFoldersAsRoot)} sh ${argument(facts.user)} ${folders}`,
+  ];
   return [
     ...heading(facts).map((line) => `# ${line}`),
     "",
@@ -45,7 +48,7 @@ export function renderUnit(facts: ServiceFacts): string {
     "OOMScoreAdjust=-900",
     "Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0",
     `Environment=${word(`PGPASSFILE=${facts.passfile}`)}`,
-    ...folders,
+    ...(facts.socketFolders.length === 0 ? [] : making),
     `ExecStart=${words.map(argument).join(" ")}`,
     "ExecReload=/bin/kill -HUP $MAINPID",
     // At boot its address may not be there yet, whatever network-online.target says.

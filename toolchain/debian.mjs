@@ -12,6 +12,7 @@ const needed = {
   "openssh-client": "/usr/bin/ssh",
   "openssh-server": "/usr/sbin/sshd",
   sudo: "/usr/bin/sudo",
+  strace: "/usr/bin/strace",
   iproute2: "/bin/ip",
   "docker.io": "/usr/sbin/dockerd",
   debootstrap: "/usr/sbin/debootstrap",

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { FileStatus } from "../host.js";
+import { type FileStatus, maximalFile } from "../host.js";
 import { quote } from "../quote.js";
 import type { Answer } from "./session.js";
 
@@ -8,14 +8,18 @@ import type { Answer } from "./session.js";
  * that is needed. `undefined` where nothing is at the path.
  */
 export const files = {
-  read: (path: string) => `cat -- ${quote(path)}`,
+  /** One byte more than a file may have tells that it is too long. */
+  read: (path: string) => ofFile(path, `head -c ${maximalFile + 1} -- ${quote(path)}`),
 
   readBytes: (path: string, offset: number, length: number) =>
-    offset === 0
-      ? `head -c ${length} -- ${quote(path)}`
-      : `tail -c +${offset + 1} -- ${quote(path)} | head -c ${length}`,
+    ofFile(
+      path,
+      offset === 0
+        ? `head -c ${length} -- ${quote(path)}`
+        : `tail -c +${offset + 1} -- ${quote(path)} | head -c ${length}`,
+    ),
 
-  readTail: (path: string, length: number) => `tail -c ${length} -- ${quote(path)}`,
+  readTail: (path: string, length: number) => ofFile(path, `tail -c ${length} -- ${quote(path)}`),
 
   stat: (path: string) => `stat -L -c "%f %s %u %.9Z %U" -- ${quote(path)}`,
 
@@ -25,9 +29,17 @@ export const files = {
 
   makeDirectory: (path: string, mode: number) => {
     const [folder, parent] = [quote(path), quote(dirname(path))];
-    return `[ -e ${folder} ] || { (umask 022; mkdir -p -- ${parent}) && { mkdir -m ${octal(mode)} -- ${folder} || [ -d ${folder} ]; }; }`;
+    return `[ -d ${folder} ] || { (umask 022; mkdir -p -- ${parent}) && { mkdir -m ${octal(mode)} -- ${folder} || [ -d ${folder} ]; }; }`;
   },
 } as const;
+
+/** The exit code of what is to read a file and finds something else, whose kind it prints. */
+export const noFile = 98;
+
+/** Nothing but a file is opened: a FIFO would keep the shell waiting, and a device has no end. */
+function ofFile(path: string, act: string): string {
+  return `if [ -f ${quote(path)} ]; then ${act}; else stat -L -c %F -- ${quote(path)} && (exit ${noFile}); fi`;
+}
 
 /**
  * A new file takes its content from a program's output, is ours alone from the start, and takes the old one's place when it

@@ -15,22 +15,34 @@ export class Frames {
   #size = 0;
   /** The end of what was seen of this frame: its last line may come in pieces. */
   #window = Buffer.alloc(0);
+  #tooLong = false;
 
+  /** @param limit how long a body may be, in bytes @param onTooLong called where it is longer; then nothing is kept any more */
   constructor(
     token: string,
+    private readonly limit: () => number,
     private readonly onFrame: (frame: Frame) => void,
+    private readonly onTooLong: () => void,
   ) {
     this.#mark = Buffer.from(`\n${token} `);
     this.#length = this.#mark.length + "000\n".length;
   }
 
   push(chunk: Buffer): void {
+    if (this.#tooLong) return;
     const window = Buffer.concat([this.#window, chunk]);
     const windowStart = this.#size - this.#window.length;
     this.#chunks.push(chunk);
     this.#size += chunk.length;
     const found = window.indexOf(this.#mark);
-    if (found === -1 || found + this.#length > window.length) {
+    const isWhole = found !== -1 && found + this.#length <= window.length;
+    if ((isWhole ? windowStart + found : this.#size - this.#length) > this.limit()) {
+      this.#tooLong = true;
+      this.#chunks = [];
+      this.onTooLong();
+      return;
+    }
+    if (!isWhole) {
       this.#window = window.subarray(-this.#length);
       return;
     }

@@ -5,14 +5,26 @@ import {
   defaultTimeout,
   type FileStatus,
   type Host,
-  HostTimeout,
+  maximalFile,
   maximalOutput,
+  NotAFile,
   type RunningProgram,
   type RunOptions,
   type RunResult,
   type SpawnOptions,
+  TooLong,
 } from "../host.js";
-import { files, notHere, parseStatus, removingFile, unlessAbsent, writingScript, writingSmall } from "./files.js";
+import { toEnd } from "../toEnd.js";
+import {
+  files,
+  noFile,
+  notHere,
+  parseStatus,
+  removingFile,
+  unlessAbsent,
+  writingScript,
+  writingSmall,
+} from "./files.js";
 import { startProgram } from "./program.js";
 import type { Answer } from "./session.js";
 import { sessionOf } from "./sessions.js";
@@ -51,33 +63,9 @@ export class ShellHost implements Host {
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return turnsAt(this.machine)(() => this.#run(argv, options));
-  }
-
-  async #run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
-    const timeout = options.timeout ?? defaultTimeout;
-    const program = await this.spawn(argv, options);
-    const what = argv[0] as string;
-    const { promise: broken, fail } = failure();
-    const timer = setTimeout(() => fail(new HostTimeout(this.name, what, timeout)), timeout);
-    program.stdin.end(options.input ?? "");
-    const chunks: Buffer[] = [];
-    let size = 0;
-    program.stdout.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > maximalOutput) fail(new Error(`${what} on ${this.name} prints more than ${maximalOutput} bytes`));
-    });
-    const read = new Promise((resolve) => program.stdout.once("close", resolve));
-    try {
-      const [{ code, stderr }] = await Promise.race([Promise.all([program.ended, read]), broken]);
-      return { code, stdout: Buffer.concat(chunks).toString("utf8"), stderr };
-    } catch (error) {
-      program.kill();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
+    return turnsAt(this.machine)(async () =>
+      toEnd(this.name, argv[0] as string, await this.spawn(argv, options), options),
+    );
   }
 
   async spawn(argv: readonly string[], options: SpawnOptions = {}): Promise<RunningProgram> {
@@ -86,16 +74,17 @@ export class ShellHost implements Host {
     return startProgram(this.transport, await sessionOf(this.transport), argv, options);
   }
 
-  readFile(path: string): Promise<Buffer | undefined> {
-    return this.#ask(files.read(path), "reading", path);
+  async readFile(path: string): Promise<Buffer | undefined> {
+    return this.#whole(await this.#read(files.read(path), path), `reading ${path}`);
   }
 
-  readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {
-    return this.#ask(files.readBytes(path, offset, length), "reading", path);
+  async readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {
+    if (length > maximalOutput) throw new TooLong(this.name, `reading ${path}`, maximalOutput);
+    return this.#read(files.readBytes(path, offset, length), path, length);
   }
 
   async readTail(path: string, length: number): Promise<string | undefined> {
-    return (await this.#ask(files.readTail(path, length), "reading", path))?.toString("utf8");
+    return (await this.#read(files.readTail(path, length), path))?.toString("utf8");
   }
 
   async stat(path: string): Promise<FileStatus | undefined> {
@@ -108,7 +97,7 @@ export class ShellHost implements Host {
   }
 
   async list(path: string): Promise<readonly string[] | undefined> {
-    const names = await this.#ask(files.list(path), "listing", path);
+    const names = this.#whole(await this.#ask(files.list(path), "listing", path), `listing ${path}`);
     return names?.toString("utf8").split("\0").slice(0, -1).sort();
   }
 
@@ -128,6 +117,19 @@ export class ShellHost implements Host {
   async remove(path: string): Promise<void> {
     if (await this.#did(removingFile(path), "removing", path)) return;
     await this.#must(["rm", "-rf", "--", path], "removing", path, { timeout: removalTimeout });
+  }
+
+  /** What a file holds, of which something is asked that may be so long. */
+  async #read(line: string, path: string, length = maximalFile): Promise<Buffer | undefined> {
+    const what = `reading ${path}`;
+    const answer = await this.#answer(line, what, length + 1024);
+    if (answer.code === noFile) throw new NotAFile(this.name, path, kindOf(answer.stdout.toString("utf8")));
+    return unlessAbsent(answer, `${what} on ${this.name}`);
+  }
+
+  #whole(content: Buffer | undefined, what: string): Buffer | undefined {
+    if (content !== undefined && content.length > maximalFile) throw new TooLong(this.name, what, maximalFile);
+    return content;
   }
 
   /** Whether the session's shell did it; false where it leaves that to a program. @throws where it failed */
@@ -150,22 +152,17 @@ export class ShellHost implements Host {
   }
 
   /** A host may have been switched off and on since it was last asked; what is asked may be asked twice. */
-  async #answer(line: string, what: string): Promise<Answer> {
+  async #answer(line: string, what: string, limit?: number): Promise<Answer> {
     try {
-      return await (await sessionOf(this.transport)).ask(line, what, defaultTimeout);
+      return await (await sessionOf(this.transport)).ask(line, what, defaultTimeout, limit);
     } catch (error) {
       if (!(error instanceof ConnectionCut)) throw error;
-      return (await sessionOf(this.transport)).ask(line, what, defaultTimeout);
+      return (await sessionOf(this.transport)).ask(line, what, defaultTimeout, limit);
     }
   }
 }
 
-/** A promise that never resolves, and rejects when it is told to. */
-function failure(): { readonly promise: Promise<never>; readonly fail: (error: Error) => void } {
-  let fail: (error: Error) => void = () => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  promise.catch(() => undefined);
-  return { promise, fail };
+/** Of what stat prints. */
+function kindOf(word: string): string {
+  return word.trim().replace("fifo", "FIFO").replace(" special file", " device");
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { RunningProgram, SpawnOptions } from "../host.js";
+import { maximalError, type RunningProgram, type SpawnOptions } from "../host.js";
 import { exportLine, quote, quoteAll } from "../quote.js";
+import { Tail } from "../tail.js";
 import { whenOver } from "./over.js";
 import type { Session } from "./session.js";
 import type { Transport } from "./transport.js";
@@ -88,7 +89,7 @@ function requestFor(
 
 /** A channel's standard error: its client's own words, a line of ours, the program's words, a line of ours. */
 class Said {
-  #all = "";
+  readonly #all = new Tail(maximalError);
   #onStart: () => void = () => undefined;
   readonly started = new Promise<void>((resolve) => {
     this.#onStart = resolve;
@@ -105,23 +106,24 @@ class Said {
   pid: number | undefined;
 
   push(text: string): void {
-    this.#all += text;
+    this.#all.push(text);
     if (this.pid !== undefined) return;
-    const found = this.#start.exec(this.#all)?.[1];
-    this.pid = found === undefined ? undefined : Number(found);
-    if (found !== undefined || this.code !== undefined) this.#onStart();
+    const found = this.#start.exec(this.#all.kept);
+    if (found !== null) {
+      this.pid = Number(found[1]);
+      this.#all.drop(found.index + found[0].length);
+    }
+    if (found !== null || this.code !== undefined) this.#onStart();
   }
 
   /** Its exit code, where it came through. */
   get code(): number | undefined {
-    const code = this.#end.exec(this.#all)?.[1];
+    const code = this.#end.exec(this.#all.kept)?.[1];
     return code === undefined ? undefined : Number(code);
   }
 
   /** What the program said, or as long as it does not run, the channel's client and the shell. */
   get text(): string {
-    const start = this.#start.exec(this.#all);
-    const rest = start === null ? this.#all : this.#all.slice(start.index + start[0].length);
-    return rest.replace(this.#end, "");
+    return this.#all.text.replace(this.#end, "");
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { HostTimeout, HostUnreachable } from "../host.js";
+import { HostTimeout, HostUnreachable, maximalError, maximalFile, TooLong } from "../host.js";
 import { rootByAnotherName } from "../root.js";
 import { type Frame, Frames } from "./frames.js";
 import { whenOver } from "./over.js";
@@ -15,10 +15,16 @@ export interface Answer {
 }
 
 interface Pending {
+  readonly what: string;
+  /** What its answer may hold, in bytes. */
+  readonly limit: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
+
+/** What an answer may hold, in bytes: a file, and what tells that it is longer. */
+const defaultLimit = maximalFile + 1024;
 
 /**
  * A shell of the OS user's on the host that lives as long as we need it: what is small and frequent (stat, a file's content, a
@@ -40,8 +46,16 @@ export class Session {
     token: string,
   ) {
     this.#child = transport.start();
-    this.#stdout = new Frames(token, (frame) => this.#take(this.#answers, frame));
-    this.#stderr = new Frames(token, (frame) => this.#take(this.#errors, frame));
+    const limit = () => this.#pending[0]?.limit ?? defaultLimit;
+    const tooLong = () => this.#tooLong(limit());
+    this.#stdout = new Frames(token, limit, (frame) => this.#take(this.#answers, frame), tooLong);
+    const errors = (frame: Frame) => this.#take(this.#errors, frame);
+    this.#stderr = new Frames(
+      token,
+      () => maximalError,
+      errors,
+      () => this.#tooLong(maximalError),
+    );
     this.#child.stdout.on("data", (chunk: Buffer) => this.#stdout.push(chunk));
     this.#child.stderr.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
     this.#child.stdin.on("error", () => undefined);
@@ -72,10 +86,11 @@ export class Session {
 
   /**
    * What a line of shell prints, and its exit code. It reads nothing, and may neither end the shell nor change it.
-   * @param what it does, for messages @throws HostUnreachable @throws HostTimeout; then the session is over
+   * @param what it does, for messages @param limit of its answer, in bytes
+   * @throws HostUnreachable @throws HostTimeout @throws TooLong; then the session is over
    */
-  ask(line: string, what: string, timeout: number): Promise<Answer> {
-    const answer = this.#answer(what, timeout);
+  ask(line: string, what: string, timeout: number, limit = defaultLimit): Promise<Answer> {
+    const answer = this.#answer(what, timeout, limit);
     this.tell(`{ ${line}; } </dev/null; frame $?`);
     return answer;
   }
@@ -89,11 +104,11 @@ export class Session {
     this.#end(new HostUnreachable(this.transport.name, "the connection was closed by us"));
   }
 
-  #answer(what: string, timeout: number): Promise<Answer> {
+  #answer(what: string, timeout: number, limit = defaultLimit): Promise<Answer> {
     if (this.#over !== undefined) return Promise.reject(this.#over);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#end(new HostTimeout(this.transport.name, what, timeout)), timeout);
-      this.#pending.push({ resolve, reject, timer });
+      this.#pending.push({ what, limit, resolve, reject, timer });
       this.#hold();
     });
   }
@@ -101,6 +116,10 @@ export class Session {
   /** Both streams end every answer; which of them comes first is chance. */
   #take(frames: Frame[], frame: Frame): void {
     frames.push(frame);
+    if (frames.length > this.#pending.length) {
+      this.#end(new HostUnreachable(this.transport.name, "its shell answers what nobody asked"));
+      return;
+    }
     const [answer, errors] = [this.#answers[0], this.#errors[0]];
     if (answer === undefined || errors === undefined) return;
     this.#answers.shift();
@@ -131,6 +150,10 @@ export class Session {
     if (uid === "0" && !["", "root"].includes(this.transport.user)) {
       throw new HostUnreachable(this.transport.name, rootByAnotherName(`its OS user ${this.transport.user}`));
     }
+  }
+
+  #tooLong(limit: number): void {
+    this.#end(new TooLong(this.transport.name, this.#pending[0]?.what ?? "its shell", limit));
   }
 
   #end(error: Error): void {

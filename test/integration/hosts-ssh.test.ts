@@ -38,7 +38,7 @@ const ways: Readonly<Record<string, () => Host>> = {
 
 describe.skipIf(why !== undefined).each(Object.keys(ways))(
   `a host reached by way of %s${why ? ` (${why})` : ""}`,
-  (way) => describeHost(ways[way] as () => Host, user, way === "this machine"),
+  (way) => describeHost(ways[way] as () => Host, user),
 );
 
 describe.skipIf(why !== undefined)("hosts over SSH", () => {

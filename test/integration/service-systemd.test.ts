@@ -105,6 +105,34 @@ describe.skipIf(why !== undefined)(`a service under systemd${why ? ` (${why})` :
     await stopServer(host, server);
   }, 90_000);
 
+  it("leaves folders of sockets that are there, makes those that are missing, and gives nothing away through a link", async () => {
+    const missing = ["/run/of 'sispi'", "/run/postgresql/of sispi", "/raid2/run"];
+    const socketFolders = ["/tmp", "/raid2/etc", "/raid2/etc/below", "/raid2/nothing", ...missing];
+    await machine().must(["sh", "-c", "install -d -m 755 /stand-in && chown root: /tmp && chmod 1777 /tmp"]);
+    await host.run(["ln", "-s", "/stand-in", "/raid2/etc"]);
+    await host.run(["ln", "-s", "/stand-in/nothing", "/raid2/nothing"]);
+    const path = `/etc/systemd/system/${unit}`;
+    await installService(root, "systemd", { ...facts(), socketFolders }, { path, maker: "pgsite" });
+    for (const _ of ["made", "left as it is"]) {
+      await machine().must(["systemctl", "start", unit]);
+      await vi.waitFor(async () => expect(await state()).toMatchObject({ status: "ready" }), 20_000);
+      const looks = await machine().must(["stat", "-c", "%a %U %n", "/tmp", "/stand-in", ...missing]);
+      expect(looks.trim().split("\n")).toEqual([
+        "1777 root /tmp",
+        "755 root /stand-in",
+        ...missing.map((folder) => `755 postgres ${folder}`),
+      ]);
+      expect(await host.list("/stand-in")).toEqual([]);
+      await machine().must(["systemctl", "stop", unit]);
+    }
+    // What its owner made of it stays.
+    await machine().must(["chmod", "2770", missing[0] as string]);
+    await machine().must(["systemctl", "start", unit]);
+    expect(await machine().must(["stat", "-c", "%a", missing[0] as string])).toBe("2770\n");
+    await machine().must(["systemctl", "stop", unit]);
+    await installService(root, "systemd", facts(), { path, maker: "pgsite" });
+  }, 90_000);
+
   it("uses a unit that is there and starts this data directory, and leaves any other alone", async () => {
     const own = { ...facts(), name: "distribution" };
     const path = "/usr/lib/systemd/system/distribution.service";

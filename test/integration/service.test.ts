@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
@@ -48,6 +48,7 @@ afterAll(async () => {
   await net?.close();
 }, 60_000);
 
+const log = "/raid2/control/start.log";
 const machine = () => net.host("server2");
 const service = async (action: string) => {
   const { code, stdout, stderr } = await root.run(["/etc/init.d/sispi", action], { timeout: 60_000 });
@@ -90,6 +91,42 @@ describe.skipIf(why !== undefined)(`a service at boot${why ? ` (${why})` : ""}`,
     const { code, said } = await service("start");
     expect(code).toBe(1);
     expect(said).toContain('invalid value for parameter "max_connections": "nonsense"');
+    await host.writeFile(join(data, "postgresql.conf"), "");
+  }, 60_000);
+
+  it("leaves folders of sockets that are there, and gives nothing away through a link", async () => {
+    const socketFolders = ["/tmp", "/raid2/etc", "/raid2/etc/below", "/raid2/nothing", "/run/new one", "/raid2/run"];
+    await machine().must(["sh", "-c", "install -d -m 755 /stand-in && chown root: /tmp && chmod 1777 /tmp"]);
+    await host.run(["ln", "-s", "/stand-in", "/raid2/etc"]);
+    await host.run(["ln", "-s", "/stand-in/nothing", "/raid2/nothing"]);
+    await installService(root, "sysv", { ...facts, socketFolders }, { path: "/etc/init.d/sispi", maker: "pgsite" });
+    expect((await service("restart")).code).toBe(0);
+    const places = ["/tmp", "/stand-in", "/run/new one", "/raid2/run"];
+    const looks = await machine().must(["stat", "-c", "%a %U %n", ...places]);
+    expect(looks.trim().split("\n")).toEqual([
+      "1777 root /tmp",
+      "755 root /stand-in",
+      "755 postgres /run/new one",
+      "755 postgres /raid2/run",
+    ]);
+    expect(await host.list("/stand-in")).toEqual([]);
+    expect((await service("stop")).code).toBe(0);
+    await installService(root, "sysv", facts, { path: "/etc/init.d/sispi", maker: "pgsite" });
+  }, 60_000);
+
+  it("shows nothing of root's where the log is a link by the time that it is read", async () => {
+    await machine().must(["sh", "-c", "umask 077; echo root-knows-it >/secret"]);
+    await host.writeFile(join(data, "postgresql.conf"), "max_connections = nonsense\n");
+    const starting = service("start");
+    await vi.waitFor(async () => expect(await host.readTail(log, 100)).toMatch(/contains errors/), 15_000);
+    await host.run(["ln", "-sf", "/secret", log]);
+    const { code, said } = await starting;
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/has not started; the end of \S+start.log:\s.*Permission denied/),
+    ]);
+    expect(said).not.toContain("root-knows-it");
+    await host.remove(log);
     await host.writeFile(join(data, "postgresql.conf"), "");
   }, 60_000);
 

@@ -1,10 +1,7 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { lstat } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Passwords, Server, ServerRole, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -15,16 +12,7 @@ import { type SeedOptions, type SeedOutcome, seed } from "../../servers/seed.js"
 import { openSession, type Row } from "../../servers/session.js";
 import { programsOf } from "./programs.js";
 import { proof } from "./proof.js";
-
-/** The OS user that the servers of tests run as: ourselves, or where we are root an unprivileged one. */
-async function serverUser(): Promise<string> {
-  const me = userInfo();
-  if (me.uid !== 0) return me.username;
-  const { stdout } = await promisify(execFile)("getent", ["passwd", "postgres", "nobody"]).catch(() => ({
-    stdout: "",
-  }));
-  return stdout.startsWith("postgres:") ? "postgres" : "nobody";
-}
+import { serverFolder, serverUser } from "./serverUser.js";
 
 export interface ClusterServer {
   readonly name: string;
@@ -53,8 +41,7 @@ export class Cluster {
     const { major, first, password = "secret", administrator = "dbadmin" } = options;
     const binDirectory = await programsOf(major);
     const user = await serverUser();
-    const folder = mkdtempSync("/var/tmp/pgsite-test-");
-    chmodSync(folder, 0o755);
+    const folder = await serverFolder("/var/tmp/pgsite-test-");
     const primary = options.servers.find(({ role }) => role === "primary")?.name ?? "";
     const port = 5442;
     const addressOf = (name: string) =>

@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Host, HostTimeout } from "../../hosts/host.js";
+import {
+  type Host,
+  HostTimeout,
+  maximalError,
+  maximalFile,
+  maximalOutput,
+  NotAFile,
+  TooLong,
+} from "../../hosts/host.js";
 
 const names: Readonly<Record<string, string>> = {
   "a space": "two words",
@@ -21,11 +29,16 @@ const names: Readonly<Record<string, string>> = {
 
 const bytes = Buffer.from(Array.from({ length: 1024 }, (_, index) => index % 256));
 
-/**
- * Tests of what holds whichever way a host is reached. @param given called once the tests run @param user its OS user
- * @param mayBeRoot where that is no other user than root
- */
-export function describeHost(given: () => Host, user: string, mayBeRoot = false): void {
+/** What is not there to be read, and would keep whoever opens it waiting, act, or never end: what makes it, and its name. */
+const noFiles: Readonly<Record<string, readonly [kind: string, make: (path: string) => readonly string[]]>> = {
+  "a FIFO": ["FIFO", (path) => ["mkfifo", path]],
+  "a link to a FIFO": ["FIFO", (path) => ["sh", "-c", 'mkfifo "$0.target" && ln -s "$0.target" "$0"', path]],
+  "a directory": ["directory", (path) => ["mkdir", path]],
+  "a link to what never ends": ["character device", (path) => ["ln", "-s", "/dev/zero", path]],
+};
+
+/** Tests of what holds whichever way a host is reached. @param given called once the tests run @param user its OS user, not root */
+export function describeHost(given: () => Host, user: string): void {
   let host: Host;
   let folder: string;
 
@@ -160,6 +173,26 @@ export function describeHost(given: () => Host, user: string, mayBeRoot = false)
       expect((await program.ended).code).toBe(0);
     });
 
+    it("that print without end are ended, and it is said", async () => {
+      const running = host.run(["cat", "/dev/zero"], { timeout: 20_000 });
+      await expect(running).rejects.toThrow(new TooLong(host.name, "cat", maximalOutput));
+    }, 30_000);
+
+    it("that complain without end are heard to their end, and the last of it is kept", async () => {
+      const script = "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 3";
+      const { code, stderr } = await host.run(["sh", "-c", script]);
+      expect([code, stderr.slice(-5), stderr.length < maximalError + 100]).toEqual([3, "xend\n", true]);
+      const program = await host.spawn(["sh", "-c", script]);
+      program.stdin.end();
+      program.stdout.resume();
+      const ended = await program.ended;
+      expect([ended.code, ended.stderr.slice(-5), ended.stderr.length < maximalError + 100]).toEqual([
+        3,
+        "xend\n",
+        true,
+      ]);
+    });
+
     it("are ended by kill", async () => {
       const program = await host.spawn(["sleep", "1000"]);
       program.kill();
@@ -187,18 +220,16 @@ export function describeHost(given: () => Host, user: string, mayBeRoot = false)
       const path = `${folder}/closed`;
       await host.writeFile(path, "content", { mode: 0o000 });
       await host.makeDirectory(`${folder}/shut`, 0o000);
-      // Root reads what it likes: on this machine we may be root.
-      if (mayBeRoot) return;
-      await expect(host.readFile(path)).rejects.toThrow(/Permission denied/);
-      await expect(host.readBytes(path, 3, 3)).rejects.toThrow(/Permission denied/);
-      await expect(host.list(`${folder}/shut`)).rejects.toThrow(/Permission denied/);
-      await expect(host.stat(`${folder}/shut/x`)).rejects.toThrow(/Permission denied/);
-      await expect(host.writeFile(`${folder}/shut/x`, "y")).rejects.toThrow(/Permission denied/);
+      await expect(host.readFile(path)).rejects.toThrow(/permission denied/i);
+      await expect(host.readBytes(path, 3, 3)).rejects.toThrow(/permission denied/i);
+      await expect(host.list(`${folder}/shut`)).rejects.toThrow(/permission denied/i);
+      await expect(host.stat(`${folder}/shut/x`)).rejects.toThrow(/permission denied/i);
+      await expect(host.writeFile(`${folder}/shut/x`, "y")).rejects.toThrow(/permission denied/i);
       await host.run(["chmod", "700", `${folder}/shut`]);
     });
 
     it("and folders are told apart; reading a folder is an error", async () => {
-      await expect(host.readFile(folder)).rejects.toThrow(/directory/i);
+      await expect(host.readFile(folder)).rejects.toThrow(new NotAFile(host.name, folder, "directory"));
       expect((await host.stat("/dev/null"))?.type).toBe("other");
       expect((await host.stat("/etc/passwd"))?.owner).toBe("root");
     });
@@ -245,6 +276,71 @@ export function describeHost(given: () => Host, user: string, mayBeRoot = false)
       await host.makeDirectory(`${folder}/listed`);
       for (const name of ["b", "a", ".hidden", "Z", "é"]) await host.writeFile(`${folder}/listed/${name}`, "");
       expect(await host.list(`${folder}/listed`)).toEqual([".hidden", "Z", "a", "b", "é"]);
+    });
+
+    it.each(Object.entries(noFiles))(
+      "are not read where %s stands in their place, and nothing waits for it",
+      async (_, one) => {
+        const [kind, make] = one;
+        const path = `${folder}/${randomBytes(4).toString("hex")}`;
+        expect((await host.run(make(path))).code).toBe(0);
+        const began = Date.now();
+        const refused = new NotAFile(host.name, path, kind);
+        await expect(host.readFile(path)).rejects.toThrow(refused);
+        await expect(host.readBytes(path, 0, 8)).rejects.toThrow(refused);
+        await expect(host.readBytes(path, 5, 8)).rejects.toThrow(refused);
+        await expect(host.readTail(path, 8)).rejects.toThrow(refused);
+        expect((await host.stat(path))?.type).toBe(kind === "directory" ? "directory" : "other");
+        expect(Date.now() - began).toBeLessThan(3000);
+        if (kind === "directory") return;
+        // It gives way to a file, and to nothing.
+        await host.writeFile(path, "content");
+        expect((await host.readFile(path))?.toString()).toBe("content");
+        await host.run(["rm", path]);
+        await host.run(make(path));
+        await host.remove(path);
+        expect(await host.stat(path)).toBeUndefined();
+      },
+    );
+
+    it("that are too long to be read whole are refused with their name, and their ends are read", async () => {
+      const path = `${folder}/long`;
+      await host.run(["sh", "-c", 'truncate -s 1T "$0" && printf end >>"$0"', path]);
+      await expect(host.readFile(path)).rejects.toThrow(new TooLong(host.name, `reading ${path}`, maximalFile));
+      await host.run(["truncate", "-s", `${maximalFile + 1}`, path]);
+      await expect(host.readFile(path)).rejects.toThrow(new TooLong(host.name, `reading ${path}`, maximalFile));
+      await host.run(["sh", "-c", 'truncate -s 1T "$0" && printf end >>"$0"', path]);
+      expect(await host.readTail(path, 3)).toBe("end");
+      expect(await host.readBytes(path, 0, 3)).toEqual(Buffer.alloc(3));
+      await host.run(["truncate", "-s", `${maximalFile}`, path]);
+      expect((await host.readFile(path))?.length).toBe(maximalFile);
+    }, 30_000);
+
+    it("behind links are the OS user's to read and to change, and nobody else's", async () => {
+      const link = `${folder}/etc`;
+      await host.run(["ln", "-s", "/etc", link]);
+      await host.run(["ln", "-s", "/etc/shadow", `${folder}/shadow`]);
+      expect((await host.readFile(`${link}/passwd`))?.length).toBeGreaterThan(0);
+      const denied = /permission denied/i;
+      await expect(host.readFile(`${folder}/shadow`)).rejects.toThrow(denied);
+      await expect(host.readBytes(`${folder}/shadow`, 0, 8)).rejects.toThrow(denied);
+      await expect(host.readTail(`${folder}/shadow`, 8)).rejects.toThrow(denied);
+      await expect(host.writeFile(`${link}/pgsite-contract`, "content")).rejects.toThrow(denied);
+      await expect(host.makeDirectory(`${link}/pgsite-contract/below`)).rejects.toThrow(denied);
+      await expect(host.remove(`${link}/passwd`)).rejects.toThrow(denied);
+      // What is written takes the link's place; what is removed is the link.
+      await host.writeFile(`${folder}/shadow`, "ours");
+      expect((await host.readFile(`${folder}/shadow`))?.toString()).toBe("ours");
+      await host.remove(link);
+      expect(await host.stat(link)).toBeUndefined();
+      expect((await host.stat("/etc/passwd"))?.owner).toBe("root");
+      expect(await host.stat("/etc/pgsite-contract")).toBeUndefined();
+    });
+
+    it("stay where a folder is to be made, and it is said", async () => {
+      await host.writeFile(`${folder}/taken`, "content");
+      await expect(host.makeDirectory(`${folder}/taken`)).rejects.toThrow(/exists/i);
+      expect((await host.readFile(`${folder}/taken`))?.toString()).toBe("content");
     });
 
     it("and folders that are there already are left as they are", async () => {

@@ -1,15 +1,5 @@
 import { execFile } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
-import { userInfo } from "node:os";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { execa } from "execa";
@@ -24,6 +14,9 @@ import { runs, until } from "./processes.js";
 import { programsOf } from "./programs.js";
 import { proof } from "./proof.js";
 import { type PulumiResult, PulumiSandbox, type RunOptions } from "./pulumi.js";
+import { serverFolder, serverUser } from "./serverUser.js";
+
+export { serverUser };
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -70,10 +63,7 @@ export class LocalSite {
       PulumiSandbox.make(),
       promisify(execFile)(process.execPath, [join(checkout, "toolchain/build.mjs")]),
     ]);
-    const folder = mkdtempSync("/var/tmp/pgsite-site-");
-    chmodSync(folder, 0o755);
-    // As on any host, whoever runs the servers can make their folders.
-    if (userInfo().uid === 0) await execa("chown", [osUser, folder]);
+    const folder = await serverFolder("/var/tmp/pgsite-site-");
     const base = {
       site: "orders",
       postgresql: major,
@@ -309,12 +299,4 @@ function postmasterOf(dataDirectory: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The OS user that servers run as: ourselves, or where we are root an unprivileged one. */
-export async function serverUser(): Promise<string> {
-  const me = userInfo();
-  if (me.uid !== 0) return me.username;
-  const found = await promisify(execFile)("getent", ["passwd", "postgres"]).catch(() => undefined);
-  return found === undefined ? "nobody" : "postgres";
 }

@@ -1,8 +1,5 @@
-import { execFile } from "node:child_process";
 import { setMaxListeners } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { userInfo } from "node:os";
-import { promisify } from "node:util";
+import { existsSync, rmSync } from "node:fs";
 import { withoutLost } from "../../config/lost.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
@@ -22,6 +19,7 @@ import { openSession, type Row } from "../../servers/session.js";
 import { endSharedSessions } from "../../servers/sharedSession.js";
 import { startWorking } from "../../servers/start.js";
 import { programsOf } from "./programs.js";
+import { serverFolder, serverUser } from "./serverUser.js";
 
 type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -77,8 +75,7 @@ export class RolloutSite {
     declaration: RolloutDeclaration,
     binaries?: string,
   ): Promise<RolloutSite> {
-    const folder = mkdtempSync("/var/tmp/pgsite-rollout-");
-    chmodSync(folder, 0o755);
+    const folder = await serverFolder("/var/tmp/pgsite-rollout-");
     const hosts = Object.keys(declaration.servers);
     const rehearsal = {
       folder,
@@ -280,11 +277,4 @@ async function configure(server: Server, site: Site, context: Context, act: "cre
   );
   if (act === "create") await serverConfiguration.create(context, state);
   else await serverConfiguration.update(context, state, state);
-}
-
-/** Who runs the servers of tests: ourselves, or where we are root an unprivileged user. */
-async function serverUser(): Promise<string> {
-  if (userInfo().uid !== 0) return userInfo().username;
-  const found = await promisify(execFile)("getent", ["passwd", "postgres"]).catch(() => undefined);
-  return found === undefined ? "nobody" : "postgres";
 }

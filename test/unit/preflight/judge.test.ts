@@ -17,6 +17,7 @@ const healthy: ServerFacts = {
   way: [],
   missingPrograms: [],
   listeners: [],
+  sockets: [],
 };
 
 const seeded: ServerFacts = {
@@ -240,6 +241,24 @@ describe("one thing wrong", () => {
       { server: { parent: { path: "/data", owner: "root", writable: false } } },
       {},
       "error: db1 on db1-host: postgres cannot make /data/pg and /data/pg.pgsite (/data belongs to root): install -d -o postgres -m 0700 /data/pg /data/pg.pgsite",
+    ],
+    [
+      "a folder of sockets that is somebody else's",
+      { server: { sockets: [{ path: "/srv/run", found: "closed", at: "/srv/run", owner: "www-data" }] } },
+      {},
+      "error: db1 on db1-host: /srv/run is to hold the server's socket, belongs to www-data and is closed to postgres; pgsite leaves it as it is: declare another unix_socket_directories, or open it to postgres",
+    ],
+    [
+      "a folder of sockets that cannot be made",
+      { server: { sockets: [{ path: "/srv/run", found: "closed", at: "/srv", owner: "www-data" }] } },
+      {},
+      "error: db1 on db1-host: /srv/run is to hold the server's socket, and postgres cannot make it (/srv belongs to www-data): install -d -o postgres -m 0755 /srv/run",
+    ],
+    [
+      "a folder of sockets that is none",
+      { server: { sockets: [{ path: "/srv/run", found: "other", at: "/srv/run", owner: "-" }] } },
+      {},
+      "error: db1 on db1-host: /srv/run is to hold the server's socket, and /srv/run is no folder: move that away, or declare another unix_socket_directories",
     ],
     [
       "a link to nothing",
