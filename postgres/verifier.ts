@@ -1,18 +1,13 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import { saslprep } from "@mongodb-js/saslprep";
+import { mostIterations } from "./iterations.js";
 import { atLeast, type Major } from "./versions.js";
 
 /**
  * What a server keeps of a role's password: never the password itself. SCRAM-SHA-256 as RFC 5802 and PostgreSQL's
  * scram-common.c have it, md5 as PostgreSQL's documentation of pg_authid says.
  */
-
-/**
- * The most iterations that pgsite computes, some half a second's worth. A verifier is a superuser's to write, on a server
- * that pgsite only reads: its count may be two billion, which takes a quarter of an hour.
- */
-export const mostIterations = 1_000_000;
 
 /** Bytes of the longest verifier that PostgreSQL takes (MAX_ENCRYPTED_PASSWORD_LEN); older versions kept longer ones. */
 export const longestVerifier = 512;

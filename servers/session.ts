@@ -4,6 +4,7 @@ import pLimit from "p-limit";
 import pg from "pg";
 import { notMade, type Proof } from "../config/site.js";
 import { declaredLost, isLostServer } from "../hosts/lost.js";
+import { mostIterations } from "../postgres/iterations.js";
 import { shownInLine } from "../postgres/shown.js";
 import { JudgedConnection, Unproven } from "./judgedConnection.js";
 import { brokenTls, isPlain, verifying } from "./tls.js";
@@ -118,6 +119,7 @@ async function open(
     database,
     application_name: "pgsite",
     connectionTimeoutMillis: timeout,
+    scramMaxIterations: mostIterations,
     ...(queryTimeout === 0 ? {} : { query_timeout: queryTimeout }),
     ssl: tls ?? false,
     connection: new JudgedConnection({ socket, tls, asks: endpoint.proof.asks }),

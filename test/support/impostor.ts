@@ -15,6 +15,8 @@ export type Trick =
   | "half"
   /** The same with an exchange that looks like SCRAM, and a signature that is none. */
   | "forged"
+  /** The same, with as many iterations as take a quarter of an hour. */
+  | "endless"
   /** SCRAM first, and whoever comes again is asked in clear. */
   | "twoFaced";
 
@@ -131,7 +133,7 @@ export class Impostor {
     const wanted = trick === "twoFaced" ? (this.#visits % 2 === 1 ? "half" : "clear") : trick;
     if (wanted === "clear") return say(socket, "asked", authentication(3));
     if (wanted === "md5") return say(socket, "asked", authentication(5, Buffer.from("salt")));
-    if (wanted === "half" || wanted === "forged") {
+    if (wanted === "half" || wanted === "forged" || wanted === "endless") {
       return say(socket, "sasl", authentication(10, Buffer.from("SCRAM-SHA-256\0\0")));
     }
     if (wanted === "ready") return say(socket, "in", ready);
@@ -146,8 +148,9 @@ export class Impostor {
     if (type === "p" && step === "sasl") {
       const said = body.toString("utf8");
       const nonce = /r=([^,]+)$/.exec(said)?.[1];
-      if (this.options.trick === "forged" && said.startsWith("SCRAM-SHA-256")) {
-        const first = `r=${nonce}impostor,s=${Buffer.from("salt").toString("base64")},i=1`;
+      const count = { forged: 1, endless: 2_147_483_647 }[this.options.trick as string];
+      if (count !== undefined && said.startsWith("SCRAM-SHA-256")) {
+        const first = `r=${nonce}impostor,s=${Buffer.from("salt").toString("base64")},i=${count}`;
         return say(socket, "sasl", authentication(11, Buffer.from(first)));
       }
       if (this.options.trick === "forged") {
