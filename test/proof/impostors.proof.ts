@@ -131,8 +131,9 @@ describe.skipIf(!existsSync(join(debian, "psql")))(
       met.push(...impostors.map((impostor) => ({ when, impostor })));
       await gone();
     };
+    // A preview fails where what is to be made finds its port taken.
     const looks = async () => {
-      await site.preview();
+      await site.preview().catch(() => undefined);
       await pgsite("status");
       await pgsite("drift");
     };
@@ -144,7 +145,7 @@ describe.skipIf(!existsSync(join(debian, "psql")))(
       );
 
     it("says nothing in clear to anybody, whatever happens", async () => {
-      await lookAround("before anything is there", "clear", () => site.preview());
+      await lookAround("before anything is there", "clear", looks);
       await site.up();
       await looks();
 
