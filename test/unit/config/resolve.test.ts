@@ -50,9 +50,11 @@ describe("a resolved stack", () => {
   });
 
   it("is warned of a log that is no evidence for a failover, once, and only where another server could take over", () => {
+    const ofLog = (settings: Readonly<Record<string, unknown>>) =>
+      resolve({ settings }).warnings.filter((text) => text.includes("log_line_prefix"));
     const telling = { "%m [%p] %b ": 0, "%m [%p] ": 1, "%m [%p] %q%u@%d ": 1 };
     for (const [prefix, count] of Object.entries(telling)) {
-      const { warnings } = resolve({ settings: { log_line_prefix: prefix } });
+      const warnings = ofLog({ log_line_prefix: prefix });
       expect(warnings).toHaveLength(count);
       if (count === 0) continue;
       expect(warnings[0]).toMatch(
@@ -60,7 +62,7 @@ describe("a resolved stack", () => {
       );
     }
     const collected = { log_line_prefix: "%m ", log_destination: "csvlog", logging_collector: true };
-    expect(resolve({ settings: collected }).warnings).toEqual([]);
+    expect(ofLog(collected)).toEqual([]);
   });
 
   it("lets the servers and mirrors of the site replicate, by the same rules in every role", () => {
