@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { shown } from "../postgres/shown.js";
 import { archiveCommand } from "./commands/archive.js";
+import { checkCommand } from "./commands/check.js";
 import { driftCommand } from "./commands/drift.js";
 import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
@@ -18,6 +19,7 @@ const program = new Command("pgsite")
   .enablePositionalOptions();
 program.addCommand(statusCommand());
 program.addCommand(driftCommand());
+program.addCommand(checkCommand());
 program.addCommand(preflightCommand());
 program.addCommand(importCommand());
 program.addCommand(startCommand());

@@ -1,6 +1,7 @@
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { type Major, majorOf } from "../postgres/versions.js";
 import { certificatesIn, dayOf, judge, judgeAuthority, validityOf } from "../tls/judge.js";
+import { sealed } from "./file.js";
 import { privateKeyKey, type RawConfiguration, serversWithKey } from "./parse.js";
 import type { StackDescription } from "./schema.js";
 import type { Server, Site } from "./site.js";
@@ -100,7 +101,14 @@ function given(
   }
   const version = majorOf(postgresql) as Major;
   const authority = tls?.authority ?? "";
-  const presented = { certificate, authority, server: name, address, version, ...(key === undefined ? {} : { key }) };
+  const presented = {
+    certificate,
+    authority,
+    server: name,
+    address,
+    version,
+    ...(key === undefined || key === sealed ? {} : { key }),
+  };
   const faults = judge(presented, now).map(({ about, message }) => error(about === "key" ? keyPath : path, message));
   return [...faults, ...(faults.length > 0 ? [] : endsSoon(path, certificate, now)), ...missingKey];
 }

@@ -30,6 +30,8 @@ export interface LocalSiteOptions {
   readonly description?: Settings;
   /** By role. */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** Of Pulumi's secrets. @default the same in every test */
+  readonly passphrase?: string;
 }
 
 const stack = "site";
@@ -60,7 +62,7 @@ export class LocalSite {
     const [binaries, osUser, sandbox] = await Promise.all([
       programsOf(major),
       serverUser(),
-      PulumiSandbox.make(),
+      PulumiSandbox.make(undefined, options.passphrase),
       promisify(execFile)(process.execPath, [join(checkout, "toolchain/build.mjs")]),
     ]);
     const folder = await serverFolder("/var/tmp/pgsite-site-");

@@ -61,7 +61,7 @@ export class PulumiSandbox {
   }
 
   /** @param commandPlugin folder of a `pulumi-resource-command` to use. @default the official one, or the stand-in */
-  static async make(commandPlugin?: string): Promise<PulumiSandbox> {
+  static async make(commandPlugin?: string, passphrase = "a test's passphrase"): Promise<PulumiSandbox> {
     const folder = mkdtempSync(join(tmpdir(), "pgsite-pulumi-"));
     const home = join(folder, "home");
     mkdirSync(join(folder, "state"));
@@ -69,7 +69,7 @@ export class PulumiSandbox {
     symlinkSync(join(checkout, "node_modules"), join(folder, "program", "node_modules"));
     await prepareHome(home, commandPlugin === undefined ? {} : { given: commandPlugin });
     const state = join(folder, "state");
-    return new PulumiSandbox(folder, await toolchainEnvironment({ home, state, passphrase: "a test's passphrase" }));
+    return new PulumiSandbox(folder, await toolchainEnvironment({ home, state, passphrase }));
   }
 
   /** Writes files of the program (`Pulumi.yaml`, `index.js` …), by their path in its folder. */

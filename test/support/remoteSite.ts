@@ -28,6 +28,10 @@ export interface RemoteSiteOptions {
   readonly texts?: Readonly<Record<string, string>>;
   /** Changes to every stack file, beyond what any test must replace. */
   readonly changes?: readonly Change[];
+  /** Of other roles than dbadmin. @default it is the only one */
+  readonly passwords?: Readonly<Record<string, string>>;
+  /** Of Pulumi's secrets. @default the same in every test */
+  readonly passphrase?: string;
 }
 
 /** Data directories of the committed stacks. */
@@ -59,7 +63,7 @@ export class RemoteSite {
   private constructor(
     readonly net: MultiHost,
     readonly sandbox: PulumiSandbox,
-    private readonly options: Required<RemoteSiteOptions>,
+    private readonly options: RemoteSiteOptions & Required<Pick<RemoteSiteOptions, "stacks" | "texts" | "changes">>,
   ) {}
 
   static async make(options: RemoteSiteOptions = {}): Promise<RemoteSite> {
@@ -67,8 +71,11 @@ export class RemoteSite {
     const { stacks = texts === options.texts ? Object.keys(texts) : ["ctio", "fnal"] } = options;
     const servers = stacks.join() === "ctio" ? ["server2", "server3"] : ["server2", "server3", "des10"];
     await promisify(execFile)(process.execPath, [join(checkout, "toolchain", "build.mjs")]);
-    const [net, sandbox] = await Promise.all([multiHost([...servers, client]), PulumiSandbox.make()]);
-    const site = new RemoteSite(net, sandbox, { stacks, texts, changes });
+    const [net, sandbox] = await Promise.all([
+      multiHost([...servers, client]),
+      PulumiSandbox.make(undefined, options.passphrase),
+    ]);
+    const site = new RemoteSite(net, sandbox, { ...options, stacks, texts, changes });
     try {
       await Promise.all([site.#makeNetwork(), site.#makeDisks(), site.#makeProject()]);
       return site;
@@ -96,8 +103,10 @@ export class RemoteSite {
       else document.setIn(key, value);
     }
     document.set("encryptionsalt", before.get("encryptionsalt"));
-    const password = "pgsite:password-dbadmin";
-    document.setIn(["config", password], before.getIn(["config", password]));
+    const { config = {} } = before.toJS() as { config?: Readonly<Record<string, unknown>> };
+    for (const [key, value] of Object.entries(config)) {
+      if (/^pgsite:(password|key)-/.test(key)) document.setIn(["config", key], value);
+    }
     this.sandbox.write({ [`Pulumi.${stack}.yaml`]: document.toString() });
   }
 
@@ -295,8 +304,9 @@ export class RemoteSite {
     symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
     for (const stack of this.options.stacks) {
       await sandbox.must(["stack", "init", stack]);
-      const args = ["config", "set", "--secret", "pgsite:password-dbadmin", "--stack", stack];
-      await sandbox.must(args, { input: this.password });
+      for (const [role, input] of Object.entries({ dbadmin: this.password, ...this.options.passwords })) {
+        await sandbox.must(["config", "set", "--secret", `pgsite:password-${role}`, "--stack", stack], { input });
+      }
       this.declare(stack);
     }
   }
