@@ -106,7 +106,7 @@ describe.skipIf(why !== undefined)(`a service under systemd${why ? ` (${why})` :
   }, 90_000);
 
   it("leaves folders of sockets that are there, makes those that are missing, and gives nothing away through a link", async () => {
-    const missing = ["/run/of 'sispi'", "/run/postgresql/of sispi", "/raid2/run"];
+    const missing = ["/run/of 'sispi'", "/run/new/of sispi", "/raid2/run"];
     const socketFolders = ["/tmp", "/raid2/etc", "/raid2/etc/below", "/raid2/nothing", ...missing];
     await machine().must(["sh", "-c", "install -d -m 755 /stand-in && chown root: /tmp && chmod 1777 /tmp"]);
     await host.run(["ln", "-s", "/stand-in", "/raid2/etc"]);

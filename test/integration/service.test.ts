@@ -118,7 +118,7 @@ describe.skipIf(why !== undefined)(`a service at boot${why ? ` (${why})` : ""}`,
     await machine().must(["sh", "-c", "umask 077; echo root-knows-it >/secret"]);
     await host.writeFile(join(data, "postgresql.conf"), "max_connections = nonsense\n");
     const starting = service("start");
-    await vi.waitFor(async () => expect(await host.readTail(log, 100)).toMatch(/contains errors/), 15_000);
+    await vi.waitFor(async () => expect(await host.readTail(log, 2000)).toMatch(/contains errors/), 15_000);
     await host.run(["ln", "-sf", "/secret", log]);
     const { code, said } = await starting;
     expect([code, said]).toEqual([
