@@ -94,7 +94,7 @@ describe("a standby whose primary is down, and somebody else listens there", () 
 
 describe.skipIf(!existsSync(join(debian, "psql")))(
   "the whole life of a site with TLS at 15",
-  { timeout: 600_000 },
+  { timeout: 1_800_000 },
   () => {
     const names = ["server2", "server3", "des10"];
     const tls = { certificates: "made" };
@@ -127,6 +127,7 @@ describe.skipIf(!existsSync(join(debian, "psql")))(
       const impostors = await Promise.all(
         free.map((name) => listen({ address: site.address(name), port: 5442, trick, rows: superseded })),
       );
+      console.log(when);
       await acts();
       met.push(...impostors.map((impostor) => ({ when, impostor })));
       await gone();
