@@ -1,13 +1,16 @@
 import { splitList } from "../lists.js";
 import { error, nearest, type Problem } from "../problem.js";
+import { accessSecrets } from "../secrets/positions.js";
 import { atLeast, type Major } from "../versions.js";
 import type { HbaOption, HbaRule } from "./rule.js";
 import { methods, type OptionRow, rowOf, options as rows, spans, whenKnown } from "./versions.js";
 
 /** A rule's line as a problem may quote it: what follows the name of an option that holds a secret is left out. */
 export function withoutSecrets(line: string): string {
-  return line.replace(/(ldapbindpasswd|radiussecrets?)(["\s]*=).*$/is, "$1$2…");
+  return line.replace(secretOption, "$1$2…");
 }
+
+const secretOption = new RegExp(`(${accessSecrets.join("|")})(["\\s]*=).*$`, "is");
 
 /** The options after the method: names, where they belong, values, and what a method needs or does not take together. */
 export function checkOptions(rule: HbaRule, major: Major, at: string): Problem[] {
