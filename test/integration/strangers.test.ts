@@ -279,15 +279,17 @@ describe.skipIf(noStranger !== undefined)("a folder that programs are run from",
     });
     // A /var/tmp of our own: other rehearsals run beside this.
     const inPlace = `set -e
+mount --bind "$4" /mnt
 mount -t tmpfs -o mode=1777 tmpfs /var/tmp
+[ -e "$4" ] || { mkdir -p "$4" && mount --move /mnt "$4"; }
 setpriv --reuid "$1" --regid "$1" --clear-groups sh -ec 'mkdir -p "$1/project" "$1/home" "$1/backend"
 printf %s "$2" >"$1/rehearsal.json"; echo pass >"$1/passphrase"; chmod -R go+rwX "\${1%/*}"' sh "$2" "$3"
-shift 3
+shift 4
 exec "$@"`;
     for (const args of [["pulumi", "version"], ["status"], ["down"], ["up"]]) {
       const { exitCode, stdout, stderr } = await execa(
         "unshare",
-        ["--mount", "sh", "-c", inPlace, "sh", stranger.name, folder, record].concat(
+        ["--mount", "sh", "-c", inPlace, "sh", stranger.name, folder, record, checkout].concat(
           [process.execPath, join(checkout, "dist", "pgsite.js"), "rehearsal"],
           args,
         ),

@@ -1,8 +1,19 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Site } from "../../config/site.js";
+import { osUser } from "../../hosts/users.js";
 import { Cluster } from "../support/cluster.js";
+import { serverUser } from "../support/serverUser.js";
 import { Stack } from "./stack.js";
 
 const administratorPassword = "adm1n' \\ \" $HOME";
@@ -216,6 +227,8 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
     expect(changes).toContain(`      ~ incarnation: 1 => 2`);
     mkdirSync(dataDirectory, { mode: 0o700 });
     writeFileSync(join(dataDirectory, "PG_VERSION"), "15\n");
+    const { uid, gid } = await osUser(await serverUser());
+    for (const path of [dataDirectory, join(dataDirectory, "PG_VERSION")]) chownSync(path, uid, gid);
     const refused = await stack.failing("preview");
     expect(refused).toContain(`${dataDirectory} on des10, the data directory of des10,`);
     expect(readFileSync(join(dataDirectory, "PG_VERSION"), "utf8")).toBe("15\n");
