@@ -46,15 +46,19 @@ export class Session {
     token: string,
   ) {
     this.#child = transport.start();
-    const limit = () => this.#pending[0]?.limit ?? defaultLimit;
-    const tooLong = () => this.#tooLong(limit());
-    this.#stdout = new Frames(token, limit, (frame) => this.#take(this.#answers, frame), tooLong);
-    const errors = (frame: Frame) => this.#take(this.#errors, frame);
+    // One stream may be a frame ahead of the other: each is at the request that it has not answered yet.
+    const limit = () => this.#pending[this.#answers.length]?.limit ?? defaultLimit;
+    this.#stdout = new Frames(
+      token,
+      limit,
+      (frame) => this.#take(this.#answers, frame),
+      () => this.#tooLong(this.#answers, limit()),
+    );
     this.#stderr = new Frames(
       token,
       () => maximalError,
-      errors,
-      () => this.#tooLong(maximalError),
+      (frame) => this.#take(this.#errors, frame),
+      () => this.#tooLong(this.#errors, maximalError),
     );
     this.#child.stdout.on("data", (chunk: Buffer) => this.#stdout.push(chunk));
     this.#child.stderr.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
@@ -152,8 +156,8 @@ export class Session {
     }
   }
 
-  #tooLong(limit: number): void {
-    this.#end(new TooLong(this.transport.name, this.#pending[0]?.what ?? "its shell", limit));
+  #tooLong(frames: readonly Frame[], limit: number): void {
+    this.#end(new TooLong(this.transport.name, this.#pending[frames.length]?.what ?? "its shell", limit));
   }
 
   #end(error: Error): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -141,8 +141,8 @@ describe("seeding", () => {
     );
     expect(await hashOfTree(dataDirectory)).toBe(before);
     await cluster.host("des10").remove(dataDirectory);
-    mkdirSync(dataDirectory);
-    writeFileSync(join(dataDirectory, "notes.txt"), "mine");
+    await cluster.host("des10").makeDirectory(dataDirectory);
+    await cluster.host("des10").writeFile(join(dataDirectory, "notes.txt"), "mine");
     await expect(cluster.seed("des10")).rejects.toThrow(
       `${dataDirectory} on des10 holds files that pgsite did not make`,
     );

@@ -316,6 +316,18 @@ export function describeHost(given: () => Host, user: string): void {
       expect((await host.readFile(path))?.length).toBe(maximalFile);
     }, 30_000);
 
+    it("are read at once however much longer one is than another", async () => {
+      const path = `${folder}/several`;
+      const text = "0123456789".repeat(20_000);
+      await host.writeFile(path, text);
+      // Each answer comes on two streams, of which one may be ahead of the other.
+      const read = Array.from({ length: 200 }, (_, index) =>
+        index % 2 === 0 ? host.readBytes(path, index, 8) : host.readFile(path),
+      );
+      const lengths = (await Promise.all(read)).map((content) => content?.length);
+      expect(lengths).toEqual(read.map((_, index) => (index % 2 === 0 ? 8 : text.length)));
+    });
+
     it("behind links are the OS user's to read and to change, and nobody else's", async () => {
       const link = `${folder}/etc`;
       await host.run(["ln", "-s", "/etc", link]);
