@@ -7,6 +7,7 @@ import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/passfile.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { tellingPrefix } from "../../postgres/voice.js";
 import { processState, startServer, stopServer } from "../../servers/process.js";
 import { type SeedOptions, type SeedOutcome, seed } from "../../servers/seed.js";
 import { openSession, type Row } from "../../servers/session.js";
@@ -64,6 +65,8 @@ export class Cluster {
         fsync: "off",
         logging_collector: "on",
         log_directory: "pg_log",
+        // As a stack's servers have it: only so is a line of the log known as the server's own.
+        log_line_prefix: tellingPrefix(major),
         ...server.settings,
         ...(role !== "primary" && atLeast(major, "12") ? recovery : {}),
       };
