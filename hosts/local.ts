@@ -7,7 +7,7 @@ import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
 import { HostUnreachable, maximalError, maximalOutput, TooLong } from "./host.js";
 import { localUser } from "./localUser.js";
-import { absentAsUndefined, type Held, holding, kindOf, listHeld, readHeld, within } from "./opened.js";
+import { absentAsUndefined, type Held, holding, kindOf, laidInFolderOf, listHeld, readHeld, within } from "./opened.js";
 import { ShellHost } from "./shell/host.js";
 import { Tail } from "./tail.js";
 import { toEnd } from "./toEnd.js";
@@ -22,8 +22,9 @@ const [mayRead, mayEnter] = [0o400, 0o100];
  *
  * Another user's folders are full of what that user likes: links, FIFOs, and other ones a moment later. So root acts there
  * as that user, through a shell of that user's (`ShellHost`, as on any other machine). Previews read much and cannot wait
- * for a shell each time: what is held (`opened.ts`) and found to belong to that user, who may read it, root reads itself;
- * so it does look at what stands somewhere, which changes nothing. All else is the shell's.
+ * for a shell each time: what is held (`opened.ts`) and found to belong to that user, who may read it, root reads itself,
+ * as it does a file of its own that lies there; and it looks at what stands somewhere, which changes nothing. All else is
+ * the shell's.
  */
 export class LocalHost implements Host {
   readonly machine = `local:${hostname()}`;
@@ -168,7 +169,9 @@ export class LocalHost implements Host {
     const reading = holding(path, async (held) => {
       const isNothing = kindOf(held.status) !== "file" && !held.status.isDirectory();
       const isOwn = user === undefined || (held.status.uid === user.uid && (held.status.mode & mayRead) !== 0);
-      return isOwn || isNothing ? read(held) : leave;
+      // What root itself left there, as by an editor, is a difference to be seen.
+      const isRoots = !isOwn && held.status.uid === 0 && (await laidInFolderOf(user, held, path));
+      return isOwn || isRoots || isNothing ? read(held) : leave;
     });
     const found = await within(this.name, `${act} ${path}`, reading);
     if (found === leave) return asUser(this.#as(user as OsUser));

@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { defaultTimeout, HostTimeout, maximalFile, NotAFile, TooLong } from "./host.js";
 
 const isLinux = process.platform === "linux";
@@ -24,6 +25,24 @@ export async function holding<T>(path: string, act: (held: Held) => Promise<T>):
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Whether a file that is held lies itself in a folder of that user's, neither behind a link nor under a second name: so whoever
+ * owns it, and not that user, has put it there.
+ */
+export async function laidInFolderOf(
+  { uid }: { readonly uid: number },
+  { status }: Held,
+  path: string,
+): Promise<boolean> {
+  if (!status.isFile() || status.nlink !== 1) return false;
+  const isThere = await holding(dirname(path), async (folder) => {
+    if (folder.status.uid !== uid) return false;
+    const entry = await absentAsUndefined(fs.lstat(join(folder.path, basename(path))));
+    return entry?.ino === status.ino && entry.dev === status.dev;
+  });
+  return isThere === true;
 }
 
 /** Part of a file that is held; by default all of it. @throws NotAFile @throws TooLong */
