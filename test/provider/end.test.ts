@@ -14,8 +14,12 @@ beforeAll(async () => {
   await build();
   folder = mkdtempSync(join(tmpdir(), "pgsite-end-"));
   await execa("mkfifo", [join(folder, "fifo")]);
-  // A file system that does not answer, as a server of NFS that is gone: calls that never return.
-  const hang = `for (let n = 0; n < 4; n += 1) require("node:fs").readFile(${JSON.stringify(join(folder, "fifo"))}, () => {});`;
+  // A file system that does not answer, as a server of NFS that is gone: calls that never return, once it has said its port.
+  const hang = `const write = process.stdout.write.bind(process.stdout);
+process.stdout.write = (...given) => {
+  for (let n = 0; n < 4; n += 1) require("node:fs").readFile(${JSON.stringify(join(folder, "fifo"))}, () => {});
+  return write(...given);
+};`;
   writeFileSync(join(folder, "hang.cjs"), hang);
 }, 60_000);
 
