@@ -1,6 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
+import { hostname, type UserInfo, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
@@ -12,6 +12,9 @@ import { ShellHost } from "./shell/host.js";
 import { Tail } from "./tail.js";
 import { toEnd } from "./toEnd.js";
 import { type OsUser, osUser } from "./users.js";
+
+/** Who we are: it takes the password database, and does not change while we run. */
+let me: UserInfo<string> | undefined;
 
 /** What the owner may do with something, in its mode. */
 const [mayRead, mayEnter] = [0o400, 0o100];
@@ -214,7 +217,7 @@ export class LocalHost implements Host {
   }
 
   async #identity(): Promise<OsUser> {
-    const me = userInfo();
+    me ??= userInfo();
     // Where root goes by another name, that name is refused below.
     const itself = me.uid !== 0 || me.username === "root";
     if (me.username === this.user && itself) return { name: me.username, uid: me.uid, gid: me.gid, home: me.homedir };
