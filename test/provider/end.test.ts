@@ -37,8 +37,12 @@ async function started() {
     said += text;
   });
   // Its port, in a line of its own.
-  await until("the provider's start", () => /^\d+$/m.test(said));
-  return { engine, provider: Number(/pid (\d+)/.exec(said)?.[1]) };
+  const pid = () => Number(/pid (\d+)/.exec(said)?.[1]);
+  await until("the provider's start", () => /^\d+$/m.test(said)).catch((error) => {
+    for (const id of [engine.pid, pid()]) if (id) process.kill(id, "SIGKILL");
+    throw error;
+  });
+  return { engine, provider: pid() };
 }
 
 describe("a provider that waits for a file system which does not answer", () => {
