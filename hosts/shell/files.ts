@@ -36,9 +36,13 @@ export const files = {
 /** The exit code of what is to read a file and finds something else, whose kind it prints. */
 export const noFile = 98;
 
-/** Nothing but a file is opened: a FIFO would keep the shell waiting, and a device has no end. */
+/**
+ * Nothing but a file is opened: a FIFO would keep the shell waiting, and a device has no end. A file that is put there between
+ * the two looks (a server that starts writes its postmaster.pid) is read.
+ */
 function ofFile(path: string, act: string): string {
-  return `if [ -f ${quote(path)} ]; then ${act}; else stat -L -c %F -- ${quote(path)} && (exit ${noFile}); fi`;
+  const kind = `kind=$(stat -L -c %F -- ${quote(path)})`;
+  return `if [ -f ${quote(path)} ]; then ${act}; else ${kind} && case $kind in regular*) ${act};; *) echo "$kind"; (exit ${noFile});; esac; fi`;
 }
 
 /**
