@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { serveHandover } from "./cli/context/serve.js";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
 import { contradictions, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
@@ -14,10 +15,9 @@ import {
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import { secretsInClear } from "./config/secrets.js";
 import type { Server } from "./config/site.js";
-import { serveHandover } from "./handover/serve.js";
 import { error, type Problem } from "./postgres/problem.js";
-import { floorSettings } from "./postgres/rules.js";
-import type { Note } from "./postgres/settings.js";
+import type { Note } from "./postgres/settings/resolve.js";
+import { floorSettings } from "./postgres/settings/rules.js";
 import { shownInLine } from "./postgres/shown.js";
 import { awaken } from "./provider/sdk/index.js";
 

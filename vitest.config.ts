@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    setupFiles: ["test/support/no-ssh.ts", "test/support/seed.ts"],
+    setupFiles: ["test/support/noSsh.ts", "test/support/seed.ts"],
     testTimeout: 20_000,
     // Tests of real servers wait as much as they work: both cores stay busy with two files at once.
     maxWorkers: 2,

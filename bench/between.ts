@@ -1,7 +1,7 @@
 // A base backup of 4 GB from one host to another, each in namespaces of its own, against a bare `rsync` over ssh with the
 // same cipher or a bare `pg_basebackup`, whichever is faster here.
 
-import { renderPassfile } from "../postgres/passfile.js";
+import { renderPassfile } from "../postgres/files/passfile.js";
 import { binDirectory, HostSite } from "../test/support/hostSite.js";
 import { whyNoHosts } from "../test/support/multihost.js";
 import { closing } from "./support/closing.js";

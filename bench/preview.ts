@@ -2,7 +2,7 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import type { Rehearsal } from "../rehearsal/rehearsal.js";
+import type { Rehearsal } from "../cli/rehearsal/rehearsal.js";
 import { checkout } from "../toolchain/paths.mjs";
 import { compare, type Outcome, say, timed } from "./support/compare.js";
 import { peakOfNode } from "./support/memory.js";

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hostOf } from "../hosts/index.js";
-import { startServer } from "../servers/process.js";
+import { startServer } from "../servers/process/process.js";
 import { debian15, keptOf, promote } from "../test/support/parted.js";
 import { type RolloutDeclaration, RolloutSite } from "../test/support/rolloutSite.js";
 import { closing } from "./support/closing.js";

@@ -1,5 +1,5 @@
 // How long clients cannot write while another server becomes the primary: `pulumi up`, against the barest commands, and beside Patroni.
-import { Rehearsal } from "../rehearsal/rehearsal.js";
+import { Rehearsal } from "../cli/rehearsal/rehearsal.js";
 import { Writer } from "../test/support/writer.js";
 import { BarePair, type Place } from "./support/barePair.js";
 import { closing } from "./support/closing.js";

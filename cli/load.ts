@@ -6,9 +6,9 @@ import { passwordKey, type RawConfiguration } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
 import { notMade, type Passwords, type Site } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
-import { receiveHandover } from "../handover/receive.js";
 import { declareLost } from "../hosts/lost.js";
 import { shownInLine } from "../postgres/shown.js";
+import { receiveHandover } from "./context/receive.js";
 import { runPulumi } from "./pulumi.js";
 
 /** Milliseconds for a question to Pulumi's state. */

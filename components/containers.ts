@@ -2,7 +2,7 @@ import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@p
 import { version } from "@pulumi/docker/package.json";
 import * as pulumi from "@pulumi/pulumi";
 import type { Container, Containers } from "../config/containers.js";
-import { firstProcess } from "../services/container.js";
+import { firstProcess } from "../installed/service/container.js";
 
 /*
  * Resources of @pulumi/docker, registered by their tokens with the package's types: its classes would cost every preview

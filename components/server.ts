@@ -1,12 +1,12 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { describeServer, type ServerInputs } from "../config/describe.js";
-import { runbookFacts } from "../config/runbook.js";
 import type { Place, ServerRole, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
-import { renderPassfile } from "../postgres/passfile.js";
+import { runbookFacts } from "../installed/runbook/facts.js";
+import { serviceFacts } from "../installed/service/of.js";
+import { renderPassfile } from "../postgres/files/passfile.js";
 import { shownInLine } from "../postgres/shown.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
-import { serviceFacts } from "../services/of.js";
 import { plainly } from "./plainly.js";
 import type { CertificateInputs, Trust } from "./tls.js";
 

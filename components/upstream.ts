@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
 import { error, type Problem } from "../postgres/problem.js";
-import { standbyFloor } from "../postgres/rules.js";
+import { standbyFloor } from "../postgres/settings/rules.js";
 
 /** What a stack says of one of its servers in its outputs, for the stacks that mirror it. Holds no secret. */
 export interface ServerOutput {

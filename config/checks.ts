@@ -1,7 +1,7 @@
 import { checkSqlName } from "../postgres/names.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
-import { standbyFloor } from "../postgres/rules.js";
-import { resolveSettings } from "../postgres/settings.js";
+import { resolveSettings } from "../postgres/settings/resolve.js";
+import { standbyFloor } from "../postgres/settings/rules.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
@@ -9,7 +9,7 @@ import { checkLost } from "./lost.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
-import { checkSessionSettings } from "./session-settings.js";
+import { checkSessionSettings } from "./sessionSettings.js";
 import type { Server } from "./site.js";
 
 /** What a stack says of itself that does not fit together. */

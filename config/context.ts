@@ -1,6 +1,6 @@
 import type { ContainerSpec, HostSpec } from "../hosts/host.js";
-import { type Asks, asksOfMethod } from "../postgres/hba/index.js";
-import type { Layer } from "../postgres/settings.js";
+import { type Asks, asksOfMethod } from "../postgres/files/hba/index.js";
+import type { Layer } from "../postgres/settings/resolve.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { containerName, containersOf, isMade, serviceNameOf } from "./containers.js";
 import { asksReplicasOf, type Peer, type RuleInputs, type ServerInputs, type SiteFacts } from "./describe.js";

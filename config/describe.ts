@@ -1,8 +1,7 @@
 import { isIP } from "node:net";
 import type { HostSpec } from "../hosts/host.js";
-import { autoFile, emptyAutoFile } from "../postgres/configuration-facts.js";
-import { renderConfiguration } from "../postgres/configuration-file.js";
-import { type Conninfo, renderConninfo } from "../postgres/conninfo.js";
+import { type Conninfo, renderConninfo } from "../postgres/files/conninfo.js";
+import { autoFile, emptyAutoFile } from "../postgres/files/facts.js";
 import {
   type Asks,
   asksOf,
@@ -17,13 +16,14 @@ import {
   sortedAsks,
   staysHere,
   validateHba,
-} from "../postgres/hba/index.js";
-import { type Expected, insistence, isCredulous } from "../postgres/insistence.js";
-import { splitList } from "../postgres/lists.js";
+} from "../postgres/files/hba/index.js";
+import { type Expected, insistence, isCredulous } from "../postgres/files/insistence.js";
+import { renderConfiguration } from "../postgres/files/postgresqlConf.js";
+import { renderRecovery } from "../postgres/files/recovery.js";
 import { type Problem, warning } from "../postgres/problem.js";
-import { renderRecovery } from "../postgres/recovery.js";
-import { checkRules } from "../postgres/rules.js";
-import { type Layer, type Note, type ResolvedSettings, resolveSettings } from "../postgres/settings.js";
+import { splitList } from "../postgres/settings/lists.js";
+import { type Layer, type Note, type ResolvedSettings, resolveSettings } from "../postgres/settings/resolve.js";
+import { checkRules } from "../postgres/settings/rules.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";

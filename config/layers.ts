@@ -1,4 +1,4 @@
-import type { SettingValue } from "../postgres/values.js";
+import type { SettingValue } from "../postgres/settings/values.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { tellingPrefix } from "../postgres/voice.js";
 import type { ServerRole } from "./site.js";

@@ -1,6 +1,6 @@
 import type { Problem } from "../postgres/problem.js";
-import { parseInteger } from "../postgres/quantities.js";
-import type { Note } from "../postgres/settings.js";
+import { parseInteger } from "../postgres/settings/quantities.js";
+import type { Note } from "../postgres/settings/resolve.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { checkServers, checkStack } from "./checks.js";
 import { type Clients, clientsOf } from "./clients.js";

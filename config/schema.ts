@@ -1,7 +1,7 @@
 // As a namespace: `{ z }` would bring every language that zod speaks into all bundles.
 import * as z from "zod";
+import { managers, serviceName } from "../installed/service/facts.js";
 import { majorOf, majors } from "../postgres/versions.js";
-import { managers, serviceName } from "../services/facts.js";
 import { clients } from "./schema/clients.js";
 import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";

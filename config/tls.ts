@@ -1,6 +1,6 @@
+import { certificatesIn, dayOf, judge, judgeAuthority, validityOf } from "../postgres/certificates/judge.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { type Major, majorOf } from "../postgres/versions.js";
-import { certificatesIn, dayOf, judge, judgeAuthority, validityOf } from "../tls/judge.js";
 import { sealed } from "./file.js";
 import { privateKeyKey, type RawConfiguration, serversWithKey } from "./parse.js";
 import type { StackDescription } from "./schema.js";

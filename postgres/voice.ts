@@ -2,7 +2,7 @@
  * Which lines of a server's log are its own. Any client can have the server write what it likes: names, statements, RAISE.
  * So a line counts as evidence only where its beginning, which no client can write, says which process wrote it.
  */
-import { splitIdentifiers } from "./lists.js";
+import { splitIdentifiers } from "./settings/lists.js";
 import { atLeast, type Major } from "./versions.js";
 
 /** How a message begins in the log, up to its severity, by format: POSIX extended regular expressions for the C locale. */

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { splitIdentifiers } from "../postgres/lists.js";
+import { splitIdentifiers } from "../postgres/settings/lists.js";
 
 /** An address as /proc/net/tcp and tcp6 write it: words of 32 bits in the host's byte order, in hexadecimal. */
 export function parseAddress(hex: string, byteOrder: "little" | "big"): string {

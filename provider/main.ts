@@ -1,6 +1,6 @@
-import { serve } from "./server.js";
-import { resourceTypes } from "./types.js";
-import { warmUp } from "./warmUp.js";
+import { serve } from "./protocol/serve.js";
+import { warmUp } from "./protocol/warmUp.js";
+import { resourceTypes } from "./resources/index.js";
 
 const [engineAddress] = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 serve(resourceTypes, engineAddress, warmUp).catch((error: unknown) => {

@@ -29,18 +29,17 @@ const targets = [
     output: "dist/provider/main.js",
     compiled: {},
     launcher: "pulumi-resource-pgsite",
-    apart: { "/tls/make.js": "./certificates.js" },
+    apart: { "/certificates/make.js": "./certificates.js" },
   },
-  { entry: "provider/lost.ts", output: "dist/provider/lost.js" },
+  { entry: "provider/protocol/lostNames.ts", output: "dist/provider/lost.js" },
   // What makes certificates is a quarter of the provider, and hardly ever needed: only a plugin that needs it loads it.
-  { entry: "tls/make.ts", output: "dist/provider/certificates.js" },
+  { entry: "postgres/certificates/make.ts", output: "dist/provider/certificates.js" },
 ];
 
 /** Folders and files whose content goes into the bundles. */
-const sources =
-  "index.ts config postgres tls services runbook components handover hosts preflight servers adoption provider cli rehearsal toolchain".split(
-    " ",
-  );
+const sources = "index.ts components provider cli servers preflight installed config postgres hosts toolchain".split(
+  " ",
+);
 
 /** Builds everything whose sources changed since the last build. */
 export async function build() {

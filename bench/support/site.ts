@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
-import { Rehearsal, type RehearsalOptions, rehearsalFolder } from "../../rehearsal/rehearsal.js";
+import { Rehearsal, type RehearsalOptions, rehearsalFolder } from "../../cli/rehearsal/rehearsal.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 /** Debian's server programs, which come with the clients that a shell script needs. */

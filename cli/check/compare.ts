@@ -1,7 +1,7 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import type { ResolvedStack } from "../../config/resolve.js";
 import type { Server } from "../../config/site.js";
-import { type ConfigurationState, configurationDifferences } from "../../postgres/configuration-differences.js";
+import { type ConfigurationState, configurationDifferences } from "../../postgres/files/differences.js";
 import { maskedFile } from "../../postgres/secrets/index.js";
 
 /** What differs between two readings of a stack file, before any server is asked: one line each. */

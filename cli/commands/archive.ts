@@ -5,7 +5,7 @@ import prettyMilliseconds from "pretty-ms";
 import type { Server, Site } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { parseReal } from "../../postgres/quantities.js";
+import { parseReal } from "../../postgres/settings/quantities.js";
 import { createArchive } from "../../servers/archive/create.js";
 import { type Compressor, compressors, readManifest } from "../../servers/archive/manifest.js";
 import { restoreArchive } from "../../servers/archive/restore.js";

@@ -4,9 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { adoptAll, type ImportPlan, isName, planImport } from "../../adoption/import.js";
-import type { Place } from "../../adoption/read.js";
 import { say } from "../find.js";
+import { adoptAll, type ImportPlan, isName, planImport } from "../import/import.js";
+import type { Place } from "../import/read.js";
 import { projectFolder } from "../load.js";
 
 interface Options {

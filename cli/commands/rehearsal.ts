@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import { proveByRow } from "../../rehearsal/demo.js";
-import { defaultMajor, Rehearsal } from "../../rehearsal/rehearsal.js";
 import { say } from "../find.js";
 import { loadSites } from "../load.js";
+import { proveByRow } from "../rehearsal/proveByRow.js";
+import { defaultMajor, Rehearsal } from "../rehearsal/rehearsal.js";
 import { printStatus } from "./status.js";
 
 /** `pgsite rehearsal`: the real stacks on this machine. */

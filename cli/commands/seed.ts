@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import prettyBytes from "pretty-bytes";
 import { type CopyMethod, copyMethods } from "../../servers/baseBackup/methods.js";
-import { type SeedOutcome, seed } from "../../servers/seed.js";
+import { type SeedOutcome, seed } from "../../servers/seed/seed.js";
 import { findServer, say } from "../find.js";
 import { showProgress } from "../progress.js";
 

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import prettyMilliseconds from "pretty-ms";
 import type { Server } from "../../config/site.js";
-import type { Proof } from "../../servers/proof.js";
-import { startWorking } from "../../servers/start.js";
+import type { Proof } from "../../servers/process/proof.js";
+import { startWorking } from "../../servers/process/start.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite start`: what the resource NAME-start runs: the server runs, and does what it is there for. */

@@ -5,7 +5,7 @@ import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
-import { type StatusRow, statusOf } from "../../servers/status.js";
+import { type StatusRow, statusOf } from "../../servers/status/status.js";
 import { say, sayJson } from "../find.js";
 import { type LoadedSite, loadSites } from "../load.js";
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { hostOf } from "../../hosts/index.js";
-import { type StopMode, stopServer } from "../../servers/process.js";
+import { type StopMode, stopServer } from "../../servers/process/process.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite stop`, by hand only: nothing that Pulumi runs stops a server. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { nearest } from "../../postgres/problem.js";
-import { parseInteger, parseReal } from "../../postgres/quantities.js";
+import { parseInteger, parseReal } from "../../postgres/settings/quantities.js";
 
 /** What values of a stack file may be, wherever they stand. */
 

@@ -1,4 +1,4 @@
-import { piecesOf, unescapeQuoted, writtenIn } from "../configuration-file.js";
+import { piecesOf, unescapeQuoted, writtenIn } from "../files/postgresqlConf.js";
 import { accessSecrets, isSecretSetting, programAlone } from "./positions.js";
 import { type Masked, maskedAt, type Span } from "./spans.js";
 import { secretsInConninfo, secretsInLongText } from "./text.js";

@@ -1,4 +1,4 @@
-import { conninfoParts } from "../conninfo.js";
+import { conninfoParts } from "../files/conninfo.js";
 import {
   connectionSecrets,
   type EnclosedSecret,

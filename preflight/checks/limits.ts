@@ -1,6 +1,6 @@
 import prettyBytes from "pretty-bytes";
-import { findSetting } from "../../postgres/catalogue.js";
-import { parseInteger } from "../../postgres/quantities.js";
+import { findSetting } from "../../postgres/settings/catalogue.js";
+import { parseInteger } from "../../postgres/settings/quantities.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Complaint, Seen } from "../finding.js";
 import { type Numbers, sharedMemory, systemVSemaphores } from "../sharedMemory.js";

@@ -8,11 +8,11 @@ import {
   sameText,
   sessionDifferences,
   unset,
-} from "../../postgres/session-settings.js";
+} from "../../postgres/settings/session.js";
 import type { Major } from "../../postgres/versions.js";
-import type { Context, ResourceType } from "../resource.js";
-import { say } from "../say.js";
-import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
 
 export interface AccessArgs extends SqlArgs {
   readonly version: string;
@@ -133,7 +133,7 @@ async function settingsOf(session: WritableSession): Promise<readonly SessionSet
 }
 
 async function apply(session: WritableSession, wanted: AccessState): Promise<AccessState> {
-  const { identifier, literal } = await import("../../servers/sql.js");
+  const { identifier, literal } = await import("../../servers/sql/sql.js");
   const { superusers } = await observe(session, wanted);
   const real = await settingsOf(session);
   const version = session.version;

@@ -1,5 +1,5 @@
 import { error } from "../../postgres/problem.js";
-import type { Context, ResourceType } from "../resource.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
 
 export interface AuthorityArgs {
   readonly site: string;
@@ -47,13 +47,13 @@ export const authority: ResourceType<AuthorityArgs, AuthorityState> = {
 };
 
 async function make({ site, stack }: AuthorityArgs) {
-  const { makeAuthority } = await import("../../tls/make.js");
+  const { makeAuthority } = await import("../../postgres/certificates/make.js");
   return makeAuthority({ name: `pgsite ${site} (${stack})`, validityDays: years * 365, now: new Date() });
 }
 
 /** Nothing replaces it by itself: whoever verifies servers by it has a copy. */
 async function judged(context: Context, certificate: string) {
-  const { certificatesIn, dayOf, validityOf } = await import("../../tls/judge.js");
+  const { certificatesIn, dayOf, validityOf } = await import("../../postgres/certificates/judge.js");
   const [own] = certificatesIn(certificate);
   if (own === undefined) return [error("certificate", "the stack's state has no authority in it")];
   const { to } = validityOf(own);

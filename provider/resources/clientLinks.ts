@@ -1,8 +1,8 @@
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
-import { hostForReading, hostOf } from "../host.js";
-import type { ResourceType } from "../resource.js";
-import { say } from "../say.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import type { ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
 
 export interface ClientLinksArgs {
   readonly host: HostSpec;

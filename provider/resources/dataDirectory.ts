@@ -1,14 +1,14 @@
 import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { isLostServer } from "../../hosts/lost.js";
-import { recordedRole } from "../../postgres/control-file.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
+import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { foreignData } from "../../preflight/foreign.js";
-import { readControlFile } from "../../servers/controlFile.js";
-import { hostForReading, hostOf } from "../host.js";
-import { type Context, messageOf, type ResourceType } from "../resource.js";
-import { say } from "../say.js";
+import { readControlFile } from "../../servers/data/controlFile.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
 
 export interface DataDirectoryArgs {
   readonly site: string;
@@ -100,8 +100,8 @@ async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState[
 }
 
 async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
-  const { holderAmong, refusalFor } = await import("../../servers/holders.js");
-  const { processState } = await import("../../servers/process.js");
+  const { holderAmong, refusalFor } = await import("../../servers/seed/dataHolders.js");
+  const { processState } = await import("../../servers/process/process.js");
   for (const { name, host: spec, dataDirectory } of others.filter((other) => !isLostServer(other.name))) {
     const host = await hostForReading(spec);
     const control = await readControlFile(host, dataDirectory);
@@ -118,7 +118,7 @@ function goneAs(data: DataDirectoryState["data"]): string {
 }
 
 async function observe(args: DataDirectoryArgs, host = hostOf): Promise<DataDirectoryState["data"]> {
-  const { inspectDataDirectory } = await import("../../servers/dataDirectory.js");
+  const { inspectDataDirectory } = await import("../../servers/data/dataDirectory.js");
   const found = await inspectDataDirectory(await host(args.host), {
     dataDirectory: args.path,
     controlDirectory: args.controlDirectory,
@@ -173,11 +173,11 @@ async function removeData(context: Context, state: DataDirectoryState): Promise<
 /** Stops whatever server runs there by signal: its programs may be gone already. SIGINT is PostgreSQL's fast shutdown. */
 async function stop(state: DataDirectoryState, signal: AbortSignal): Promise<void> {
   const host = await hostOf(state.host);
-  const { processState } = await import("../../servers/process.js");
+  const { processState } = await import("../../servers/process/process.js");
   const before = await processState(host, state.path);
   if (before.kind !== "running") return;
   await host.run(["sh", "-c", 'kill -INT "$1"', "sh", `${before.pid}`]);
-  const { until } = await import("../../servers/deadline.js");
+  const { until } = await import("../../servers/process/until.js");
   const gone = async () => (await processState(host, state.path)).kind !== "running";
   if (await until(gone, { deadline: stopDeadline, interval: 50, signal })) return;
   throw new Error(

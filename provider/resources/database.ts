@@ -1,9 +1,9 @@
 import type { Difference } from "../../postgres/differences.js";
 import { error, type Problem } from "../../postgres/problem.js";
-import type { Context, ResourceType } from "../resource.js";
-import { say } from "../say.js";
-import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
-import { leaveObject, readObject } from "../sqlObject.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
+import { leaveObject, readObject } from "./sqlObject.js";
 
 export interface DatabaseArgs extends SqlArgs {
   readonly name: string;
@@ -101,7 +101,7 @@ async function apply(
   wanted: DatabaseState,
   before: DatabaseState | undefined,
 ): Promise<DatabaseState> {
-  const { identifier, literal } = await import("../../servers/sql.js");
+  const { identifier, literal } = await import("../../servers/sql/sql.js");
   return onWritable(
     context,
     wanted,

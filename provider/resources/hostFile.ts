@@ -1,15 +1,21 @@
 import { dirname } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
+import {
+  declaredRunbook,
+  installRunbook,
+  readRunbook,
+  removeRunbook,
+  runbookDifferences,
+} from "../../installed/runbook/install.js";
+import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
-import type { RunbookFacts } from "../../runbook/render.js";
-import { octal } from "../facts.js";
-import { hostOf } from "../host.js";
-import type { ResourceType } from "../resource.js";
-import { declaredRunbook, installRunbook, readRunbook, removeRunbook, runbookDifferences } from "../runbook.js";
-import { say } from "../say.js";
-import { hashOf } from "../staging.js";
+import { octal } from "../../servers/data/configurationFacts.js";
+import { hashOf } from "../../servers/data/staging.js";
+import { hostOf } from "../../servers/status/sharedHost.js";
+import type { ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
 
 export interface HostFileArgs {
   readonly host: HostSpec;

@@ -1,10 +1,10 @@
 import { error, type Problem, warning } from "../../postgres/problem.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
-import { readControlFile } from "../../servers/controlFile.js";
-import { hostForReading, hostOf } from "../host.js";
-import type { Context, ResourceType } from "../resource.js";
-import { same } from "../values.js";
+import { readControlFile } from "../../servers/data/controlFile.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { same } from "../protocol/wire.js";
 
 export interface PreflightState extends PreflightRequest {
   /** What pgsite installs with the hosts' package managers, by host. */

@@ -1,10 +1,10 @@
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast } from "../../postgres/versions.js";
-import type { Context, ResourceType } from "../resource.js";
-import { say } from "../say.js";
-import { onWritable, type SqlArgs, type WritableSession } from "../sql.js";
-import { leaveObject, readObject } from "../sqlObject.js";
-import { same } from "../values.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+import { same } from "../protocol/wire.js";
+import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
+import { leaveObject, readObject } from "./sqlObject.js";
 
 export interface RoleArgs extends SqlArgs {
   readonly name: string;
@@ -157,8 +157,8 @@ async function memberships(session: WritableSession, name: string): Promise<read
 
 async function apply(context: Context, wanted: RoleState, before: RoleState | undefined): Promise<RoleState> {
   const [{ identifier, literal }, { inTransaction }] = await Promise.all([
-    import("../../servers/sql.js"),
-    import("../../servers/unlogged.js"),
+    import("../../servers/sql/sql.js"),
+    import("../../servers/takeover/unlogged.js"),
   ]);
   return onWritable(
     context,

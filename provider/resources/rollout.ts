@@ -3,13 +3,13 @@ import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
-import type { ConfigurationFacts } from "../../postgres/rollout.js";
+import type { ConfigurationFacts } from "../../postgres/rollout/plan.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
-import { hostForReading } from "../host.js";
-import type { Context, ResourceType } from "../resource.js";
-import { messageOf, sentenceOf } from "../resource.js";
-import { type Observed, observeServer } from "../rollout/observe.js";
-import { same } from "../values.js";
+import { type Observed, observeServer } from "../../servers/rollout/observe.js";
+import { hostForReading } from "../../servers/status/sharedHost.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { messageOf, sentenceOf } from "../protocol/resource.js";
+import { same } from "../protocol/wire.js";
 
 /** A server as declared: what it takes to act on it, and a digest of its files. */
 export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
@@ -144,7 +144,7 @@ async function seenFrom(
   const before = Object.values(known).find(({ role }) => role === "primary")?.name;
   const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
   if (before === primary && Object.keys(others).length === 0) return found;
-  const { markDiverged } = await import("../rollout/divergence.js");
+  const { markDiverged } = await import("../../servers/rollout/divergence.js");
   return markDiverged(found, args.servers, hostForReading);
 }
 
@@ -154,7 +154,7 @@ function takeWrites(found: RolloutState["servers"]): boolean {
 }
 
 async function withDivergence(servers: RolloutState["servers"]): Promise<RolloutState["servers"]> {
-  const { markDiverged } = await import("../rollout/divergence.js");
+  const { markDiverged } = await import("../../servers/rollout/divergence.js");
   return markDiverged(servers, servers, hostForReading);
 }
 
@@ -175,8 +175,8 @@ async function planInWords(
   actual: Readonly<Record<string, RolloutServer & Observed>>,
   unreachable: RolloutState["__unreachable"] = {},
 ): Promise<readonly string[]> {
-  const { describePlan, planOf } = await import("../rollout/plan.js");
-  const { markReceived } = await import("../rollout/evidence.js");
+  const { describePlan, planOf } = await import("../../servers/rollout/plan.js");
+  const { markReceived } = await import("../../servers/rollout/evidence.js");
   const found = Object.entries(actual).map(([name, server]) => {
     const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
@@ -186,7 +186,7 @@ async function planInWords(
 }
 
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {
-  const { execute } = await import("../rollout/execute.js");
+  const { execute } = await import("../../servers/rollout/execute.js");
   await execute(context, state);
   const { __unreachable, ...done } = state;
   return { ...done, plan: [] };

@@ -1,11 +1,11 @@
 import type { HostSpec } from "../../hosts/host.js";
+import type { KeyPair } from "../../postgres/certificates/make.js";
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import type { KeyPair } from "../../tls/make.js";
-import { permissionsOf } from "../facts.js";
-import { hostForReading, hostOf } from "../host.js";
-import type { Context, ResourceType } from "../resource.js";
-import { say } from "../say.js";
+import { permissionsOf } from "../../servers/data/configurationFacts.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
 
 export interface ServerCertificateArgs {
   readonly server: string;
@@ -119,11 +119,11 @@ async function wantedPair(
   if (givenCertificate !== undefined) return { certificate: givenCertificate, key: givenKey ?? "" };
   const version = args.version as Major;
   if (actual !== undefined) {
-    const { isKept } = await import("../../tls/judge.js");
+    const { isKept } = await import("../../postgres/certificates/judge.js");
     const about = { authority, server, address, version };
     if (isKept(actual, about, args, now)) return { certificate: actual.certificate, key: actual.key };
   }
-  const { makeCertificate } = await import("../../tls/make.js");
+  const { makeCertificate } = await import("../../postgres/certificates/make.js");
   return makeCertificate({
     authority: { certificate: authority, key: authorityKey ?? "" },
     name: server,
@@ -140,7 +140,7 @@ async function differences(
   now: Date,
 ): Promise<readonly Difference[]> {
   const { server } = shall;
-  const { describeEnd } = await import("../../tls/judge.js");
+  const { describeEnd } = await import("../../postgres/certificates/judge.js");
   const consequence = atLeast(shall.version as Major, reloadsFrom) ? "reload" : "restart in order";
   const object = "the certificate";
   const fileDifference = (file: "certificate" | "key") =>
@@ -201,10 +201,10 @@ async function install(context: Context, state: ServerCertificateState): Promise
   }
   if (!atLeast(state.version as Major, reloadsFrom)) return;
   if ((await presentsIt(state, context.signal).catch(() => undefined)) !== false) return;
-  const { processState, reloadServer } = await import("../../servers/process.js");
+  const { processState, reloadServer } = await import("../../servers/process/process.js");
   if ((await processState(host, state.dataDirectory)).kind !== "running") return;
   await reloadServer(host, { ...state, name: state.server });
-  const { until } = await import("../../servers/deadline.js");
+  const { until } = await import("../../servers/process/until.js");
   const settled = async () => (await presentsIt(state, context.signal).catch(() => undefined)) === true;
   if (await until(settled, { deadline: patience, signal: context.signal })) return;
   throw new Error(
@@ -215,8 +215,8 @@ async function install(context: Context, state: ServerCertificateState): Promise
 /** Undefined where that says nothing: it offers no TLS, or only a restart would bring the files into force. */
 async function presentsIt(state: ServerCertificateState, signal: AbortSignal): Promise<boolean | undefined> {
   if (!atLeast(state.version as Major, reloadsFrom)) return undefined;
-  const { presentedBy } = await import("../../servers/presented.js");
-  const { certificatesIn } = await import("../../tls/judge.js");
+  const { presentedBy } = await import("../../servers/sql/certificate.js");
+  const { certificatesIn } = await import("../../postgres/certificates/judge.js");
   const presented = await presentedBy(state, signal);
   return presented === undefined
     ? undefined

@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
-import type { ConfigurationState } from "../../postgres/configuration-differences.js";
+import type { ConfigurationState } from "../../postgres/files/differences.js";
 import { maskedFile, secretsInFile, secretsInValue, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
-import type { ProcessState } from "../../servers/process.js";
-import type { Address } from "../../servers/session.js";
-import { countedPermissions, countedRuns, readServerFiles } from "../adopted.js";
-import { permissionsOf } from "../facts.js";
-import { hostForReading, hostOf } from "../host.js";
-import { isLive, isUnread, liveOf, runningBeside } from "../live.js";
-import { declaredProgram, otherProgram } from "../program.js";
-import { type Context, messageOf, type ResourceType } from "../resource.js";
-import { serviceState, versionOf } from "../rollout/observe.js";
-import { say } from "../say.js";
-import { type Files, hashOfAll, stage, stagedDirectory } from "../staging.js";
-import { same } from "../values.js";
+import { permissionsOf } from "../../servers/data/configurationFacts.js";
+import { countedPermissions, countedRuns, readServerFiles } from "../../servers/data/countedFiles.js";
+import { type Files, hashOfAll, stage, stagedDirectory } from "../../servers/data/staging.js";
+import type { ProcessState } from "../../servers/process/process.js";
+import { declaredProgram, otherProgram } from "../../servers/process/program.js";
+import { serviceState, versionOf } from "../../servers/rollout/observe.js";
+import type { Address } from "../../servers/sql/session.js";
+import { isLive, isUnread, liveOf, runningBeside } from "../../servers/status/live.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+import { same } from "../protocol/wire.js";
 
 export interface ServerConfigurationArgs {
   readonly site: string;
@@ -76,7 +76,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     } as const;
     const state = { ...args, ...declared };
     if (actual !== undefined && !same(actual, state)) {
-      const { configurationDifferences } = await import("../../postgres/configuration-differences.js");
+      const { configurationDifferences } = await import("../../postgres/files/differences.js");
       await say(context, configurationDifferences(args.server, args.version as Major, actual, state));
     }
     return { state };
@@ -160,7 +160,7 @@ async function readLive(host: Host, known: ServerConfigurationState, context: Co
 }
 
 async function whyRefused(host: Host, { server, controlDirectory }: ServerConfigurationState) {
-  const { refusedBefore } = await import("../../servers/process.js");
+  const { refusedBefore } = await import("../../servers/process/process.js");
   return refusedBefore(host, { name: server, controlDirectory });
 }
 
@@ -212,6 +212,6 @@ async function apply(state: ServerConfigurationState, fresh: boolean): Promise<v
 }
 
 async function stateOf(host: Host, dataDirectory: string): Promise<ProcessState> {
-  const { processState } = await import("../../servers/process.js");
+  const { processState } = await import("../../servers/process/process.js");
   return processState(host, dataDirectory);
 }

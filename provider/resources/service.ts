@@ -1,11 +1,11 @@
 import type { HostSpec } from "../../hosts/host.js";
+import type { Manager, ServiceFacts } from "../../installed/service/facts.js";
+import type { Service as Found } from "../../installed/service/manager.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
-import type { Manager, ServiceFacts } from "../../services/facts.js";
-import type { Service as Found } from "../../services/manager.js";
-import { hostForReading, hostOf } from "../host.js";
-import { type Context, messageOf, type ResourceType } from "../resource.js";
-import { say } from "../say.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
 
 export interface ServiceArgs {
   readonly host: HostSpec;
@@ -62,7 +62,7 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
       await context.log("warning", `left the service ${facts.name} of ${facts.server} on ${state.host.name} (${path})`);
       return;
     }
-    const { removeService } = await import("../../services/manager.js");
+    const { removeService } = await import("../../installed/service/manager.js");
     await removeService(await asRoot(state.host), found, facts, path);
   },
 };
@@ -70,7 +70,7 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 type Observed = Pick<ServiceState, "found" | "text" | "enabled" | "path" | "maker">;
 
 async function observe(args: ServiceArgs, open: typeof hostOf): Promise<Observed> {
-  const { findManager, readService } = await import("../../services/manager.js");
+  const { findManager, readService } = await import("../../installed/service/manager.js");
   const host = await open(args.host);
   const found = args.manager === "auto" ? await findManager(host) : args.manager;
   if (found === "none") return { found, text: "", enabled: false, path: "", maker: "nobody" };
@@ -91,7 +91,7 @@ async function observeNew(context: Context, args: ServiceArgs): Promise<Observed
 
 /** As it shall be on a host that has what was found there. */
 async function declared(args: ServiceArgs, is: Observed): Promise<ServiceState> {
-  const { renderService } = await import("../../services/manager.js");
+  const { renderService } = await import("../../installed/service/manager.js");
   const own = is.maker === "own" ? is.text : undefined;
   const text = is.found === "unknown" ? undefined : (own ?? renderService(is.found, args.facts));
   if (text === undefined) return { ...args, ...is, text: "", enabled: false, maker: "nobody" };
@@ -118,7 +118,7 @@ async function apply(context: Context, state: ServiceState): Promise<ServiceStat
     await context.log("warning", comesBackByHand(state));
     return wanted;
   }
-  const { installService } = await import("../../services/manager.js");
+  const { installService } = await import("../../installed/service/manager.js");
   if (is.text !== wanted.text || !is.enabled) {
     const { path, maker } = is;
     await installService(

@@ -1,19 +1,19 @@
 import type { Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import type { Difference } from "../../postgres/differences.js";
+import { slotsOn } from "../../postgres/rollout/slots.js";
 import { secretsInText } from "../../postgres/secrets/index.js";
-import { slotsOn } from "../../postgres/slots.js";
 import type { Major } from "../../postgres/versions.js";
-import type { Slot } from "../../servers/live.js";
-import type { StatusRow } from "../../servers/status.js";
-import { hostForReading, hostOf } from "../host.js";
-import { isLive, liveOf } from "../live.js";
-import type { Context, ResourceType } from "../resource.js";
-import { messageOf } from "../resource.js";
-import { divergedServers, healed } from "../rollout/divergence.js";
-import { loginOf, siteOf } from "../rollout/site.js";
-import { say } from "../say.js";
-import { same } from "../values.js";
+import { divergedServers, healed } from "../../servers/rollout/divergence.js";
+import { loginOf, siteOf } from "../../servers/rollout/site.js";
+import { isLive, liveOf } from "../../servers/status/live.js";
+import type { Slot } from "../../servers/status/runningSettings.js";
+import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import type { StatusRow } from "../../servers/status/status.js";
+import type { Context, ResourceType } from "../protocol/resource.js";
+import { messageOf } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+import { same } from "../protocol/wire.js";
 import type { RolloutArgs } from "./rollout.js";
 
 /** A server as declared, without its files. `settings`: where its log is. */
@@ -150,8 +150,8 @@ function remedyOf(slot: string): string {
 }
 
 async function observe(context: Context, args: TopologyArgs, fresh: boolean): Promise<TopologyState["positions"]> {
-  const { statusOf } = await import("../../servers/status.js");
-  const { withSharedSession } = await import("../../servers/sharedSession.js");
+  const { statusOf } = await import("../../servers/status/status.js");
+  const { withSharedSession } = await import("../../servers/sql/sharedSession.js");
   const passwords = { [args.administrator]: args.administratorPassword };
   const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
   const declared = Object.keys(args.servers).find((name) => args.servers[name]?.role === "primary");
@@ -197,7 +197,7 @@ async function replicationOf(row: StatusRow, server: TopologyServer): Promise<st
 
 /** The end of its own log, where that says why. */
 async function reasonOf(server: TopologyServer): Promise<string | undefined> {
-  const { causesIn, logSince } = await import("../../servers/log.js");
+  const { causesIn, logSince } = await import("../../servers/process/log.js");
   try {
     const log = await logSince(await hostForReading(server.host), server, { at: 0, sizes: {} });
     const [cause] = causesIn(log.split("\n").slice(-30).join("\n"), server);
@@ -229,7 +229,7 @@ function slotsOfFollowers(args: TopologyArgs, name: string): readonly string[] {
 
 /** One that somebody streams from, and a logical one, is left, and said to be. */
 async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
-  const { withSession } = await import("../../servers/session.js");
+  const { withSession } = await import("../../servers/sql/session.js");
   for (const [server, slots] of Object.entries(await slotsByServer(context, args, true))) {
     const known = [...args.slots, ...slotsOfFollowers(args, server)];
     for (const { name, kind, active } of slots.filter((slot) => !known.includes(slot.name))) {
@@ -247,7 +247,7 @@ async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<v
 
 /** Standbys stream by no other; a server that does not answer says why elsewhere. */
 async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promise<void> {
-  const { makeSlots } = await import("../../servers/slots.js");
+  const { makeSlots } = await import("../../servers/status/slots.js");
   const servers = Object.values(args.servers);
   const given = { version: servers[0]?.version as Major, login: loginOf(args), signal };
   for (const server of [...servers, ...(args.upstream === undefined ? [] : [args.upstream])]) {
@@ -257,7 +257,7 @@ async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promis
 
 /** @throws with what is missing and why, where it does not come right by itself in time */
 async function untilAsDeclared(context: Context, wanted: TopologyState): Promise<void> {
-  const { until } = await import("../../servers/deadline.js");
+  const { until } = await import("../../servers/process/until.js");
   const without = (positions: TopologyState["positions"]) =>
     Object.fromEntries(Object.entries(positions).map(([name, one]) => [name, { ...one, foreignSlots: [] }]));
   let found = wanted.positions;

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { SessionSettings } from "../../postgres/session-settings.js";
+import type { SessionSettings } from "../../postgres/settings/session.js";
 import { type SqlArgs, secretInputs } from "./role.js";
 
 export interface AccessArgs extends SqlArgs {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { awake } from "../functions.js";
+import { awake } from "../protocol/functions.js";
 
 /**
  * Has the engine start the provider now, while the program is still at its own work, and not when the first resource is

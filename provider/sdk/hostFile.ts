@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
-import type { RunbookFacts } from "../../runbook/render.js";
+import type { RunbookFacts } from "../../installed/runbook/render.js";
 import { packed } from "./packed.js";
 
 export interface HostFileArgs {

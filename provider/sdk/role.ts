@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Address } from "../../servers/session.js";
+import type { Address } from "../../servers/sql/session.js";
 import { packedOutput } from "./packed.js";
 
 /** Where a site's SQL is spoken: on whichever of its servers takes writes. */

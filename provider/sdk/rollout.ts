@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
-import { configurationFacts } from "../facts.js";
+import { configurationFacts } from "../../servers/data/configurationFacts.js";
 
 export interface RolloutArgs {
   /** Name of the site. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
-import type { Address } from "../../servers/session.js";
+import type { Address } from "../../servers/sql/session.js";
 import { packed, packedOutput } from "./packed.js";
 
 export interface ServerConfigurationArgs {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
-import type { Manager, ServiceFacts } from "../../services/facts.js";
+import type { Manager, ServiceFacts } from "../../installed/service/facts.js";
 import { packed } from "./packed.js";
 
 export interface ServiceArgs {

@@ -1,14 +1,14 @@
 import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
-import { readSystemIdentifier } from "../dataDirectory.js";
-import { namesOf } from "../names.js";
-import { administratorOf, endpointsOf } from "../seed.js";
-import { type Session, SqlUnreachable, withSession } from "../session.js";
-import { bytesOfLsn } from "../sql.js";
-import { type Fork, parseHistory } from "../timelines.js";
-import { isHistory, keeps, segmentAfter, type WalThere } from "../walSegments.js";
-import { whoAreYou } from "../writable.js";
+import { readSystemIdentifier } from "../data/dataDirectory.js";
+import { administratorOf, endpointsOf } from "../seed/seed.js";
+import { type Session, SqlUnreachable, withSession } from "../sql/session.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import { whoAreYou } from "../sql/writable.js";
+import { type Fork, parseHistory } from "../wal/timelines.js";
+import { isHistory, keeps, segmentAfter, type WalThere } from "../wal/walSegments.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
 
 /** The WAL segment that a restored copy asks its upstream for first. */

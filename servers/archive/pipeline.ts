@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Host } from "../../hosts/host.js";
 import { quoteAll } from "../../hosts/quote.js";
-import { writing } from "../lock.js";
+import { writing } from "../data/lock.js";
 
 /*
  * Data flow on hosts, from program to program, and never through us where both ends are on one host. What the programs say

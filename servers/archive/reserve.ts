@@ -3,13 +3,13 @@ import prettyBytes from "pretty-bytes";
 import prettyMilliseconds from "pretty-ms";
 import type { Endpoint, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { slotsOn } from "../../postgres/slots.js";
+import { slotsOn } from "../../postgres/rollout/slots.js";
 import { atLeast } from "../../postgres/versions.js";
-import { namesOf } from "../names.js";
-import { freeBytes } from "../preflight.js";
-import { type Login, type Session, withSession } from "../session.js";
-import { bytesOfLsn } from "../sql.js";
-import { whoAreYou } from "../writable.js";
+import { freeBytes } from "../data/freeSpace.js";
+import { type Login, type Session, withSession } from "../sql/session.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import { whoAreYou } from "../sql/writable.js";
 import { ArchiveRefused } from "./manifest.js";
 
 /** What keeps the WAL that the mirror will ask for when the archive has come to it. */

@@ -1,12 +1,12 @@
 import type { Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { findManager, installService, readService } from "../../services/manager.js";
-import { serviceFacts } from "../../services/of.js";
-import { withLock } from "../lock.js";
-import { startServer } from "../process.js";
-import { NotWorking, type Proof, type ProofOptions } from "../proof.js";
-import { startWorking } from "../start.js";
+import { findManager, installService, readService } from "../../installed/service/manager.js";
+import { serviceFacts } from "../../installed/service/of.js";
+import { withLock } from "../data/lock.js";
+import { startServer } from "../process/process.js";
+import { NotWorking, type Proof, type ProofOptions } from "../process/proof.js";
+import { startWorking } from "../process/start.js";
 import type { Kept } from "./kept.js";
 
 export type Joined =

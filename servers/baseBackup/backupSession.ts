@@ -4,8 +4,8 @@ import { setTimeout } from "node:timers/promises";
 import type { Endpoint } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
-import { majorOfServer, namesOf } from "../names.js";
-import { type Login, openSession, type Session, withSession } from "../session.js";
+import { type Login, openSession, type Session, withSession } from "../sql/session.js";
+import { majorOfServer, namesOf } from "../sql/versions.js";
 import { quietSeconds } from "./methods.js";
 
 /** What the server says about itself before a backup begins. */

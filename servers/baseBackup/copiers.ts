@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import type { Host } from "../../hosts/host.js";
-import type { Directories } from "../dataDirectory.js";
-import { writing } from "../lock.js";
+import type { Directories } from "../data/dataDirectory.js";
+import { writing } from "../data/lock.js";
 import type { CopyMethod } from "./methods.js";
 import { Throttle, valve } from "./throttle.js";
 

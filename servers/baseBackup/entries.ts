@@ -1,5 +1,5 @@
 import type { Major } from "../../postgres/versions.js";
-import { namesOf } from "../names.js";
+import { namesOf } from "../sql/versions.js";
 
 /** Something found by walking a folder. */
 export interface Entry {

@@ -1,7 +1,7 @@
 import prettyBytes from "pretty-bytes";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { freeBytes } from "../preflight.js";
+import { freeBytes } from "../data/freeSpace.js";
 import type { CopyProgress } from "./progress.js";
 
 /** Does a copy, and where the target's disk became full meanwhile, says so in one line instead of what a program said. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import { atLeast } from "../../postgres/versions.js";
-import { readMarker } from "../marker.js";
+import { readMarker } from "../data/marker.js";
 import { onOneMachine, throughUs } from "./copiers.js";
 import { explaining } from "./failure.js";
 import { byLowLevel } from "./lowLevel.js";

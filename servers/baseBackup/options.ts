@@ -1,6 +1,6 @@
 import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import type { Login } from "../session.js";
+import type { Login } from "../sql/session.js";
 import type { CopyMethod } from "./methods.js";
 import type { CopyProgress } from "./progress.js";
 

@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { quoteAll } from "../../hosts/quote.js";
-import { copyLock, writing } from "../lock.js";
+import { copyLock, writing } from "../data/lock.js";
 import { type Comparison, type Copier, check, vanishedByRsync } from "./copiers.js";
 import { runByLines } from "./lines.js";
 import { quietSeconds } from "./methods.js";

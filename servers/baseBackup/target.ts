@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { controlFileOf } from "../controlFile.js";
-import { incompleteMarker } from "../dataDirectory.js";
-import { writing } from "../lock.js";
-import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../marker.js";
-import { writeStandbyFiles } from "../ownFiles.js";
+import { controlFileOf } from "../data/controlFile.js";
+import { incompleteMarker } from "../data/dataDirectory.js";
+import { writing } from "../data/lock.js";
+import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../data/marker.js";
+import { writeStandbyFiles } from "../data/ownFiles.js";
 
 /** A tablespace, and where it goes: it keeps its path on another machine; on the same one it is in the control directory. */
 export interface Tablespace {

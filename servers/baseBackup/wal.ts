@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { namesOf } from "../names.js";
-import { isHistory, segmentsBetween } from "../walSegments.js";
+import { namesOf } from "../sql/versions.js";
+import { isHistory, segmentsBetween } from "../wal/walSegments.js";
 import type { RunningBackup } from "./backupSession.js";
 import type { Copier } from "./copiers.js";
 import { onNames } from "./copyTree.js";

@@ -3,14 +3,14 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { isKeptDirectory, keptDirectory, type Rejoin } from "../../postgres/rejoin.js";
+import { isKeptDirectory, keptDirectory, type Rejoin } from "../../postgres/rollout/rejoin.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
-import { controlFileOf } from "../controlFile.js";
-import { writing } from "../lock.js";
-import { namesOf } from "../names.js";
-import { segmentSize } from "../shutdownCheckpoint.js";
-import { bytesOfLsn } from "../sql.js";
-import { isHistory, isSegment, startOf, timelineOf } from "../walSegments.js";
+import { controlFileOf } from "../data/controlFile.js";
+import { writing } from "../data/lock.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import { segmentSize } from "../wal/shutdownCheckpoint.js";
+import { isHistory, isSegment, startOf, timelineOf } from "../wal/walSegments.js";
 import { reportName, reportOf } from "./report.js";
 
 /** Milliseconds between two looks at a copy that does not say how far it is. */

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { parseConninfo } from "../../postgres/conninfo.js";
-import { parsePassfile } from "../../postgres/passfile.js";
+import { parseConninfo } from "../../postgres/files/conninfo.js";
+import { parsePassfile } from "../../postgres/files/passfile.js";
 import { onOneMachine } from "../baseBackup/copiers.js";
 import { baseBackup } from "../baseBackup/index.js";
 import { byLowLevel } from "../baseBackup/lowLevel.js";
@@ -11,11 +11,11 @@ import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { betweenHosts } from "../baseBackup/rsync.js";
 import { newMarker, type Tablespace } from "../baseBackup/target.js";
 import { findRoad } from "../baseBackup/trust.js";
-import { controlFileOf } from "../controlFile.js";
-import { readSystemIdentifier } from "../dataDirectory.js";
-import { writeMarker } from "../marker.js";
-import type { Member } from "../promotion.js";
-import type { Login } from "../session.js";
+import { controlFileOf } from "../data/controlFile.js";
+import { readSystemIdentifier } from "../data/dataDirectory.js";
+import { writeMarker } from "../data/marker.js";
+import type { Login } from "../sql/session.js";
+import type { Member } from "../takeover/promotion.js";
 import { together } from "./decide.js";
 
 export interface Copy {

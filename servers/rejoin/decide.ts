@@ -1,7 +1,6 @@
 import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../../hosts/host.js";
-import { logsHints } from "../../postgres/control-file.js";
 import {
   bestWay,
   type Fork,
@@ -10,16 +9,17 @@ import {
   type Rejoin,
   type RejoinWay,
   whyNoRewind,
-} from "../../postgres/rejoin.js";
+} from "../../postgres/rollout/rejoin.js";
+import { logsHints } from "../../postgres/wal/controlFile.js";
 import { findRoad } from "../baseBackup/trust.js";
-import { readControlFile } from "../controlFile.js";
-import { namesOf } from "../names.js";
-import { tooLittleSpace } from "../preflight.js";
-import type { Member } from "../promotion.js";
-import { segmentSize } from "../shutdownCheckpoint.js";
-import { bytesOfLsn } from "../sql.js";
-import { timelineIn } from "../timelines.js";
-import { isSegment, segmentAt } from "../walSegments.js";
+import { readControlFile } from "../data/controlFile.js";
+import { tooLittleSpace } from "../data/freeSpace.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import type { Member } from "../takeover/promotion.js";
+import { segmentSize } from "../wal/shutdownCheckpoint.js";
+import { timelineIn } from "../wal/timelines.js";
+import { isSegment, segmentAt } from "../wal/walSegments.js";
 import { canBeRenamed } from "./aside.js";
 
 export interface Diverged {

@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { renderConninfo } from "../../postgres/conninfo.js";
-import { renderPassfile } from "../../postgres/passfile.js";
+import { renderConninfo } from "../../postgres/files/conninfo.js";
+import { renderPassfile } from "../../postgres/files/passfile.js";
 import { runByLines } from "../baseBackup/lines.js";
-import { writing } from "../lock.js";
-import { standbyFile } from "../ownFiles.js";
-import { withPassfile } from "../passfile.js";
-import type { Member } from "../promotion.js";
-import { type Login, withSession } from "../session.js";
-import { checkpointedTimeline } from "../timelines.js";
-import { authoritiesFor, insisting } from "../tls.js";
+import { writing } from "../data/lock.js";
+import { standbyFile } from "../data/ownFiles.js";
+import { withPassfile } from "../data/passfile.js";
+import { type Login, withSession } from "../sql/session.js";
+import { authoritiesFor, insisting } from "../sql/verify.js";
+import type { Member } from "../takeover/promotion.js";
+import { checkpointedTimeline } from "../wal/timelines.js";
 import { begunFile } from "./aside.js";
 
 export interface Rewind {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import type { Rejoin } from "../../postgres/rejoin.js";
-import { namesOf } from "../names.js";
+import type { Rejoin } from "../../postgres/rollout/rejoin.js";
+import { namesOf } from "../sql/versions.js";
 
 /** Commits and the relations that heap records touched, counted where the WAL is: it may be long. */
 const counting = `"$@" 2>/dev/null | awk '

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import { isAtRest } from "../../postgres/control-file.js";
-import { readControlFile } from "../controlFile.js";
-import type { Member } from "../promotion.js";
+import { isAtRest } from "../../postgres/wal/controlFile.js";
+import { readControlFile } from "../data/controlFile.js";
+import type { Member } from "../takeover/promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
 const recoveryFiles = ["standby.signal", "recovery.signal", "recovery.conf"];

@@ -1,6 +1,6 @@
 import { version } from "@pulumi/docker/package.json";
 import { beforeAll, describe, expect, it } from "vitest";
-import { firstProcess } from "../../services/container.js";
+import { firstProcess } from "../../installed/service/container.js";
 import { committed, graphOf, type Registered } from "../support/graph.js";
 
 /** The stack of CTIO on a developer's machine: its hosts are containers. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
-import { segmentAfter } from "../../servers/walSegments.js";
+import { segmentAfter } from "../../servers/wal/walSegments.js";
 import { ArchiveSite } from "../support/archiveSite.js";
 import { availableMajors } from "../support/programs.js";
 

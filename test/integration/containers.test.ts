@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import { firstProcess } from "../../services/container.js";
+import { firstProcess } from "../../installed/service/container.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { ContainerSite, type Declared } from "../support/containerSite.js";
 import { whyNoDocker } from "../support/dockerEngine.js";

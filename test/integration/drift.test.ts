@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { StackDrift } from "../../cli/commands/drift.js";
-import { Rehearsal } from "../../rehearsal/rehearsal.js";
+import { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 const stackFile = `config:

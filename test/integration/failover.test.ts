@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
-import { bytesOfLsn } from "../../servers/sql.js";
+import { bytesOfLsn } from "../../servers/sql/sql.js";
 import { killServer } from "../support/kill.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { Writer } from "../support/writer.js";

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { makeAuthority, makeCertificate } from "../../tls/make.js";
+import { makeAuthority, makeCertificate } from "../../postgres/certificates/make.js";
 import { Impostor, type ImpostorOptions } from "../support/impostor.js";
 import { LocalSite } from "../support/localSite.js";
 

@@ -1,11 +1,11 @@
 import pLimit from "p-limit";
 import pg from "pg";
 import { afterAll, describe, expect, it } from "vitest";
+import { proveByRow } from "../../cli/rehearsal/proveByRow.js";
+import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Server } from "../../config/site.js";
 import type { Major } from "../../postgres/versions.js";
-import { proveByRow } from "../../rehearsal/demo.js";
-import type { Rehearsal } from "../../rehearsal/rehearsal.js";
-import type { StatusRow } from "../../servers/status.js";
+import type { StatusRow } from "../../servers/status/status.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { type RehearsedSite, said, sitesOf, stackText, statusRows, withRehearsal } from "../support/rehearsal.js";
 

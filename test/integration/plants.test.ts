@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
+import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Major } from "../../postgres/versions.js";
 import { atLeast } from "../../postgres/versions.js";
-import type { Rehearsal } from "../../rehearsal/rehearsal.js";
 import { InProcess } from "../support/engine.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";

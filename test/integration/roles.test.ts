@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { Rehearsal } from "../../rehearsal/rehearsal.js";
+import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import { previewSteps, said, sitesOf, statusRows, withRehearsal } from "../support/rehearsal.js";
 
 /** What decides what a server is, and tells whether it was restarted. */

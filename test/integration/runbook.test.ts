@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { renderScript } from "../../services/script.js";
+import { renderScript } from "../../installed/service/script.js";
 import { LocalSite, serverUser } from "../support/localSite.js";
 import { runs, until } from "../support/processes.js";
 import { Writer } from "../support/writer.js";

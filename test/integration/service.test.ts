@@ -3,8 +3,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import type { ServiceFacts } from "../../services/facts.js";
-import { findManager, findService, installService, readService, removeService } from "../../services/manager.js";
+import type { ServiceFacts } from "../../installed/service/facts.js";
+import {
+  findManager,
+  findService,
+  installService,
+  readService,
+  removeService,
+} from "../../installed/service/manager.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 

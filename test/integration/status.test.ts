@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderStatus } from "../../cli/commands/status.js";
-import { until } from "../../servers/deadline.js";
-import { processState } from "../../servers/process.js";
-import { proveWorking } from "../../servers/proof.js";
-import { statusOf } from "../../servers/status.js";
+import { processState } from "../../servers/process/process.js";
+import { proveWorking } from "../../servers/process/proof.js";
+import { until } from "../../servers/process/until.js";
+import { statusOf } from "../../servers/status/status.js";
 import { Cluster } from "../support/cluster.js";
 
 describe("status", () => {

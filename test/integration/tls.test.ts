@@ -2,11 +2,11 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { afterAll, describe, expect, it } from "vitest";
+import { certificatesIn } from "../../postgres/certificates/judge.js";
+import { type KeyPair, makeAuthority, makeCertificate } from "../../postgres/certificates/make.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { until } from "../../servers/deadline.js";
-import { presentedBy } from "../../servers/presented.js";
-import { certificatesIn } from "../../tls/judge.js";
-import { type KeyPair, makeAuthority, makeCertificate } from "../../tls/make.js";
+import { until } from "../../servers/process/until.js";
+import { presentedBy } from "../../servers/sql/certificate.js";
 import { LocalSite } from "../support/localSite.js";
 import { availableMajors } from "../support/programs.js";
 

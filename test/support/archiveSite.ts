@@ -176,7 +176,7 @@ export class ArchiveSite {
 
   /** Asks the mirror. */
   async query(sql: string): Promise<readonly Readonly<Record<string, string | null>>[]> {
-    const { withSession } = await import("../../servers/session.js");
+    const { withSession } = await import("../../servers/sql/session.js");
     const login = { user: "postgres", password: this.site.passwords.postgres ?? "" };
     const at = { name: mirror, address: this.address, port: 5442, proof: proof() };
     return withSession(at, login, {}, (session) => session.query(sql));

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs } from "@pulumi/docker";
-import type { ResourceType } from "../../provider/resource.js";
-import { serve } from "../../provider/server.js";
+import type { ResourceType } from "../../provider/protocol/resource.js";
+import { serve } from "../../provider/protocol/serve.js";
 
 /*
  * Stands in for Pulumi's docker plugin, which no package registry has: as much of four of its types as stacks use, by the

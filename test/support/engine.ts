@@ -1,11 +1,11 @@
+import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Major } from "../../postgres/versions.js";
-import { Recent } from "../../provider/recent.js";
-import type { Context } from "../../provider/resource.js";
-import { resourceTypes } from "../../provider/types.js";
-import type { Difference } from "../../provider/values.js";
-import { differences, type Properties, unpack } from "../../provider/values.js";
-import type { Rehearsal } from "../../rehearsal/rehearsal.js";
-import { endSharedSessions } from "../../servers/sharedSession.js";
+import type { Context } from "../../provider/protocol/resource.js";
+import type { Difference } from "../../provider/protocol/wire.js";
+import { differences, type Properties, unpack } from "../../provider/protocol/wire.js";
+import { resourceTypes } from "../../provider/resources/index.js";
+import { endSharedSessions } from "../../servers/sql/sharedSession.js";
+import { Recent } from "../../servers/status/recent.js";
 
 type State = Readonly<Record<string, unknown>>;
 type AnyType = (typeof resourceTypes)[number];

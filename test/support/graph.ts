@@ -3,11 +3,11 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { RegisterResourceRequest as Request } from "@pulumi/pulumi/proto/resource_pb.js";
 import { expect } from "vitest";
+import { rawConfiguration } from "../../cli/rehearsal/stackFiles.js";
 import { Site } from "../../components/site.js";
 import type { RawConfiguration } from "../../config/parse.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
-import { rawConfiguration } from "../../rehearsal/stackFiles.js";
-import { makeAuthority } from "../../tls/make.js";
+import { makeAuthority } from "../../postgres/certificates/make.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 /** A resource as the program registers it. */

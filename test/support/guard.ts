@@ -3,9 +3,9 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { resolveStack } from "../../config/resolve.js";
-import { runbookFacts } from "../../config/runbook.js";
-import { renderPassfile } from "../../postgres/passfile.js";
-import { programs, type RunbookFacts, renderRunbook, shared } from "../../runbook/render.js";
+import { runbookFacts } from "../../installed/runbook/facts.js";
+import { programs, type RunbookFacts, renderRunbook, shared } from "../../installed/runbook/render.js";
+import { renderPassfile } from "../../postgres/files/passfile.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 /** The system identifier of the data that the guard looks after. */
@@ -31,7 +31,8 @@ export async function guardAmong(options: GuardOptions): Promise<{ readonly code
     mkdirSync(runbook, { recursive: true });
     mkdirSync(join(facts.dataDirectory, "global"), { recursive: true });
     mkdirSync(join(facts.dataDirectory, "pg_wal"));
-    for (const name of [...shared, ...programs]) copyFileSync(join(checkout, "runbook", name), join(runbook, name));
+    for (const name of [...shared, ...programs])
+      copyFileSync(join(checkout, "installed", "runbook", name), join(runbook, name));
     for (const [name, text] of Object.entries(renderRunbook(facts))) writeFileSync(join(runbook, name), text);
     const entry = { host: options.peer ?? "", port: 5442, database: "*", user: "replicator", password: "repl1cator" };
     writeFileSync(facts.passfile, renderPassfile([entry]), { mode: 0o600 });

@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { LocalHost } from "../../hosts/local.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { processState } from "../../servers/process.js";
-import { type Row, withSession } from "../../servers/session.js";
+import { processState } from "../../servers/process/process.js";
+import { type Row, withSession } from "../../servers/sql/session.js";
 import { programsOf } from "./programs.js";
 import { proof } from "./proof.js";
 

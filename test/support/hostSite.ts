@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BaseBackupChoice, Passwords, Server, Site } from "../../config/site.js";
-import type { SeedOutcome } from "../../servers/seed.js";
+import type { SeedOutcome } from "../../servers/seed/seed.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { must } from "./multihost/command.js";
 import type { HostMachine, MultiHost } from "./multihost.js";

@@ -8,7 +8,7 @@ import type { TlsDemand } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { type Row, withSession } from "../../servers/session.js";
+import { type Row, withSession } from "../../servers/sql/session.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { runs, until } from "./processes.js";
 import { programsOf } from "./programs.js";

@@ -3,8 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
-import { startServer, stopServer } from "../../servers/process.js";
-import { openSession, type Row } from "../../servers/session.js";
+import { startServer, stopServer } from "../../servers/process/process.js";
+import { openSession, type Row } from "../../servers/sql/session.js";
 import { childrenOf, until } from "./processes.js";
 
 /** Debian's server programs: with pg_rewind and pg_waldump, which npm's have not. */

@@ -1,16 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { parsePassfile } from "../../postgres/passfile.js";
+import { parsePassfile } from "../../postgres/files/passfile.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import type { RolloutArgs } from "../../provider/resources/rollout.js";
-import { serverOf } from "../../provider/rollout/site.js";
-import { Rehearsal } from "../../rehearsal/rehearsal.js";
-import { until } from "../../servers/deadline.js";
-import { processState, reloadServer, startServer, stopServer } from "../../servers/process.js";
-import { type Login, type Row, withSession } from "../../servers/session.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process/process.js";
+import { until } from "../../servers/process/until.js";
+import { serverOf } from "../../servers/rollout/site.js";
+import { type Login, type Row, withSession } from "../../servers/sql/session.js";
 import type { InProcess } from "./engine.js";
 import { proof } from "./proof.js";
 

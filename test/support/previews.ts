@@ -1,4 +1,4 @@
-import type { Rehearsal } from "../../rehearsal/rehearsal.js";
+import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 
 /** What a plain `pulumi preview` prints, as an administrator runs it: its lines without their severity. */
 export async function runPreview(rehearsal: Rehearsal, stack: string, ...more: readonly string[]) {

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from "nod
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll } from "vitest";
+import { Rehearsal, type RehearsalOptions, rehearsalFolder } from "../../cli/rehearsal/rehearsal.js";
 import { passwordKey, type RawConfiguration } from "../../config/parse.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Site } from "../../config/site.js";
-import { Rehearsal, type RehearsalOptions, rehearsalFolder } from "../../rehearsal/rehearsal.js";
-import type { StatusRow } from "../../servers/status.js";
+import type { StatusRow } from "../../servers/status/status.js";
 import { build } from "../../toolchain/build.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { runs, until } from "./processes.js";

@@ -1,4 +1,4 @@
-import { type ActualServer, type DesiredServer, describePlan, planRollout } from "../../postgres/rollout.js";
+import { type ActualServer, type DesiredServer, describePlan, planRollout } from "../../postgres/rollout/plan.js";
 
 export type Settings = Readonly<Record<string, string>>;
 

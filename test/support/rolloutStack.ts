@@ -2,11 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect } from "vitest";
+import { Rehearsal, type RehearsalOptions } from "../../cli/rehearsal/rehearsal.js";
+import { rawConfiguration } from "../../cli/rehearsal/stackFiles.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Server } from "../../config/site.js";
-import { Rehearsal, type RehearsalOptions } from "../../rehearsal/rehearsal.js";
-import { rawConfiguration } from "../../rehearsal/stackFiles.js";
-import { openSession, type Row } from "../../servers/session.js";
+import { openSession, type Row } from "../../servers/sql/session.js";
 import { childrenOf } from "./processes.js";
 import { complaintsIn } from "./rolloutWatch.js";
 

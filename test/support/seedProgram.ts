@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Passwords, Site } from "../../config/site.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import { seed } from "../../servers/seed.js";
+import { seed } from "../../servers/seed/seed.js";
 
 /** A process of its own that seeds a server, for tests that kill it or run it elsewhere: SITE-FILE SERVER. */
 const [file = "", server = ""] = process.argv.slice(2);

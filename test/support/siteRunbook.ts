@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { resolveStack } from "../../config/resolve.js";
-import { runbookFacts } from "../../config/runbook.js";
 import { hostOf } from "../../hosts/index.js";
-import { installRunbook } from "../../provider/runbook.js";
-import { runbookFolder } from "../../runbook/render.js";
+import { runbookFacts } from "../../installed/runbook/facts.js";
+import { installRunbook } from "../../installed/runbook/install.js";
+import { runbookFolder } from "../../installed/runbook/render.js";
 import type { RolloutDeclaration, RolloutSite } from "./rolloutSite.js";
 
 /** Puts the runbook on every server of a site, as an `up` does. */

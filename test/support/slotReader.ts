@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Address, Login } from "../../servers/session.js";
+import type { Address, Login } from "../../servers/sql/session.js";
 
 /**
  * Streams from a physical slot as pg_receivewal does, by the replication protocol: that program is not in every package of

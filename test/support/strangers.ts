@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import type { Server } from "../../config/site.js";
 import { atLeast } from "../../postgres/versions.js";
-import { openSession } from "../../servers/session.js";
+import { openSession } from "../../servers/sql/session.js";
 import { password, type RolloutSite } from "./rolloutSite.js";
 
 /** What a walreceiver writes when its stream begins, breaks and is refused, as a stranger would have the server say it. */

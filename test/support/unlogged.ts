@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { md5Verifier } from "../../postgres/verifier.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { openSession, type Session } from "../../servers/session.js";
-import { literal } from "../../servers/sql.js";
-import { inTransaction } from "../../servers/unlogged.js";
+import { openSession, type Session } from "../../servers/sql/session.js";
+import { literal } from "../../servers/sql/sql.js";
+import { inTransaction } from "../../servers/takeover/unlogged.js";
 import { Cluster } from "./cluster.js";
 
 /** What a server may be told to keep of statements: all of it. */

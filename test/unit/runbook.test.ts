@@ -14,8 +14,8 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveStack } from "../../config/resolve.js";
-import { runbookFacts } from "../../config/runbook.js";
-import { programs, type RunbookFacts, renderRunbook, shared } from "../../runbook/render.js";
+import { runbookFacts } from "../../installed/runbook/facts.js";
+import { programs, type RunbookFacts, renderRunbook, shared } from "../../installed/runbook/render.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
 const scripts = [...shared, ...programs];
@@ -65,7 +65,7 @@ function install(facts: RunbookFacts, at: string): { readonly facts: RunbookFact
   const runbook = join(controlDirectory, "runbook");
   mkdirSync(runbook, { recursive: true });
   mkdirSync(join(dataDirectory, "global"), { recursive: true });
-  for (const name of scripts) copyFileSync(join(checkout, "runbook", name), join(runbook, name));
+  for (const name of scripts) copyFileSync(join(checkout, "installed", "runbook", name), join(runbook, name));
   for (const name of programs) chmodSync(join(runbook, name), 0o700);
   for (const [name, text] of Object.entries(renderRunbook(moved))) writeFileSync(join(runbook, name), text);
   return { facts: moved, runbook };
@@ -82,7 +82,7 @@ describe("the runbook's scripts", () => {
     const has = (await execa("sh", ["-c", "command -v shellcheck"], { reject: false })).exitCode === 0;
     if (!has) context.skip("shellcheck is not here");
     const { stdout } = await execa("shellcheck", ["-x", ...shellScripts], {
-      cwd: join(checkout, "runbook"),
+      cwd: join(checkout, "installed", "runbook"),
       reject: false,
     });
     expect(stdout).toBe("");

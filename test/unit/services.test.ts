@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { firstProcess } from "../../services/container.js";
-import type { ServiceFacts } from "../../services/facts.js";
-import { renderScript } from "../../services/script.js";
-import { renderUnit } from "../../services/unit.js";
+import { firstProcess } from "../../installed/service/container.js";
+import type { ServiceFacts } from "../../installed/service/facts.js";
+import { renderScript } from "../../installed/service/script.js";
+import { renderUnit } from "../../installed/service/unit.js";
 
 const facts: ServiceFacts = {
   name: "postgresql",

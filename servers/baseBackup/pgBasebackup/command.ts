@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { type Conninfo, renderConninfo } from "../../../postgres/conninfo.js";
-import type { Asks } from "../../../postgres/hba/index.js";
+import { type Conninfo, renderConninfo } from "../../../postgres/files/conninfo.js";
+import type { Asks } from "../../../postgres/files/hba/index.js";
 import { atLeast, type Major } from "../../../postgres/versions.js";
-import type { Address } from "../../session.js";
-import { insisting } from "../../tls.js";
+import type { Address } from "../../sql/session.js";
+import { insisting } from "../../sql/verify.js";
 import type { Tablespace } from "../target.js";
 
 /** What pg_basebackup is to do. */

@@ -1,6 +1,6 @@
 import { atLeast, type Major } from "../../../postgres/versions.js";
-import { type Address, type Login, withSession } from "../../session.js";
-import { whoAreYou } from "../../writable.js";
+import { type Address, type Login, withSession } from "../../sql/session.js";
+import { whoAreYou } from "../../sql/writable.js";
 
 /** What the server to be copied says of itself. */
 export interface SourceState {

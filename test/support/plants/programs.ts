@@ -1,6 +1,6 @@
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { replaced } from "../../../provider/program.js";
+import { replaced } from "../../../servers/process/program.js";
 import type { Plot } from "../plantSite.js";
 import type { Plant } from "./plant.js";
 

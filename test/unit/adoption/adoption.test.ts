@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { describe as describeSite } from "../../../adoption/describe.js";
-import { commandLine, type HandMade } from "../../../adoption/read.js";
-import { settingsFor } from "../../../adoption/settings.js";
-import { renderStackFile } from "../../../adoption/stackFile.js";
+import { describe as describeSite } from "../../../cli/import/describe.js";
+import { commandLine, type HandMade } from "../../../cli/import/read.js";
+import { settingsFor } from "../../../cli/import/settings.js";
+import { renderStackFile } from "../../../cli/import/stackFile.js";
 import type { Major } from "../../../postgres/versions.js";
 
 function server(version: Major, settings: Readonly<Record<string, string>>, more: Partial<HandMade> = {}): HandMade {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { rawConfiguration } from "../../../cli/rehearsal/stackFiles.js";
 import { resolveStack } from "../../../config/resolve.js";
-import { rawConfiguration } from "../../../rehearsal/stackFiles.js";
 
 const checkout = join(import.meta.dirname, "..", "..", "..");
 const golden = join(import.meta.dirname, "..", "golden");

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { resolveStack } from "../../../config/resolve.js";
 import { notMade } from "../../../config/site.js";
 import { withAuthority } from "../../../config/tls.js";
-import { type KeyPair, makeAuthority, makeCertificate } from "../../../tls/make.js";
+import { type KeyPair, makeAuthority, makeCertificate } from "../../../postgres/certificates/make.js";
 
 type Stack = Record<string, unknown>;
 

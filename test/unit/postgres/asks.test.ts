@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { asksOf, parseHba } from "../../../postgres/hba/index.js";
-import { insistence, isCredulous } from "../../../postgres/insistence.js";
+import { asksOf, parseHba } from "../../../postgres/files/hba/index.js";
+import { insistence, isCredulous } from "../../../postgres/files/insistence.js";
 
 const asks = (text: string, more: Partial<Parameters<typeof asksOf>[1]> = {}) =>
   asksOf(

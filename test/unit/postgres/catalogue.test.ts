@@ -7,7 +7,7 @@ import {
   isReloadable,
   recoveryParameters,
   versionsOf,
-} from "../../../postgres/catalogue.js";
+} from "../../../postgres/settings/catalogue.js";
 import { majors } from "../../../postgres/versions.js";
 
 describe("the catalogue", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseConninfo, renderConninfo } from "../../../postgres/conninfo.js";
+import { parseConninfo, renderConninfo } from "../../../postgres/files/conninfo.js";
 
 const text = fc.string({ unit: "binary" }).filter((one) => !/[\r\n\0]/.test(one));
 

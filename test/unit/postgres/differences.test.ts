@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type ConfigurationState, configurationDifferences } from "../../../postgres/configuration-differences.js";
-import { emptyAutoFile, normalised } from "../../../postgres/configuration-facts.js";
 import { sentence } from "../../../postgres/differences.js";
-import { changeOf } from "../../../postgres/rollout-changes.js";
-import { byWhom, sessionDifferences } from "../../../postgres/session-settings.js";
+import { type ConfigurationState, configurationDifferences } from "../../../postgres/files/differences.js";
+import { emptyAutoFile, normalised } from "../../../postgres/files/facts.js";
+import { changeOf } from "../../../postgres/rollout/changes.js";
+import { byWhom, sessionDifferences } from "../../../postgres/settings/session.js";
 import type { Major } from "../../../postgres/versions.js";
 
 const declared: ConfigurationState = {

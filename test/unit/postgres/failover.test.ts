@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Received, StreamEnd } from "../../../postgres/received.js";
-import { type ActualServer, describePlan, type LostServers, planRollout } from "../../../postgres/rollout.js";
+import { type ActualServer, describePlan, type LostServers, planRollout } from "../../../postgres/rollout/plan.js";
+import type { Received, StreamEnd } from "../../../postgres/wal/received.js";
 import { desired, running } from "../../support/rolloutPlans.js";
 
 const shall = {

@@ -8,9 +8,9 @@ import {
   parseHbaLine,
   renderHba,
   renderHbaLine,
-} from "../../../postgres/hba/index.js";
+} from "../../../postgres/files/hba/index.js";
 import { majors } from "../../../postgres/versions.js";
-import { writableRule } from "../../support/hba-rules.js";
+import { writableRule } from "../../support/hbaRules.js";
 
 const plain = (text: string): HbaName => ({ text, literal: false });
 const literal = (text: string): HbaName => ({ text, literal: true });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type PassfileLine, parsePassfile, renderPassfile } from "../../../postgres/passfile.js";
+import { type PassfileLine, parsePassfile, renderPassfile } from "../../../postgres/files/passfile.js";
 
 const line: PassfileLine = { host: "192.0.2.3", port: 5442, database: "replication", user: "dbadmin", password: "pw" };
 

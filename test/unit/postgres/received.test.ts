@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareReceived, type Received, receivedWords, streamEnd } from "../../../postgres/received.js";
+import { compareReceived, type Received, receivedWords, streamEnd } from "../../../postgres/wal/received.js";
 
 describe("how a stream ended", () => {
   it.each([

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecoveryConf, renderRecovery } from "../../../postgres/recovery.js";
+import { parseRecoveryConf, renderRecovery } from "../../../postgres/files/recovery.js";
 import { majors } from "../../../postgres/versions.js";
 
 const parameters = { primary_conninfo: "host=a password='it\\'s\\\\'", restore_command: 'cp "a" %p' };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ActualServer } from "../../../postgres/rollout/plan.js";
 import {
   bestWay,
   type Fork,
@@ -6,8 +7,7 @@ import {
   type Rejoin,
   type RewindFacts,
   whyNoRewind,
-} from "../../../postgres/rejoin.js";
-import type { ActualServer } from "../../../postgres/rollout.js";
+} from "../../../postgres/rollout/rejoin.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const facts: RewindFacts = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ActualServer, type DesiredServer, planRollout } from "../../../postgres/rollout.js";
+import { type ActualServer, type DesiredServer, planRollout } from "../../../postgres/rollout/plan.js";
 import { allRunning, cascade, desired, running, words } from "../../support/rolloutPlans.js";
 
 describe("the order of a rollout", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkRules, floorSettings, standbyFloor } from "../../../postgres/rules.js";
-import { knownTimeZone } from "../../../postgres/time-zones.js";
+import { checkRules, floorSettings, standbyFloor } from "../../../postgres/settings/rules.js";
+import { knownTimeZone } from "../../../postgres/settings/timeZones.js";
 import { type Major, majors } from "../../../postgres/versions.js";
 
 function rules(

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { absence, translate } from "../../../postgres/portable.js";
-import { type Layer, resolveSettings } from "../../../postgres/settings.js";
-import type { SettingValue } from "../../../postgres/values.js";
+import { type Layer, resolveSettings } from "../../../postgres/settings/resolve.js";
+import { absence, translate } from "../../../postgres/settings/translate.js";
+import type { SettingValue } from "../../../postgres/settings/values.js";
 import { type Major, majors } from "../../../postgres/versions.js";
 
 function stack(values: Readonly<Record<string, SettingValue>>): Layer {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { catalogue, findSetting, type Setting } from "../../../postgres/catalogue.js";
-import { checkValue, formatValue, meaning, type SettingValue, sameValue } from "../../../postgres/values.js";
+import { catalogue, findSetting, type Setting } from "../../../postgres/settings/catalogue.js";
+import { checkValue, formatValue, meaning, type SettingValue, sameValue } from "../../../postgres/settings/values.js";
 import { type Major, majors } from "../../../postgres/versions.js";
-import { textFor } from "../../support/setting-values.js";
+import { textFor } from "../../support/settingValues.js";
 
 function setting(major: Major, name: string): Setting {
   const found = findSetting(major, name);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lostIn } from "../../../provider/lost.js";
+import { lostIn } from "../../../provider/protocol/lostNames.js";
 
 const configuration = (servers: unknown) => JSON.stringify({ servers: JSON.stringify(servers) });
 

@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PreflightRequest } from "../../../preflight/request.js";
-import type { Context } from "../../../provider/resource.js";
+import type { Context } from "../../../provider/protocol/resource.js";
 import { type PreflightState, preflight } from "../../../provider/resources/preflight.js";
 
 let folder: string;

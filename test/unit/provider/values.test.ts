@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { differences, formatPath, same, unwrap, wrap } from "../../../provider/values.js";
+import { differences, formatPath, same, unwrap, wrap } from "../../../provider/protocol/wire.js";
 
 const secret = (value: unknown) => ({
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",

@@ -7,7 +7,7 @@ import { isWhole, type Manifest } from "../../../servers/archive/manifest.js";
 import { bounded, checkpointIn } from "../../../servers/archive/pipeline.js";
 import { withoutSlot, withSlot } from "../../../servers/archive/reserve.js";
 import { tablespacesOf } from "../../../servers/archive/trust.js";
-import { keeps, segmentAfter, segmentsBetween, startOf, timelineOf } from "../../../servers/walSegments.js";
+import { keeps, segmentAfter, segmentsBetween, startOf, timelineOf } from "../../../servers/wal/walSegments.js";
 
 const megabyte = 1024 * 1024;
 const size = 16 * megabyte;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runFence } from "../../../servers/fence.js";
+import { runFence } from "../../../servers/takeover/fence.js";
 import { runs, until } from "../../support/processes.js";
 
 const names = { lost: "server2", next: "server3" };

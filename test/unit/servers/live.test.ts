@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asLine } from "../../../servers/live.js";
+import { asLine } from "../../../servers/status/runningSettings.js";
 
 describe("what a server finds wrong in its files", () => {
   it("is said by file and line", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { causesIn } from "../../../servers/log.js";
+import { causesIn } from "../../../servers/process/log.js";
 
 const server = { version: "15", settings: { log_line_prefix: "%m [%p] %b " } } as const;
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { notMade, type TlsDemand } from "../../../config/site.js";
-import type { Asks } from "../../../postgres/hba/index.js";
-import { type Address, openSession, SqlUnreachable } from "../../../servers/session.js";
-import { makeAuthority, makeCertificate } from "../../../tls/make.js";
+import { makeAuthority, makeCertificate } from "../../../postgres/certificates/make.js";
+import type { Asks } from "../../../postgres/files/hba/index.js";
+import { type Address, openSession, SqlUnreachable } from "../../../servers/sql/session.js";
 import { Impostor, type Trick } from "../../support/impostor.js";
 
 const password = "the pass phrase";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { majors } from "../../../postgres/versions.js";
-import { administratorSql } from "../../../servers/initdb.js";
-import { namesOf } from "../../../servers/names.js";
-import { bytesOfLsn, identifier, literal } from "../../../servers/sql.js";
+import { administratorSql } from "../../../servers/seed/initdb.js";
+import { bytesOfLsn, identifier, literal } from "../../../servers/sql/sql.js";
+import { namesOf } from "../../../servers/sql/versions.js";
 
 it("positions in the WAL are numbers of bytes", () => {
   expect(bytesOfLsn("0/0")).toBe(0n);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Branch, divergence, parseHistory } from "../../../servers/timelines.js";
+import { type Branch, divergence, parseHistory } from "../../../servers/wal/timelines.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
   cluster: 7n,

@@ -1,8 +1,15 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import {
+  certificatesIn,
+  describeEnd,
+  isKept,
+  judge,
+  judgeAuthority,
+  validityOf,
+} from "../../../postgres/certificates/judge.js";
+import { type KeyPair, makeAuthority, makeCertificate } from "../../../postgres/certificates/make.js";
 import type { Major } from "../../../postgres/versions.js";
-import { certificatesIn, describeEnd, isKept, judge, judgeAuthority, validityOf } from "../../../tls/judge.js";
-import { type KeyPair, makeAuthority, makeCertificate } from "../../../tls/make.js";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const inDays = (days: number) => new Date(now.getTime() + days * 86_400_000);

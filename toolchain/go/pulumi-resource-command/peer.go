@@ -27,7 +27,7 @@ const (
 )
 
 // ownUser answers programs of our own OS user alone: whoever else reaches the port could have us run any command. Like
-// provider/peer.ts, which says why it looks twice. Only Linux tells who is behind a connection.
+// provider/protocol/peer.ts, which says why it looks twice. Only Linux tells who is behind a connection.
 type ownUser struct {
 	credentials.TransportCredentials
 	// Called once somebody else was turned away.

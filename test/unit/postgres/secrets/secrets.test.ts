@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseConfiguration, renderConfiguration } from "../../../../postgres/configuration-file.js";
-import { parseConninfo, renderConninfo } from "../../../../postgres/conninfo.js";
-import { literalName, parseHba, renderHba } from "../../../../postgres/hba/index.js";
+import { parseConninfo, renderConninfo } from "../../../../postgres/files/conninfo.js";
+import { literalName, parseHba, renderHba } from "../../../../postgres/files/hba/index.js";
+import { parseConfiguration, renderConfiguration } from "../../../../postgres/files/postgresqlConf.js";
 import { mask, maskedFile, shownValue, unmasked, withoutSecrets } from "../../../../postgres/secrets/index.js";
 
 const masked = (name: string, text: string) => maskedFile(name, text).text;

@@ -1,0 +1,306 @@
+import { passwordKey } from "../../config/parse.js";
+import { parseConninfo } from "../../postgres/files/conninfo.js";
+import { literalName, parseHbaLine, renderHbaLine } from "../../postgres/files/hba/index.js";
+import { shownValue } from "../../postgres/secrets/index.js";
+import { atLeast } from "../../postgres/versions.js";
+import type { Contents } from "./ask.js";
+import { databasesOf, rolesOf, unspeakableSettings } from "./contents.js";
+import type { HandMade } from "./read.js";
+import { type StackSetting, settingsFor } from "./settings.js";
+
+/** A hand-made server with the name that it shall have. */
+export interface Named {
+  readonly name: string;
+  readonly found: HandMade;
+}
+
+export interface Wanted {
+  readonly site: string;
+  readonly administrator: string;
+  readonly servers: readonly Named[];
+  readonly contents: Contents;
+  /** Replication slots on any of them. */
+  readonly slots?: readonly string[];
+}
+
+/** The keys of a stack file, without `pgsite:`, in the order in which they are to be written. */
+export type StackKeys = Readonly<Record<string, unknown>>;
+
+export interface Described {
+  readonly keys: StackKeys;
+  /** By setting: where it was found, if not in postgresql.conf. */
+  readonly origins: Readonly<Record<string, string>>;
+  readonly replicationRole: string;
+  /** What a stack file cannot say, or what an administrator should know. */
+  readonly notes: readonly string[];
+  /** Why these servers cannot be taken over as they are. */
+  readonly obstacles: readonly string[];
+}
+
+/** Turns what was found into a stack's description. Pure. */
+export function describe({ site, administrator, servers, contents, slots = [] }: Wanted): Described {
+  const primaries = servers.filter(({ found }) => !found.inRecovery);
+  const first = (primaries[0] ?? servers[0]) as Named;
+  const { version } = first.found;
+  const obstacles = [
+    ...(primaries.length === 1
+      ? []
+      : [
+          primaries.length === 0
+            ? "none of these servers is a primary: name the primary too"
+            : `${primaries.map(({ name }) => name).join(" and ")} both take writes: they are two sites`,
+        ]),
+    ...servers.flatMap((server) => obstaclesOf(server, first.found)),
+  ];
+  const notes = servers.flatMap((server) => notesOf(server));
+  const upstreams = servers.flatMap((server) => upstreamOf(server, servers, obstacles));
+  const users = [...new Set(upstreams.flatMap(({ user }) => (user === undefined ? [] : [user])))];
+  if (users.length > 1) obstacles.push(`standbys connect as different roles (${users.join(", ")}): pgsite knows one`);
+  const replicationRole = users[0] ?? (atLeast(version, "9.1") ? "replicator" : administrator);
+
+  const settings = servers.map(({ name, found }) => {
+    const { settings: own, notes: more } = settingsFor(found);
+    notes.push(...more.map((note) => `${name}: ${note}`));
+    return own;
+  });
+  const shared = sharedOf(settings);
+  const access = accessOf(servers, administrator, authenticationOf(contents, administrator, replicationRole), notes);
+  const port = first.found.port;
+  const hosts = new Map(servers.map(({ found: { place } }) => [place.host, place]));
+  const usual = `/usr/lib/postgresql/${version}/bin`;
+  const locale = contents.initdb;
+  // A standby's own slot is known by its primary_slot_name.
+  const used = servers.map(({ found }) => found.settings.primary_slot_name?.value ?? found.recovery.primary_slot_name);
+  const foreign = [...new Set(slots)].filter((slot) => !used.includes(slot)).sort();
+  const origins: Record<string, string> = {};
+  const keys = {
+    site,
+    postgresql: version,
+    ...(first.found.binDirectory === usual ? {} : { binaries: first.found.binDirectory }),
+    ...(first.found.spec.user === "postgres" ? {} : { osUser: first.found.spec.user }),
+    ...(port === 5432 ? {} : { port }),
+    hosts: Object.fromEntries(
+      [...hosts].map(([host, { address, transport }]) => [
+        host,
+        transport === "ssh" ? address : { address, transport },
+      ]),
+    ),
+    primary: first.name,
+    servers: Object.fromEntries(
+      servers.map(({ name, found }, index) => {
+        const upstream = upstreams.find((one) => one.name === name)?.upstream;
+        const own = without(settings[index] ?? {}, shared);
+        return [
+          name,
+          {
+            ...(found.place.host === name ? {} : { host: found.place.host }),
+            ...(found.port === port ? {} : { port: found.port }),
+            dataDirectory: found.place.dataDirectory,
+            ...(upstream === undefined || upstream === first.name ? {} : { upstream }),
+            ...(Object.keys(own).length === 0 ? {} : { settings: valuesOf(own, origins, `servers.${name}.settings`) }),
+            ...((access.own[name] ?? []).length === 0 ? {} : { access: access.own[name] }),
+          },
+        ];
+      }),
+    ),
+    settings: valuesOf(shared, origins, "settings"),
+    ...(administrator === "postgres" ? {} : { administrator }),
+    ...(replicationRole === (atLeast(version, "9.1") ? "replicator" : administrator) ? {} : { replicationRole }),
+    ...(access.authentication === undefined ? {} : { authentication: access.authentication }),
+    access: access.shared,
+    ...rolesOf(contents, administrator, replicationRole, notes),
+    ...databasesOf(contents, administrator, notes),
+    ...(foreign.length === 0 ? {} : { slots: foreign }),
+    service: serviceOf(servers, notes),
+    initdb: { locale: locale.locale, encoding: locale.encoding, dataChecksums: locale.dataChecksums },
+  };
+  obstacles.push(...unspeakableSettings(contents));
+  return { keys, origins, replicationRole, notes, obstacles };
+}
+
+/** The service that starts them all, or none: an import does not make any. */
+function serviceOf(servers: readonly Named[], notes: string[]): StackKeys {
+  const [first] = servers;
+  const service = first?.found.service;
+  const same = servers.every(({ found }) => JSON.stringify(found.service) === JSON.stringify(service));
+  const shared = new Set(servers.map(({ found }) => found.place.host)).size < servers.length;
+  if (service !== undefined && same && !shared) return { ...service };
+  notes.push(
+    ...servers.map(({ name, found }) =>
+      found.service === undefined
+        ? `${name}: no service starts it with its machine: take service out of the stack file, and pgsite makes one`
+        : `${name}: the service ${found.service.name} starts it with its machine, and stays as it is: a stack has one name for all`,
+    ),
+  );
+  return { manager: "none" };
+}
+
+function obstaclesOf({ name, found }: Named, first: HandMade): string[] {
+  const elsewhere = ["config_file", "hba_file", "data_directory"].filter(
+    (setting) => found.settings[setting] !== undefined && !inPlace(found, setting),
+  );
+  return [
+    ...elsewhere.map(
+      (setting) =>
+        `${name}: ${setting} is ${found.settings[setting]?.value}, and pgsite keeps a server's files in its data directory: move it there first`,
+    ),
+    ...(found.version === first.version
+      ? []
+      : [`${name} is ${found.version}, and a stack has one version (${first.version})`]),
+    ...(found.systemIdentifier === first.systemIdentifier
+      ? []
+      : [
+          `${name} is another cluster: its system identifier is ${found.systemIdentifier}, not ${first.systemIdentifier}`,
+        ]),
+    ...(found.binDirectory === first.binDirectory
+      ? []
+      : [
+          `${name} runs with the programs in ${found.binDirectory}, and a stack has one folder (${first.binDirectory})`,
+        ]),
+    ...(found.spec.user === first.spec.user
+      ? []
+      : [`${name} belongs to the OS user ${found.spec.user}, and a stack has one (${first.spec.user})`]),
+  ];
+}
+
+function inPlace({ place, settings }: HandMade, setting: string): boolean {
+  const names: Readonly<Record<string, string>> = { config_file: "/postgresql.conf", hba_file: "/pg_hba.conf" };
+  return settings[setting]?.value === place.dataDirectory + (names[setting] ?? "");
+}
+
+function notesOf({ name, found }: Named): string[] {
+  const { dataDirectory } = found.place;
+  const included = Object.keys(found.files).filter((path) => !path.startsWith(`${dataDirectory}/`));
+  const onLine = Object.entries(found.settings).filter(
+    ([setting, { from }]) =>
+      from === "the command line" && !["config_file", "hba_file", "data_directory"].includes(setting),
+  );
+  return [
+    ...included.map((path) => `${name}: what ${path} sets is in the stack file; the file itself is not pgsite's`),
+    ...onLine.map(
+      ([setting, { value }]) =>
+        `${name}: ${setting} = ${shownValue(setting, value)} was given on the command line; from pgsite it comes in postgresql.conf`,
+    ),
+    ...(found.hasMaps
+      ? [`${name}: the maps of pg_ident.conf are left as they are: pgsite does not manage that file`]
+      : []),
+    ...(found.tablespaces === 0
+      ? []
+      : [`${name}: ${found.tablespaces} tablespaces are elsewhere: a stack file does not describe them`]),
+    ...found.access.flatMap(({ include, line }) =>
+      include === undefined
+        ? []
+        : [`${name}: pg_hba.conf line ${line} includes ${include.path}: its rules are not in the stack file`],
+    ),
+    ...passwordNotes(name, found),
+    ...found.problems.map(({ path, message }) => `${name}: ${path}: ${message}`),
+  ];
+}
+
+/** A password in primary_conninfo is not taken over: what pgsite writes there finds it in a passfile. */
+function passwordNotes(name: string, found: HandMade): string[] {
+  const { user, password } = conninfoOf(found);
+  if (password === undefined) return [];
+  const from = found.settings.primary_conninfo?.from ?? "recovery.conf";
+  const role = user === undefined ? "ROLE" : user;
+  return [
+    `${name}: primary_conninfo in ${from} has a password, which is not in the stack file: give it with pulumi config set --secret ${passwordKey(role)}, and pgsite keeps it in a passfile beside the data`,
+  ];
+}
+
+/** The connection that makes it a standby. */
+export function conninfoOf(found: HandMade): Readonly<Record<string, string>> {
+  const text = found.settings.primary_conninfo?.value ?? found.recovery.primary_conninfo ?? "";
+  return parseConninfo(text) ?? {};
+}
+
+function upstreamOf({ name, found }: Named, servers: readonly Named[], obstacles: string[]) {
+  if (!found.inRecovery) return [];
+  const { host = "", hostaddr = host, port = "5432", user } = conninfoOf(found);
+  const others = servers.filter((other) => other.name !== name && `${other.found.port}` === port);
+  const [match] =
+    [
+      others.filter(({ found: { place } }) => [host, hostaddr].includes(place.address) || place.host === host),
+      // A socket or localhost: whoever is on the same host.
+      others.filter(
+        ({ found: { place } }) =>
+          place.host === found.place.host && (host === "" || /^(\/|localhost$|127\.)/.test(host)),
+      ),
+    ].find((list) => list.length > 0) ?? [];
+  if (match === undefined)
+    obstacles.push(`${name} follows ${host || "a socket"}:${port}, which is none of these servers`);
+  return [
+    {
+      name,
+      ...(match === undefined ? {} : { upstream: match.name }),
+      ...(user === undefined ? {} : { user }),
+    },
+  ];
+}
+
+type Settings = Readonly<Record<string, StackSetting>>;
+
+/** What all servers have alike. */
+function sharedOf(all: readonly Settings[]): Settings {
+  const [one = {}, ...rest] = all;
+  return Object.fromEntries(
+    Object.entries(one).filter(([name, { text }]) => rest.every((other) => other[name]?.text === text)),
+  );
+}
+
+function without(settings: Settings, shared: Settings): Settings {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !(name in shared)));
+}
+
+function valuesOf(settings: Settings, origins: Record<string, string>, path: string): Record<string, unknown> {
+  const sorted = Object.entries(settings).sort(([left], [right]) => (left < right ? -1 : 1));
+  for (const [name, { from }] of sorted) if (from !== "postgresql.conf") origins[`${path}.${name}`] = from;
+  return Object.fromEntries(sorted.map(([name, { value }]) => [name, value]));
+}
+
+function authenticationOf({ roles }: Contents, ...names: readonly string[]): "md5" | undefined {
+  return roles.some(({ name, password }) => names.includes(name) && password === "md5") ? "md5" : undefined;
+}
+
+/** Rules that all end with are the stack's; what a server has before them is its own. pgsite's own two are left out. */
+function accessOf(
+  servers: readonly Named[],
+  administrator: string,
+  authentication: "md5" | undefined,
+  notes: string[],
+) {
+  const version = (servers[0] as Named).found.version;
+  const method = authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5");
+  const any = { text: "all", literal: false };
+  const own = new Set(
+    [
+      { type: "local", users: [literalName("postgres")], method: atLeast(version, "9.1") ? "peer" : "ident" },
+      { type: "host", users: [literalName(administrator)], address: "127.0.0.1/32", method },
+    ].map((rule) => renderHbaLine({ databases: [any], options: [], ...rule })),
+  );
+  const lists = servers.map(({ name, found }) => {
+    const lines = found.access.flatMap(({ rule }) => (rule === undefined ? [] : [renderHbaLine(rule)]));
+    if (lines.some((line) => line.includes("map="))) notes.push(`${name}: a rule uses a map of pg_ident.conf`);
+    return lines.filter((line) => !own.has(line)).map(singleSpaced);
+  });
+  const [one = []] = lists;
+  let length = 0;
+  while (
+    length < one.length &&
+    lists.every((list) => list.length > length && list[list.length - 1 - length] === one[one.length - 1 - length])
+  )
+    length++;
+  return {
+    shared: one.slice(one.length - length),
+    own: Object.fromEntries(
+      servers.map(({ name }, index) => [name, (lists[index] ?? []).slice(0, (lists[index] ?? []).length - length)]),
+    ),
+    authentication: method === "md5" ? method : undefined,
+  };
+}
+
+function singleSpaced(line: string): string {
+  const plain = line.replaceAll("  ", " ");
+  const meaning = (text: string) => JSON.stringify(parseHbaLine(text, "").rule);
+  return meaning(plain) === meaning(line) ? plain : line;
+}

@@ -1,0 +1,165 @@
+import { passwordKey } from "../../config/parse.js";
+import { resolveStack } from "../../config/resolve.js";
+import { type SecretPlace, secretPath, secretPlaces } from "../../config/secrets.js";
+import type { Server, Site } from "../../config/site.js";
+import { asksOf } from "../../postgres/files/hba/index.js";
+import { type Address, SqlUnreachable } from "../../servers/sql/session.js";
+import { adopt, firstWrite } from "./adopt.js";
+import { askContents, askRunning } from "./ask.js";
+import { conninfoOf, describe, type Named, type StackKeys } from "./describe.js";
+import { type HandMade, type Place, readHandMade } from "./read.js";
+import { rawOf, renderStackFile } from "./stackFile.js";
+
+export interface ImportOptions {
+  readonly site: string;
+  readonly stack: string;
+  readonly administrator: string;
+  /** Of the administrator; undefined where the server asks for none. */
+  readonly password: string | undefined;
+  readonly places: readonly Place[];
+  /** Names of the servers, in the order of the places. @default application_name of a standby, else its host's name */
+  readonly names?: readonly string[];
+}
+
+/** Everything that an import would do, before anything is done. */
+export interface ImportPlan {
+  readonly stackFile: string;
+  readonly site: Site;
+  readonly servers: readonly { readonly name: string; readonly found: HandMade; readonly server: Server }[];
+  /** Keys of the passwords that must be given. */
+  readonly passwords: readonly string[];
+  /** Places in the stack file whose secret is masked, as Pulumi takes them after `--path`: to be set before the first `up`. */
+  readonly secrets: readonly string[];
+  /** What the stack file does not say. */
+  readonly notes: readonly string[];
+  /** By server: what its files get when pgsite first writes them. */
+  readonly firstWrites: readonly { readonly name: string; readonly changes: readonly string[] }[];
+}
+
+/** These servers cannot be taken over as they are. Nothing was written anywhere. */
+export class CannotImport extends Error {
+  constructor(reasons: readonly string[]) {
+    super(
+      ["these servers cannot be imported as they are; nothing was written:", ...reasons.map((one) => `  ${one}`)].join(
+        "\n",
+      ),
+    );
+    this.name = "CannotImport";
+  }
+}
+
+/**
+ * Reads hand-made servers and describes them as a stack. Changes nothing.
+ * @throws NotAServer @throws CannotImport @throws SqlUnreachable where the primary does not let the administrator in
+ */
+export async function planImport(options: ImportOptions): Promise<ImportPlan> {
+  const { site, stack, administrator, password } = options;
+  const found = await Promise.all(options.places.map(readHandMade));
+  const servers = nameServers(found, options.names ?? []);
+  const login = { user: administrator, password: password ?? "" };
+  const primary = servers.find((server) => !server.found.inRecovery);
+  if (primary === undefined) throw new CannotImport(["none of these servers is a primary: name the primary too"]);
+  const [contents, ...running] = await Promise.all([
+    askContents(endpointOf(primary, administrator), login),
+    ...servers.map((server) => stateOf(server, login)),
+  ]);
+  const slots = running.flatMap((state) => state.slots);
+  const described = describe({ site, administrator, servers, contents, slots });
+  const { stack: resolved, problems } = resolveStack(stack, rawOf(described.keys));
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const obstacles = [
+    ...described.obstacles,
+    ...running.flatMap((state) => state.obstacles),
+    ...errors.map(({ path, message }) => `${path}: ${message}`),
+  ];
+  if (obstacles.length > 0 || resolved === undefined) throw new CannotImport(obstacles);
+  const { site: described_ } = resolved;
+  const secrets = secretPlaces(described.keys);
+  const all = servers.map(({ name, found: handMade }) => ({
+    name,
+    found: handMade,
+    server: described_.servers.find((server) => server.name === name) as Server,
+  }));
+  return {
+    stackFile: renderStackFile({ ...described, keys: withoutSecrets(described.keys, secrets) }, stack),
+    site: described_,
+    servers: all,
+    passwords: [...new Set([administrator, described.replicationRole])].map(passwordKey),
+    secrets: secrets.map(({ path }) => secretPath(path)),
+    notes: described.notes,
+    firstWrites: all.map(({ name, found: handMade, server }) => ({
+      name,
+      changes: firstWrite(handMade, server).changes,
+    })),
+  };
+}
+
+/** The keys with masks in place of secrets. */
+function withoutSecrets(keys: StackKeys, secrets: readonly SecretPlace[]): StackKeys {
+  const copy = structuredClone(keys) as Record<string, unknown>;
+  for (const { path, shown } of secrets) {
+    const [last, ...before] = [...path].reverse();
+    const holder = before.reverse().reduce<unknown>((found, part) => (found as Record<string, unknown>)[part], copy);
+    (holder as Record<string, unknown>)[last as string] = shown;
+  }
+  return copy;
+}
+
+/** Marks the servers of a plan as known. Run again, it does the same again. */
+export async function adoptAll({ site, servers }: ImportPlan): Promise<void> {
+  for (const { server, found } of servers) await adopt(site, server, found);
+}
+
+/** A standby goes by the name that its upstream knows it by; any other by its host's. */
+function nameServers(found: readonly HandMade[], given: readonly string[]): Named[] {
+  const taken = new Set<string>();
+  return found.map((one, index) => {
+    const application = one.inRecovery ? conninfoOf(one).application_name : undefined;
+    const wishes = [given[index], application, one.place.host, `${one.place.host}-${one.port}`];
+    const name = wishes.find((wish) => wish !== undefined && isName(wish) && !taken.has(wish)) ?? `server-${index + 1}`;
+    taken.add(name);
+    return { name, found: one };
+  });
+}
+
+export function isName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$/.test(text) && text.length <= 40;
+}
+
+/** Nobody has declared yet what it must prove: it may ask as its own rules do. */
+function endpointOf({ name, found }: Named, user: string): Address {
+  const { address } = found.place;
+  const rules = found.access.flatMap(({ rule }) => rule ?? []);
+  const asks = asksOf(rules, { user, replicates: false, to: address });
+  return { name, address, port: found.port, proof: { tls: "none", asks } };
+}
+
+/** What a running server says against its files. A warm standby says nothing, and need not. */
+async function stateOf(
+  server: Named,
+  login: { user: string; password: string },
+): Promise<{ obstacles: string[]; slots: readonly string[] }> {
+  const { name, found } = server;
+  try {
+    const { inRecovery, pendingRestart, slots } = await askRunning(endpointOf(server, login.user), login);
+    return {
+      slots,
+      obstacles: [
+        ...(inRecovery === found.inRecovery
+          ? []
+          : [
+              `${name} is ${inRecovery ? "" : "not "}in recovery, and its files say the opposite: restart it, or put them right`,
+            ]),
+        ...pendingRestart.map(
+          (setting) =>
+            `${name}: ${setting} was changed in its files and waits for a restart: restart it, or take the change back`,
+        ),
+      ],
+    };
+  } catch (error) {
+    const isWarm =
+      error instanceof SqlUnreachable && (error.kind === "recoveryRefusesQueries" || error.kind === "starting");
+    if (found.inRecovery && isWarm) return { obstacles: [], slots: [] };
+    throw error;
+  }
+}

@@ -1,0 +1,246 @@
+import { userInfo } from "node:os";
+import { basename, dirname, isAbsolute, join } from "node:path";
+import type { Host, HostSpec } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { type FoundService, findService } from "../../installed/service/manager.js";
+import { type HbaEntry, parseHba } from "../../postgres/files/hba/index.js";
+import { type ParsedConfiguration, parseConfiguration } from "../../postgres/files/postgresqlConf.js";
+import type { Problem } from "../../postgres/problem.js";
+import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
+import { readSystemIdentifier } from "../../servers/data/dataDirectory.js";
+import { processState } from "../../servers/process/process.js";
+
+/** Where a hand-made server is. */
+export interface Place {
+  /** As the stack file shall call its host. */
+  readonly host: string;
+  readonly address: string;
+  readonly transport: HostSpec["transport"];
+  readonly dataDirectory: string;
+}
+
+/** A setting as the files (or the command line) of a server give it. */
+export interface FoundSetting {
+  readonly value: string;
+  /** `postgresql.auto.conf`, `/etc/postgresql/shared.conf`, `the command line`. */
+  readonly from: string;
+}
+
+/** A hand-made server, read from its host alone: a warm standby answers nothing else. */
+export interface HandMade {
+  readonly place: Place;
+  /** The host with the OS user that owns the data. */
+  readonly spec: HostSpec;
+  readonly version: Major;
+  readonly systemIdentifier: string;
+  readonly port: number;
+  /** Folder of the programs that it runs with. */
+  readonly binDirectory: string;
+  readonly inRecovery: boolean;
+  /** What is in force by postgresql.conf, what it includes, postgresql.auto.conf and the command line, in lower case. */
+  readonly settings: Readonly<Record<string, FoundSetting>>;
+  /** Of recovery.conf, before 12. */
+  readonly recovery: Readonly<Record<string, string>>;
+  readonly access: readonly HbaEntry[];
+  /** Every file that was read, in or outside of the data directory, by absolute path. */
+  readonly files: Readonly<Record<string, FoundFile>>;
+  readonly tablespaces: number;
+  /** pg_ident.conf has maps in it. */
+  readonly hasMaps: boolean;
+  /** What starts it with its machine. */
+  readonly service?: FoundService;
+  readonly problems: readonly Problem[];
+}
+
+export interface FoundFile {
+  readonly content: string;
+  /** "0600 postgres" */
+  readonly permissions: string;
+}
+
+/** The place holds no server that can be read. */
+export class NotAServer extends Error {
+  constructor({ host, dataDirectory }: Place, reason: string) {
+    super(`${dataDirectory} on ${host}: ${reason}`);
+    this.name = "NotAServer";
+  }
+}
+
+/** Reads a running server without changing anything. @throws NotAServer @throws HostUnreachable */
+export async function readHandMade(place: Place): Promise<HandMade> {
+  const { dataDirectory } = place;
+  const spec = await specOf(place);
+  const host = hostOf(spec);
+  const [version, state, identifier] = await Promise.all([
+    host.readFile(join(dataDirectory, "PG_VERSION")),
+    processState(host, dataDirectory),
+    readSystemIdentifier(host, dataDirectory),
+  ]);
+  if (version === undefined || identifier === undefined) {
+    throw new NotAServer(place, "it is no data directory of PostgreSQL (no PG_VERSION, or no global/pg_control)");
+  }
+  const major = majorOf(version.toString("utf8").trim());
+  if (major === undefined)
+    throw new NotAServer(place, `pgsite does not know version ${version.toString("utf8").trim()}`);
+  if (state.kind !== "running")
+    throw new NotAServer(place, "no server runs there: start it, so that all of it can be read");
+
+  const files = new Files(host);
+  const started = commandLine((await host.readFile(join(dataDirectory, "postmaster.opts")))?.toString("utf8") ?? "");
+  const lines: [string, FoundSetting][] = [];
+  const problems: Problem[] = [];
+  await readSettings(files, join(dataDirectory, "postgresql.conf"), dataDirectory, lines, problems);
+  if (atLeast(major, "9.4")) {
+    await readSettings(files, join(dataDirectory, "postgresql.auto.conf"), dataDirectory, lines, problems);
+  }
+  lines.push(
+    ...started.settings.map(([name, value]): [string, FoundSetting] => [name, { value, from: "the command line" }]),
+  );
+  const settings = Object.fromEntries(lines.map(([name, found]) => [name.toLowerCase(), found]));
+  const [recovery, hba, ident, signal] = await Promise.all([
+    atLeast(major, "12") ? undefined : files.read(join(dataDirectory, "recovery.conf")),
+    files.read(join(dataDirectory, "pg_hba.conf")),
+    host.readFile(join(dataDirectory, "pg_ident.conf")),
+    atLeast(major, "12") ? files.read(join(dataDirectory, "standby.signal")) : undefined,
+  ]);
+  const parsedHba = parseHba(hba ?? "");
+  const service = await findService(host, dataDirectory);
+  const tablespaces = (await host.list(join(dataDirectory, "pg_tblspc"))) ?? [];
+  return {
+    place,
+    spec,
+    version: major,
+    systemIdentifier: identifier,
+    port: await portOf(host, dataDirectory, settings),
+    binDirectory: await programsOf(host, state.pid, started.program, major),
+    inRecovery: recovery !== undefined || signal !== undefined,
+    settings,
+    recovery: lowerCase(parseConfiguration(recovery ?? "").values),
+    access: parsedHba.entries,
+    files: files.found,
+    tablespaces: tablespaces.length,
+    ...(service === undefined ? {} : { service }),
+    hasMaps: /^\s*[^#\s]/m.test(ident?.toString("utf8") ?? ""),
+    problems: [...problems, ...parsedHba.problems],
+  };
+}
+
+/** The host as the user that the data belong to. */
+async function specOf({ host: name, address, transport, dataDirectory }: Place): Promise<HostSpec> {
+  const asMe = hostOf({ name, transport, address, user: transport === "ssh" ? "" : userInfo().username });
+  const status = await asMe.stat(dataDirectory);
+  if (status?.type !== "directory")
+    throw new Error(`${dataDirectory} on ${name} is no folder, or may not be looked into`);
+  const named = /^\d+$/.test(status.owner) ? (await asMe.run(["id", "-nu", status.owner])).stdout.trim() : status.owner;
+  return { name, transport, address, user: named === "" ? status.owner : named };
+}
+
+/** Files that were read, kept for the record. */
+class Files {
+  readonly found: Record<string, FoundFile> = {};
+
+  constructor(private readonly host: Host) {}
+
+  async read(path: string): Promise<string | undefined> {
+    const [content, status] = await Promise.all([this.host.readFile(path), this.host.stat(path)]);
+    if (content === undefined || status === undefined) return undefined;
+    const text = content.toString("utf8");
+    const permissions = `${status.mode.toString(8).padStart(4, "0")} ${status.owner}`;
+    this.found[path] = { content: text, permissions };
+    return text;
+  }
+
+  list(path: string): Promise<readonly string[] | undefined> {
+    return this.host.list(path);
+  }
+}
+
+/** One file with what it includes, in the server's order: the last line of a name wins. */
+async function readSettings(
+  files: Files,
+  path: string,
+  dataDirectory: string,
+  into: [string, FoundSetting][],
+  problems: Problem[],
+  depth = 0,
+): Promise<void> {
+  const text = depth > 10 ? undefined : await files.read(path);
+  if (text === undefined) return;
+  const parsed: ParsedConfiguration = parseConfiguration(text);
+  problems.push(...parsed.problems.map((problem) => ({ ...problem, path: `${path} ${problem.path}` })));
+  const from = dirname(path) === dataDirectory ? basename(path) : path;
+  const items = [
+    ...parsed.lines.map(({ line, name, value }) => ({
+      line,
+      setting: [name, { value, from }] as [string, FoundSetting],
+    })),
+    ...parsed.includes.map((include) => ({ line: include.line, include })),
+  ].sort((left, right) => left.line - right.line);
+  for (const item of items) {
+    if ("setting" in item) {
+      into.push(item.setting);
+      continue;
+    }
+    const { directive, path: given } = item.include;
+    const target = isAbsolute(given) ? given : join(dirname(path), given);
+    const targets =
+      directive === "include_dir"
+        ? ((await files.list(target)) ?? [])
+            .filter((name) => name.endsWith(".conf") && !name.startsWith("."))
+            .map((name) => join(target, name))
+        : [target];
+    for (const one of targets) await readSettings(files, one, dataDirectory, into, problems, depth + 1);
+  }
+}
+
+/** What postmaster.opts says that the server was started with: the program, and the settings that its options stand for. */
+export function commandLine(text: string): { program?: string; settings: [string, string][] } {
+  const [line = ""] = text.split("\n");
+  const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
+  const [program, ...rest] = words;
+  const settings: [string, string][] = [];
+  const letters: Readonly<Record<string, string>> = {
+    p: "port",
+    h: "listen_addresses",
+    k: "unix_socket_directories",
+    N: "max_connections",
+    B: "shared_buffers",
+  };
+  for (let index = 0; index < rest.length; index++) {
+    const word = rest[index] as string;
+    const long = /^--([^=]+)=(.*)$/s.exec(word);
+    const short = /^-([A-Za-z])(.*)$/s.exec(word);
+    if (long !== null) settings.push([(long[1] as string).replaceAll("-", "_"), long[2] as string]);
+    else if (short !== null) {
+      const letter = short[1] as string;
+      const takesValue = letter === "c" || letter === "D" || letters[letter] !== undefined;
+      const value = short[2] !== "" || !takesValue ? (short[2] as string) : (rest[++index] ?? "");
+      const name = letters[letter];
+      if (letter === "i") settings.push(["listen_addresses", "*"]);
+      else if (letter === "F") settings.push(["fsync", "off"]);
+      else if (name !== undefined) settings.push([name, value]);
+      else if (letter === "c" && value.includes("=")) {
+        settings.push([value.slice(0, value.indexOf("=")).replaceAll("-", "_"), value.slice(value.indexOf("=") + 1)]);
+      }
+    }
+  }
+  return { ...(program === undefined ? {} : { program }), settings };
+}
+
+/** From 9.1 on postmaster.pid tells; before, the files. */
+async function portOf(host: Host, dataDirectory: string, settings: HandMade["settings"]): Promise<number> {
+  const text = (await host.readFile(join(dataDirectory, "postmaster.pid")))?.toString("utf8") ?? "";
+  const told = Number(text.split("\n")[3]);
+  return Number.isInteger(told) && told > 0 ? told : Number(settings.port?.value ?? 5432);
+}
+
+/** Where the running program lies; what it was started as may be a name on a PATH. */
+async function programsOf(host: Host, pid: number, started: string | undefined, major: Major): Promise<string> {
+  const { code, stdout } = await host.run(["readlink", "-f", `/proc/${pid}/exe`]);
+  if (code === 0 && stdout.startsWith("/")) return dirname(stdout.trim());
+  return started?.startsWith("/") === true ? dirname(started) : `/usr/lib/postgresql/${major}/bin`;
+}
+
+function lowerCase(values: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
+}

@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import pWaitFor from "p-wait-for";
+import { openSession } from "../../servers/sql/session.js";
+import type { LoadedSite } from "../load.js";
+
+const deadline = 30_000;
+
+/**
+ * The proof that a reader believes: a row written on the primary, read on every server that answers queries.
+ * @returns the names of the servers that it was read on @throws where one does not have it in time
+ */
+export async function proveByRow(
+  sites: readonly LoadedSite[],
+): Promise<{ readonly primary: string; readonly readOn: string[] }> {
+  const all = sites.flatMap(({ site, passwords }) =>
+    site.servers.map((server) => ({
+      server,
+      login: { user: site.administrator, password: passwords[site.administrator] ?? "" },
+    })),
+  );
+  const primary = all.find(({ server }) => server.role === "primary");
+  if (primary === undefined) throw new Error("no stack of the rehearsal has a primary");
+  const mark = randomUUID();
+  const writer = await openSession(primary.server, primary.login);
+  try {
+    await writer.query(
+      "CREATE TABLE IF NOT EXISTS public.pgsite_demo (mark text PRIMARY KEY, written timestamptz DEFAULT now())",
+    );
+    await writer.query("INSERT INTO public.pgsite_demo (mark) VALUES ($1)", [mark]);
+  } finally {
+    await writer.end();
+  }
+  const readers = all.filter(({ server }) => server.role !== "primary" && server.hotStandby);
+  for (const { server, login } of readers) {
+    const reader = await openSession(server, login);
+    try {
+      const seen = async () =>
+        (await reader.query("SELECT 1 FROM public.pgsite_demo WHERE mark = $1", [mark])).length === 1;
+      await pWaitFor(() => seen().catch(() => false), {
+        interval: 50,
+        timeout: { milliseconds: deadline, message: `${server.name} did not show the row within ${deadline / 1000} s` },
+      });
+    } finally {
+      await reader.end();
+    }
+  }
+  return { primary: primary.server.name, readOn: readers.map(({ server }) => server.name) };
+}

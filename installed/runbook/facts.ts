@@ -1,0 +1,62 @@
+import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "../../config/describe.js";
+import type { Server } from "../../config/site.js";
+import { renderConninfo } from "../../postgres/files/conninfo.js";
+import { insisted } from "../../postgres/files/insistence.js";
+import { logFolderOf } from "../../postgres/files/logDirectory.js";
+import { atLeast } from "../../postgres/versions.js";
+import { prefixOf, voicesOf } from "../../postgres/voice.js";
+import { socketFolders } from "../service/of.js";
+import type { RunbookFacts } from "./render.js";
+
+/** What the runbook on a server's host is rendered from; undefined where there is no other server. */
+export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts | undefined {
+  const { name, version, dataDirectory, controlDirectory, binDirectory, port, passfile, settings } = server;
+  const others = inputs.peers.filter((peer) => peer.name !== name);
+  if (others.length === 0) return undefined;
+  const [socketFolder] = socketFolders(server);
+  const peers = others.map((peer) => {
+    const { connection, expected } = connectionOf(name, peer, passfile, inputs.site, server.tlsFiles);
+    return {
+      name: peer.name,
+      address: peer.address,
+      port: peer.port,
+      conninfo: conninfoOf(name, peer, passfile, inputs.site, server.tlsFiles),
+      asking: renderConninfo({ ...connection, passfile: undefined }),
+      insisted: insisted(expected).map(({ name: parameter, from, value }) => ({
+        from,
+        text: renderConninfo({ [parameter]: value }),
+      })),
+      verified: expected.verified,
+      asks: expected.asks,
+    };
+  });
+  const voices = voicesOf(version, settings);
+  return {
+    site: inputs.site.name,
+    server: name,
+    version,
+    user: server.host.user,
+    dataDirectory,
+    controlDirectory,
+    binDirectory,
+    port,
+    passfile,
+    ...(server.service === undefined ? {} : { service: server.service.name }),
+    ...(socketFolder === undefined ? {} : { socketFolder }),
+    ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
+    prefix: prefixOf(version, settings),
+    ...(voices === undefined ? {} : { voices }),
+    peers,
+    ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
+  };
+}
+
+/** recovery.conf of a server as a standby, whatever it is now; whom it follows is left to the script that writes it. */
+function recoveryOf(server: Server, inputs: ServerInputs): string {
+  const [upstream] = inputs.peers.filter(({ name }) => name !== server.name);
+  const standby =
+    server.role === "primary" && upstream !== undefined
+      ? describeServer("standby", server.name, { ...inputs, upstream }).server
+      : server;
+  return (standby.files["recovery.conf"] ?? "").replace(/^primary_conninfo = .*\n/m, "");
+}

@@ -1,0 +1,121 @@
+import { quote } from "../../hosts/quote.js";
+import type { Major } from "../../postgres/versions.js";
+import type { Voice, Voices } from "../../postgres/voice.js";
+
+/** What the scripts on a server know. The same in every role, so that a change of role changes none of it. */
+export interface RunbookFacts {
+  readonly site: string;
+  readonly server: string;
+  readonly version: Major;
+  /** The OS user that runs the server. */
+  readonly user: string;
+  readonly dataDirectory: string;
+  readonly controlDirectory: string;
+  /** Folder of the server programs. */
+  readonly binDirectory: string;
+  readonly port: number;
+  readonly passfile: string;
+  /** Name of what starts it with its machine. @default nothing does */
+  readonly service?: string;
+  /** The first of the folders in which it puts its sockets. @default it has none */
+  readonly socketFolder?: string;
+  /** Where logging_collector writes. @default start.log has all of its log */
+  readonly logFolder?: string;
+  /** Its log_line_prefix, for a message. */
+  readonly prefix: string;
+  /** How its own processes' messages begin in its log. @default its log does not tell them from what clients can write */
+  readonly voices?: Voices;
+  /** All others that it may ever follow. */
+  readonly peers: readonly RunbookPeer[];
+  /** Until 11: recovery.conf as it is when the server is a standby, without primary_conninfo. */
+  readonly recovery?: string;
+}
+
+export interface RunbookPeer {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** The primary_conninfo with which the server follows it. */
+  readonly conninfo: string;
+  /** The same without what not every psql knows, which may be of another version: what libpq insists on, and passfile. */
+  readonly asking: string;
+  /** What psql is to insist on, from the version that knows it. */
+  readonly insisted: readonly { readonly from: Major; readonly text: string }[];
+  /** Whether its certificate is verified. */
+  readonly verified: boolean;
+  /** How it may ask for a proof. */
+  readonly asks: readonly string[];
+}
+
+/** What an operator runs, and every start. */
+export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
+/** What these read, beside what is rendered: what they share, the judge of a log, and the messages that it knows. */
+export const shared = ["common.sh", "stream.awk", "messages"] as const;
+
+/** The guard's exit status where the server may not start. */
+export const refusedToStart = 3;
+
+export function runbookFolder(controlDirectory: string): string {
+  return `${controlDirectory}/runbook`;
+}
+
+export function guardOf(controlDirectory: string): string {
+  return `${runbookFolder(controlDirectory)}/guard`;
+}
+
+/** The files that differ from server to server, by name. */
+export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, string>> {
+  const { server, site, peers, recovery } = facts;
+  const heading = [`# Written by pgsite: server ${server} of the site ${site}. Change the stack file instead.`];
+  const settings = {
+    server,
+    number: `${numberOf(facts.version)}`,
+    user: facts.user,
+    data: facts.dataDirectory,
+    control: facts.controlDirectory,
+    bin: facts.binDirectory,
+    port: `${facts.port}`,
+    passfile: facts.passfile,
+    service: facts.service ?? "",
+    sockets: facts.socketFolder ?? "",
+    logs: facts.logFolder ?? "",
+    prefix: facts.prefix,
+    ...headsOf("walreceiver", facts.voices?.walreceiver),
+    ...headsOf("server", facts.voices?.server),
+  };
+  return {
+    settings: text([
+      ...heading,
+      // A line break, for words that have one.
+      "nl='",
+      "'",
+      ...Object.entries(settings).map(([name, value]) => `${name}=${quote(value)}`),
+    ]),
+    peers: text([
+      ...heading,
+      "# NAME ADDRESS PORT, the primary_conninfo with which this server follows it, that without what not every psql knows,",
+      "# what psql is to insist on (VERSION:PARAMETER, from which psql on), whether its certificate is verified, how it may ask.",
+      ...peers.map((peer) => ["peer", ...wordsOf(peer).map(quote)].join(" ")),
+    ]),
+    ...(recovery === undefined ? {} : { "recovery.conf": recovery }),
+  };
+}
+
+function wordsOf({ name, address, port, conninfo, asking, insisted, verified, asks }: RunbookPeer): readonly string[] {
+  const parameters = insisted.map(({ from, text: parameter }) => `${numberOf(from)}:${parameter}`);
+  return [name, address, `${port}`, conninfo, asking, parameters.join(" "), verified ? "verified" : "", asks.join(",")];
+}
+
+function headsOf(who: string, { stderr = "", csv = "", json = "" }: Voice = {}): Readonly<Record<string, string>> {
+  return { [`${who}_stderr`]: stderr, [`${who}_csv`]: csv, [`${who}_json`]: json };
+}
+
+/** 906 of 9.6, 1500 of 15: what a shell can compare. */
+function numberOf(version: Major): number {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first * 100 + second;
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,159 @@
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
+import { type Manager, mark, type ServiceFacts, serviceName } from "./facts.js";
+import { renderScript } from "./script.js";
+import { renderUnit } from "./unit.js";
+
+/** By what runs there: systemd says so itself (sd_booted); scripts lie in /etc/init.d on every other system. */
+export async function findManager(host: Host): Promise<Manager> {
+  if ((await host.stat("/run/systemd/system"))?.type === "directory") return "systemd";
+  return (await host.stat("/etc/init.d"))?.type === "directory" ? "sysv" : "none";
+}
+
+/** A service as it is on its host. */
+export interface Service {
+  readonly path: string;
+  /** Undefined where there is none. */
+  readonly text?: string;
+  /**
+   * `pgsite`: written by us. `own`: somebody else's, the distribution's say, which starts this very data directory: used as
+   * it is. `foreign`: anything else, left alone.
+   */
+  readonly maker?: "pgsite" | "own" | "foreign";
+  /** Whether it starts with the machine, in the declared run levels and no other. */
+  readonly enabled: boolean;
+}
+
+export function renderService(manager: Manager, facts: ServiceFacts): string | undefined {
+  return manager === "systemd" ? renderUnit(facts) : manager === "sysv" ? renderScript(facts) : undefined;
+}
+
+const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
+export async function readService(host: Host, manager: Manager, facts: ServiceFacts): Promise<Service> {
+  const places =
+    manager === "systemd"
+      ? unitFolders.map((folder) => join(folder, `${facts.name}.service`))
+      : [join("/etc/init.d", facts.name)];
+  const found = await Promise.all(places.map((path) => host.readFile(path)));
+  const index = found.findIndex((content) => content !== undefined);
+  const enabled = await isEnabled(host, manager, facts);
+  if (index < 0) return { path: places[0] as string, enabled };
+  const text = found[index]?.toString("utf8") ?? "";
+  return { path: places[index] as string, text, maker: await makerOf(host, manager, text, facts), enabled };
+}
+
+async function makerOf(
+  host: Host,
+  manager: Manager,
+  text: string,
+  facts: ServiceFacts,
+): Promise<NonNullable<Service["maker"]>> {
+  if (text.includes(mark(facts))) return "pgsite";
+  const folder = `/etc/systemd/system/${facts.name}.service.d`;
+  const parts = manager === "systemd" ? ((await host.list(folder)) ?? []) : [];
+  const added = await Promise.all(parts.map((part) => host.readFile(join(folder, part))));
+  const texts = [text, ...added.map((content) => content?.toString("utf8") ?? "")];
+  return texts.some((one) => names(one, facts.dataDirectory)) ? "own" : "foreign";
+}
+
+/** Whether a service's text names a data directory. */
+function names(text: string, dataDirectory: string): boolean {
+  const quoted = dataDirectory.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`(^|[\\s"'=])${quoted}/?($|[\\s"'])`, "m").test(text);
+}
+
+/** A service that somebody made, and what of it a stack file says. */
+export interface FoundService {
+  readonly name: string;
+  /** System V only: the run levels in which it is up. */
+  readonly runLevels?: readonly number[];
+}
+
+/** The service that starts a data directory with its machine, whoever made it. */
+export async function findService(host: Host, dataDirectory: string): Promise<FoundService | undefined> {
+  const manager = await findManager(host);
+  if (manager === "none") return undefined;
+  const places = manager === "systemd" ? unitFolders : ["/etc/init.d"];
+  const { stdout } = await host.run(["grep", "-rlsF", "-e", dataDirectory, "--", ...places]);
+  for (const path of stdout.split("\n").filter((line) => line !== "")) {
+    const name = /([^/]+?)(\.service(\.d\/[^/]+)?)?$/.exec(path)?.[1] ?? "";
+    const text = (await host.readFile(path))?.toString("utf8") ?? "";
+    if (!serviceName.test(name) || !names(text, dataDirectory)) continue;
+    const levels = manager === "sysv" ? await upIn(host, name) : [];
+    if (manager === "sysv" && levels.length > 0) return { name, runLevels: levels };
+    if (manager === "systemd" && (await isWanted(host, name))) return { name };
+  }
+  return undefined;
+}
+
+async function isEnabled(host: Host, manager: Manager, { name, runLevels }: ServiceFacts): Promise<boolean> {
+  if (manager === "systemd") return isWanted(host, name);
+  return `${await upIn(host, name)}` === `${[...runLevels].sort()}`;
+}
+
+async function isWanted(host: Host, name: string): Promise<boolean> {
+  const wants = await host.list("/etc/systemd/system/multi-user.target.wants");
+  return wants?.includes(`${name}.service`) === true;
+}
+
+/** The run levels in which a script's service is up. */
+async function upIn(host: Host, name: string): Promise<readonly number[]> {
+  const levels = await Promise.all(
+    [0, 1, 2, 3, 4, 5, 6].map(async (level) => {
+      const links = (await host.list(`/etc/rc${level}.d`)) ?? [];
+      return links.some((link) => /^S\d\d/.test(link) && link.slice(3) === name) ? [level] : [];
+    }),
+  );
+  return levels.flat();
+}
+
+/** Links as chkconfig and update-rc.d make them: started late, stopped early. Whatever other links there are go. */
+const linkScript = `set -e
+name=$1
+shift
+for level in 0 1 2 3 4 5 6; do
+  [ -d "/etc/rc$level.d" ] || mkdir "/etc/rc$level.d"
+  for link in "/etc/rc$level.d"/[SK][0-9][0-9]"$name"; do
+    [ -L "$link" ] && rm "$link"
+  done
+  kind=K36
+  for up; do [ "$up" = "$level" ] && kind=S64; done
+  ln -s "../init.d/$name" "/etc/rc$level.d/$kind$name"
+done`;
+
+/** @param root the host, as root. The service is not started: who asks for that waits for it and proves that it works. */
+export async function installService(
+  root: Host,
+  manager: Manager,
+  facts: ServiceFacts,
+  { path, maker }: Pick<Service, "path" | "maker">,
+): Promise<void> {
+  const text = renderService(manager, facts);
+  if (text === undefined) return;
+  if (maker !== "own") await root.writeFile(path, text, { mode: manager === "sysv" ? 0o755 : 0o644 });
+  if (manager === "sysv") {
+    await must(root, ["sh", "-c", linkScript, "sh", facts.name, ...facts.runLevels.map(String)]);
+  } else {
+    await must(root, ["systemctl", "daemon-reload"]);
+    await must(root, ["systemctl", "enable", `${facts.name}.service`]);
+  }
+}
+
+/** Takes away what `installService` made. */
+export async function removeService(root: Host, manager: Manager, { name }: ServiceFacts, path: string): Promise<void> {
+  if (manager === "systemd") await must(root, ["systemctl", "disable", `${name}.service`]);
+  const links = [
+    "sh",
+    "-c",
+    'for link in /etc/rc[0-6].d/[SK][0-9][0-9]"$1"; do [ -L "$link" ] && rm "$link"; done; true',
+  ];
+  if (manager === "sysv") await must(root, [...links, "sh", name]);
+  await root.remove(path);
+  if (manager === "systemd") await must(root, ["systemctl", "daemon-reload"]);
+}
+
+async function must(root: Host, argv: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await root.run(argv);
+  if (code !== 0) throw new Error(`${argv.slice(0, 2).join(" ")} on ${root.name} failed: ${(stderr + stdout).trim()}`);
+}

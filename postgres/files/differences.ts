@@ -1,0 +1,264 @@
+import { type Consequence, type Difference, hangs } from "../differences.js";
+import { anotherSecret, mask, shownValue } from "../secrets/index.js";
+import { context, findSetting } from "../settings/catalogue.js";
+import { floorSettings } from "../settings/floors.js";
+import { formatValue, meaning, sameValue } from "../settings/values.js";
+import type { Major } from "../versions.js";
+import { parseConninfo } from "./conninfo.js";
+import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./facts.js";
+import { accessDifferences, hbaText } from "./hbaDifferences.js";
+import { parseConfiguration } from "./postgresqlConf.js";
+
+/** A setting that a server runs with although its files say another value, or none. */
+export interface RunsWith {
+  readonly value: string;
+  /** Where from, as pg_settings has it: `configuration file` (as it was when last read), `command line` … */
+  readonly source: string;
+}
+
+/** A server's configuration, as it is or as it is declared. */
+export interface ConfigurationState {
+  readonly version: string;
+  /** `silent`: it runs and does not answer; `no data`: there is nothing to configure yet. */
+  readonly state: "running" | "stopped" | "silent" | "no data";
+  readonly files: Texts;
+  /** Mode and owner of each file: "0600 postgres". */
+  readonly permissions: Texts;
+  /** By name; only what differs from the files. */
+  readonly runs: Readonly<Record<string, RunsWith>>;
+  /** Lines of its files that the server itself does not take. */
+  readonly refused: readonly string[];
+  /** The program that it runs as, or is to: a path. Left out where nothing tells. */
+  readonly program?: string;
+  /** pg_hba.conf was touched after the server last read it. */
+  readonly unread: boolean;
+  /** Of a stopped one: why it was refused its last start. */
+  readonly superseded?: string;
+}
+
+/** How a server differs from what is declared of it, in the order in which an administrator would read its files. */
+export function configurationDifferences(
+  server: string,
+  version: Major,
+  is: ConfigurationState,
+  shall: ConfigurationState,
+): readonly Difference[] {
+  // Whoever sees that the data are gone says that, and the rest follows from it.
+  if (is.state === "no data") return [];
+  const running = is.state !== "stopped";
+  const make = (object: string, there: string, consequence: Consequence, declared?: string): Difference => ({
+    server,
+    object,
+    there,
+    ...(declared === undefined ? {} : { declared }),
+    // What is stopped reads its files when it starts; nothing has to be reloaded for that.
+    consequence: !running && /^(?:reload|restart)/.test(consequence) ? "install" : consequence,
+    ...(consequence === "by hand" ? { severity: "warning" as const } : {}),
+  });
+  // Of another version everything is another, and none of it is for a rollout to change.
+  if (is.version !== shall.version) return stateDifferences(is, shall, make);
+  const settings = settingDifferences(version, is, shall, make);
+  const access = accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make);
+  return [
+    ...stateDifferences(is, shall, make),
+    ...programDifferences(is, shall, make),
+    ...presence(is, shall, make),
+    ...settings,
+    ...textDifferences(is, shall, make, settings),
+    ...access,
+    ...unreadDifferences(is, access, make),
+    ...permissionDifferences(is, shall, make),
+    ...is.refused
+      .filter((line) => !isOfMissing(is, line))
+      .map((line) => make("the server", `not willing to take ${line}`, "reload")),
+  ];
+}
+
+/** That a file cannot be opened is said once where it is not there. */
+function isOfMissing({ files }: ConfigurationState, line: string): boolean {
+  const [, name] = /^([\w.]+): /.exec(line) ?? [];
+  return name !== undefined && files[name] === undefined;
+}
+
+export type Make = (object: string, there: string, consequence: Consequence, declared?: string) => Difference;
+
+function stateDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  const upgraded = `${is.version} (data are brought to another by pg_upgrade, or by dump and restore)`;
+  const version = is.version === shall.version ? [] : [make("version", upgraded, "by hand", shall.version)];
+  if (is.state === "stopped") {
+    const why = is.superseded === undefined ? "" : ` (its last start was refused: ${is.superseded})`;
+    return [...version, make("the server", `stopped${why}`, "start", "running")];
+  }
+  if (is.state === "silent") {
+    return [...version, make("the server", hangs, "by hand")];
+  }
+  return version;
+}
+
+/** Another build, or another minor version: the declared one is in force when the server is started with it. */
+function programDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  if (is.program === undefined || shall.program === undefined || is.program === shall.program) return [];
+  return [make("the program of the running server", is.program, "restart", shall.program)];
+}
+
+/** Files that are there and must not be, or the other way round. */
+function presence(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  const names = [...new Set([...Object.keys(is.files), ...Object.keys(shall.files)])].sort();
+  return names.flatMap((name) => {
+    const [left, right] = [is.files[name], shall.files[name]];
+    if (left !== undefined && right !== undefined) return [];
+    const rereads = name === "pg_hba.conf" ? "reload" : "install";
+    if (left !== undefined) return [make(name, "there and must not be", rereads)];
+    const settings = Object.keys(parseConfiguration(shall.files[name] ?? "").values).length > 0;
+    const lost = settings && settingFiles.some((one) => one === name);
+    // What a server runs with is known of one that answers, save for what recovery.conf says.
+    const known = Object.keys(is.runs).length > 0 && name !== "recovery.conf";
+    return [make(name, "missing", lost ? (known ? "reload" : "restart") : rereads)];
+  });
+}
+
+/** Value by value: what the files say, and what the server runs with beside them. */
+function settingDifferences(
+  version: Major,
+  is: ConfigurationState,
+  shall: ConfigurationState,
+  make: Make,
+): readonly Difference[] {
+  const filed = filedSettings(is.files);
+  const declared = filedSettings(shall.files);
+  const runs = new Map(Object.entries(is.runs).map(([name, one]) => [name.toLowerCase(), { name, ...one }]));
+  const names = [...new Set([...filed.keys(), ...declared.keys(), ...runs.keys()])].sort();
+  return names.flatMap((name) => {
+    const [there, wanted, running] = [filed.get(name), declared.get(name), runs.get(name)];
+    const shown = new Shown(version, running?.name ?? there?.name ?? wanted?.name ?? name);
+    const right = shown.orDefault(wanted);
+    const inForce = running?.value ?? shown.orDefault(there);
+    const consequence = shown.consequence(running?.source);
+    if (consequence === undefined) return [];
+    const filesDiffer = !shown.same(shown.orDefault(there), right);
+    const runsDiffer = running !== undefined && !shown.same(inForce, right);
+    // A whole file that is missing is said once.
+    const missing = there === undefined && wanted !== undefined && is.files[wanted.file] === undefined;
+    if (filesDiffer && !missing) {
+      const object = `${there?.file ?? wanted?.file} ${shown.name}`;
+      const effective = runsDiffer || running === undefined ? "" : waiting(shown, inForce, consequence);
+      const [from, to] = shown.both(there, wanted);
+      return [make(object, `${from}${effective}`, effective === "" ? consequence : "reload", to)];
+    }
+    if (!runsDiffer) return [];
+    const [from, to] = shown.both({ name, value: inForce ?? "", file: "" }, wanted);
+    const source = running.source === "configuration file" ? "an earlier version of its files" : running.source;
+    return [make(`${shown.name} of the running server`, `${from} (from ${source})`, consequence, to)];
+  });
+}
+
+/** An edit that is not in force yet: to undo it takes no more than to read the files again. */
+function waiting(shown: Shown, inForce: string | undefined, consequence: Consequence): string {
+  const until = consequence.startsWith("restart") ? "waits for a restart" : "waits for a reload";
+  return ` (${until}: the server runs with ${shown.text(inForce)})`;
+}
+
+/** How one setting is compared and shown at one version. */
+class Shown {
+  readonly #setting: ReturnType<typeof findSetting>;
+  readonly name: string;
+
+  constructor(
+    readonly version: Major,
+    given: string,
+  ) {
+    this.#setting = findSetting(version, given);
+    this.name = this.#setting?.name ?? given;
+  }
+
+  /** What it takes to change it; undefined where nothing can. Whoever gave it to the program itself must start it anew. */
+  consequence(source: string | undefined): Consequence | undefined {
+    if (this.name.includes(" ")) return "reload";
+    const needs = context(this.version, this.name);
+    if (needs === "nothing") return undefined;
+    if (floorSettings(this.version).includes(this.name)) return "restart in order";
+    const given = source === "command line" || source === "environment variable";
+    return needs === "restart" || needs === undefined || given ? "restart" : "reload";
+  }
+
+  orDefault(filed: FiledSetting | undefined): string | undefined {
+    return filed?.value ?? this.#setting?.default;
+  }
+
+  same(left: string | undefined, right: string | undefined): boolean {
+    if (left === right) return true;
+    if (left === undefined || right === undefined || this.#setting === undefined) return false;
+    return sameValue(this.#setting, left, right);
+  }
+
+  text(value: string | undefined): string {
+    if (value === undefined) return "unset";
+    const means = this.#setting === undefined ? undefined : meaning(this.#setting, value);
+    const plain = this.#setting === undefined || means === undefined ? value : formatValue(this.#setting, means);
+    const text = shownValue(this.name, plain);
+    return text === "" || /\s/.test(text) ? `'${text}'` : text;
+  }
+
+  /** What is there and what is declared, in words. */
+  both(there: FiledSetting | undefined, wanted: FiledSetting | undefined): readonly [string, string] {
+    const conninfo = this.name === "primary_conninfo" ? this.#byParameter(there, wanted) : undefined;
+    if (conninfo !== undefined) return conninfo;
+    const named = (one: FiledSetting | undefined) => {
+      if (one !== undefined) return this.text(one.value);
+      return this.#setting?.default === undefined ? "unset" : `unset (${this.text(this.#setting.default)})`;
+    };
+    const [left, right] = [named(there), named(wanted)];
+    return left === right ? [`${left} ${anotherSecret}`, right] : [left, right];
+  }
+
+  /** By the parameters of the connection that differ; undefined where that tells nothing. */
+  #byParameter(
+    there: FiledSetting | undefined,
+    wanted: FiledSetting | undefined,
+  ): readonly [string, string] | undefined {
+    const [left, right] = [there, wanted].map((one) => parseConninfo(one?.value ?? "") ?? {}) as [Words, Words];
+    const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
+    const differing = names.filter((name) => left[name] !== right[name]);
+    if (there === undefined || wanted === undefined || differing.length === 0) return undefined;
+    const say = (words: Words) =>
+      differing.map((name) => `${name}=${words[name] === undefined ? "" : open.has(name) ? words[name] : mask}`);
+    return [say(left).join(" "), say(right).join(" ")];
+  }
+}
+
+type Words = Readonly<Record<string, string>>;
+const open = new Set(["host", "hostaddr", "port", "user", "application_name", "sslmode", "passfile", "dbname"]);
+
+/** Files of settings whose text differs: a line that is none, or where nothing else was said of them, nothing that matters. */
+function textDifferences(
+  is: ConfigurationState,
+  shall: ConfigurationState,
+  make: Make,
+  others: readonly Difference[],
+): readonly Difference[] {
+  return settingFiles.flatMap((name) => {
+    const [left, right] = [is.files[name], shall.files[name]];
+    if (left === undefined || right === undefined || left === right) return [];
+    const wrong = parseConfiguration(left).problems.map(({ path }) =>
+      make(`${name} ${path}`, "not a setting", "install"),
+    );
+    if (wrong.length > 0 || others.some(({ object }) => object.startsWith(`${name} `))) return wrong;
+    return [make(`the text of ${name}`, "not as declared, and means the same", "nothing")];
+  });
+}
+
+function permissionDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
+  return Object.entries(shall.permissions).flatMap(([name, wanted]) => {
+    const found = is.permissions[name];
+    if (found === undefined || found === wanted) return [];
+    return [make(`mode and owner of ${name}`, found, name === "pg_hba.conf" ? "reload" : "install", wanted)];
+  });
+}
+
+/** Said where nothing else is said of its rules: an edit that was reloaded and put back leaves no other trace. */
+function unreadDifferences(is: ConfigurationState, access: readonly Difference[], make: Make): readonly Difference[] {
+  if (!is.unread || access.some(({ object }) => object !== hbaText)) return [];
+  const there =
+    "in doubt (the file was touched after the server last read it: rules that it no longer has may be in force)";
+  return [make("pg_hba.conf of the running server", there, "reload")];
+}

@@ -1,0 +1,145 @@
+import { atLeast, type Major } from "../versions.js";
+import type { ActualServer } from "./plan.js";
+
+/**
+ * How a server that went its own way becomes a standby again: the old primary that is back after another took over, or a
+ * standby that received more than that one. Pure: which way, why no better one, and all of it in words.
+ */
+
+/** The ways, the best first: what is copied is what differs by the WAL, what differs by its bytes, or everything. */
+export const rejoinWays = ["pg_rewind", "delta copy", "base backup"] as const;
+export type RejoinWay = (typeof rejoinWays)[number];
+
+/** What of a diverged server stays on its host until the operator removes it: a whole copy, or the WAL since the fork. */
+export type KeepDiverged = "data" | "wal";
+
+/** The first version with pg_rewind. */
+export const rewindsFrom: Major = "9.5";
+
+/** A server whose timeline the primary's comes from, and which did not end where the primary left it. */
+export interface Fork {
+  readonly timeline: number;
+  /** The server that went on as the site's, and its timeline. */
+  readonly primary: string;
+  readonly primaryTimeline: number;
+  /** Where the primary left: `0/5000060`. */
+  readonly at: string;
+  /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
+  readonly end: "on" | "crashed" | "writes";
+  /** It was a standby until then. */
+  readonly recovers: boolean;
+}
+
+/** A rejoin, decided. */
+export interface Rejoin extends Fork {
+  readonly way: RejoinWay;
+  /** Why no better way goes, the best first. */
+  readonly instead: readonly string[];
+  readonly keep: KeepDiverged;
+  /** Where that is kept; the time that ends its name is the act's. */
+  readonly kept: string;
+  /** Why it cannot be done as things are, with the remedy. */
+  readonly refusal?: string;
+}
+
+/** What decides whether pg_rewind can be taken. */
+export interface RewindFacts {
+  readonly server: string;
+  readonly primary: string;
+  readonly version: Major;
+  /** Path of the program on the server's host, and whether it is there. */
+  readonly program: { readonly path: string; readonly host: string; readonly there: boolean };
+  /** It was a standby; whether its control file names the timeline that it had reached. */
+  readonly recovers: boolean;
+  readonly namesTimeline: boolean;
+  /** Data checksums, or wal_log_hints, in its control file. */
+  readonly logsHints: boolean;
+  /** On the primary. */
+  readonly fullPageWrites: boolean;
+  /** WAL since the fork that is gone: `000000010000000000000005 on server2`. */
+  readonly missing: readonly string[];
+}
+
+/** Why pg_rewind cannot be taken; undefined where it can (PostgreSQL: "pg_rewind"). */
+export function whyNoRewind(facts: RewindFacts): string | undefined {
+  const { server, primary, version, program, missing } = facts;
+  if (!atLeast(version, rewindsFrom)) return `it comes with ${rewindsFrom}`;
+  if (!program.there) return `${program.host} has no ${program.path}`;
+  if (!facts.logsHints) return `${server} has neither data checksums nor wal_log_hints`;
+  if (!facts.fullPageWrites) return `full_page_writes is off on ${primary}`;
+  // A standby's WAL does not end with its last checkpoint: pg_rewind of every minor version knows that from 14 on.
+  if (facts.recovers && !atLeast(version, "14")) return `before 14 it may take a standby's last checkpoint for its end`;
+  if (facts.recovers && !facts.namesTimeline)
+    return `the control file of ${server} does not name the timeline that it had reached`;
+  const [segment] = missing;
+  return segment === undefined ? undefined : `the WAL since the fork is gone: ${segment}`;
+}
+
+/** The best way, and why it is none of those before. @param obstacles why a way does not go; undefined where it goes */
+export function bestWay(obstacles: {
+  readonly rewind: string | undefined;
+  readonly delta: string | undefined;
+}): Pick<Rejoin, "way" | "instead"> {
+  const { rewind, delta } = obstacles;
+  if (rewind === undefined) return { way: "pg_rewind", instead: [] };
+  if (delta === undefined) return { way: "delta copy", instead: [`no pg_rewind: ${rewind}`] };
+  return { way: "base backup", instead: [`no pg_rewind: ${rewind}`, `no delta copy: ${delta}`] };
+}
+
+/** The folder that keeps what diverged. @param time `YYYYMMDDTHHMMSSZ`, or a word for it */
+export function keptDirectory(dataDirectory: string, time = "TIME"): string {
+  return `${dataDirectory}.diverged-${time}`;
+}
+
+/** Whether a folder's name is one that keeps what diverged from a data directory. */
+export function isKeptDirectory(name: string, dataDirectoryName: string): boolean {
+  const rest = name.startsWith(`${dataDirectoryName}.diverged-`) ? name.slice(dataDirectoryName.length + 10) : "";
+  return /^\d{8}T\d{6}Z$/.test(rest);
+}
+
+type Actual = Readonly<Record<string, ActualServer>>;
+
+/** Those that take writes beside the primary: they are stopped before anything else. */
+export function supersededOf(actual: Actual): readonly string[] {
+  return Object.keys(actual)
+    .filter((name) => actual[name]?.rejoin?.end === "writes")
+    .sort();
+}
+
+/** Why a rejoin cannot be carried out. */
+export function refuseRejoin(actual: Actual): readonly string[] {
+  return Object.keys(actual)
+    .sort()
+    .flatMap((name) => {
+      const refusal = actual[name]?.rejoin?.refusal;
+      return refusal === undefined ? [] : [`${name} cannot rejoin ${actual[name]?.rejoin?.primary}: ${refusal}`];
+    });
+}
+
+/** The servers as they are planned for: one that is to rejoin is a stopped standby. */
+export function beforeRejoin(actual: Actual): Actual {
+  return Object.fromEntries(
+    Object.entries(actual).map(([name, server]) => {
+      if (server.rejoin === undefined) return [name, server];
+      const { diverged: _diverged, follows: _follows, filed: _filed, pending: _pending, ...rest } = server;
+      return [name, { ...rest, running: false, inRecovery: true }];
+    }),
+  );
+}
+
+/** For the preview's plan: why a server rejoins, by which way, and where what it alone had is. */
+export function describeRejoin({ instead, keep, kept, ...fork }: Rejoin): string {
+  const { timeline, primary, primaryTimeline } = fork;
+  const left = `${primary} had left it for ${primaryTimeline}`;
+  const why =
+    fork.end === "crashed"
+      ? `it crashed on timeline ${timeline}, perhaps after ${left}`
+      : `its timeline ${timeline} went on after ${left}`;
+  const what = keep === "data" ? "its data are" : "its WAL since then is";
+  return [why, `${what} kept in ${kept}`, ...instead].join("; ");
+}
+
+/** For the preview's plan: that two servers take writes, and what becomes of it. */
+export function describeSuperseded(name: string, { timeline, primary, primaryTimeline, at }: Fork): string {
+  return `${name}: stop: it takes writes NOW, beside ${primary}, on timeline ${timeline}, which ${primary} left at ${at} for ${primaryTimeline}; what it wrote since is kept aside, not merged`;
+}

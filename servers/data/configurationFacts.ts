@@ -1,0 +1,29 @@
+import type { FileStatus } from "../../hosts/host.js";
+import { filedSettings, hbaRules } from "../../postgres/files/facts.js";
+import type { ConfigurationFacts } from "../../postgres/rollout/plan.js";
+import { secretsInFile } from "../../postgres/secrets/index.js";
+import { type Files, hashesOf, hashOf } from "./staging.js";
+
+/** As in a difference: `0600 postgres`. */
+export function permissionsOf({ mode, owner }: Pick<FileStatus, "mode" | "owner">): string {
+  return `${octal(mode)} ${owner}`;
+}
+
+/** Permission bits as people write them: "0600". */
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+/** What a server's files say, for comparing what is with what shall be: both sides are read by this one function. */
+export function configurationFacts(files: Files): ConfigurationFacts {
+  const settings = [...filedSettings(files).values()].map(({ name, value }) => [name, value] as const);
+  const access = files["pg_hba.conf"];
+  return {
+    files: hashesOf(files),
+    ...(access === undefined ? {} : { rules: hashOf(JSON.stringify(hbaRules(access))) }),
+    settings: Object.fromEntries(settings.sort(([left], [right]) => (left < right ? -1 : 1))),
+    ...(Object.entries(files).some(([name, text]) => secretsInFile(name, text).length > 0)
+      ? { secret: true as const }
+      : {}),
+  };
+}

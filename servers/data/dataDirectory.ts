@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import * as z from "zod";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { controlFileOf } from "./controlFile.js";
+
+/** Lies in a data directory while pgsite fills it; whatever is beside it is pgsite's own and may be done again. */
+export const incompleteMarker = "pgsite.incomplete";
+
+/** The two folders of a server on its host. */
+export type Directories = Pick<Server, "dataDirectory" | "controlDirectory">;
+
+/** The proof that pgsite made a data directory: `identity.json` in the control directory, written last. */
+export interface Identity {
+  readonly site: string;
+  readonly server: string;
+  /** Decimal, unsigned: it does not fit a JavaScript number. */
+  readonly systemIdentifier: string;
+}
+
+/**
+ * What is in a data directory:
+ * - `absent`, `empty` (also where there is nothing but lost+found);
+ * - `incomplete`: pgsite began to fill it and was cut off;
+ * - `ours`: identity.json names this system identifier;
+ * - `replaced`: identity.json names another, or the control file is gone: somebody put other data there;
+ * - `foreign`: something that pgsite did not make.
+ */
+export type DataKind = "absent" | "empty" | "incomplete" | "ours" | "foreign" | "replaced";
+
+export interface DataDirectoryState {
+  readonly kind: DataKind;
+  /** Of global/pg_control, decimal. */
+  readonly systemIdentifier?: string;
+  /** Content of PG_VERSION: `9.0`, `15`. */
+  readonly version?: string;
+  readonly identity?: Identity;
+  /** True where a backup_label lies there: a base backup that has not been started yet. */
+  readonly backupLabel: boolean;
+}
+
+const identitySchema = z.object({ site: z.string(), server: z.string(), systemIdentifier: z.string().regex(/^\d+$/) });
+
+/** Looks at a data directory without changing anything. @throws HostUnreachable, or where it may not be read */
+export async function inspectDataDirectory(host: Host, directories: Directories): Promise<DataDirectoryState> {
+  const { dataDirectory } = directories;
+  const [status, identity] = await Promise.all([host.stat(dataDirectory), readIdentity(host, directories)]);
+  const known = identity === undefined ? {} : { identity };
+  if (status === undefined) return { kind: "absent", backupLabel: false, ...known };
+  if (status.type !== "directory") return { kind: "foreign", backupLabel: false, ...known };
+  const names = (await host.list(dataDirectory)) ?? [];
+  if (names.every((name) => name === "lost+found")) return { kind: "empty", backupLabel: false, ...known };
+  const [systemIdentifier, version] = await Promise.all([
+    readSystemIdentifier(host, dataDirectory),
+    host.readFile(join(dataDirectory, "PG_VERSION")),
+  ]);
+  return {
+    kind: names.includes(incompleteMarker) ? "incomplete" : kindOf(identity, systemIdentifier),
+    ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
+    ...(version === undefined ? {} : { version: version.toString("utf8").trim() }),
+    ...known,
+    backupLabel: names.includes("backup_label"),
+  };
+}
+
+function kindOf(identity: Identity | undefined, systemIdentifier: string | undefined): DataKind {
+  if (identity === undefined) return "foreign";
+  return identity.systemIdentifier === systemIdentifier ? "ours" : "replaced";
+}
+
+/** The first eight bytes of global/pg_control in every version, in the machine's (little-endian) order. */
+export async function readSystemIdentifier(host: Host, dataDirectory: string): Promise<string | undefined> {
+  const bytes = await host.readBytes(controlFileOf(dataDirectory), 0, 8);
+  return bytes === undefined || bytes.length < 8 ? undefined : systemIdentifierIn(bytes);
+}
+
+/** The system identifier in the content of a control file. */
+export function systemIdentifierIn(control: Buffer): string {
+  return control.readBigUInt64LE(0).toString();
+}
+
+/** identity.json, or undefined where there is none. @throws where it cannot be understood, naming the file */
+export async function readIdentity(host: Host, directories: Directories): Promise<Identity | undefined> {
+  const path = join(directories.controlDirectory, "identity.json");
+  const content = await host.readFile(path);
+  if (content === undefined) return undefined;
+  try {
+    return identitySchema.parse(JSON.parse(content.toString("utf8")));
+  } catch {
+    throw new Error(
+      `${path} on ${host.name} is not an identity that pgsite wrote; if the data directory beside it is wanted, correct the file, else move both away`,
+    );
+  }
+}
+
+export async function writeIdentity(host: Host, directories: Directories, identity: Identity): Promise<void> {
+  await host.makeDirectory(directories.controlDirectory);
+  await host.writeFile(
+    join(directories.controlDirectory, "identity.json"),
+    `${JSON.stringify(identity, undefined, 2)}\n`,
+  );
+}

@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
+import { normalised } from "../../postgres/files/facts.js";
+
+/** Files of a data directory by name. */
+export type Files = Readonly<Record<string, string>>;
+
+/** Where configuration waits for the rollout. */
+export function stagedDirectory(controlDirectory: string): string {
+  return join(controlDirectory, "staged");
+}
+
+/** What stands for a file's content where the content itself would be too much: 16 hexadecimal digits of its SHA-256. */
+export function hashOf(content: string): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+}
+
+export function hashesOf(files: Files): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(files)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([name, content]) => [name, hashOf(content)]),
+  );
+}
+
+/** One value for all of a server's files. */
+export function hashOfAll(files: Files): string {
+  return hashOf(JSON.stringify(hashesOf(files)));
+}
+
+/** The files that are there, of those named; each as pgsite compares it. */
+export async function readFiles(
+  host: Host,
+  directory: string,
+  names: readonly string[],
+): Promise<Record<string, string>> {
+  const found = await Promise.all(
+    [...new Set(names)].sort().map(async (name) => [name, await host.readFile(join(directory, name))] as const),
+  );
+  return Object.fromEntries(
+    found.flatMap(([name, content]) =>
+      content === undefined ? [] : [[name, normalised(name, content.toString("utf8"))]],
+    ),
+  );
+}
+
+/** Lays files down for the rollout; those staged before that are not wanted any more go away. */
+export async function stage(host: Host, controlDirectory: string, files: Files): Promise<void> {
+  const directory = stagedDirectory(controlDirectory);
+  await host.makeDirectory(directory);
+  for (const name of (await host.list(directory)) ?? []) {
+    if (!(name in files)) await host.remove(join(directory, name));
+  }
+  for (const [name, content] of Object.entries(files)) await host.writeFile(join(directory, name), content);
+}

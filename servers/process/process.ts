@@ -1,0 +1,314 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { guardOf, refusedToStart } from "../../installed/runbook/render.js";
+import { findManager } from "../../installed/service/manager.js";
+import { socketFolders } from "../../installed/service/of.js";
+import { makeSocketFolders } from "../../installed/service/socketFolders.js";
+import { atLeast } from "../../postgres/versions.js";
+import { openSession, SqlUnreachable } from "../sql/session.js";
+import { disarm } from "../takeover/triggerFile.js";
+import { causesIn, type LogMark, logMark, logSince } from "./log.js";
+import { until } from "./until.js";
+
+/**
+ * Whether a server runs in a data directory. `stale`: postmaster.pid is there and its process is not (a crash, a
+ * power cut); PostgreSQL itself deals with that at the next start, pgsite never deletes the file.
+ */
+export type ProcessState =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "stale"; readonly pid: number }
+  | {
+      readonly kind: "running";
+      readonly pid: number;
+      /** From 10 on: what the postmaster says of itself (miscinit.h, PM_STATUS_…). `standby`: up, and no queries. */
+      readonly status?: "starting" | "stopping" | "ready" | "standby";
+    };
+
+const statuses = ["starting", "stopping", "ready", "standby"] as const;
+
+/** Looks at postmaster.pid and the process that it names. */
+export async function processState(host: Host, dataDirectory: string): Promise<ProcessState> {
+  const content = await host.readFile(join(dataDirectory, "postmaster.pid"));
+  const lines = content?.toString("utf8").split("\n") ?? [];
+  const pid = Number(lines[0]);
+  if (!Number.isInteger(pid) || pid <= 0) return { kind: "stopped" };
+  if (!(await isPostmaster(host, pid, dataDirectory))) return { kind: "stale", pid };
+  const status = statuses.find((known) => known === lines[7]?.trim());
+  return { kind: "running", pid, ...(status === undefined ? {} : { status }) };
+}
+
+/** A postmaster's working directory is its data directory: that tells it from a process that was given its old number. */
+async function isPostmaster(host: Host, pid: number, dataDirectory: string): Promise<boolean> {
+  const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
+  if (comm !== undefined) {
+    if (!/^(postgres|postmaster)$/.test(comm.toString("utf8").trim())) return false;
+    // Not by a program: every preview asks this of every server, twice. What we may not see is no postmaster of ours.
+    const cwd = await host.realPath(`/proc/${pid}/cwd`).catch(() => undefined);
+    return cwd !== undefined && cwd === (await host.realPath(dataDirectory));
+  }
+  if ((await host.stat("/proc/self")) !== undefined) return false;
+  const { stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
+  return /(postgres|postmaster)$/.test(stdout.trim());
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until the server must answer. @default 60000 */
+  readonly deadline?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Started {
+  readonly alreadyRunning: boolean;
+  readonly pid: number;
+}
+
+/** A server did not start. The message has the reason from its own log. */
+export class StartFailed extends Error {
+  constructor(server: string, reason: string) {
+    super(`${server} does not start: ${reason}`);
+    this.name = "StartFailed";
+  }
+}
+
+/** Start failures that pass by themselves: after a kill -9 the old backends need a moment to notice. */
+const passing = /lock file ".*" already exists|pre-existing shared memory block|Is another postmaster/;
+
+/**
+ * Starts a server so that it outlives us, and waits until it answers (a warm standby: until it refuses queries
+ * because it recovers). `pg_ctl -w` is not trusted: it errs in both directions (docs: postgres.md). A server that
+ * answers need not work yet; that is what `proveWorking` is for.
+ * @throws StartFailed with the reason from start.log and from the server's log
+ */
+export async function startServer(host: Host, server: Server, options: StartOptions = {}): Promise<Started> {
+  const { deadline = 60_000, signal } = options;
+  const before = await processState(host, server.dataDirectory);
+  await host.makeDirectory(server.controlDirectory);
+  await makeSocketFolders(host, () => hostOf({ ...server.host, user: "root" }), socketFolders(server));
+  if (before.kind === "running" && before.status !== "stopping") {
+    const failure = await answer(host, server, Date.now() + deadline, signal, await logMark(host, server));
+    if (failure !== undefined) throw new StartFailed(server.name, failure);
+    return { alreadyRunning: true, pid: before.pid };
+  }
+  await disarm(host, server);
+  const end = Date.now() + deadline;
+  for (;;) {
+    const failure = await attempt(host, server, options, end);
+    if (failure === undefined) break;
+    if (!passing.test(failure) || Date.now() > end) throw new StartFailed(server.name, failure);
+    await until(async () => (await processState(host, server.dataDirectory)).kind !== "running", {
+      deadline: Math.max(0, end - Date.now()),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    await new Promise((done) => setTimeout(done, 500));
+    signal?.throwIfAborted();
+  }
+  const state = await processState(host, server.dataDirectory);
+  if (state.kind !== "running") throw new StartFailed(server.name, "it ended again at once");
+  return { alreadyRunning: false, pid: state.pid };
+}
+
+/** One start. Returns why it failed, or undefined once the server answers. */
+async function attempt(
+  host: Host,
+  server: Server,
+  { env = {}, signal }: StartOptions,
+  end: number,
+): Promise<string | undefined> {
+  const refusal = await askGuard(host, server);
+  if (refusal !== undefined) return refusal;
+  const mark = await logMark(host, server);
+  const bySystemd = await startBySystemd(host, server);
+  const failure = bySystemd ?? (await startByPgCtl(host, server, env));
+  if (failure !== "") return failure;
+  const reason = await answer(host, server, end, signal, mark, bySystemd === undefined ? 3000 : 8000);
+  if (reason !== undefined) await stopTrying(host, server);
+  return reason;
+}
+
+/** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
+async function askGuard(host: Host, server: Server): Promise<string | undefined> {
+  const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
+  // It waits a minute for a network that is not there.
+  const { code, stderr } = await host.run(argv, { timeout: 90_000 });
+  return code === refusedToStart ? withoutName(stderr, server.name) : undefined;
+}
+
+/** Why a stopped server did not start the last time, where that was the guard of its runbook. */
+export async function refusedBefore(
+  host: Host,
+  { name, controlDirectory }: Pick<Server, "name" | "controlDirectory">,
+): Promise<string | undefined> {
+  const last = (await host.readTail(join(controlDirectory, "start.log"), 1000))?.trimEnd().split("\n").at(-1);
+  // The guard's own line begins with the name; what a client says stands behind a severity, and then comes the server's end.
+  return last?.startsWith(`${name} does not start: `) === true && last.includes(" superseded")
+    ? withoutName(last, name)
+    : undefined;
+}
+
+function withoutName(line: string, server: string): string {
+  return line.trim().replace(`${server} does not start: `, "");
+}
+
+/** The server's service, and the host as root, where systemd looks after it. */
+async function systemdOf(host: Host, { service, host: spec }: Server) {
+  if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
+  if ((await findManager(host)) !== "systemd") return undefined;
+  return { root: hostOf({ ...spec, user: "root" }), service };
+}
+
+/** systemd would try again for ever, behind the back of whoever was told that the server does not start. */
+async function stopTrying(host: Host, server: Server): Promise<void> {
+  const systemd = await systemdOf(host, server);
+  await systemd?.root.run(["systemctl", "stop", `${systemd.service.name}.service`], { timeout: 60_000 });
+}
+
+/** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
+async function startBySystemd(host: Host, server: Server): Promise<string | undefined> {
+  const systemd = await systemdOf(host, server);
+  if (systemd === undefined) return undefined;
+  const { root, service } = systemd;
+  // It returns once the program runs, whatever becomes of it.
+  const { code, stdout, stderr } = await root.run(["systemctl", "start", `${service.name}.service`], {
+    timeout: 60_000,
+  });
+  return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
+}
+
+/** What it says of why the server does not start, or nothing. */
+async function startByPgCtl(host: Host, server: Server, env: StartOptions["env"]): Promise<string> {
+  const pgCtl = [
+    join(server.binDirectory, "pg_ctl"),
+    "start",
+    "-W",
+    "-D",
+    server.dataDirectory,
+    "-l",
+    join(server.controlDirectory, "start.log"),
+  ];
+  const environment = { PGPASSFILE: server.passfile, ...env };
+  // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
+  let result = await host.run(["setsid", ...pgCtl], { env: environment });
+  if (result.code === 127) result = await host.run(pgCtl, { env: environment });
+  return result.code === 0 ? "" : `pg_ctl says: ${(result.stderr + result.stdout).trim()}`;
+}
+
+/** Why a server that was started does not answer, or undefined once it does. */
+async function answer(
+  host: Host,
+  server: Server,
+  end: number,
+  signal: AbortSignal | undefined,
+  mark: LogMark,
+  grace = 3000,
+): Promise<string | undefined> {
+  try {
+    await waitForAnswer(host, server, end, signal, mark, grace);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    const causes = causesIn(await logSince(host, server, mark), server);
+    const said = causes.map(({ line, remedy }) => (remedy === undefined ? line : `${line} (${remedy})`));
+    return said.length > 0 ? said.join("; ") : `${error.message}; its log says nothing of why`;
+  }
+}
+
+class NoAnswer extends Error {}
+
+/**
+ * Waits until the server runs and says something of itself.
+ * @param mark from before it was started @param grace milliseconds until its process is there: its unit asks the guard first
+ * @throws NoAnswer, also where its log has a cause that waiting cannot mend
+ */
+async function waitForAnswer(
+  host: Host,
+  server: Server,
+  end: number,
+  signal: AbortSignal | undefined,
+  mark: LogMark,
+  grace: number,
+): Promise<void> {
+  let seen = false;
+  let looked = Date.now();
+  for (;;) {
+    signal?.throwIfAborted();
+    const state = await processState(host, server.dataDirectory);
+    if (state.kind === "running") {
+      seen = true;
+      if (await answers(server, state.status, signal)) return;
+    } else if (seen || Date.now() - mark.at > grace) {
+      throw new NoAnswer("its process ended");
+    }
+    if (Date.now() > end) throw new NoAnswer("it does not answer in time");
+    if (Date.now() - looked > 1000) {
+      looked = Date.now();
+      const causes = causesIn(await logSince(host, server, mark), server);
+      if (causes.some(({ final }) => final)) throw new NoAnswer("its log says that it cannot");
+    }
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+async function answers(
+  server: Server,
+  status: (typeof statuses)[number] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (atLeast(server.version, "10")) return status === "ready" || status === "standby";
+  try {
+    const nobody = { user: "pgsite_probe", password: "" };
+    const session = await openSession(server, nobody, { timeout: 2000, ...(signal === undefined ? {} : { signal }) });
+    await session.end();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SqlUnreachable)) throw error;
+    if (["authentication", "other", "tls", "unproven"].includes(error.kind)) return true;
+    // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
+    return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
+  }
+}
+
+/** `smart` waits for sessions to end, `fast` ends them, `immediate` is a crash (recovery at the next start). */
+export type StopMode = "smart" | "fast" | "immediate";
+
+/**
+ * Stops a server; one that does not run is fine.
+ * @param deadline milliseconds @throws where it still runs then
+ */
+export async function stopServer(
+  host: Host,
+  server: Pick<Server, "name" | "dataDirectory" | "binDirectory">,
+  mode: StopMode = "fast",
+  deadline = 60_000,
+): Promise<{ readonly wasRunning: boolean }> {
+  const before = await processState(host, server.dataDirectory);
+  if (before.kind !== "running") return { wasRunning: false };
+  const gone = async () => {
+    const now = await processState(host, server.dataDirectory);
+    return now.kind !== "running" || now.pid !== before.pid;
+  };
+  const pgCtl = join(server.binDirectory, "pg_ctl");
+  const result = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
+  if (result.code !== 0 && !(await gone())) {
+    throw new Error(`${server.name} cannot be stopped: ${(result.stderr + result.stdout).trim()}`);
+  }
+  if (!(await until(gone, { deadline, interval: 50 }))) {
+    throw new Error(
+      `${server.name} (process ${before.pid}) still runs ${Math.round(deadline / 1000)} s after a ${mode} stop was asked for; its log tells what it waits for`,
+    );
+  }
+  return { wasRunning: true };
+}
+
+/** Makes a running server read its configuration files again. @throws where it does not run */
+export async function reloadServer(
+  host: Host,
+  server: Pick<Server, "name" | "dataDirectory" | "binDirectory">,
+): Promise<void> {
+  const result = await host.run([join(server.binDirectory, "pg_ctl"), "reload", "-D", server.dataDirectory]);
+  if (result.code !== 0) {
+    throw new Error(`${server.name} cannot be reloaded: ${(result.stderr + result.stdout).trim()}`);
+  }
+}

@@ -1,0 +1,251 @@
+import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { readSystemIdentifier } from "../data/dataDirectory.js";
+import { administratorOf, endpointsOf } from "../seed/seed.js";
+import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { majorOfServer, namesOf } from "../sql/versions.js";
+import { findWritable, type Writable } from "../sql/writable.js";
+import { causesIn, type LogMark, logMark, logSince } from "./log.js";
+import { processState } from "./process.js";
+import { recoveryTitles } from "./recoveryTitles.js";
+
+export interface ProofOptions {
+  readonly site: Site;
+  readonly server: Server;
+  readonly passwords: Passwords;
+  /** Milliseconds. @default 60000 */
+  readonly deadline?: number;
+  /** Where its log ended before what is to be proven was done; lets an earlier cause be quoted. @default now */
+  readonly mark?: LogMark;
+  readonly signal?: AbortSignal;
+  readonly hostOf?: (spec: HostSpec) => Host;
+}
+
+export interface Proof {
+  readonly server: string;
+  readonly systemIdentifier: string;
+  /** What it was proven to do. */
+  readonly state: "writes" | "streams";
+  /** Where the marker ended in the WAL of the writable server. */
+  readonly marker: string;
+  /** The server that it streams from. */
+  readonly upstream?: string;
+  /** Milliseconds that the proof took. */
+  readonly took: number;
+}
+
+/** A server does not do what it is there for. The message has the cause from its log, and what to do. */
+export class NotWorking extends Error {
+  constructor(server: string, reason: string) {
+    super(`${server} does not work: ${reason}`);
+    this.name = "NotWorking";
+  }
+}
+
+/**
+ * Proves that a server works. One that takes writes: a marker is written on it. One in recovery: its system
+ * identifier is the writable server's, it streams from its upstream, and it has replayed a marker written on the
+ * writable server after the proof began. A warm standby answers no SQL: its upstream tells (pg_stat_replication), and
+ * at 9.0, which lacks that view, its process titles.
+ * @throws NotWorking at the deadline, or as soon as its log has a cause that waiting cannot mend
+ */
+export async function proveWorking(options: ProofOptions): Promise<Proof> {
+  const { site, server, signal, deadline = 60_000 } = options;
+  const login = administratorOf(site, options.passwords);
+  const host = (options.hostOf ?? hostOf)(server.host);
+  const began = Date.now();
+  const mark = options.mark ?? (await logMark(host, server));
+  const given = signal === undefined ? {} : { signal };
+  let marker: Marker | undefined;
+  let found: Writable<Endpoint> | undefined;
+  let asked = 0;
+  let missing = "";
+  let looked = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const identifier = await readSystemIdentifier(host, server.dataDirectory);
+    if (identifier === undefined) throw new NotWorking(server.name, `there is no data in ${server.dataDirectory}`);
+    if (found === undefined || found.writable === undefined || Date.now() - asked > askAgain) {
+      asked = Date.now();
+      found = await findWritable(endpointsOf(site), login, given);
+    }
+    const { writable, states } = found;
+    if (writable === undefined) {
+      const own = states.find(({ endpoint }) => endpoint.name === server.name);
+      missing = `no server of the site takes writes${own?.unreachable === undefined ? "" : ` (${own.unreachable.message})`}`;
+    } else {
+      if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
+      await checkIdentifier(server, identifier, writable, marker, options);
+      const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
+        server: server.name,
+        systemIdentifier: identifier,
+        marker: marker?.lsn ?? "",
+        took: Date.now() - began,
+        ...more,
+      });
+      if (writable.name === server.name) return done({ state: "writes" });
+      const upstream = endpointsOf(site).find(({ name }) => name === server.upstream) ?? writable;
+      const answer = await streams({ server, host, upstream, login, marker, ...given });
+      if (answer === true) return done({ state: "streams", upstream: upstream.name });
+      missing = answer;
+    }
+    const late = Date.now() - began > deadline;
+    if (late || Date.now() - looked > 1000) {
+      looked = Date.now();
+      const causes = causesIn(await logSince(host, server, mark), server);
+      const final = causes.find((cause) => cause.final);
+      const stopped = (await processState(host, server.dataDirectory)).kind !== "running";
+      if (late || final !== undefined || (stopped && causes.length > 0)) {
+        const chosen = final === undefined ? causes : [final];
+        const said = chosen.map(
+          ({ line, remedy }) => `its log says "${line}"${remedy === undefined ? "" : `: ${remedy}`}`,
+        );
+        const reason = stopped ? "it is not running" : missing;
+        throw new NotWorking(server.name, [reason, ...said].join("; "));
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Milliseconds: which server takes writes may change while we wait, but not often. */
+const askAgain = 3000;
+
+interface Marker {
+  readonly on: string;
+  readonly lsn: string;
+  readonly systemIdentifier?: string;
+}
+
+/**
+ * Writes something to the WAL that no user's data sees, and flushes it: a restore point (9.1 and later), and a
+ * transaction of its own. Synchronous replication is not waited for: it may be this very standby that is missing.
+ */
+async function writeMarker(writable: Address, login: Login, { signal }: ProofOptions): Promise<Marker> {
+  return withSession(writable, login, signal === undefined ? {} : { signal }, async (session) => {
+    const [row] = await session.query("select current_setting('server_version_num') as version");
+    const names = namesOf(majorOfServer(row?.version ?? ""));
+    await session.query("begin");
+    let lsn: string | null | undefined;
+    if (names.createRestorePoint !== null) {
+      await session.query("set local synchronous_commit = local");
+      const [made] = await session.query(`select ${names.createRestorePoint}('pgsite proof')::text as lsn`);
+      lsn = made?.lsn;
+    }
+    await session.query("select txid_current()");
+    await session.query("commit");
+    lsn ??= (await session.query(`select ${names.currentLsn}::text as lsn`))[0]?.lsn;
+    const systemIdentifier = names.controlFunctions ? await systemIdentifierOf(session) : undefined;
+    return { on: writable.name, lsn: lsn ?? "", ...(systemIdentifier === undefined ? {} : { systemIdentifier }) };
+  });
+}
+
+async function systemIdentifierOf(session: Session): Promise<string | undefined> {
+  const [row] = await session.query("select system_identifier::text as id from pg_control_system()");
+  return row?.id == null ? undefined : BigInt.asUintN(64, BigInt(row.id)).toString();
+}
+
+async function checkIdentifier(
+  server: Server,
+  identifier: string,
+  writable: Endpoint,
+  marker: Marker,
+  options: ProofOptions,
+): Promise<void> {
+  const theirs =
+    marker.systemIdentifier ??
+    (await readSystemIdentifier((options.hostOf ?? hostOf)(writable.host), writable.dataDirectory).catch(
+      () => undefined,
+    ));
+  if (theirs !== undefined && theirs !== identifier) {
+    throw new NotWorking(
+      server.name,
+      `its system identifier is ${identifier}, and that of ${writable.name}, which takes writes, is ${theirs}: it is another cluster. Move ${server.dataDirectory} away and seed it again`,
+    );
+  }
+}
+
+/** Whether a server in recovery streams and has replayed the marker; else what is missing. */
+async function streams(options: {
+  readonly server: Server;
+  readonly host: Host;
+  readonly upstream: Endpoint;
+  readonly login: Login;
+  readonly marker: Marker;
+  readonly signal?: AbortSignal;
+}): Promise<true | string> {
+  const { server, host, upstream, login, marker } = options;
+  const given = options.signal === undefined ? {} : { signal: options.signal };
+  const target = bytesOfLsn(marker.lsn);
+  const reached = (lsn: string | null | undefined) => lsn != null && bytesOfLsn(lsn) >= target;
+  if (namesOf(server.version).replication !== null) {
+    const sender = await senderOf(server, upstream, login, given).catch((error: unknown) => unanswered(error));
+    if (typeof sender !== "string") {
+      if (sender === undefined) return `it does not stream from ${upstream.name}`;
+      if (sender.state !== "streaming") return `its walsender on ${upstream.name} is in state ${sender.state}`;
+      if (reached(sender.replay)) return true;
+      return `it has replayed up to ${sender.replay ?? "nothing"} and not yet the marker at ${marker.lsn}`;
+    }
+    // A warm upstream answers nothing; then only the server itself can tell.
+    if (!server.hotStandby) return sender;
+  }
+  if (server.hotStandby) {
+    try {
+      const replayed = await withSession(server, login, given, async (session) => {
+        const [row] = await session.query(`select ${namesOf(server.version).replayLsn}::text as lsn`);
+        return row?.lsn;
+      });
+      const { receiver } = await recoveryTitles(host, server);
+      if (receiver === undefined) return "it has no walreceiver";
+      return reached(replayed)
+        ? true
+        : `it has replayed up to ${replayed ?? "nothing"} and not yet the marker at ${marker.lsn}`;
+    } catch (error) {
+      return unanswered(error);
+    }
+  }
+  // 9.0, warm: received is all that can be seen, and that recovery works on the segment.
+  const { receiver, recovering } = await recoveryTitles(host, server);
+  if (receiver === undefined) return "it has no walreceiver";
+  if (recovering === undefined) return "it is not in recovery";
+  return reached(receiver) ? true : `it has received up to ${receiver} and not yet the marker at ${marker.lsn}`;
+}
+
+function unanswered(error: unknown): string {
+  if (error instanceof SqlUnreachable) return error.message;
+  throw error;
+}
+
+export interface Sender {
+  readonly state: string;
+  readonly sent: string | null;
+  readonly replay: string | null;
+}
+
+/** The walsender of a server on its upstream, found by its application_name; a lone unnamed one is taken for it. */
+async function senderOf(
+  server: Server,
+  upstream: Address,
+  login: Login,
+  given: { readonly signal?: AbortSignal },
+): Promise<Sender | undefined> {
+  const session = await openSession(upstream, login, given);
+  try {
+    const replication = namesOf(server.version).replication;
+    if (replication === null) return undefined;
+    const rows = await session.query(
+      `select application_name as name, state, ${replication.sent}::text as sent, ${replication.replay}::text as replay` +
+        " from pg_stat_replication where application_name in ($1, 'walreceiver') order by application_name = $1 desc, state = 'streaming' desc",
+      [server.name],
+    );
+    const own = rows.filter(({ name }) => name === server.name);
+    const row = own[0] ?? (rows.length === 1 ? rows[0] : undefined);
+    return row === undefined
+      ? undefined
+      : { state: row.state ?? "", sent: row.sent ?? null, replay: row.replay ?? null };
+  } finally {
+    await session.end();
+  }
+}

@@ -1,0 +1,31 @@
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { processState } from "./process.js";
+
+/** What the processes of a server in recovery say in their titles: all that a warm standby tells. */
+export interface RecoveryTitles {
+  /** How far the walreceiver has received, where it streams. */
+  readonly receiver?: string;
+  /** The WAL segment that is being replayed. */
+  readonly recovering?: string;
+}
+
+/**
+ * Whole titles: that of a session, also of one that waits for its password, has names in it that a client chose, but also its
+ * address behind them. What is before a colon is cluster_name.
+ */
+const receiving = /^postgres: (?:.*: )?wal ?receiver(?: process)? +streaming ([0-9A-F]{1,8}\/[0-9A-F]{1,8}) *$/m;
+const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24}) *$/m;
+
+/** Reads the titles with ps; the words differ from version to version, the positions do not. */
+export async function recoveryTitles(host: Host, server: Pick<Server, "dataDirectory">): Promise<RecoveryTitles> {
+  const state = await processState(host, server.dataDirectory);
+  if (state.kind !== "running") return {};
+  const { stdout } = await host.run(["ps", "-ww", "-o", "args=", "--ppid", `${state.pid}`]);
+  const receiver = receiving.exec(stdout)?.[1];
+  const recovering = replaying.exec(stdout)?.[1];
+  return {
+    ...(receiver === undefined ? {} : { receiver }),
+    ...(recovering === undefined ? {} : { recovering }),
+  };
+}

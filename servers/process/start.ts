@@ -1,0 +1,114 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
+import { hostOf } from "../../hosts/index.js";
+import { filedSettings, settingFiles } from "../../postgres/files/facts.js";
+import { atLeast } from "../../postgres/versions.js";
+import { inspectDataDirectory } from "../data/dataDirectory.js";
+import { withLock } from "../data/lock.js";
+import { administratorOf, endpointsOf, Refused } from "../seed/seed.js";
+import { findWritable } from "../sql/writable.js";
+import { makeSlots } from "../status/slots.js";
+import { missingFloors } from "./floors.js";
+import { logMark } from "./log.js";
+import { processState, type Started, startServer } from "./process.js";
+import { type Proof, type ProofOptions, proveWorking } from "./proof.js";
+
+export type Working =
+  | {
+      readonly started: Started;
+      /** Absent where the upstream does not run with its declared files yet: then the rollout, which installs them, proves. */
+      readonly proof?: Proof;
+    }
+  /** Not started: what its data ask for and its files do not give (`max_connections 50`); the rollout starts it with that. */
+  | { readonly missing: readonly string[] };
+
+/**
+ * Starts a server that has its data, and proves that it works; one that runs is only proven.
+ * @throws Refused for data that is not ours, and where it would be a second writable server
+ * @throws StartFailed @throws NotWorking
+ */
+export async function startWorking(options: ProofOptions): Promise<Working> {
+  const { server, signal, deadline = 60_000 } = options;
+  const host = (options.hostOf ?? hostOf)(server.host as HostSpec);
+  const end = Date.now() + deadline;
+  const given = signal === undefined ? {} : { signal };
+  const mark = await logMark(host, server);
+  const done = await withLock(host, server, `starting ${server.name}`, async (): Promise<Working> => {
+    const data = await inspectDataDirectory(host, server);
+    if (data.kind !== "ours") {
+      throw new Refused(
+        `${server.name} is not started: ${server.dataDirectory} on ${server.host.name} is ${data.kind} (run pgsite seed ${server.name}); nothing was touched`,
+      );
+    }
+    if ((await processState(host, server.dataDirectory)).kind !== "running") {
+      await refuseSecondPrimary(host, options);
+      const missing = await missingNow(host, server);
+      if (missing.length > 0) return { missing };
+    }
+    await makeOwnSlot(options);
+    return { started: await startServer(host, server, { deadline, ...given }) };
+  });
+  // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
+  if ("missing" in done || (await isUpstreamBehind(options))) return done;
+  const left = Math.max(1000, end - Date.now());
+  return { ...done, proof: await proveWorking({ ...options, mark, deadline: left }) };
+}
+
+/** The slot of its upstream by which it streams. An upstream that does not answer is the proof's to complain of. */
+async function makeOwnSlot({ site, server, passwords, signal }: ProofOptions): Promise<void> {
+  const upstream = endpointsOf(site).find(({ name }) => name === server.upstream);
+  if (server.slot === undefined || upstream === undefined) return;
+  const given = { version: server.version, login: administratorOf(site, passwords) };
+  await makeSlots(upstream, [server.slot], { ...given, ...(signal === undefined ? {} : { signal }) }).catch(() =>
+    signal?.throwIfAborted(),
+  );
+}
+
+/**
+ * What the data of a hot standby ask for and its files do not give. A base backup asks for what its source ran with, until
+ * it has replayed lower values: the rollout, which alone touches those settings, starts it with what it needs for now.
+ */
+async function missingNow(host: Host, server: Server): Promise<readonly string[]> {
+  if (!server.hotStandby || server.upstream === undefined) return [];
+  const files = await Promise.all(
+    settingFiles.map(async (name) => {
+      const content = await host.readFile(join(server.dataDirectory, name));
+      return [name, content?.toString("utf8") ?? ""] as const;
+    }),
+  );
+  const filed = [...filedSettings(Object.fromEntries(files)).values()].map(({ name, value }) => [name, value] as const);
+  return missingFloors(host, server, Object.fromEntries(filed));
+}
+
+/**
+ * Whether the server that it follows, where that is of this stack, has other files than are declared for it, or is itself
+ * left to the rollout.
+ */
+async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOptions): Promise<boolean> {
+  const upstream = site.servers.find(({ name }) => name === server.upstream);
+  if (upstream === undefined) return false;
+  const host = open(upstream.host);
+  const real = await Promise.all(
+    Object.keys(upstream.files).map((name) => host.readFile(join(upstream.dataDirectory, name))),
+  );
+  const differs = Object.values(upstream.files).some(
+    (text, index) => (text ?? undefined) !== real[index]?.toString("utf8"),
+  );
+  return differs || (await missingNow(host, upstream)).length > 0;
+}
+
+/** Without the file that makes it a standby it would take writes; one server of the site does already. */
+async function refuseSecondPrimary(host: Host, { site, server, passwords, signal }: ProofOptions): Promise<void> {
+  const names = atLeast(server.version, "12") ? ["standby.signal", "recovery.signal"] : ["recovery.conf"];
+  for (const name of names) {
+    if ((await host.stat(join(server.dataDirectory, name))) !== undefined) return;
+  }
+  const others = endpointsOf(site).filter(({ name }) => name !== server.name);
+  const login = administratorOf(site, passwords);
+  const { writable } = await findWritable(others, login, signal === undefined ? {} : { signal });
+  if (writable === undefined) return;
+  throw new Refused(
+    `${server.name} is not started: it has no ${names[0]} and would take writes, and ${writable.name} (${writable.address}:${writable.port}) does already; make it a standby of ${writable.name}, or stop ${writable.name}; nothing was touched`,
+  );
+}

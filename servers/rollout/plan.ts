@@ -1,0 +1,106 @@
+import { parseConninfo } from "../../postgres/files/conninfo.js";
+import { type ActualServer, planRollout, type RolloutPlan } from "../../postgres/rollout/plan.js";
+import type { RolloutArgs, RolloutServer } from "../../provider/resources/rollout.js";
+import type { Observed } from "./observe.js";
+
+export { describePlan } from "../../postgres/rollout/plan.js";
+
+/** The plan from what was observed to what is declared. */
+export function planOf(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
+): RolloutPlan {
+  const plan = planRollout(actualOf(wanted, observed, lost), wanted, lost);
+  const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
+  if (silent.length === 0) return plan;
+  const refusals = silent
+    .sort()
+    .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
+  return { steps: [], refusals: [...plan.refusals, ...refusals] };
+}
+
+/** What was observed, as a plan is made from it. */
+export function actualOf(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
+): Readonly<Record<string, ActualServer>> {
+  const follows = followedBy(wanted, observed, lost);
+  const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => [
+    name,
+    {
+      data: server.data === "present",
+      running: server.state !== "stopped",
+      inRecovery: server.recovery,
+      files: server.files,
+      ...(server.rules === undefined ? {} : { rules: server.rules }),
+      settings: inForce(server),
+      ...(follows[name] === undefined ? {} : { follows: follows[name] }),
+      ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
+      ...(server.shutDown === undefined ? {} : { shutDown: server.shutDown }),
+      version: server.version,
+      ...(server.program === undefined ? {} : { program: server.program }),
+      ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),
+      ...(server.unread === undefined ? {} : { unread: server.unread }),
+      ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
+      ...(server.rejoin === undefined ? {} : { rejoin: server.rejoin }),
+      ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
+      ...(server.pending === undefined ? {} : { pending: server.pending }),
+      ...(server.unreachable === undefined ? {} : { unreachable: server.unreachable }),
+      ...(server.received === undefined ? {} : { received: server.received }),
+      ...(server.trigger === undefined ? {} : { trigger: server.trigger }),
+    },
+  ]);
+  return withoutStale(Object.fromEntries(actual), observed);
+}
+
+/** A declared primary that stopped as one is that still, whatever files lie there, unless another has taken over. */
+function withoutStale(
+  actual: Readonly<Record<string, ActualServer>>,
+  observed: Readonly<Record<string, Observed>>,
+): Readonly<Record<string, ActualServer>> {
+  const takenOver = Object.values(actual).some(({ data, inRecovery }) => data && !inRecovery);
+  if (takenOver) return actual;
+  return Object.fromEntries(
+    Object.entries(actual).map(([name, is]) => [
+      name,
+      observed[name]?.stale === true ? { ...is, inRecovery: false } : is,
+    ]),
+  );
+}
+
+function isRenewed(wanted: RolloutServer | undefined, { certificate }: Observed): boolean {
+  return certificate !== undefined && wanted?.certificate !== undefined && certificate !== wanted.certificate;
+}
+
+/** Whom each standby follows now, by its primary_conninfo; nothing where that is no server of this stack. A lost one is. */
+export function followedBy(
+  wanted: Readonly<Record<string, RolloutServer>>,
+  observed: Readonly<Record<string, Observed>>,
+  lost: RolloutArgs["lost"] = {},
+): Readonly<Record<string, string | undefined>> {
+  const gone = Object.entries(lost).map(([name, { address, port }]) => ({ name, address, port }));
+  const all = [...Object.values(wanted), ...gone];
+  return Object.fromEntries(
+    Object.entries(observed).map(([name, server]) => {
+      const { host, port } = parseConninfo(inForce(server).primary_conninfo ?? "") ?? {};
+      const upstream = all.find((one) => one.address === host && `${one.port}` === port);
+      return [name, server.recovery ? upstream?.name : undefined];
+    }),
+  );
+}
+
+/** The files' values, with those of the running server over them. */
+export function inForce({ settings, runs = {} }: Observed): Readonly<Record<string, string>> {
+  const names = new Set(Object.keys(runs).map((name) => name.toLowerCase()));
+  const others = Object.entries(settings).filter(([name]) => !names.has(name.toLowerCase()));
+  return {
+    ...Object.fromEntries(others),
+    ...Object.fromEntries(Object.entries(runs).map(([n, { value }]) => [n, value])),
+  };
+}
+
+function givenToProgram(runs: NonNullable<Observed["runs"]>): readonly string[] {
+  return Object.keys(runs).filter((name) => /command line|environment/.test(runs[name]?.source ?? ""));
+}

@@ -1,0 +1,88 @@
+import type { FileStatus } from "../../hosts/host.js";
+import type { RunsWith } from "../../postgres/files/differences.js";
+import { filedSettings, type Texts } from "../../postgres/files/facts.js";
+import type { Address, SqlUnreachable } from "../sql/session.js";
+import { Recent } from "./recent.js";
+import type { Live } from "./runningSettings.js";
+
+/** How to reach a server over SQL. */
+export interface LiveAccess {
+  readonly address: Address;
+  readonly administrator: string;
+  readonly administratorPassword: string;
+}
+
+export type LiveAnswer = Live | SqlUnreachable;
+
+const answers = new Recent<LiveAnswer>();
+
+/** What a running server says of itself, or why it says nothing. `fresh`: as it is now, not as another resource read it. */
+export function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
+  const { name, address, port, proof } = access.address;
+  const key = JSON.stringify([name, address, port, proof, access.administrator, access.administratorPassword]);
+  return answers.get(key, () => ask(access, signal, fresh), fresh);
+}
+
+async function ask(access: LiveAccess, signal: AbortSignal, fresh: boolean): Promise<LiveAnswer> {
+  const { askLive } = await import("./runningSettings.js");
+  const login = { user: access.administrator, password: access.administratorPassword };
+  const { SqlUnreachable, withSession } = await import("../sql/session.js");
+  const { withSharedSession } = await import("../sql/sharedSession.js");
+  try {
+    return await askLive(access.address, login, signal, fresh ? withSession : withSharedSession);
+  } catch (error) {
+    if (error instanceof SqlUnreachable) return error;
+    throw error;
+  }
+}
+
+export function isLive(answer: LiveAnswer | undefined): answer is Live {
+  return answer !== undefined && "settings" in answer;
+}
+
+/**
+ * Whether pg_hba.conf was touched after the server last read it: the rules in force, which no version shows, may then be
+ * others than it holds now. A kernel stamps a file with a time that is past already, so what pgsite writes before it has
+ * a server read its files never counts. A server that asks otherwise than its declared rules do, and so gives no session, has read
+ * others.
+ */
+export function isUnread(live: LiveAnswer | undefined, access: FileStatus | undefined): boolean {
+  if (live === undefined || access === undefined) return false;
+  return isLive(live) ? access.changed > live.loaded : live.kind === "unproven";
+}
+
+/** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */
+const ofNoFile = new Set([
+  ...["override", "client", "session", "interactive", "test"],
+  ...["global", "user", "database", "database user"],
+]);
+
+/** Settings that the server computes from its surroundings, or shows otherwise than it was given them. */
+const computed = new Set([
+  "max_stack_depth",
+  "archive_command",
+  "archive_library",
+  "restore_command",
+  "client_encoding",
+]);
+
+/** What a server runs with beside what its files say, both by the files' own names. */
+export async function runningBeside(live: Live, files: Texts): Promise<Readonly<Record<string, RunsWith>>> {
+  const { findSetting } = await import("../../postgres/settings/catalogue.js");
+  const { sameValue } = await import("../../postgres/settings/values.js");
+  const filed = filedSettings(files);
+  const found = [...live.settings].flatMap(([name, { value, source, boot }]) => {
+    if (ofNoFile.has(source) || computed.has(name)) return [];
+    const given = filed.get(name.toLowerCase())?.value;
+    // What nobody said is the default, whatever this build or machine makes of it.
+    if (given === undefined && source === "default") return [];
+    const setting = findSetting(live.version, name);
+    const expected = given ?? boot;
+    const same =
+      expected === value ||
+      (setting !== undefined && sameValue(setting, expected, value)) ||
+      expected.toLowerCase() === value.toLowerCase();
+    return same ? [] : [[name, { value, source }] as const];
+  });
+  return Object.fromEntries(found.sort(([left], [right]) => (left < right ? -1 : 1)));
+}

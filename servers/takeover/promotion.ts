@@ -1,0 +1,66 @@
+import { join } from "node:path";
+import type { Server } from "../../config/site.js";
+import type { Host } from "../../hosts/host.js";
+import { atLeast } from "../../postgres/versions.js";
+import { causesIn, logMark, logSince } from "../process/log.js";
+import { until } from "../process/until.js";
+import { type Login, withSession } from "../sql/session.js";
+import { whoAreYou } from "../sql/writable.js";
+
+/** A server with its host. */
+export interface Member {
+  readonly server: Server;
+  readonly host: Host;
+}
+
+export interface PromotionOptions {
+  readonly to: Member;
+  readonly login: Login;
+  readonly signal?: AbortSignal;
+}
+
+/** Milliseconds. */
+const promoting = 60_000;
+
+/**
+ * Has a standby take writes, whatever made it one; where it does so already, only what is left over of that is done. What
+ * must be true before is for the caller to see to: a promotion cannot be taken back.
+ * @throws where it does not take writes in time, with the reason from its log
+ */
+export async function promote({ to, login, signal }: PromotionOptions): Promise<void> {
+  const { server, host } = to;
+  const mark = await logMark(host, server);
+  const waits = atLeast(server.version, "10") ? ["-W"] : [];
+  const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
+  const { code, stdout, stderr } = await host.run(argv);
+  if (code !== 0 && (await isInRecovery(to, login, signal)) !== false) {
+    throw new Error(`${server.name} cannot be promoted: ${(stderr + stdout).trim()}`);
+  }
+  const given = signal === undefined ? {} : { signal };
+  const done = async () => (await isInRecovery(to, login, signal)) === false;
+  if (!(await until(done, { deadline: promoting, ...given }))) {
+    const [cause] = causesIn(await logSince(host, server, mark), server);
+    throw new Error(
+      `${server.name} was told to take over and does not take writes after ${promoting / 1000} s${cause === undefined ? "" : `: its log says "${cause.line}"`}; it has all data; run pulumi up again`,
+    );
+  }
+  // Its control file names the new timeline after a checkpoint, which would else take its time.
+  await withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint"));
+  // What made it a standby, as the server renamed it: one more of that name, and nobody knows which was last.
+  if (!atLeast(server.version, "12")) await host.remove(join(server.dataDirectory, "recovery.done"));
+}
+
+/** Undefined where it does not say. */
+async function isInRecovery(
+  { server }: Member,
+  login: Login,
+  signal: AbortSignal | undefined,
+): Promise<boolean | undefined> {
+  const options = { timeout: 2000, queryTimeout: 2000, ...(signal === undefined ? {} : { signal }) };
+  try {
+    return (await withSession(server, login, options, whoAreYou)).inRecovery;
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}

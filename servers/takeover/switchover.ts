@@ -1,0 +1,105 @@
+import prettyBytes from "pretty-bytes";
+import { withLock } from "../data/lock.js";
+import { processState, startServer, stopServer } from "../process/process.js";
+import { until } from "../process/until.js";
+import { type Login, withSession } from "../sql/session.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import { endOfWal, hasWal } from "../wal/shutdownCheckpoint.js";
+import { type Member, promote } from "./promotion.js";
+
+export interface SwitchoverOptions {
+  /** The primary, which may be shut down already. */
+  readonly from: Member;
+  /** The standby that takes over. */
+  readonly to: Member;
+  readonly login: Login;
+  readonly signal?: AbortSignal;
+  readonly report?: (line: string) => Promise<void> | void;
+}
+
+/** The switchover was given up, and the old primary takes writes again, or nothing was changed. The message says why. */
+export class SwitchoverRefused extends Error {
+  constructor({ from, to }: SwitchoverOptions, reason: string) {
+    super(`${to.server.name} does not take over from ${from.server.name}: ${reason}`);
+    this.name = "SwitchoverRefused";
+  }
+}
+
+/** Bytes that a standby may be behind when its primary is shut down: it gets them while nobody can write. */
+const allowedLag = 16n * 1024n * 1024n;
+/** Milliseconds. A shutdown waits for standbys that do not answer until wal_sender_timeout, a minute. */
+const stopping = 90_000;
+const receiving = 30_000;
+
+/**
+ * Has a standby take over from its primary without losing a row: the primary is shut down, the standby is proven to have
+ * all of its WAL to the last byte, and only then promoted. Where it has not, the old primary is started again. Run again
+ * after being cut off, it goes on; it leaves the old primary stopped.
+ * @throws SwitchoverRefused
+ */
+export async function switchOver(options: SwitchoverOptions): Promise<void> {
+  const { from, to, report = () => undefined } = options;
+  await withLock(from.host, from.server, `switchover to ${to.server.name}`, () =>
+    withLock(to.host, to.server, `switchover from ${from.server.name}`, async () => {
+      if ((await processState(from.host, from.server.dataDirectory)).kind === "running") {
+        await refuseLag(options);
+        await report(`${from.server.name}: shutting down`);
+        await stopServer(from.host, from.server, "fast", stopping);
+      }
+      await report(`${to.server.name}: has it all?`);
+      await proveAll(options);
+      await report(`${to.server.name}: promoting`);
+      await promote(options);
+    }),
+  );
+}
+
+/** A standby that is far behind would keep everybody waiting. */
+async function refuseLag(options: SwitchoverOptions): Promise<void> {
+  const { from, to, login, signal } = options;
+  const names = namesOf(from.server.version);
+  await withSession(from.server, login, signal === undefined ? {} : { signal }, async (session) => {
+    const { replication } = names;
+    if (replication !== null) {
+      const [row] = await session.query(
+        `select state, ${replication.sent}::text as sent, ${names.currentLsn}::text as now from pg_stat_replication where application_name = $1`,
+        [to.server.name],
+      );
+      const { state = "no connection", sent, now } = row ?? {};
+      if (state !== "streaming" || sent == null || now == null) {
+        throw new SwitchoverRefused(options, `it does not stream (${state}); nothing was changed`);
+      }
+      const behind = bytesOfLsn(now) - bytesOfLsn(sent);
+      if (behind > allowedLag) {
+        throw new SwitchoverRefused(
+          options,
+          `it is ${prettyBytes(Number(behind))} behind: wait until it has caught up; nothing was changed`,
+        );
+      }
+    }
+    // What a checkpoint writes now, the shutdown need not write while nobody can work.
+    await session.query("checkpoint");
+  });
+}
+
+/** @throws SwitchoverRefused, after the old primary was put back */
+async function proveAll(options: SwitchoverOptions): Promise<void> {
+  const { from, to, signal } = options;
+  const place = ({ host, server: { dataDirectory } }: Member) => ({ host, dataDirectory });
+  const { version } = from.server;
+  let reason: string;
+  try {
+    const end = await endOfWal(from.host, from.server.dataDirectory, version);
+    if (end === undefined) reason = `${from.server.name} did not shut down: its control file says that it crashed`;
+    else {
+      const has = () => hasWal(place(from), place(to), version, end);
+      if (await until(has, { deadline: receiving, ...(signal === undefined ? {} : { signal }) })) return;
+      reason = `within ${receiving / 1000} s it did not get all that ${from.server.name} wrote before it was shut down`;
+    }
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  await startServer(from.host, from.server);
+  throw new SwitchoverRefused(options, `${reason}; ${from.server.name} was started again and takes writes as before`);
+}

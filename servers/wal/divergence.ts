@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import { namesOf } from "../sql/versions.js";
+import { headerAt, type Place, page, segmentSize } from "./shutdownCheckpoint.js";
+import { type Branch, type Fork, historyOf } from "./timelines.js";
+import { segmentAt } from "./walSegments.js";
+
+/**
+ * Where a standby went beyond the place at which a primary left one of its timelines, though its last restart point is before
+ * that: its control file may even name an earlier timeline than the one that it has reached.
+ * @returns the first of those places; undefined where it has nothing that the primary has not
+ */
+export async function partedAt(
+  { host, dataDirectory, version }: Place & { readonly version: Major },
+  { timeline }: Branch,
+  { parents = [] }: Branch,
+): Promise<Fork | undefined> {
+  const from = parents.findIndex((one) => one.timeline === timeline);
+  for (const [index, fork] of from < 0 ? [] : parents.slice(from).entries()) {
+    const past = parents.slice(0, from + index);
+    const own = index === 0 ? past : await historyOf(host, dataDirectory, version, fork.timeline);
+    const same = own.length === past.length && own.every(({ until }, at) => until === past[at]?.until);
+    if (!same) return undefined;
+    if (await hasRecordAt(host, dataDirectory, version, { timeline: fork.timeline, position: fork.until })) return fork;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a server's WAL of a timeline has a record that begins at a position, where another record ended: so also of a standby,
+ * whose control file tells only of its last restart point. 9.3 and later. A segment that is used again has an old record
+ * there, which follows upon one that is at least a segment away.
+ */
+async function hasRecordAt(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  { timeline, position }: { readonly timeline: number; readonly position: bigint },
+): Promise<boolean> {
+  const folder = join(dataDirectory, namesOf(version).walDirectory);
+  const size = await segmentSize(host, folder);
+  const start = position % BigInt(page.bytes) === 0n ? position + BigInt(headerAt(position, size)) : position;
+  const path = join(folder, segmentAt(start, timeline, size));
+  // XLogRecord: xl_tot_len, xl_xid, until 9.4 its length and kind, xl_prev.
+  const previousAt = atLeast(version, "9.5") ? 8 : 16;
+  const header = await host.readBytes(path, Number(start % BigInt(size)), previousAt + 8);
+  if (header === undefined || header.length < previousAt + 8 || header.readUInt32LE(0) === 0) return false;
+  const distance = position - header.readBigUInt64LE(previousAt);
+  return distance > 0n && distance < BigInt(size);
+}

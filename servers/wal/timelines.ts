@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import { recordedRole } from "../../postgres/wal/controlFile.js";
+import { readControlFile } from "../data/controlFile.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+
+/** Where a server stands in the history of its cluster, as its files tell: also of one that is stopped, or answers no SQL. */
+export interface Branch {
+  /** The system identifier. */
+  readonly cluster: bigint;
+  /** Of its last checkpoint. */
+  readonly timeline: number;
+  /** Where that checkpoint is in the WAL. */
+  readonly checkpoint: bigint;
+  /** The timelines that its own came from, oldest first. Left out where no history file tells. */
+  readonly parents?: readonly Fork[];
+}
+
+export interface Fork {
+  readonly timeline: number;
+  /** Where the next one left it. */
+  readonly until: bigint;
+}
+
+/** @param control the first bytes of global/pg_control */
+export async function branchOf(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  control: Buffer,
+): Promise<Branch | undefined> {
+  if (control.length < 64) return undefined;
+  const checkpointed = timelineIn(version, control);
+  const timeline = Math.max(checkpointed, await promotedTo(host, dataDirectory, version, control));
+  // An XLogRecPtr was two halves, the high one first, until 9.2.
+  const checkpoint = atLeast(version, "9.3")
+    ? control.readBigUInt64LE(32)
+    : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
+  const cluster = control.readBigUInt64LE(0);
+  if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
+  const parents = await historyOf(host, dataDirectory, version, timeline);
+  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+}
+
+/** What a timeline came from, as its history file tells; nothing where there is none. */
+export async function historyOf(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  timeline: number,
+): Promise<readonly Fork[]> {
+  const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
+  const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
+  return parseHistory(history?.toString("utf8") ?? "");
+}
+
+/** pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID. */
+export function timelineIn(version: Major, control: Buffer): number {
+  return control.readUInt32LE(atLeast(version, "11") ? 48 : 56);
+}
+
+/** The timeline of a server as its control file says it, and the one that it is on. @throws where there is no control file */
+export async function checkpointedTimeline(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+): Promise<{ readonly recorded: number; readonly real: number }> {
+  const control = await readControlFile(host, dataDirectory);
+  if (control === undefined || control.length < 64)
+    throw new Error(`${dataDirectory} on ${host.name} has no control file`);
+  const recorded = timelineIn(version, control);
+  return { recorded, real: Math.max(recorded, await promotedTo(host, dataDirectory, version, control)) };
+}
+
+/**
+ * The timeline that a server was promoted to, which its control file says only after the next checkpoint: that may take as
+ * long as checkpoint_timeout. 0 where it is none that writes.
+ */
+async function promotedTo(host: Host, dataDirectory: string, version: Major, control: Buffer): Promise<number> {
+  if (recordedRole(control) !== "primary") return 0;
+  const names = (await host.list(join(dataDirectory, namesOf(version).walDirectory))) ?? [];
+  return Math.max(0, ...names.map((name) => Number.parseInt(/^([0-9A-F]{8})\.history$/.exec(name)?.[1] ?? "0", 16)));
+}
+
+/** A history file (timeline.c): `1<tab>0/3000148<tab>why` in each line, oldest first. Until 9.2 it named files instead: no forks. */
+export function parseHistory(text: string): readonly Fork[] {
+  return text.split("\n").flatMap((line) => {
+    const [, timeline, until] = /^\s*(\d+)\s+([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/.exec(line) ?? [];
+    return timeline === undefined || until === undefined
+      ? []
+      : [{ timeline: Number(timeline), until: bytesOfLsn(until) }];
+  });
+}
+
+/**
+ * Why a standby can never follow a primary, or undefined where nothing speaks against it: one that is merely behind, on a
+ * timeline that the primary's came from, can.
+ */
+export function divergence(standby: Branch, primary: Branch): string | undefined {
+  const { timeline, checkpoint, parents } = standby;
+  // Of another cluster it has more to say than its timeline, and others say it.
+  if (standby.cluster !== primary.cluster) return undefined;
+  if (timeline === primary.timeline) {
+    const known = parents !== undefined && primary.parents !== undefined;
+    const same = !known || JSON.stringify(parents, asText) === JSON.stringify(primary.parents, asText);
+    return same ? undefined : `another ${timeline} than the primary's, and left the common past elsewhere`;
+  }
+  if (primary.parents === undefined) return undefined;
+  const fork = primary.parents.find((parent) => parent.timeline === timeline);
+  if (fork === undefined) return `${timeline}, and that of the primary, ${primary.timeline}, does not come from it`;
+  return checkpoint <= fork.until ? undefined : wentOn(standby, primary);
+}
+
+/** In the words of `divergence`. */
+export function wentOn({ timeline }: Branch, primary: Branch): string {
+  return `${timeline}, and went on after the primary had left that for ${primary.timeline}`;
+}
+
+/** Where a primary left the timeline of another server; undefined where its own does not come from that. */
+export function forkOf(other: Branch, primary: Branch): bigint | undefined {
+  if (other.cluster !== primary.cluster || other.parents === undefined || primary.parents === undefined)
+    return undefined;
+  const at = primary.parents.findIndex(({ timeline }) => timeline === other.timeline);
+  const past = primary.parents.slice(0, Math.max(0, at));
+  return JSON.stringify(past, asText) === JSON.stringify(other.parents, asText)
+    ? primary.parents[at]?.until
+    : undefined;
+}
+
+function asText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}` : value;
+}

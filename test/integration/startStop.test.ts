@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { processState, startServer, stopServer } from "../../servers/process/process.js";
+import { proveWorking } from "../../servers/process/proof.js";
+import { startWorking } from "../../servers/process/start.js";
+import { until } from "../../servers/process/until.js";
+import { findWritable } from "../../servers/sql/writable.js";
+import { Cluster } from "../support/cluster.js";
+
+/** At 12: recovery's settings in postgresql.conf, and a warm standby that answers as one that starts (until 13). */
+describe("a server", () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await Cluster.describe({
+      major: "12",
+      first: 50,
+      servers: [
+        { name: "server2", role: "primary", settings: { wal_keep_segments: "0" } },
+        { name: "server3", role: "standby" },
+        { name: "des10", role: "mirror" },
+      ],
+    });
+    await cluster.seed("server2");
+  }, 60_000);
+
+  afterAll(async () => {
+    await cluster?.close();
+  });
+
+  const working = (name: string, deadline = 15_000) =>
+    startWorking({ ...cluster, server: cluster.server(name), deadline });
+  const state = (name: string) => processState(cluster.host(name), cluster.server(name).dataDirectory);
+  const parts = (name: string) => [cluster.host(name), cluster.server(name)] as const;
+
+  it("starts, is proven to work, and the second start changes nothing", async () => {
+    expect(await working("server2")).toMatchObject({ started: { alreadyRunning: false }, proof: { state: "writes" } });
+    expect(await working("server2")).toMatchObject({ started: { alreadyRunning: true }, proof: { state: "writes" } });
+    for (const name of ["server3", "des10"]) {
+      await cluster.seed(name);
+      expect(await working(name)).toMatchObject({ proof: { state: "streams", upstream: "server2" } });
+    }
+  });
+
+  it("stops in every mode, and stopping one that does not run is fine", async () => {
+    for (const mode of ["smart", "fast", "immediate"] as const) {
+      await cluster.start("des10");
+      expect(await stopServer(...parts("des10"), mode)).toEqual({ wasRunning: true });
+      expect(await stopServer(...parts("des10"), mode)).toEqual({ wasRunning: false });
+    }
+  });
+
+  it("starts again after kill -9: its process file is stale, and nobody deletes it", async () => {
+    await cluster.start("des10");
+    const before = await state("des10");
+    if (before.kind !== "running") throw new Error("it does not run");
+    process.kill(before.pid, "SIGKILL");
+    expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
+    expect((await startServer(...parts("des10"))).pid).not.toBe(before.pid);
+    expect(await state("des10")).toMatchObject({ kind: "running" });
+  });
+
+  it("is not taken to run because another process has its old number", async () => {
+    await cluster.stop("des10");
+    const { dataDirectory } = cluster.server("des10");
+    const path = join(dataDirectory, "postmaster.pid");
+    await cluster.host("des10").writeFile(path, `${process.pid}\n${dataDirectory}\n`);
+    expect(await state("des10")).toEqual({ kind: "stale", pid: process.pid });
+    await cluster.host("des10").remove(path);
+  });
+
+  it("that cannot start says why, in its log's words and with the remedy", async () => {
+    const [host, server] = parts("des10");
+    const conf = join(server.dataDirectory, "postgresql.conf");
+    const good = server.files["postgresql.conf"] ?? "";
+    await host.writeFile(conf, `${good}max_connections = 10\n`);
+    await expect(startServer(host, server, { deadline: 15_000 })).rejects.toThrow(
+      /^des10 does not start: FATAL: hot standby is not possible because max_connections = 10 is a lower setting than on the master server .*raise it to the upstream's value/,
+    );
+    await host.writeFile(conf, `${good}listen_addresses = '192.0.2.1'\n`);
+    await expect(startServer(host, server, { deadline: 15_000 })).rejects.toThrow(
+      /could not bind IPv4 address "192.0.2.1"/,
+    );
+    await host.writeFile(conf, good);
+  });
+
+  it("that would be a second primary is not started", async () => {
+    const [host, server] = parts("des10");
+    await host.remove(join(server.dataDirectory, "standby.signal"));
+    await expect(working("des10")).rejects.toThrow(
+      "des10 is not started: it has no standby.signal and would take writes, and server2 (127.0.20.50:5442) does already",
+    );
+    await host.writeFile(join(server.dataDirectory, "standby.signal"), "");
+  });
+
+  it("that runs but does not stream is not taken to work: the cause is quoted", async () => {
+    const [host, server] = parts("des10");
+    const passfile = await host.readFile(server.passfile);
+    await host.writeFile(server.passfile, "*:*:*:*:wrong\n");
+    await expect(working("des10", 6000)).rejects.toThrow(
+      /^des10 does not work: it does not stream from server2; its log says "FATAL: .*password authentication failed for user "dbadmin".*": the passfile and the role/,
+    );
+    await host.writeFile(server.passfile, passfile ?? "");
+    expect(await working("des10")).toMatchObject({ proof: { state: "streams" } });
+  });
+
+  it("whose WAL its upstream has removed fails at once, with the remedy", async () => {
+    await cluster.stop("des10");
+    for (let n = 0; n < 4; n += 1) {
+      await cluster.query(
+        "server2",
+        "create table filler (n int)",
+        "drop table filler",
+        "select pg_switch_wal()",
+        "checkpoint",
+      );
+    }
+    await expect(working("des10", 30_000)).rejects.toThrow(
+      /requested WAL segment \S+ has already been removed": its upstream no longer has the WAL/,
+    );
+  });
+
+  it("that is promoted by hand makes two that take writes: nothing is done until one is stopped", async () => {
+    const { site, passwords } = cluster;
+    const server = cluster.server("server3");
+    await cluster.host("server3").run([join(server.binDirectory, "pg_ctl"), "promote", "-D", server.dataDirectory]);
+    const login = { user: site.administrator, password: passwords[site.administrator] ?? "" };
+    await until(async () => (await findWritable([server], login)).writable !== undefined, { deadline: 5000 });
+    await expect(findWritable(site.servers, login)).rejects.toThrow(
+      "server2 (127.0.20.50:5442) and server3 (127.0.20.51:5442) both take writes",
+    );
+    await expect(proveWorking({ ...cluster, server: cluster.server("des10") })).rejects.toThrow("both take writes");
+  });
+});

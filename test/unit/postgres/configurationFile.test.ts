@@ -1,0 +1,139 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseConfiguration, quoteValue, renderConfiguration } from "../../../postgres/files/postgresqlConf.js";
+
+describe("rendering", () => {
+  test("is sorted, quotes every value, and says who wrote the file and where to change it", () => {
+    const text = renderConfiguration({ port: "5442", log_filename: "postgresql-%Y-%m.log", max_connections: "400" });
+    expect(text).toBe(
+      [
+        "# Written by pgsite. Change the stack file, then run `pulumi up`: edits made here are reported and undone.",
+        "",
+        "log_filename = 'postgresql-%Y-%m.log'",
+        "max_connections = '400'",
+        "port = '5442'",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("a header cannot break out of its comment", () => {
+    expect(renderConfiguration({}, { header: ["server2\nport = 1", ""] })).toBe("# server2\n# port = 1\n#\n\n");
+    expect(renderConfiguration({ port: "1" }, { header: [] })).toBe("port = '1'\n");
+  });
+
+  test.each([
+    ["it's", "'it''s'"],
+    ["C:\\tmp", "'C:\\\\tmp'"],
+    ["a\nb\r", "'a\\nb\\r'"],
+    ["", "''"],
+    ["# no comment", "'# no comment'"],
+  ])("%j is written as %s", (value, text) => expect(quoteValue(value)).toBe(text));
+
+  test("a NUL character is refused", () => {
+    expect(() => quoteValue("a\0b")).toThrow("a value with a NUL character cannot be written to a configuration file");
+  });
+
+  test("what is rendered parses back to the same", () => {
+    const name = fc
+      .stringMatching(/^[a-z_][a-z0-9_]{0,20}(\.[a-z_][a-z0-9_]{0,8})?$/)
+      .filter((one) => !/^include/.test(one));
+    const value = fc.string({ unit: "binary" }).filter((one) => !one.includes("\0"));
+    fc.assert(
+      fc.property(fc.dictionary(name, value, { noNullPrototype: true }), fc.array(fc.string()), (values, header) => {
+        const parsed = parseConfiguration(renderConfiguration(values, { header }));
+        expect(parsed.problems).toEqual([]);
+        expect(parsed.values).toEqual(values);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("parsing", () => {
+  test("reads what administrators and initdb write", () => {
+    const text = [
+      "# - Connection Settings -",
+      "",
+      "listen_addresses = '*'\t\t# what IP address(es) to listen on;",
+      "port 5442",
+      "  shared_buffers=128MB",
+      "#max_connections = 100",
+      "datestyle = 'iso, mdy'",
+      "log_line_prefix = '%m [%p] it''s \\'q\\' \\164\\n'",
+      "wal_keep_segments = 64\r",
+      "temp_buffers = 0x100kB # hexadecimal",
+      "cpu_tuple_cost = 1.0e-2",
+      "unix_socket_directories = /tmp",
+      "autovacuum=on#comment",
+      "foo.bar = baz",
+      "search_path''",
+    ].join("\n");
+    expect(parseConfiguration(text)).toEqual({
+      values: {
+        listen_addresses: "*",
+        port: "5442",
+        shared_buffers: "128MB",
+        datestyle: "iso, mdy",
+        log_line_prefix: "%m [%p] it's 'q' t\n",
+        wal_keep_segments: "64",
+        temp_buffers: "0x100kB",
+        cpu_tuple_cost: "1.0e-2",
+        autovacuum: "on",
+        "foo.bar": "baz",
+        search_path: "",
+      },
+      lines: expect.any(Array),
+      includes: [],
+      problems: [
+        {
+          path: "line 12",
+          message: `"unix_socket_directories = /tmp" is not a setting; allowed: name = value, or name = 'value'`,
+          severity: "error",
+        },
+      ],
+    });
+  });
+
+  test("the last line of a name wins, whatever its case, and all of them are listed with their numbers", () => {
+    const parsed = parseConfiguration("timezone = 'UTC'\nport = 1\nTimeZone = 'GMT'\n");
+    expect(parsed.values).toEqual({ port: "1", TimeZone: "GMT" });
+    expect(parsed.lines).toEqual([
+      { name: "timezone", value: "UTC", line: 1 },
+      { name: "port", value: "1", line: 2 },
+      { name: "TimeZone", value: "GMT", line: 3 },
+    ]);
+  });
+
+  test("includes are reported and not followed", () => {
+    const parsed = parseConfiguration("include_dir 'conf.d'\ninclude_if_exists = 'x.conf'\nInclude 'y.conf'");
+    expect(parsed.values).toEqual({});
+    expect(parsed.includes).toEqual([
+      { directive: "include_dir", path: "conf.d", line: 1 },
+      { directive: "include_if_exists", path: "x.conf", line: 2 },
+      { directive: "include", path: "y.conf", line: 3 },
+    ]);
+  });
+
+  test.each([
+    "port",
+    "port =",
+    "port = 'unfinished",
+    "port = 1 2",
+    "= 5",
+    "port = 64 MB",
+    "a.b.c = 1",
+    "a = 1e5",
+    "a$b = 1",
+    "a = b$c",
+  ])("%j is a problem, and nothing is thrown", (line) => {
+    expect(parseConfiguration(`${line}\nfsync = on\n`)).toMatchObject({
+      values: { fsync: "on" },
+      problems: [{ path: "line 1", severity: "error" }],
+    });
+  });
+
+  test("any text at all is read without throwing", () => {
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseConfiguration(text)));
+  });
+});
