@@ -1,11 +1,11 @@
 // As a namespace: `{ z }` would bring every language that zod speaks into all bundles.
 import * as z from "zod";
-import { managers, serviceName } from "../installed/service/facts.js";
 import { majorOf, majors } from "../postgres/versions.js";
 import { clients } from "./schema/clients.js";
 import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";
 import { accessRule, server, settings, upstream } from "./schema/servers.js";
+import { managers, serviceName } from "./schema/service.js";
 import { tls } from "./schema/tls.js";
 import {
   flag,

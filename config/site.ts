@@ -1,7 +1,7 @@
 import type { HostSpec } from "../hosts/host.js";
-import type { Manager } from "../installed/service/facts.js";
 import type { Asks } from "../postgres/files/hba/index.js";
 import type { Major } from "../postgres/versions.js";
+import type { Manager } from "./schema/service.js";
 
 /**
  * A site as it was described, resolved and validated: plain data, no Pulumi, no secrets. `config/` makes it from a

@@ -63,3 +63,4 @@ export function sentence({ server, object, there, declared, consequence }: Diffe
 export function greater(one: Consequence, other: Consequence): Consequence {
   return consequences.indexOf(one) >= consequences.indexOf(other) ? one : other;
 }
+export type Make = (object: string, there: string, consequence: Consequence, declared?: string) => Difference;

@@ -1,5 +1,5 @@
+import { socketFolders } from "../config/socketFolders.js";
 import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
-import { socketFolders } from "../installed/service/of.js";
 import type { HostFacts, Observation } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";

@@ -1,4 +1,4 @@
-import { incompleteMarker } from "../servers/data/dataDirectory.js";
+import { incompleteMarker } from "../config/controlDirectory.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */

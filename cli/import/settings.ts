@@ -1,5 +1,6 @@
 import { defaultsOf, mandatoryOf } from "../../config/layers.js";
-import { findSetting, type Setting } from "../../postgres/settings/catalogue.js";
+import { findSetting } from "../../postgres/settings/catalogue.js";
+import type { Setting } from "../../postgres/settings/setting.js";
 import { translate } from "../../postgres/settings/translate.js";
 import { type SettingValue, sameValue } from "../../postgres/settings/values.js";
 import type { HandMade } from "./read.js";

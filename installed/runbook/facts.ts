@@ -1,11 +1,11 @@
 import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "../../config/describe.js";
 import type { Server } from "../../config/site.js";
+import { socketFolders } from "../../config/socketFolders.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { insisted } from "../../postgres/files/insistence.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
 import { atLeast } from "../../postgres/versions.js";
 import { prefixOf, voicesOf } from "../../postgres/voice.js";
-import { socketFolders } from "../service/of.js";
 import type { RunbookFacts } from "./render.js";
 
 /** What the runbook on a server's host is rendered from; undefined where there is no other server. */

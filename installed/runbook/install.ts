@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hashOf } from "../../hosts/digest.js";
 import type { FileStatus, Host } from "../../hosts/host.js";
+import { permissionsOf } from "../../hosts/permissions.js";
 import type { Difference } from "../../postgres/differences.js";
-import { permissionsOf } from "../../servers/data/configurationFacts.js";
-import { hashOf } from "../../servers/data/staging.js";
 import { programs, type RunbookFacts, renderRunbook, runbookFolder, shared } from "./render.js";
 
 interface Part {

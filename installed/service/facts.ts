@@ -1,7 +1,3 @@
-/** Who starts services on a host. `none`: nobody; a server does not come back by itself after a reboot. */
-export const managers = ["systemd", "sysv", "none"] as const;
-export type Manager = (typeof managers)[number];
-
 /** What a service that starts a server with its machine is made from. */
 export interface ServiceFacts {
   /** The service's own name: of the unit without `.service`, or of the script in /etc/init.d. */
@@ -20,9 +16,6 @@ export interface ServiceFacts {
   /** System V run levels in which it is up. */
   readonly runLevels: readonly number[];
 }
-
-/** Names of services that both systemd and System V take, and no shell minds. */
-export const serviceName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 
 /** Says whose a file is: one without it is not pgsite's to touch. */
 export function mark({ site, server }: Pick<ServiceFacts, "site" | "server">): string {

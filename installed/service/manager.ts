@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { type Manager, serviceName } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
-import { type Manager, mark, type ServiceFacts, serviceName } from "./facts.js";
+import { mark, type ServiceFacts } from "./facts.js";
 import { renderScript } from "./script.js";
 import { renderUnit } from "./unit.js";
 

@@ -1,5 +1,5 @@
 import type { Server } from "../../config/site.js";
-import { splitPaths } from "../../postgres/settings/lists.js";
+import { socketFolders } from "../../config/socketFolders.js";
 import type { ServiceFacts } from "./facts.js";
 
 /** What a server's service is made from. */
@@ -16,10 +16,4 @@ export function serviceFacts(site: string, server: Server): ServiceFacts {
     socketFolders: socketFolders(server),
     runLevels: server.service?.runLevels ?? [],
   };
-}
-
-/** Folders in which a server puts its sockets. */
-export function socketFolders({ settings }: Pick<Server, "settings">): readonly string[] {
-  const { unix_socket_directories: several, unix_socket_directory: one } = settings;
-  return (splitPaths(several ?? one ?? "") ?? []).filter((folder) => folder.startsWith("/"));
 }

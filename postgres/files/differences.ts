@@ -1,4 +1,4 @@
-import { type Consequence, type Difference, hangs } from "../differences.js";
+import { type Consequence, type Difference, hangs, type Make } from "../differences.js";
 import { anotherSecret, mask, shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
 import { floorSettings } from "../settings/floors.js";
@@ -79,8 +79,6 @@ function isOfMissing({ files }: ConfigurationState, line: string): boolean {
   const [, name] = /^([\w.]+): /.exec(line) ?? [];
   return name !== undefined && files[name] === undefined;
 }
-
-export type Make = (object: string, there: string, consequence: Consequence, declared?: string) => Difference;
 
 function stateDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
   const upgraded = `${is.version} (data are brought to another by pg_upgrade, or by dump and restore)`;

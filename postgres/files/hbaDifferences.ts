@@ -1,6 +1,5 @@
-import type { Difference } from "../differences.js";
+import type { Difference, Make } from "../differences.js";
 import { anotherSecret, maskedAt, secretsInAccess } from "../secrets/index.js";
-import type { Make } from "./differences.js";
 import { type HbaEntry, type HbaRule, parseHba, renderHbaLine } from "./hba/index.js";
 
 /** What differs where the rules do not: comments, white space. */

@@ -1,13 +1,9 @@
 import { settingFiles as filesOfSettings } from "../files/facts.js";
 import { anotherSecret, shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
-import { floorSettings } from "../settings/floors.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import { atLeast, type Major } from "../versions.js";
-import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./plan.js";
-
-/** Values of the settings that a hot standby must not have below its primary. */
-export type Floors = Readonly<Record<string, number>>;
+import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./model.js";
 
 /** What one server needs, on its own. */
 export interface Change {
@@ -15,19 +11,6 @@ export interface Change {
   readonly because: readonly string[];
   /** True where it answers queries in recovery as it runs now. */
   readonly hotNow: boolean;
-}
-
-/** The floors that settings mean at a version; what is not set, or not a number, is the version's default. */
-export function floorsOf(version: Major, settings: ConfigurationFacts["settings"]): Floors {
-  return Object.fromEntries(
-    floorSettings(version).map((name) => {
-      const setting = findSetting(version, name);
-      const fallback = Number(setting?.default ?? 0);
-      const text = settings[name];
-      const value = setting === undefined || text === undefined ? fallback : meaning(setting, text);
-      return [name, typeof value === "number" ? value : fallback];
-    }),
-  );
 }
 
 const ranks = ["none", "install", "reload", "restart"] as const;

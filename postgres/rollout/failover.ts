@@ -1,6 +1,6 @@
 import { atLeast } from "../versions.js";
 import { compareReceived, type Received, receivedWords, type StreamEnd } from "../wal/received.js";
-import type { ActualServer, Failover, LostServers } from "./plan.js";
+import type { ActualServer, Failover, LostServers } from "./model.js";
 import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
 import { refuseBelow } from "./refusals.js";
 

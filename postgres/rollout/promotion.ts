@@ -1,5 +1,5 @@
 import type { Major } from "../versions.js";
-import type { ActualServer, DesiredServer } from "./plan.js";
+import type { ActualServer, DesiredServer } from "./model.js";
 
 /** What switchovers and failovers have in common: a standby that is declared the primary. */
 

@@ -1,8 +1,8 @@
 import { parseConninfo } from "../files/conninfo.js";
 import { Effective } from "../settings/effective.js";
+import { floorsOf } from "../settings/floors.js";
 import type { Major } from "../versions.js";
-import { floorsOf } from "./changes.js";
-import type { ActualServer, ConfigurationFacts, DesiredServer } from "./plan.js";
+import type { ActualServer, ConfigurationFacts, DesiredServer } from "./model.js";
 
 /**
  * A server whose real role is not the declared one, where no switchover makes it so. One that was shut down as a primary

@@ -1,46 +1,13 @@
 import { atLeast, type Major } from "../versions.js";
-import type { ActualServer } from "./plan.js";
+import type { ActualServer, Fork, Rejoin } from "./model.js";
 
 /**
  * How a server that went its own way becomes a standby again: the old primary that is back after another took over, or a
  * standby that received more than that one. Pure: which way, why no better one, and all of it in words.
  */
 
-/** The ways, the best first: what is copied is what differs by the WAL, what differs by its bytes, or everything. */
-export const rejoinWays = ["pg_rewind", "delta copy", "base backup"] as const;
-export type RejoinWay = (typeof rejoinWays)[number];
-
-/** What of a diverged server stays on its host until the operator removes it: a whole copy, or the WAL since the fork. */
-export type KeepDiverged = "data" | "wal";
-
 /** The first version with pg_rewind. */
 export const rewindsFrom: Major = "9.5";
-
-/** A server whose timeline the primary's comes from, and which did not end where the primary left it. */
-export interface Fork {
-  readonly timeline: number;
-  /** The server that went on as the site's, and its timeline. */
-  readonly primary: string;
-  readonly primaryTimeline: number;
-  /** Where the primary left: `0/5000060`. */
-  readonly at: string;
-  /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
-  readonly end: "on" | "crashed" | "writes";
-  /** It was a standby until then. */
-  readonly recovers: boolean;
-}
-
-/** A rejoin, decided. */
-export interface Rejoin extends Fork {
-  readonly way: RejoinWay;
-  /** Why no better way goes, the best first. */
-  readonly instead: readonly string[];
-  readonly keep: KeepDiverged;
-  /** Where that is kept; the time that ends its name is the act's. */
-  readonly kept: string;
-  /** Why it cannot be done as things are, with the remedy. */
-  readonly refusal?: string;
-}
 
 /** What decides whether pg_rewind can be taken. */
 export interface RewindFacts {

@@ -1,6 +1,6 @@
 import { atLeast } from "../versions.js";
 import { orFailOver } from "./failover.js";
-import type { Switchover } from "./plan.js";
+import type { Switchover } from "./model.js";
 import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
 import { refuseBelow } from "./refusals.js";
 

@@ -1,6 +1,6 @@
-import { type Change, changeOf, type Floors, floorsOf } from "./changes.js";
-import type { Action, ActualServer, DesiredServer } from "./plan.js";
-import type { Rejoin } from "./rejoin.js";
+import { type Floors, floorsOf } from "../settings/floors.js";
+import { type Change, changeOf } from "./changes.js";
+import type { Action, ActualServer, DesiredServer, Rejoin } from "./model.js";
 
 /** A server in a plan: what it needs, and how it stands as the plan goes on. */
 export interface Turn {

@@ -1,5 +1,5 @@
 import { atLeast, type Major, majors } from "../versions.js";
-import type { SettingFacts } from "./catalogue.js";
+import type { SettingFacts } from "./setting.js";
 
 /**
  * What depends on how a server was built, or on its minor release, and so is missing from catalogues that were read off one

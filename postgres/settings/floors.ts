@@ -1,6 +1,8 @@
 import { error, type Problem, warning } from "../problem.js";
 import { atLeast, type Major } from "../versions.js";
+import { findSetting } from "./catalogue.js";
 import { Effective } from "./effective.js";
+import { meaning } from "./values.js";
 
 /** A setting that a hot standby must not have lower than its primary, from a version on. */
 const floors: readonly { readonly name: string; readonly from: Major }[] = [
@@ -38,4 +40,20 @@ export function standbyFloor(
         ? error(at(name), `${gap}: a hot standby does not start so; allowed: at least ${primary.number(name)}`)
         : warning(at(name), `${gap}: this warm standby starts, but can be neither made hot nor promoted`);
     });
+}
+
+/** Values of the settings that a hot standby must not have below its primary. */
+export type Floors = Readonly<Record<string, number>>;
+
+/** The floors that settings mean at a version; what is not set, or not a number, is the version's default. */
+export function floorsOf(version: Major, settings: Readonly<Record<string, string>>): Floors {
+  return Object.fromEntries(
+    floorSettings(version).map((name) => {
+      const setting = findSetting(version, name);
+      const fallback = Number(setting?.default ?? 0);
+      const text = settings[name];
+      const value = setting === undefined || text === undefined ? fallback : meaning(setting, text);
+      return [name, typeof value === "number" ? value : fallback];
+    }),
+  );
 }

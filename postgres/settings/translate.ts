@@ -1,6 +1,7 @@
 import { atLeast, type Major, majors } from "../versions.js";
-import { findSetting, type Setting, versionsOf } from "./catalogue.js";
+import { findSetting, versionsOf } from "./catalogue.js";
 import { joinList, splitPaths } from "./lists.js";
+import type { Setting } from "./setting.js";
 import { checkValue, meaning, type SettingValue } from "./values.js";
 
 /** A setting in a version's own words. `note` says what was translated; `name` is undefined where the version needs no setting. */

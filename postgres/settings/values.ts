@@ -1,7 +1,7 @@
 import { atLeast, type Major, majors } from "../versions.js";
-import type { Setting } from "./catalogue.js";
 import { joinList, listKind, splitList, splitPaths } from "./lists.js";
 import { formatQuantity, parseInteger, parseReal, type Quantity, unitNames } from "./quantities.js";
+import type { Setting } from "./setting.js";
 import { booleanStrings, checkString } from "./strings.js";
 
 /** A setting's value as a stack file gives it: YAML's `true`, `400`, `64MB`, or a list for settings that are lists. */

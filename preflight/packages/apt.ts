@@ -1,5 +1,5 @@
 import type { Host } from "../../hosts/host.js";
-import type { PackageManager } from "./manager.js";
+import type { PackageManager } from "./packageManager.js";
 
 /** Milliseconds: a slow mirror, or another apt that holds the lock. */
 const patience = 15 * 60_000;

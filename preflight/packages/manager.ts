@@ -1,16 +1,6 @@
-import type { Host } from "../../hosts/host.js";
 import { apt } from "./apt.js";
 import type { Family } from "./families.js";
-
-/** A host's own package manager. */
-export interface PackageManager {
-  /**
-   * Installs packages without asking anything, and without a cluster made or a server started for them.
-   * @param host acts as root
-   * @throws with the package manager's own words
-   */
-  install(host: Host, packages: readonly string[]): Promise<void>;
-}
+import type { PackageManager } from "./packageManager.js";
 
 /** Those that pgsite drives; of the others it only knows the names to tell. */
 export const managers: Readonly<Partial<Record<Family["manager"], PackageManager>>> = { apt };

@@ -1,4 +1,5 @@
 import type { Problem } from "../../postgres/problem.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import type { SpansAt } from "./concealed.js";
 
 /**
@@ -47,20 +48,6 @@ export interface Checked<State> {
   readonly problems?: readonly Problem[];
 }
 
-/** What a resource may use of the engine. */
-export interface Context {
-  /** Name of the resource in the program. */
-  readonly name: string;
-  /** Aborted when the engine cancels, or has gone away. */
-  readonly signal: AbortSignal;
-  /** True where a property of the resource holds a secret. */
-  isSecret(property: string): boolean;
-  /** Shown among the run's diagnostics. Never holds a secret's value. */
-  log(severity: "info" | "warning" | "error", message: string): Promise<void>;
-  /** Shown beside the resource while it is worked on. */
-  progress(message: string): Promise<void>;
-}
-
 /** Something was made before it failed: the state is kept, and the next run finds and finishes it. */
 export class Unfinished<State> extends Error {
   constructor(
@@ -71,14 +58,4 @@ export class Unfinished<State> extends Error {
     super(message, options);
     this.name = "Unfinished";
   }
-}
-
-/** What went wrong, as a sentence that another one may follow. */
-export function sentenceOf(error: unknown): string {
-  const message = messageOf(error);
-  return /[.?!]$/.test(message) ? message : `${message}.`;
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : `${error}`;
 }

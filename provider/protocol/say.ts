@@ -1,5 +1,5 @@
 import { type Difference, sentence } from "../../postgres/differences.js";
-import type { Context } from "./resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 
 /** Says differences among the run's diagnostics, one sentence each. */
 export async function say(context: Context, differences: readonly Difference[]): Promise<void> {

@@ -9,12 +9,13 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { notKnown } from "../../postgres/differences.js";
 import { shown } from "../../postgres/shown.js";
+import { type Context, messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
 import { conceal, concealedIn, reveal } from "./concealed.js";
 import { Engine } from "./engine.js";
 import { awake } from "./functions.js";
 import { listenToOwnUser } from "./listen.js";
 import { cannotBeMade, isLeft, lostPlaceOf } from "./lost.js";
-import { type Context, messageOf, type ResourceType, sentenceOf, Unfinished } from "./resource.js";
+import { type ResourceType, Unfinished } from "./resource.js";
 import {
   type Difference,
   decodeTexts,

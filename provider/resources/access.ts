@@ -10,7 +10,8 @@ import {
   unset,
 } from "../../postgres/settings/session.js";
 import type { Major } from "../../postgres/versions.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
 

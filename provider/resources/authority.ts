@@ -1,5 +1,6 @@
 import { error } from "../../postgres/problem.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import type { ResourceType } from "../protocol/resource.js";
 
 export interface AuthorityArgs {
   readonly site: string;

@@ -6,8 +6,9 @@ import { error } from "../../postgres/problem.js";
 import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { foreignData } from "../../preflight/foreign.js";
 import { readControlFile } from "../../servers/data/controlFile.js";
+import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
-import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
 export interface DataDirectoryArgs {

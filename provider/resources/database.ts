@@ -1,6 +1,7 @@
 import type { Difference } from "../../postgres/differences.js";
 import { error, type Problem } from "../../postgres/problem.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
 import { leaveObject, readObject } from "./sqlObject.js";

@@ -1,5 +1,7 @@
 import { dirname } from "node:path";
+import { hashOf } from "../../hosts/digest.js";
 import type { HostSpec } from "../../hosts/host.js";
+import { octal } from "../../hosts/permissions.js";
 import {
   declaredRunbook,
   installRunbook,
@@ -11,8 +13,6 @@ import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
-import { octal } from "../../servers/data/configurationFacts.js";
-import { hashOf } from "../../servers/data/staging.js";
 import { hostOf } from "../../servers/status/sharedHost.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";

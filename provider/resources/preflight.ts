@@ -2,8 +2,9 @@ import { error, type Problem, warning } from "../../postgres/problem.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
 import { readControlFile } from "../../servers/data/controlFile.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
 export interface PreflightState extends PreflightRequest {

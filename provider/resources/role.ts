@@ -1,6 +1,7 @@
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast } from "../../postgres/versions.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { same } from "../protocol/wire.js";
 import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";

@@ -1,44 +1,14 @@
-import type { LostServer } from "../../config/lost.js";
-import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
-import type { ConfigurationFacts } from "../../postgres/rollout/plan.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
-import { type Observed, observeServer } from "../../servers/rollout/observe.js";
+import { observeServer } from "../../servers/rollout/observe.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import { messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
+import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../servers/rollout/state.js";
 import { hostForReading } from "../../servers/status/sharedHost.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
-import { messageOf, sentenceOf } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
-
-/** A server as declared: what it takes to act on it, and a digest of its files. */
-export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
-  /** Files that must not be in the data directory. */
-  readonly absent: readonly string[];
-}
-
-export interface RolloutArgs {
-  readonly site: string;
-  readonly servers: Readonly<Record<string, RolloutServer>>;
-  /** Those that are declared lost; they are not among `servers`. */
-  readonly lost?: Readonly<Record<string, LostServer>>;
-  /** A shell command that makes sure that a lost primary stays off. */
-  readonly fence?: string;
-  /** How data are copied between hosts, where the stack says so: whoever rejoins may need them. */
-  readonly baseBackup?: BaseBackupChoice;
-  readonly primary?: string;
-  readonly upstream?: Endpoint;
-  readonly administrator: string;
-  readonly administratorPassword: string;
-}
-
-export interface RolloutState extends RolloutArgs {
-  readonly servers: Readonly<Record<string, RolloutServer & Observed>>;
-  /** What is to be done, in words; empty where everything is as declared. */
-  readonly plan: readonly string[];
-  /** Servers that `read` could not reach, and why: what is said of them is of the last time. No difference by itself. */
-  readonly __unreachable?: Readonly<Record<string, string>>;
-}
 
 /** Brings what is staged into force on all servers of a stack, in order, and starts what is stopped. */
 export const rollout: ResourceType<RolloutArgs, RolloutState> = {

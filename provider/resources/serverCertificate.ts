@@ -1,10 +1,11 @@
 import type { HostSpec } from "../../hosts/host.js";
+import { permissionsOf } from "../../hosts/permissions.js";
 import type { KeyPair } from "../../postgres/certificates/make.js";
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { permissionsOf } from "../../servers/data/configurationFacts.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
 export interface ServerCertificateArgs {

@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
+import { permissionsOf } from "../../hosts/permissions.js";
 import type { ConfigurationState } from "../../postgres/files/differences.js";
 import { maskedFile, secretsInFile, secretsInValue, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
-import { permissionsOf } from "../../servers/data/configurationFacts.js";
 import { countedPermissions, countedRuns, readServerFiles } from "../../servers/data/countedFiles.js";
 import { type Files, hashOfAll, stage, stagedDirectory } from "../../servers/data/staging.js";
 import type { ProcessState } from "../../servers/process/process.js";
 import { declaredProgram, otherProgram } from "../../servers/process/program.js";
 import { serviceState, versionOf } from "../../servers/rollout/observe.js";
+import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import type { Address } from "../../servers/sql/session.js";
 import { isLive, isUnread, liveOf, runningBeside } from "../../servers/status/live.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
-import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { same } from "../protocol/wire.js";
 

@@ -1,10 +1,12 @@
+import type { Manager } from "../../config/schema/service.js";
 import type { HostSpec } from "../../hosts/host.js";
-import type { Manager, ServiceFacts } from "../../installed/service/facts.js";
+import type { ServiceFacts } from "../../installed/service/facts.js";
 import type { Service as Found } from "../../installed/service/manager.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
+import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
-import { type Context, messageOf, type ResourceType } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
 export interface ServiceArgs {

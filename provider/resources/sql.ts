@@ -1,8 +1,8 @@
 import { atLeast, type Major, majorOfNumber } from "../../postgres/versions.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import type { Address, Login, Session, SqlUnreachable } from "../../servers/sql/session.js";
 import type { ServerState, Writable } from "../../servers/sql/writable.js";
 import { Recent } from "../../servers/status/recent.js";
-import type { Context } from "../protocol/resource.js";
 
 /** What every resource that lives in the databases of a site carries. */
 export interface SqlArgs {

@@ -1,4 +1,4 @@
-import type { Context } from "../protocol/resource.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import { say } from "../protocol/say.js";
 import { onWritable, type SqlArgs, type WritableSession } from "./sql.js";
 

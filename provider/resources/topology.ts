@@ -1,29 +1,20 @@
-import type { Server } from "../../config/site.js";
 import { isLostServer } from "../../hosts/lost.js";
 import type { Difference } from "../../postgres/differences.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import { secretsInText } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { divergedServers, healed } from "../../servers/rollout/divergence.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import { messageOf } from "../../servers/rollout/reporter.js";
 import { loginOf, siteOf } from "../../servers/rollout/site.js";
+import type { TopologyArgs, TopologyServer } from "../../servers/rollout/state.js";
 import { isLive, liveOf } from "../../servers/status/live.js";
 import type { Slot } from "../../servers/status/runningSettings.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
 import type { StatusRow } from "../../servers/status/status.js";
-import type { Context, ResourceType } from "../protocol/resource.js";
-import { messageOf } from "../protocol/resource.js";
+import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { same } from "../protocol/wire.js";
-import type { RolloutArgs } from "./rollout.js";
-
-/** A server as declared, without its files. `settings`: where its log is. */
-export type TopologyServer = Omit<Server, "files" | "disposable">;
-
-export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
-  readonly servers: Readonly<Record<string, TopologyServer>>;
-  /** Replication slots that somebody else keeps. */
-  readonly slots: readonly string[];
-}
 
 /** What a server is to the others. */
 export interface Position {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Manager } from "../../config/schema/service.js";
 import type { HostSpec } from "../../hosts/host.js";
-import type { Manager, ServiceFacts } from "../../installed/service/facts.js";
+import type { ServiceFacts } from "../../installed/service/facts.js";
 import { packed } from "./packed.js";
 
 export interface ServiceArgs {

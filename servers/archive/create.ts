@@ -15,7 +15,7 @@ import { controlFileOf } from "../data/controlFile.js";
 import { systemIdentifierIn } from "../data/dataDirectory.js";
 import { freeBytes } from "../data/freeSpace.js";
 import { waitForWriters, withLock } from "../data/lock.js";
-import { administratorOf, endpointsOf } from "../seed/seed.js";
+import { administratorOf, endpointsOf } from "../sql/login.js";
 import type { Login } from "../sql/session.js";
 import { namesOf } from "../sql/versions.js";
 import { findWritable } from "../sql/writable.js";

@@ -2,7 +2,7 @@ import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
-import { administratorOf, endpointsOf } from "../seed/seed.js";
+import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";

@@ -1,6 +1,7 @@
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { incompleteMarker, systemIdentifierIn } from "../data/dataDirectory.js";
+import { systemIdentifierIn } from "../data/dataDirectory.js";
 import { namesOf } from "../sql/versions.js";
 import { ArchiveRefused, type Manifest, type Part, type Stream } from "./manifest.js";
 import { checkpointIn, flow, speaking, spoken, tarRecords } from "./pipeline.js";

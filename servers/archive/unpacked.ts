@@ -1,9 +1,9 @@
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
 import { isExcluded, isExcludedInTablespace } from "../baseBackup/entries.js";
 import type { Tablespace } from "../baseBackup/target.js";
-import { incompleteMarker } from "../data/dataDirectory.js";
 import { namesOf } from "../sql/versions.js";
 import { isOwn, type Stream } from "./manifest.js";
 

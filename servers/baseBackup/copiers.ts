@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
+import type { Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { Directories } from "../data/dataDirectory.js";
 import { writing } from "../data/lock.js";
 import type { CopyMethod } from "./methods.js";
 import { Throttle, valve } from "./throttle.js";

@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { dirname, join } from "node:path";
 import pLimit from "p-limit";
+import type { Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { Directories } from "../data/dataDirectory.js";
 import { writing } from "../data/lock.js";
 import type { Copier } from "./copiers.js";
 import { batchesOf, type Entry, isProvenCopy, parseWalk, walkFormat } from "./entries.js";

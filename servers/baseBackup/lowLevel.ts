@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { controlFileOf } from "../data/controlFile.js";
-import { incompleteMarker, readSystemIdentifier, systemIdentifierIn } from "../data/dataDirectory.js";
+import { readSystemIdentifier, systemIdentifierIn } from "../data/dataDirectory.js";
 import { refuseTooLittleSpace } from "../data/freeSpace.js";
 import { waitForWriters } from "../data/lock.js";
 import { namesOf } from "../sql/versions.js";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf } from "../data/controlFile.js";
-import { incompleteMarker } from "../data/dataDirectory.js";
 import { writing } from "../data/lock.js";
 import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../data/marker.js";
 import { writeStandbyFiles } from "../data/ownFiles.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import type { Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { Directories } from "./dataDirectory.js";
 
 /**
  * What `pgsite import` leaves beside a hand-made server's data directory: `adopted.json` says which text of pgsite's each

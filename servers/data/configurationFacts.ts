@@ -1,18 +1,8 @@
-import type { FileStatus } from "../../hosts/host.js";
+import { hashOf } from "../../hosts/digest.js";
 import { filedSettings, hbaRules } from "../../postgres/files/facts.js";
-import type { ConfigurationFacts } from "../../postgres/rollout/plan.js";
+import type { ConfigurationFacts } from "../../postgres/rollout/model.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
-import { type Files, hashesOf, hashOf } from "./staging.js";
-
-/** As in a difference: `0600 postgres`. */
-export function permissionsOf({ mode, owner }: Pick<FileStatus, "mode" | "owner">): string {
-  return `${octal(mode)} ${owner}`;
-}
-
-/** Permission bits as people write them: "0600". */
-export function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
-}
+import { type Files, hashesOf } from "./staging.js";
 
 /** What a server's files say, for comparing what is with what shall be: both sides are read by this one function. */
 export function configurationFacts(files: Files): ConfigurationFacts {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import type { Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import type { StandIns } from "./adopted.js";
-import type { Directories } from "./dataDirectory.js";
 import { type Files, readFiles } from "./staging.js";
 
 /** A server's files as they count: hand-written ones that an import adopted stand for those that were declared then. */

@@ -1,14 +1,8 @@
 import { join } from "node:path";
 import * as z from "zod";
-import type { Server } from "../../config/site.js";
+import { type Directories, incompleteMarker } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf } from "./controlFile.js";
-
-/** Lies in a data directory while pgsite fills it; whatever is beside it is pgsite's own and may be done again. */
-export const incompleteMarker = "pgsite.incomplete";
-
-/** The two folders of a server on its host. */
-export type Directories = Pick<Server, "dataDirectory" | "controlDirectory">;
 
 /** The proof that pgsite made a data directory: `identity.json` in the control directory, written last. */
 export interface Identity {

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
+import type { Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { Directories } from "./dataDirectory.js";
 
 /** Somebody else acts on this server now. */
 export class Locked extends Error {

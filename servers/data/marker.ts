@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import { incompleteMarker } from "./dataDirectory.js";
 import { refuseNetworkFileSystem } from "./freeSpace.js";
 
 const schema = z.discriminatedUnion("kind", [

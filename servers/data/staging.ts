@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { hashOf } from "../../hosts/digest.js";
 import type { Host } from "../../hosts/host.js";
 import { normalised } from "../../postgres/files/facts.js";
 
@@ -9,11 +9,6 @@ export type Files = Readonly<Record<string, string>>;
 /** Where configuration waits for the rollout. */
 export function stagedDirectory(controlDirectory: string): string {
   return join(controlDirectory, "staged");
-}
-
-/** What stands for a file's content where the content itself would be too much: 16 hexadecimal digits of its SHA-256. */
-export function hashOf(content: string): string {
-  return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
 
 export function hashesOf(files: Files): Record<string, string> {

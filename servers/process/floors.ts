@@ -1,6 +1,6 @@
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { floorsOf } from "../../postgres/rollout/changes.js";
+import { floorsOf } from "../../postgres/settings/floors.js";
 import { recordedFloors } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
 

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
+import { socketFolders } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart } from "../../installed/runbook/render.js";
 import { findManager } from "../../installed/service/manager.js";
-import { socketFolders } from "../../installed/service/of.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
 import { atLeast } from "../../postgres/versions.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";

@@ -2,7 +2,7 @@ import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
-import { administratorOf, endpointsOf } from "../seed/seed.js";
+import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";

@@ -1,15 +1,8 @@
 import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
 import type { Host } from "../../hosts/host.js";
-import {
-  bestWay,
-  type Fork,
-  type KeepDiverged,
-  keptDirectory,
-  type Rejoin,
-  type RejoinWay,
-  whyNoRewind,
-} from "../../postgres/rollout/rejoin.js";
+import type { Fork, KeepDiverged, Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
+import { bestWay, keptDirectory, whyNoRewind } from "../../postgres/rollout/rejoin.js";
 import { logsHints } from "../../postgres/wal/controlFile.js";
 import { findRoad } from "../baseBackup/trust.js";
 import { readControlFile } from "../data/controlFile.js";

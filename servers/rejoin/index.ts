@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import type { Site } from "../../config/site.js";
-import type { Rejoin, RejoinWay } from "../../postgres/rollout/rejoin.js";
+import type { Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
 import { waitForWriters } from "../data/lock.js";
+import { seal } from "../data/seal.js";
 import { stopServer } from "../process/process.js";
-import { seal } from "../seed/seed.js";
 import type { Login } from "../sql/session.js";
 import { branchOf } from "../wal/timelines.js";
 import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import type { Rejoin } from "../../postgres/rollout/rejoin.js";
+import type { Rejoin } from "../../postgres/rollout/model.js";
 import { namesOf } from "../sql/versions.js";
 
 /** Commits and the relations that heap records touched, counted where the WAL is: it may be long. */

@@ -1,10 +1,9 @@
 import type { Host, HostSpec } from "../../hosts/host.js";
-import type { Fork, Rejoin } from "../../postgres/rollout/rejoin.js";
+import type { Fork, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
-import type { RolloutServer } from "../../provider/resources/rollout.js";
 import { readControlFile } from "../data/controlFile.js";
 import type { Branch } from "../wal/timelines.js";
-import type { Observed } from "./observe.js";
+import type { Observed, RolloutServer } from "./state.js";
 
 interface Member {
   readonly name: string;

@@ -1,9 +1,8 @@
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { needsReceived } from "../../postgres/rollout/failover.js";
-import type { RolloutServer, RolloutState } from "../../provider/resources/rollout.js";
-import type { Observed } from "./observe.js";
 import { actualOf } from "./plan.js";
 import { serverOf } from "./site.js";
+import type { Observed, RolloutServer, RolloutState } from "./state.js";
 
 type Servers = Readonly<Record<string, RolloutServer>>;
 

@@ -1,23 +1,25 @@
 import { join } from "node:path";
+import { hashOf } from "../../hosts/digest.js";
 import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/files/postgresqlConf.js";
-import { describePlan, type Failover, type Step, type Switchover } from "../../postgres/rollout/plan.js";
-import { type Context, messageOf } from "../../provider/protocol/resource.js";
-import type { RolloutServer, RolloutState } from "../../provider/resources/rollout.js";
+import type { Failover, Step, Switchover } from "../../postgres/rollout/model.js";
+import { describePlan } from "../../postgres/rollout/plan.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
-import { hashOf, readFiles, stage, stagedDirectory } from "../data/staging.js";
+import { readFiles, stage, stagedDirectory } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
 import { proveWorking } from "../process/proof.js";
 import { markDiverged } from "./divergence.js";
 import { markReceived } from "./evidence.js";
-import { type Observed, observeServer } from "./observe.js";
+import { observeServer } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
+import { type Context, messageOf } from "./reporter.js";
 import { loginOf, serverOf, siteOf } from "./site.js";
 import { bringSlots, leaveSlots } from "./slots.js";
+import type { Observed, RolloutServer, RolloutState } from "./state.js";
 
 /**
  * Observes all servers afresh, plans, and carries the plan out. Nothing is changed where something is refused, a server

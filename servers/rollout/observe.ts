@@ -1,55 +1,16 @@
 import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
-import type { RunsWith } from "../../postgres/files/differences.js";
-import type { ConfigurationFacts } from "../../postgres/rollout/plan.js";
-import type { Rejoin } from "../../postgres/rollout/rejoin.js";
+import { permissionsOf } from "../../hosts/permissions.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { recordedFloors, recordedRole, wasShutDown } from "../../postgres/wal/controlFile.js";
-import type { Received } from "../../postgres/wal/received.js";
-import type { RolloutServer } from "../../provider/resources/rollout.js";
-import { configurationFacts, permissionsOf } from "../data/configurationFacts.js";
+import { configurationFacts } from "../data/configurationFacts.js";
 import { readControlFile } from "../data/controlFile.js";
 import { type CountedFiles, countedRuns, readServerFiles } from "../data/countedFiles.js";
 import { otherProgram } from "../process/program.js";
 import { isLive, isUnread, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../status/live.js";
 import { hostForReading, hostOf } from "../status/sharedHost.js";
 import { type Pending, readPending } from "./pending.js";
-
-/** What is really there of a server. */
-export interface Observed extends ConfigurationFacts {
-  readonly data: "present" | "absent";
-  /** `silent`: it runs and does not answer, so that nothing can be proven of it. */
-  readonly state: "running" | "stopped" | "silent";
-  /** Of a running server that answers: what it runs with beside what its files say. */
-  readonly runs?: Readonly<Record<string, RunsWith>>;
-  readonly recovery: boolean;
-  /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
-  readonly recorded?: Readonly<Record<string, number>>;
-  /** Of a stopped standby: a trigger file, which would promote it as soon as it starts. */
-  readonly trigger?: string;
-  /** Of a stopped server: it last ran as a primary, and files of a standby came there since. */
-  readonly stale?: true;
-  /** It was a primary, and was shut down. */
-  readonly shutDown?: true;
-  /** Of its data. */
-  readonly version: Major;
-  /** The program that it runs as, where that is not the declared one. */
-  readonly program?: string;
-  /** Fingerprint of the certificate that it shows, where the version reads it at the start alone. */
-  readonly certificate?: string;
-  /** It has not read pg_hba.conf since that was touched, or will be. */
-  readonly unread?: true;
-  /** Why it can never again follow the primary, with what to do. */
-  readonly diverged?: string;
-  /** How it becomes a standby of the declared primary again, where it can. */
-  readonly rejoin?: Rejoin;
-  /** What an interrupted rollout still owes. */
-  readonly pending?: "reload" | "restart";
-  /** Why nothing is known of it now; the rest is of the last time. Never kept. */
-  readonly unreachable?: string;
-  /** Of one in recovery, where a failover is in question. Never kept. */
-  readonly received?: Received;
-}
+import type { Observed, RolloutServer } from "./state.js";
 
 /** @param login of the administrator @throws HostUnreachable */
 export async function observeServer(

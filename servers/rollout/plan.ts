@@ -1,7 +1,7 @@
 import { parseConninfo } from "../../postgres/files/conninfo.js";
-import { type ActualServer, planRollout, type RolloutPlan } from "../../postgres/rollout/plan.js";
-import type { RolloutArgs, RolloutServer } from "../../provider/resources/rollout.js";
-import type { Observed } from "./observe.js";
+import type { ActualServer, RolloutPlan } from "../../postgres/rollout/model.js";
+import { planRollout } from "../../postgres/rollout/plan.js";
+import type { Observed, RolloutArgs, RolloutServer } from "./state.js";
 
 export { describePlan } from "../../postgres/rollout/plan.js";
 

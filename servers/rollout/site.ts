@@ -1,7 +1,6 @@
 import type { Server, Site } from "../../config/site.js";
-import type { RolloutArgs, RolloutServer } from "../../provider/resources/rollout.js";
-import type { TopologyArgs } from "../../provider/resources/topology.js";
 import type { Login } from "../sql/session.js";
+import type { RolloutArgs, RolloutServer, TopologyArgs } from "./state.js";
 
 export function serverOf({ absent: _absent, files: _files, ...facts }: RolloutServer): Server {
   return withoutFiles(facts);

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { hostOf } from "../../hosts/index.js";
-import type { RolloutPlan, Step } from "../../postgres/rollout/plan.js";
+import type { RolloutPlan, Step } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
-import type { Context } from "../../provider/protocol/resource.js";
-import type { RolloutServer, RolloutState } from "../../provider/resources/rollout.js";
 import { dropIdleSlots, makeSlots } from "../status/slots.js";
+import type { Context } from "./reporter.js";
 import { loginOf } from "./site.js";
+import type { RolloutServer, RolloutState } from "./state.js";
 
 /** Before a server streams by a slot, its upstream has it; before one that was a primary starts as a standby, it has none of that time. */
 export async function bringSlots(

@@ -1,10 +1,11 @@
 import { join } from "node:path";
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { unloggedOptions } from "../../postgres/unlogged.js";
 import { verifierFor } from "../../postgres/verifier.js";
 import { atLeast } from "../../postgres/versions.js";
-import { incompleteMarker, readSystemIdentifier } from "../data/dataDirectory.js";
+import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { waitForWriters, writing } from "../data/lock.js";
 import { clearDirectory, takeDirectory, writeMarker } from "../data/marker.js";
 import { writeDeclaredFiles } from "../data/ownFiles.js";

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -6,16 +5,11 @@ import { restoreCommand } from "../../preflight/checks/archive.js";
 import { type BaseBackupResult, baseBackup } from "../baseBackup/index.js";
 import type { CopyMethod } from "../baseBackup/methods.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
-import {
-  type DataDirectoryState,
-  incompleteMarker,
-  inspectDataDirectory,
-  readSystemIdentifier,
-  writeIdentity,
-} from "../data/dataDirectory.js";
+import { type DataDirectoryState, inspectDataDirectory, readSystemIdentifier } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
+import { seal } from "../data/seal.js";
 import { processState } from "../process/process.js";
-import { removeBegun } from "../rejoin/aside.js";
+import { administratorOf, endpointsOf, serverNamed } from "../sql/login.js";
 import type { Login } from "../sql/session.js";
 import { findWritable, type Writable } from "../sql/writable.js";
 import { holderAmong, refusalFor } from "./dataHolders.js";
@@ -133,40 +127,10 @@ function pick({ copy, progress, signal }: SeedOptions) {
   };
 }
 
-export function serverNamed(site: Site, name: string): Server {
-  const server = site.servers.find((candidate) => candidate.name === name);
-  if (server === undefined) {
-    const names = site.servers.map((candidate) => candidate.name).join(", ");
-    throw new Error(`the stack ${site.stack} has no server "${name}"; it has ${names}`);
-  }
-  return server;
-}
-
-/** Everything that may be writable in the site: the stack's servers, and the upstream outside it. */
-export function endpointsOf(site: Site): readonly Endpoint[] {
-  return [...site.servers, ...(site.upstream === undefined ? [] : [site.upstream])];
-}
-
-/** How pgsite logs in. @throws where the stack has no password for it */
-export function administratorOf(site: Site, passwords: Passwords): Login {
-  const password = passwords[site.administrator];
-  if (password === undefined) throw new Error(`the stack ${site.stack} has no password for ${site.administrator}`);
-  return { user: site.administrator, password };
-}
-
 /** How standbys log in, where the stack has a password for it. */
 function replicationOf({ replicationRole }: Site, passwords: Passwords): { readonly replication?: Login } {
   const password = passwords[replicationRole];
   return password === undefined ? {} : { replication: { user: replicationRole, password } };
-}
-
-/** The proof that the data is ours comes before the marker goes: in between, the marker counts and all is done again. */
-export async function seal(host: Host, site: Site, server: Server, systemIdentifier: string): Promise<void> {
-  await writeIdentity(host, server, { site: site.name, server: server.name, systemIdentifier });
-  // Where a rejoin began this copy, and was cut off.
-  await removeBegun(host, server);
-  await host.remove(join(server.dataDirectory, incompleteMarker));
-  await host.run(["sync", "-f", server.dataDirectory], { timeout: 10 * 60_000 });
 }
 
 function refuseWhatIsNotOurs(state: DataDirectoryState, site: Site, server: Server): void {

@@ -1,7 +1,7 @@
 import type { Site } from "../../config/site.js";
 import { declaredLost } from "../../hosts/lost.js";
 import { namesOf } from "../sql/versions.js";
-import type { Observation, Sender, SqlAnswer, State } from "./status.js";
+import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 
 /** What is wrong with a server, in sentences that say what to do where that is known. */
 export function problemsOf(facts: {

@@ -2,26 +2,15 @@ import type { Endpoint, Passwords, Server, ServerRole, Site } from "../../config
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { Major } from "../../postgres/versions.js";
-import { type DataDirectoryState, inspectDataDirectory } from "../data/dataDirectory.js";
-import { type ProcessState, processState, refusedBefore } from "../process/process.js";
-import { type RecoveryTitles, recoveryTitles } from "../process/recoveryTitles.js";
-import { administratorOf } from "../seed/seed.js";
+import { inspectDataDirectory } from "../data/dataDirectory.js";
+import { processState, refusedBefore } from "../process/process.js";
+import { recoveryTitles } from "../process/recoveryTitles.js";
+import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
+import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 import { problemsOf } from "./problems.js";
-
-export const states = [
-  "read-write",
-  "in recovery, read-only",
-  "in recovery, refuses queries",
-  "starting",
-  "stopped",
-  "no data",
-  "unreachable",
-  "lost",
-] as const;
-export type State = (typeof states)[number];
 
 /** A server as it is now. Null: not known, or it does not apply. */
 export interface StatusRow {
@@ -68,43 +57,6 @@ export async function statusOf(options: StatusOptions): Promise<readonly StatusR
   ]);
   const answers = [...observed.map(({ sql }) => sql), ...others];
   return observed.map((observation) => rowOf(site, observation, answers, observed));
-}
-
-/** What one server told. */
-export interface Observation {
-  readonly server: Server;
-  readonly data?: DataDirectoryState;
-  readonly process?: ProcessState;
-  readonly titles: RecoveryTitles;
-  /** Of a stopped one: why it was refused its last start. */
-  readonly superseded?: string;
-  /** Why its host told nothing. */
-  readonly hostProblem?: string;
-  readonly sql: SqlAnswer;
-}
-
-export interface SqlAnswer {
-  readonly endpoint: Endpoint;
-  readonly unreachable?: SqlUnreachable;
-  readonly inRecovery?: boolean;
-  readonly major?: Major;
-  readonly version?: string;
-  readonly timeline?: number;
-  /** Its walreceiver streams (9.6 and later). */
-  readonly receives?: boolean;
-  /** Written by a writable server, replayed by one in recovery. */
-  readonly lsn?: string;
-  readonly replayAge?: number;
-  readonly systemIdentifier?: string;
-  readonly senders?: readonly Sender[];
-}
-
-export interface Sender {
-  readonly name: string;
-  readonly state: string;
-  readonly replay: string | null;
-  /** Seconds. */
-  readonly lag: number | null;
 }
 
 async function observe(server: Server, login: Login, options: StatusOptions): Promise<Observation> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { floorsOf } from "../../postgres/rollout/changes.js";
+import { floorsOf } from "../../postgres/settings/floors.js";
 import { controlLength, recordedFloors, recordedRole } from "../../postgres/wal/controlFile.js";
 import { Cluster } from "../support/cluster.js";
 import { availableMajors } from "../support/programs.js";

@@ -1,9 +1,9 @@
 import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Major } from "../../postgres/versions.js";
-import type { Context } from "../../provider/protocol/resource.js";
 import type { Difference } from "../../provider/protocol/wire.js";
 import { differences, type Properties, unpack } from "../../provider/protocol/wire.js";
 import { resourceTypes } from "../../provider/resources/index.js";
+import type { Context } from "../../servers/rollout/reporter.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
 import { Recent } from "../../servers/status/recent.js";
 

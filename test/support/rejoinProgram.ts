@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import type { Passwords, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import type { Fork } from "../../postgres/rollout/rejoin.js";
+import type { Fork } from "../../postgres/rollout/model.js";
 import { lines } from "../../servers/baseBackup/progressLines.js";
 import { withLock } from "../../servers/data/lock.js";
 import { decideRejoin } from "../../servers/rejoin/decide.js";
 import { rejoinServer } from "../../servers/rejoin/index.js";
-import { serverNamed } from "../../servers/seed/seed.js";
+import { serverNamed } from "../../servers/sql/login.js";
 
 /** Rejoins a server as the rollout does: FILE has the site, the passwords and the fork. Prints what was planned, said and done. */
 async function main([file = "", name = ""]: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
-import { type ActualServer, type DesiredServer, describePlan, planRollout } from "../../postgres/rollout/plan.js";
+import type { ActualServer, DesiredServer } from "../../postgres/rollout/model.js";
+import { describePlan, planRollout } from "../../postgres/rollout/plan.js";
 
 export type Settings = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Setting } from "../../postgres/settings/catalogue.js";
+import type { Setting } from "../../postgres/settings/setting.js";
 
 const units = ["B", "kB", "MB", "GB", "TB", "us", "ms", "s", "min", "h", "d", "KB", "mb", "sec", "parsecs"];
 const gap = fc.constantFrom("", "", " ", "  ");

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type ActualServer, describePlan, type LostServers, planRollout } from "../../../postgres/rollout/plan.js";
+import type { ActualServer, LostServers } from "../../../postgres/rollout/model.js";
+import { describePlan, planRollout } from "../../../postgres/rollout/plan.js";
 import type { Received, StreamEnd } from "../../../postgres/wal/received.js";
 import { desired, running } from "../../support/rolloutPlans.js";
 

@@ -1,13 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ActualServer } from "../../../postgres/rollout/plan.js";
-import {
-  bestWay,
-  type Fork,
-  isKeptDirectory,
-  type Rejoin,
-  type RewindFacts,
-  whyNoRewind,
-} from "../../../postgres/rollout/rejoin.js";
+import type { ActualServer, Fork, Rejoin } from "../../../postgres/rollout/model.js";
+import { bestWay, isKeptDirectory, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const facts: RewindFacts = {

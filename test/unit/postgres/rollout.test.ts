@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type ActualServer, type DesiredServer, planRollout } from "../../../postgres/rollout/plan.js";
+import type { ActualServer, DesiredServer } from "../../../postgres/rollout/model.js";
+import { planRollout } from "../../../postgres/rollout/plan.js";
 import { allRunning, cascade, desired, running, words } from "../../support/rolloutPlans.js";
 
 describe("the order of a rollout", () => {

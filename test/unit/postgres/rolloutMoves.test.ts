@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ActualServer, DesiredServer } from "../../../postgres/rollout/plan.js";
+import type { ActualServer, DesiredServer } from "../../../postgres/rollout/model.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const off = { hot_standby: "off" };

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type ActualServer,
-  type DesiredServer,
-  planRollout,
-  type RolloutPlan,
-  type Step,
-} from "../../../postgres/rollout/plan.js";
+import type { ActualServer, DesiredServer, RolloutPlan, Step } from "../../../postgres/rollout/model.js";
+import { planRollout } from "../../../postgres/rollout/plan.js";
 import { type Major, majors } from "../../../postgres/versions.js";
 import { desired, running, type Settings } from "../../support/rolloutPlans.js";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DesiredServer, planRollout } from "../../../postgres/rollout/plan.js";
+import type { DesiredServer } from "../../../postgres/rollout/model.js";
+import { planRollout } from "../../../postgres/rollout/plan.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const conninfo = "host=192.0.2.2 port=5432 user=replicator";

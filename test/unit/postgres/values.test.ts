@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { catalogue, findSetting, type Setting } from "../../../postgres/settings/catalogue.js";
+import { catalogue, findSetting } from "../../../postgres/settings/catalogue.js";
+import type { Setting } from "../../../postgres/settings/setting.js";
 import { checkValue, formatValue, meaning, type SettingValue, sameValue } from "../../../postgres/settings/values.js";
 import { type Major, majors } from "../../../postgres/versions.js";
 import { textFor } from "../../support/settingValues.js";

@@ -3,8 +3,8 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PreflightRequest } from "../../../preflight/request.js";
-import type { Context } from "../../../provider/protocol/resource.js";
 import { type PreflightState, preflight } from "../../../provider/resources/preflight.js";
+import type { Context } from "../../../servers/rollout/reporter.js";
 
 let folder: string;
 let said: string[];

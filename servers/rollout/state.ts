@@ -1,0 +1,100 @@
+import type { LostServer } from "../../config/lost.js";
+import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
+import type { RunsWith } from "../../postgres/files/differences.js";
+import type { ConfigurationFacts, Rejoin } from "../../postgres/rollout/model.js";
+import type { Major } from "../../postgres/versions.js";
+import type { Received } from "../../postgres/wal/received.js";
+
+/** A server as declared: what it takes to act on it, and a digest of its files. */
+export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
+  /** Files that must not be in the data directory. */
+  readonly absent: readonly string[];
+}
+
+export interface RolloutArgs {
+  readonly site: string;
+  readonly servers: Readonly<Record<string, RolloutServer>>;
+
+  /** Those that are declared lost; they are not among `servers`. */
+  readonly lost?: Readonly<Record<string, LostServer>>;
+
+  /** A shell command that makes sure that a lost primary stays off. */
+  readonly fence?: string;
+
+  /** How data are copied between hosts, where the stack says so: whoever rejoins may need them. */
+  readonly baseBackup?: BaseBackupChoice;
+  readonly primary?: string;
+  readonly upstream?: Endpoint;
+  readonly administrator: string;
+  readonly administratorPassword: string;
+}
+
+export interface RolloutState extends RolloutArgs {
+  readonly servers: Readonly<Record<string, RolloutServer & Observed>>;
+
+  /** What is to be done, in words; empty where everything is as declared. */
+  readonly plan: readonly string[];
+
+  /** Servers that `read` could not reach, and why: what is said of them is of the last time. No difference by itself. */
+  readonly __unreachable?: Readonly<Record<string, string>>;
+}
+
+/** What is really there of a server. */
+export interface Observed extends ConfigurationFacts {
+  readonly data: "present" | "absent";
+
+  /** `silent`: it runs and does not answer, so that nothing can be proven of it. */
+  readonly state: "running" | "stopped" | "silent";
+
+  /** Of a running server that answers: what it runs with beside what its files say. */
+  readonly runs?: Readonly<Record<string, RunsWith>>;
+  readonly recovery: boolean;
+
+  /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
+  readonly recorded?: Readonly<Record<string, number>>;
+
+  /** Of a stopped standby: a trigger file, which would promote it as soon as it starts. */
+  readonly trigger?: string;
+
+  /** Of a stopped server: it last ran as a primary, and files of a standby came there since. */
+  readonly stale?: true;
+
+  /** It was a primary, and was shut down. */
+  readonly shutDown?: true;
+
+  /** Of its data. */
+  readonly version: Major;
+
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
+
+  /** Fingerprint of the certificate that it shows, where the version reads it at the start alone. */
+  readonly certificate?: string;
+
+  /** It has not read pg_hba.conf since that was touched, or will be. */
+  readonly unread?: true;
+
+  /** Why it can never again follow the primary, with what to do. */
+  readonly diverged?: string;
+
+  /** How it becomes a standby of the declared primary again, where it can. */
+  readonly rejoin?: Rejoin;
+
+  /** What an interrupted rollout still owes. */
+  readonly pending?: "reload" | "restart";
+
+  /** Why nothing is known of it now; the rest is of the last time. Never kept. */
+  readonly unreachable?: string;
+
+  /** Of one in recovery, where a failover is in question. Never kept. */
+  readonly received?: Received;
+}
+
+/** A server as declared, without its files. `settings`: where its log is. */
+export type TopologyServer = Omit<Server, "files" | "disposable">;
+export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
+  readonly servers: Readonly<Record<string, TopologyServer>>;
+
+  /** Replication slots that somebody else keeps. */
+  readonly slots: readonly string[];
+}

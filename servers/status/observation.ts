@@ -1,0 +1,55 @@
+import type { Endpoint, Server } from "../../config/site.js";
+import type { Major } from "../../postgres/versions.js";
+import type { DataDirectoryState } from "../data/dataDirectory.js";
+import type { ProcessState } from "../process/process.js";
+import type { RecoveryTitles } from "../process/recoveryTitles.js";
+import type { SqlUnreachable } from "../sql/session.js";
+
+export const states = [
+  "read-write",
+  "in recovery, read-only",
+  "in recovery, refuses queries",
+  "starting",
+  "stopped",
+  "no data",
+  "unreachable",
+  "lost",
+] as const;
+export type State = (typeof states)[number];
+
+/** What one server told. */
+export interface Observation {
+  readonly server: Server;
+  readonly data?: DataDirectoryState;
+  readonly process?: ProcessState;
+  readonly titles: RecoveryTitles;
+  /** Of a stopped one: why it was refused its last start. */
+  readonly superseded?: string;
+  /** Why its host told nothing. */
+  readonly hostProblem?: string;
+  readonly sql: SqlAnswer;
+}
+
+export interface SqlAnswer {
+  readonly endpoint: Endpoint;
+  readonly unreachable?: SqlUnreachable;
+  readonly inRecovery?: boolean;
+  readonly major?: Major;
+  readonly version?: string;
+  readonly timeline?: number;
+  /** Its walreceiver streams (9.6 and later). */
+  readonly receives?: boolean;
+  /** Written by a writable server, replayed by one in recovery. */
+  readonly lsn?: string;
+  readonly replayAge?: number;
+  readonly systemIdentifier?: string;
+  readonly senders?: readonly Sender[];
+}
+
+export interface Sender {
+  readonly name: string;
+  readonly state: string;
+  readonly replay: string | null;
+  /** Seconds. */
+  readonly lag: number | null;
+}
