@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
+import { rooms } from "./floors.mjs";
 import { installPackages } from "./packages.mjs";
 import { checkout } from "./paths.mjs";
 import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs";
@@ -35,11 +36,6 @@ const targets = [
   // What makes certificates is a quarter of the provider, and hardly ever needed: only a plugin that needs it loads it.
   { entry: "postgres/certificates/make.ts", output: "dist/provider/certificates.js" },
 ];
-
-/** Folders and files whose content goes into the bundles. */
-const sources = "index.ts components provider cli servers preflight installed config postgres hosts toolchain".split(
-  " ",
-);
 
 /** Builds everything whose sources changed since the last build. */
 export async function build() {
@@ -78,7 +74,7 @@ function stateOfSources() {
     if (stat.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
     else hash.update(`${relative(checkout, path)} ${stat.size} ${stat.mtimeMs}\n`);
   };
-  for (const source of [...sources, "package-lock.json"]) visit(join(checkout, source));
+  for (const source of [...rooms, "package-lock.json"]) visit(join(checkout, source));
   return hash.digest("hex");
 }
 
