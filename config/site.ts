@@ -134,6 +134,16 @@ export interface Server extends Endpoint {
   readonly lost?: Lost;
 }
 
+/** A server as it takes to reach it and act on it: without the text of its files, and without what becomes of it once it is removed. */
+export type KnownServer = Omit<Server, "files" | "disposable">;
+
+/** As much of a site as it takes to act on servers that are there. */
+export interface KnownSite extends Pick<Site, "name" | "administrator" | "upstream" | "primary" | "baseBackup"> {
+  /** Told in messages. */
+  readonly stack?: string;
+  readonly servers: readonly KnownServer[];
+}
+
 /** What the stack says of a server that is gone. */
 export interface Lost {
   /** A failover may lose what the standby that takes over is known not to have. */

@@ -5,8 +5,8 @@ import { findManager, installService, readService } from "../../installed/servic
 import { serviceFacts } from "../../installed/service/of.js";
 import { withLock } from "../data/lock.js";
 import { startServer } from "../process/process.js";
-import { NotWorking, type Proof, type ProofOptions } from "../process/proof.js";
-import { startWorking } from "../process/start.js";
+import { NotWorking, type Proof } from "../process/proof.js";
+import { startWorking, type WorkingOptions } from "../process/start.js";
 import type { Kept } from "./kept.js";
 
 export type Joined =
@@ -22,7 +22,7 @@ export type Joined =
  * Starts what was restored, and proves that it works, as far as that can be waited for.
  * @throws Refused @throws StartFailed @throws NotWorking
  */
-export async function joinSite(options: ProofOptions & { readonly kept: Kept }): Promise<Joined> {
+export async function joinSite(options: WorkingOptions & { readonly kept: Kept }): Promise<Joined> {
   const { site, server, kept, signal } = options;
   const open = options.hostOf ?? hostOf;
   const host = open(server.host);

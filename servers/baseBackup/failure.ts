@@ -1,5 +1,5 @@
 import prettyBytes from "pretty-bytes";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { freeBytes } from "../data/freeSpace.js";
 import type { CopyProgress } from "./progress.js";
@@ -7,7 +7,7 @@ import type { CopyProgress } from "./progress.js";
 /** Does a copy, and where the target's disk became full meanwhile, says so in one line instead of what a program said. */
 export async function explaining<T>(
   host: Host,
-  { dataDirectory }: Server,
+  { dataDirectory }: KnownServer,
   progress: CopyProgress,
   act: (progress: CopyProgress) => Promise<T>,
 ): Promise<T> {

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { incompleteMarker } from "../../config/controlDirectory.js";
-import type { Server } from "../../config/site.js";
+import type { KnownServer, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { controlFileOf } from "../data/controlFile.js";
@@ -121,7 +121,7 @@ export async function checkSource(
   return systemIdentifier;
 }
 
-function tablespacesIn(entries: readonly Entry[], sameMachine: boolean, server: Server): readonly Tablespace[] {
+function tablespacesIn(entries: readonly Entry[], sameMachine: boolean, server: KnownServer): readonly Tablespace[] {
   return entries.flatMap(({ type, path, link }) => {
     const oid = /^pg_tblspc\/(\d+)$/.exec(path)?.[1];
     return type !== "link" || oid === undefined ? [] : [tablespaceOf(oid, link, sameMachine, server)];
@@ -157,7 +157,11 @@ export async function readControl(host: Host, dataDirectory: string): Promise<Bu
   throw new Error(`${path} on ${host.name} cannot be read`);
 }
 
-export async function linkTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
+export async function linkTablespaces(
+  host: Host,
+  server: KnownServer,
+  tablespaces: readonly Tablespace[],
+): Promise<void> {
   for (const { oid, to } of tablespaces) {
     const link = join(server.dataDirectory, "pg_tblspc", oid);
     const { code, stderr } = await host.run(["ln", "-sfn", "--", to, link]);
@@ -166,7 +170,11 @@ export async function linkTablespaces(host: Host, server: Server, tablespaces: r
 }
 
 /** Recovery makes the links again from the map, which knows the source's folders: so the map says ours. */
-export async function mapTablespaces(host: Host, server: Server, tablespaces: readonly Tablespace[]): Promise<void> {
+export async function mapTablespaces(
+  host: Host,
+  server: KnownServer,
+  tablespaces: readonly Tablespace[],
+): Promise<void> {
   if (tablespaces.length === 0 || !atLeast(server.version, "9.5")) return;
   const escaped = (path: string) => path.replace(/[\\\n\r]/g, (character) => `\\${character}`);
   const map = tablespaces.map(({ oid, to }) => `${oid} ${escaped(to)}\n`).join("");

@@ -1,5 +1,6 @@
-import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
+import type { BaseBackupChoice, Endpoint } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import type { Filled } from "../data/ownFiles.js";
 import type { Login } from "../sql/session.js";
 import type { CopyMethod } from "./methods.js";
 import type { CopyProgress } from "./progress.js";
@@ -7,7 +8,7 @@ import type { CopyProgress } from "./progress.js";
 export interface BaseBackupOptions {
   /** The writable server. */
   readonly source: { readonly endpoint: Endpoint; readonly host: Host };
-  readonly target: { readonly server: Server; readonly host: Host };
+  readonly target: { readonly server: Filled; readonly host: Host };
   /** A superuser on the source. */
   readonly login: Login;
   /** Whom standbys connect as. @default pg_basebackup is left out */

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { quoteAll } from "../../hosts/quote.js";
 import { copyLock, writing } from "../data/lock.js";
@@ -15,7 +15,7 @@ import { type Road, sshBetween } from "./trust.js";
 export function betweenHosts(
   source: Host,
   target: Host,
-  server: Server,
+  server: KnownServer,
   road: Extract<Road, { readonly peer: string }>,
   rateLimit?: number,
   compare: Comparison = "--ignore-times",

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { incompleteMarker } from "../../config/controlDirectory.js";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf } from "../data/controlFile.js";
 import { writing } from "../data/lock.js";
 import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../data/marker.js";
-import { writeStandbyFiles } from "../data/ownFiles.js";
+import { type Filled, writeStandbyFiles } from "../data/ownFiles.js";
 
 /** A tablespace, and where it goes: it keeps its path on another machine; on the same one it is in the control directory. */
 export interface Tablespace {
@@ -14,7 +14,7 @@ export interface Tablespace {
   readonly to: string;
 }
 
-export function tablespaceOf(oid: string, location: string, sameMachine: boolean, server: Server): Tablespace {
+export function tablespaceOf(oid: string, location: string, sameMachine: boolean, server: KnownServer): Tablespace {
   return { oid, location, to: sameMachine ? join(server.controlDirectory, "tablespaces", oid) : location };
 }
 
@@ -38,7 +38,7 @@ export function canGoOn(method: string | undefined): boolean {
  */
 export async function prepareTarget(
   host: Host,
-  server: Server,
+  server: KnownServer,
   marker: BackupMarker,
 ): Promise<BackupMarker | undefined> {
   const { dataDirectory } = server;
@@ -84,7 +84,7 @@ export async function prepareTarget(
  */
 export async function finish(options: {
   readonly host: Host;
-  readonly server: Server;
+  readonly server: Filled;
   readonly tablespaces: readonly Tablespace[];
   readonly control: Buffer;
   /** Whether the source's files may be read by its group (initdb -g). */
@@ -101,7 +101,7 @@ const settling = `mode=$1; shift
 find "$@" -name lost+found -prune -o ! -type l -exec chmod "$mode" -- {} + && sync -f "$@"`;
 
 /** Modes as PostgreSQL wants them, and everything on disk. */
-async function settle(host: Host, server: Server, folders: readonly string[], groupRead: boolean): Promise<void> {
+async function settle(host: Host, server: KnownServer, folders: readonly string[], groupRead: boolean): Promise<void> {
   const mode = groupRead ? "u=rwX,g=rX,o=" : "u=rwX,go=";
   const argv = ["sh", "-c", settling, "sh", mode, ...folders];
   const { code, stderr } = await host.run(writing(server, argv), { timeout: 30 * 60_000 });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { namesOf } from "../sql/versions.js";
 import { isHistory, segmentsBetween } from "../wal/walSegments.js";
@@ -16,7 +16,7 @@ export async function copyWal(options: {
   readonly source: Host;
   readonly from: string;
   readonly target: Host;
-  readonly server: Server;
+  readonly server: KnownServer;
   readonly backup: RunningBackup;
   readonly copier: Copier;
   readonly first: string;

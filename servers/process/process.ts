@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../config/site.js";
+import type { KnownServer, Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -82,7 +82,7 @@ const passing = /lock file ".*" already exists|pre-existing shared memory block|
  * answers need not work yet; that is what `proveWorking` is for.
  * @throws StartFailed with the reason from start.log and from the server's log
  */
-export async function startServer(host: Host, server: Server, options: StartOptions = {}): Promise<Started> {
+export async function startServer(host: Host, server: KnownServer, options: StartOptions = {}): Promise<Started> {
   const { deadline = 60_000, signal } = options;
   const before = await processState(host, server.dataDirectory);
   await host.makeDirectory(server.controlDirectory);
@@ -113,7 +113,7 @@ export async function startServer(host: Host, server: Server, options: StartOpti
 /** One start. Returns why it failed, or undefined once the server answers. */
 async function attempt(
   host: Host,
-  server: Server,
+  server: KnownServer,
   { env = {}, signal }: StartOptions,
   end: number,
 ): Promise<string | undefined> {
@@ -129,7 +129,7 @@ async function attempt(
 }
 
 /** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
-async function askGuard(host: Host, server: Server): Promise<string | undefined> {
+async function askGuard(host: Host, server: KnownServer): Promise<string | undefined> {
   const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
   // It waits a minute for a network that is not there.
   const { code, stderr } = await host.run(argv, { timeout: 90_000 });
@@ -153,20 +153,20 @@ function withoutName(line: string, server: string): string {
 }
 
 /** The server's service, and the host as root, where systemd looks after it. */
-async function systemdOf(host: Host, { service, host: spec }: Server) {
+async function systemdOf(host: Host, { service, host: spec }: KnownServer) {
   if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
   if ((await findManager(host)) !== "systemd") return undefined;
   return { root: hostOf({ ...spec, user: "root" }), service };
 }
 
 /** systemd would try again for ever, behind the back of whoever was told that the server does not start. */
-async function stopTrying(host: Host, server: Server): Promise<void> {
+async function stopTrying(host: Host, server: KnownServer): Promise<void> {
   const systemd = await systemdOf(host, server);
   await systemd?.root.run(["systemctl", "stop", `${systemd.service.name}.service`], { timeout: 60_000 });
 }
 
 /** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
-async function startBySystemd(host: Host, server: Server): Promise<string | undefined> {
+async function startBySystemd(host: Host, server: KnownServer): Promise<string | undefined> {
   const systemd = await systemdOf(host, server);
   if (systemd === undefined) return undefined;
   const { root, service } = systemd;
@@ -178,7 +178,7 @@ async function startBySystemd(host: Host, server: Server): Promise<string | unde
 }
 
 /** What it says of why the server does not start, or nothing. */
-async function startByPgCtl(host: Host, server: Server, env: StartOptions["env"]): Promise<string> {
+async function startByPgCtl(host: Host, server: KnownServer, env: StartOptions["env"]): Promise<string> {
   const pgCtl = [
     join(server.binDirectory, "pg_ctl"),
     "start",
@@ -198,7 +198,7 @@ async function startByPgCtl(host: Host, server: Server, env: StartOptions["env"]
 /** Why a server that was started does not answer, or undefined once it does. */
 async function answer(
   host: Host,
-  server: Server,
+  server: KnownServer,
   end: number,
   signal: AbortSignal | undefined,
   mark: LogMark,
@@ -224,7 +224,7 @@ class NoAnswer extends Error {}
  */
 async function waitForAnswer(
   host: Host,
-  server: Server,
+  server: KnownServer,
   end: number,
   signal: AbortSignal | undefined,
   mark: LogMark,
@@ -252,7 +252,7 @@ async function waitForAnswer(
 }
 
 async function answers(
-  server: Server,
+  server: KnownServer,
   status: (typeof statuses)[number] | undefined,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {

@@ -1,4 +1,4 @@
-import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
+import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
@@ -12,8 +12,8 @@ import { processState } from "./process.js";
 import { recoveryTitles } from "./recoveryTitles.js";
 
 export interface ProofOptions {
-  readonly site: Site;
-  readonly server: Server;
+  readonly site: KnownSite;
+  readonly server: KnownServer;
   readonly passwords: Passwords;
   /** Milliseconds. @default 60000 */
   readonly deadline?: number;
@@ -148,7 +148,7 @@ async function systemIdentifierOf(session: Session): Promise<string | undefined>
 }
 
 async function checkIdentifier(
-  server: Server,
+  server: KnownServer,
   identifier: string,
   writable: Endpoint,
   marker: Marker,
@@ -169,7 +169,7 @@ async function checkIdentifier(
 
 /** Whether a server in recovery streams and has replayed the marker; else what is missing. */
 async function streams(options: {
-  readonly server: Server;
+  readonly server: KnownServer;
   readonly host: Host;
   readonly upstream: Endpoint;
   readonly login: Login;
@@ -226,7 +226,7 @@ export interface Sender {
 
 /** The walsender of a server on its upstream, found by its application_name; a lone unnamed one is taken for it. */
 async function senderOf(
-  server: Server,
+  server: KnownServer,
   upstream: Address,
   login: Login,
   given: { readonly signal?: AbortSignal },

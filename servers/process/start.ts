@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../config/site.js";
+import type { Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings, settingFiles } from "../../postgres/files/facts.js";
@@ -24,12 +24,18 @@ export type Working =
   /** Not started: what its data ask for and its files do not give (`max_connections 50`); the rollout starts it with that. */
   | { readonly missing: readonly string[] };
 
+/** A start looks at the files that are declared for its upstream. */
+export interface WorkingOptions extends ProofOptions {
+  readonly site: Site;
+  readonly server: Server;
+}
+
 /**
  * Starts a server that has its data, and proves that it works; one that runs is only proven.
  * @throws Refused for data that is not ours, and where it would be a second writable server
  * @throws StartFailed @throws NotWorking
  */
-export async function startWorking(options: ProofOptions): Promise<Working> {
+export async function startWorking(options: WorkingOptions): Promise<Working> {
   const { server, signal, deadline = 60_000 } = options;
   const host = (options.hostOf ?? hostOf)(server.host as HostSpec);
   const end = Date.now() + deadline;
@@ -57,7 +63,7 @@ export async function startWorking(options: ProofOptions): Promise<Working> {
 }
 
 /** The slot of its upstream by which it streams. An upstream that does not answer is the proof's to complain of. */
-async function makeOwnSlot({ site, server, passwords, signal }: ProofOptions): Promise<void> {
+async function makeOwnSlot({ site, server, passwords, signal }: WorkingOptions): Promise<void> {
   const upstream = endpointsOf(site).find(({ name }) => name === server.upstream);
   if (server.slot === undefined || upstream === undefined) return;
   const given = { version: server.version, login: administratorOf(site, passwords) };
@@ -86,7 +92,7 @@ async function missingNow(host: Host, server: Server): Promise<readonly string[]
  * Whether the server that it follows, where that is of this stack, has other files than are declared for it, or is itself
  * left to the rollout.
  */
-async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOptions): Promise<boolean> {
+async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: WorkingOptions): Promise<boolean> {
   const upstream = site.servers.find(({ name }) => name === server.upstream);
   if (upstream === undefined) return false;
   const host = open(upstream.host);
@@ -100,7 +106,7 @@ async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: ProofOp
 }
 
 /** Without the file that makes it a standby it would take writes; one server of the site does already. */
-async function refuseSecondPrimary(host: Host, { site, server, passwords, signal }: ProofOptions): Promise<void> {
+async function refuseSecondPrimary(host: Host, { site, server, passwords, signal }: WorkingOptions): Promise<void> {
   const names = atLeast(server.version, "12") ? ["standby.signal", "recovery.signal"] : ["recovery.conf"];
   for (const name of names) {
     if ((await host.stat(join(server.dataDirectory, name))) !== undefined) return;

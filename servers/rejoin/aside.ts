@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Server } from "../../config/site.js";
+import type { KnownServer, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
 import { isKeptDirectory, keptDirectory } from "../../postgres/rollout/rejoin.js";
@@ -27,25 +27,25 @@ export interface Begun {
   readonly control: string;
 }
 
-export function begunFile({ controlDirectory }: Server): string {
+export function begunFile({ controlDirectory }: KnownServer): string {
   return join(controlDirectory, "rejoin.json");
 }
 
-export async function readBegun(host: Host, server: Server): Promise<Begun | undefined> {
+export async function readBegun(host: Host, server: KnownServer): Promise<Begun | undefined> {
   const content = await host.readFile(begunFile(server));
   return content === undefined ? undefined : (JSON.parse(content.toString("utf8")) as Begun);
 }
 
-export async function writeBegun(host: Host, server: Server, begun: Begun): Promise<void> {
+export async function writeBegun(host: Host, server: KnownServer, begun: Begun): Promise<void> {
   await host.writeFile(begunFile(server), `${JSON.stringify(begun)}\n`);
 }
 
-export async function removeBegun(host: Host, server: Server): Promise<void> {
+export async function removeBegun(host: Host, server: KnownServer): Promise<void> {
   await host.remove(begunFile(server));
 }
 
 /** A digest of a server's control file, which changes whenever it runs. */
-export async function controlDigest(host: Host, { dataDirectory }: Server): Promise<string> {
+export async function controlDigest(host: Host, { dataDirectory }: KnownServer): Promise<string> {
   const content = await host.readFile(controlFileOf(dataDirectory));
   return createHash("sha256")
     .update(content ?? "")
@@ -74,7 +74,7 @@ export interface Keeping {
 }
 
 /** Keeps what a stopped server has, or its WAL since the fork, whole or not at all. @returns where */
-export async function keepAside(host: Host, server: Server, rejoin: Rejoin, keeping: Keeping): Promise<string> {
+export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin, keeping: Keeping): Promise<string> {
   const { dataDirectory } = server;
   const { rename } = keeping;
   const now = new Date();
@@ -115,7 +115,7 @@ for link in "$1"/pg_tblspc/*; do
     ln -sfn -- "$3/$folder" "$2/pg_tblspc/\${link##*/}" || exit 1
 done`;
 
-async function copyAll(host: Host, server: Server, partial: string, { progress, signal }: Keeping): Promise<void> {
+async function copyAll(host: Host, server: KnownServer, partial: string, { progress, signal }: Keeping): Promise<void> {
   const whole = await host.realPath(server.dataDirectory);
   const kept = partial.slice(0, -".incomplete".length);
   const from = whole ?? server.dataDirectory;
@@ -161,7 +161,7 @@ async function bytesIn(host: Host, folder: string): Promise<number> {
 }
 
 /** The WAL of the server's own timeline since the fork, all history files, the control file, and its logs. */
-async function copyWal(host: Host, server: Server, { timeline, at }: Rejoin, partial: string): Promise<void> {
+async function copyWal(host: Host, server: KnownServer, { timeline, at }: Rejoin, partial: string): Promise<void> {
   const { dataDirectory } = server;
   const { walDirectory } = namesOf(server.version);
   const from = join(dataDirectory, walDirectory);
@@ -184,7 +184,7 @@ async function copyWal(host: Host, server: Server, { timeline, at }: Rejoin, par
   }
 }
 
-async function must(host: Host, server: Server, argv: readonly string[], signal?: AbortSignal): Promise<void> {
+async function must(host: Host, server: KnownServer, argv: readonly string[], signal?: AbortSignal): Promise<void> {
   const { code, stderr } = await host.run(writing(server, argv), {
     timeout: copying,
     ...(signal === undefined ? {} : { signal }),

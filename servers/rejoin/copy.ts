@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Site } from "../../config/site.js";
+import type { KnownSite } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { parseConninfo } from "../../postgres/files/conninfo.js";
 import { parsePassfile } from "../../postgres/files/passfile.js";
@@ -20,7 +20,7 @@ import { together } from "./decide.js";
 
 export interface Copy {
   /** `baseBackup` of it says how fast, and how where all is copied. */
-  readonly site: Site;
+  readonly site: Pick<KnownSite, "name" | "baseBackup">;
   readonly member: Member;
   readonly primary: Member;
   /** A superuser of the primary. */

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { Site } from "../../config/site.js";
+import type { KnownSite } from "../../config/site.js";
 import type { Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -16,7 +16,7 @@ import { completeReport } from "./report.js";
 import { bringToRest } from "./rest.js";
 
 export interface RejoinOptions extends Diverged {
-  readonly site: Site;
+  readonly site: Pick<KnownSite, "name" | "baseBackup">;
   readonly rejoin: Rejoin;
   readonly login: Login;
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
 import { namesOf } from "../sql/versions.js";
@@ -17,7 +17,7 @@ const uncounted = "Which transactions these are was not counted.";
 
 /** What is kept, how to look at it, and in the end what is in it. */
 export function reportOf(
-  server: Server,
+  server: KnownServer,
   rejoin: Rejoin,
   { kept, now }: { readonly kept: string; readonly now: Date },
 ): string {
@@ -49,7 +49,7 @@ export function reportOf(
 }
 
 /** Counts the transactions in what is kept, and says them there. */
-export async function completeReport(host: Host, server: Server, rejoin: Rejoin, kept: string): Promise<void> {
+export async function completeReport(host: Host, server: KnownServer, rejoin: Rejoin, kept: string): Promise<void> {
   const path = join(kept, reportName);
   const text = (await host.readFile(path))?.toString("utf8");
   if (text?.includes(uncounted) !== true) return;
@@ -62,7 +62,7 @@ export async function completeReport(host: Host, server: Server, rejoin: Rejoin,
 
 async function transactions(
   host: Host,
-  server: Server,
+  server: KnownServer,
   { timeline, at }: Rejoin,
   kept: string,
 ): Promise<readonly string[]> {

@@ -1,32 +1,26 @@
-import type { Server, Site } from "../../config/site.js";
+import type { KnownServer, KnownSite } from "../../config/site.js";
 import type { Login } from "../sql/session.js";
-import type { RolloutArgs, RolloutServer, TopologyArgs } from "./state.js";
+import type { RolloutArgs, RolloutServer } from "./state.js";
 
-export function serverOf({ absent: _absent, files: _files, ...facts }: RolloutServer): Server {
-  return withoutFiles(facts);
-}
-
-function withoutFiles(facts: Omit<Server, "files" | "disposable">): Server {
-  return { ...facts, files: {}, disposable: false };
+/** A server as others act on it. `files` of a rollout are digests, which nobody is to take for what they are digests of. */
+export function serverOf({ absent: _absent, files: _files, ...server }: RolloutServer): KnownServer {
+  return server;
 }
 
 export function loginOf(given: Pick<RolloutArgs, "administrator" | "administratorPassword">): Login {
   return { user: given.administrator, password: given.administratorPassword };
 }
 
-/** As much of the site as the proof and the status need. */
-export function siteOf(state: Omit<RolloutArgs, "servers"> & Pick<TopologyArgs, "servers">): Site {
-  const servers = Object.values(state.servers).map(withoutFiles);
+/** The site that a resource acts on. */
+export function siteOf(
+  state: Omit<RolloutArgs, "servers"> & { readonly servers: Readonly<Record<string, KnownServer>> },
+): KnownSite {
   return {
     name: state.site,
-    stack: "",
-    version: (servers[0] as Server).version,
     administrator: state.administrator,
-    replicationRole: "",
     ...(state.primary === undefined ? {} : { primary: state.primary }),
     ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
     ...(state.baseBackup === undefined ? {} : { baseBackup: state.baseBackup }),
-    servers,
-    initdb: { locale: "C", encoding: "UTF8", dataChecksums: false },
+    servers: Object.values(state.servers),
   };
 }

@@ -1,12 +1,12 @@
 import type { LostServer } from "../../config/lost.js";
-import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
+import type { BaseBackupChoice, Endpoint, KnownServer } from "../../config/site.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import type { ConfigurationFacts, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Received } from "../../postgres/wal/received.js";
 
 /** A server as declared: what it takes to act on it, and a digest of its files. */
-export interface RolloutServer extends Omit<Server, "files" | "settings" | "disposable">, ConfigurationFacts {
+export interface RolloutServer extends Omit<KnownServer, "settings">, ConfigurationFacts {
   /** Files that must not be in the data directory. */
   readonly absent: readonly string[];
 }
@@ -91,7 +91,7 @@ export interface Observed extends ConfigurationFacts {
 }
 
 /** A server as declared, without its files. `settings`: where its log is. */
-export type TopologyServer = Omit<Server, "files" | "disposable">;
+export type TopologyServer = KnownServer;
 export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
   readonly servers: Readonly<Record<string, TopologyServer>>;
 

@@ -1,4 +1,4 @@
-import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
+import type { Endpoint, KnownSite, Passwords, Server, Site } from "../../config/site.js";
 import type { Login } from "./session.js";
 
 export function serverNamed(site: Site, name: string): Server {
@@ -11,13 +11,17 @@ export function serverNamed(site: Site, name: string): Server {
 }
 
 /** Everything that may be writable in the site: the stack's servers, and the upstream outside it. */
-export function endpointsOf(site: Site): readonly Endpoint[] {
+export function endpointsOf(site: Pick<KnownSite, "servers" | "upstream">): readonly Endpoint[] {
   return [...site.servers, ...(site.upstream === undefined ? [] : [site.upstream])];
 }
 
 /** How pgsite logs in. @throws where the stack has no password for it */
-export function administratorOf(site: Site, passwords: Passwords): Login {
-  const password = passwords[site.administrator];
-  if (password === undefined) throw new Error(`the stack ${site.stack} has no password for ${site.administrator}`);
-  return { user: site.administrator, password };
+export function administratorOf(
+  { administrator, stack }: Pick<KnownSite, "administrator" | "stack">,
+  passwords: Passwords,
+): Login {
+  const password = passwords[administrator];
+  const whose = stack === undefined ? "there is" : `the stack ${stack} has`;
+  if (password === undefined) throw new Error(`${whose} no password for ${administrator}`);
+  return { user: administrator, password };
 }

@@ -1,4 +1,4 @@
-import type { Endpoint, Server } from "../../config/site.js";
+import type { Endpoint, KnownServer } from "../../config/site.js";
 import type { Major } from "../../postgres/versions.js";
 import type { DataDirectoryState } from "../data/dataDirectory.js";
 import type { ProcessState } from "../process/process.js";
@@ -19,7 +19,7 @@ export type State = (typeof states)[number];
 
 /** What one server told. */
 export interface Observation {
-  readonly server: Server;
+  readonly server: KnownServer;
   readonly data?: DataDirectoryState;
   readonly process?: ProcessState;
   readonly titles: RecoveryTitles;

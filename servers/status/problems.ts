@@ -1,11 +1,11 @@
-import type { Site } from "../../config/site.js";
+import type { KnownSite } from "../../config/site.js";
 import { declaredLost } from "../../hosts/lost.js";
 import { namesOf } from "../sql/versions.js";
 import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 
 /** What is wrong with a server, in sentences that say what to do where that is known. */
 export function problemsOf(facts: {
-  readonly site: Site;
+  readonly site: KnownSite;
   readonly observation: Observation;
   readonly state: State;
   readonly sender?: Sender;

@@ -1,4 +1,4 @@
-import type { Endpoint, Passwords, Server, ServerRole, Site } from "../../config/site.js";
+import type { Endpoint, KnownServer, KnownSite, Passwords, ServerRole } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { Major } from "../../postgres/versions.js";
@@ -37,7 +37,7 @@ export interface StatusRow {
 }
 
 export interface StatusOptions {
-  readonly site: Site;
+  readonly site: KnownSite;
   readonly passwords: Passwords;
   /** Milliseconds for each thing that is asked of a server. @default 3000 */
   readonly timeout?: number;
@@ -59,7 +59,7 @@ export async function statusOf(options: StatusOptions): Promise<readonly StatusR
   return observed.map((observation) => rowOf(site, observation, answers, observed));
 }
 
-async function observe(server: Server, login: Login, options: StatusOptions): Promise<Observation> {
+async function observe(server: KnownServer, login: Login, options: StatusOptions): Promise<Observation> {
   const sql = askSql(server, login, options);
   const look = async () => {
     const host = await (options.hostOf ?? hostOf)(server.host);
@@ -167,7 +167,7 @@ async function sendersOf(session: Session, major: Major): Promise<readonly Sende
 }
 
 function rowOf(
-  site: Site,
+  site: KnownSite,
   observation: Observation,
   answers: readonly SqlAnswer[],
   all: readonly Observation[],

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast } from "../../postgres/versions.js";
 import { causesIn, logMark, logSince } from "../process/log.js";
@@ -9,7 +9,7 @@ import { whoAreYou } from "../sql/writable.js";
 
 /** A server with its host. */
 export interface Member {
-  readonly server: Server;
+  readonly server: KnownServer;
   readonly host: Host;
 }
 

@@ -1,4 +1,4 @@
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { prefixOf, voicesOf } from "../../postgres/voice.js";
 import { type Received, type StreamEnd, streamEnd } from "../../postgres/wal/received.js";
@@ -14,7 +14,7 @@ const betweenLooks = 1000;
  * What a server in recovery has received and how its stream ended, by its files, its process titles and its log: so of warm
  * standbys too. Undefined where it has no WAL that can be read. @throws HostUnreachable
  */
-export async function receivedBy(host: Host, server: Server): Promise<Received | undefined> {
+export async function receivedBy(host: Host, server: KnownServer): Promise<Received | undefined> {
   const [stream, end, clock] = await Promise.all([
     streamOf(host, server),
     endOfReceived(host, server.dataDirectory, server.version),
@@ -26,7 +26,7 @@ export async function receivedBy(host: Host, server: Server): Promise<Received |
   return { timeline: end.timeline, lsn: lsnText(end.position), at, ago: Math.max(0, now - at), stream };
 }
 
-async function streamOf(host: Host, server: Server): Promise<StreamEnd> {
+async function streamOf(host: Host, server: KnownServer): Promise<StreamEnd> {
   const { receiver } = await recoveryTitles(host, server);
   if (receiver !== undefined) {
     await new Promise((done) => setTimeout(done, betweenLooks));
@@ -37,7 +37,7 @@ async function streamOf(host: Host, server: Server): Promise<StreamEnd> {
 }
 
 /** How its stream ended, where it has no walreceiver that streams. */
-export async function streamByLog(host: Host, server: Server): Promise<StreamEnd> {
+export async function streamByLog(host: Host, server: KnownServer): Promise<StreamEnd> {
   const voices = voicesOf(server.version, server.settings);
   if (voices === undefined) {
     return { kind: "mute", because: prefixOf(server.version, server.settings) };

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
-import type { Server } from "../../config/site.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { parsePassfile } from "../../postgres/files/passfile.js";
@@ -66,7 +66,7 @@ export async function plantSite(major: Major, block: number, name = "plants"): P
 
 /** The servers of a rehearsed site, for whoever wants to change something behind pgsite's back. */
 export class Plot {
-  readonly #servers: Readonly<Record<string, Server>>;
+  readonly #servers: Readonly<Record<string, KnownServer>>;
   readonly #password: string;
 
   constructor(
@@ -80,8 +80,8 @@ export class Plot {
     this.#servers = Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, serverOf(server)]));
   }
 
-  server(name: string): Server {
-    return this.#servers[name] as Server;
+  server(name: string): KnownServer {
+    return this.#servers[name] as KnownServer;
   }
 
   path(server: string, file: string): string {

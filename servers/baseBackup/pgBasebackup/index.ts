@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Server } from "../../../config/site.js";
+import type { KnownServer } from "../../../config/site.js";
 import type { Host } from "../../../hosts/host.js";
 import { renderPassfile } from "../../../postgres/files/passfile.js";
 import { atLeast } from "../../../postgres/versions.js";
@@ -169,7 +169,7 @@ const movingTimeout = 5 * 60_000;
  * Brings what came into its place, without what is left out of every base backup, and without the control file, whose
  * content it returns. @throws where the copy is not whole, or of another cluster
  */
-async function moveUp(host: Host, server: Server, state: SourceState, signal: AbortSignal): Promise<Buffer> {
+async function moveUp(host: Host, server: KnownServer, state: SourceState, signal: AbortSignal): Promise<Buffer> {
   const { version, dataDirectory } = server;
   const from = join(dataDirectory, incoming);
   const controlPath = controlFileOf(from);
