@@ -1,8 +1,131 @@
-/** Lies in a data directory while pgsite fills it; whatever is beside it is pgsite's own and may be done again. */
+/*
+ * Every file and folder that pgsite keeps on a host: what it is, who writes it, and when it goes. The names stand here and
+ * nowhere else (test/unit/config/controlDirectory.test.ts; the runbook's scripts, which say them too, are held to them).
+ * What is not here: PostgreSQL's own files, services (installed/service/manager.ts), and what a stack file names by its path.
+ */
+import { temporaryEnding } from "../hosts/temporary.js";
 
-import type { Server } from "./site.js";
-
-export const incompleteMarker = "pgsite.incomplete";
+export { temporaryEnding };
 
 /** The two folders of a server on its host. */
-export type Directories = Pick<Server, "dataDirectory" | "controlDirectory">;
+export interface Directories {
+  readonly dataDirectory: string;
+  readonly controlDirectory: string;
+}
+
+/** Where pgsite keeps what is not PostgreSQL's (0700, of the server's OS user). It goes with data declared disposable, or by hand. */
+export function controlDirectoryOf(dataDirectory: string): string {
+  return `${dataDirectory}.pgsite`;
+}
+
+/** In the control directory. Without a word of when it goes, a name stays as long as the folder. */
+export const controlNames = {
+  /** The proof that the data are ours: site, server, system identifier. Seed, restore and import write it, last. */
+  identity: "identity.json",
+  /** By which the server authenticates to any other that it may follow: `NAME-passfile`; restore writes it too. */
+  passfile: "passfile",
+  /** The server's certificate: `NAME-certificate`. Until 9.1 it lies in the data directory, where the server looks for it. */
+  certificate: "server.crt",
+  /** Its private key, beside it. */
+  key: "server.key",
+  /** By which the server verifies whom it follows: `NAME-authorities`. */
+  authorities: "authorities.crt",
+  /** A folder of configuration that waits for the rollout: `NAME-configuration`. The rollout empties it; it goes with that resource. */
+  staged: "staged",
+  /** What the rollout has installed and not yet brought into force. It goes when it is. */
+  pending: "pending.json",
+  /** Which text of ours each hand-written file stands for: import. Once a file is written, its group goes from it. */
+  adopted: "adopted.json",
+  /** A folder of copies of the hand-written files: import. */
+  adoptedFiles: "adopted",
+  /** A folder of scripts for the server's operator, and the guard of every start: it goes with its resource. */
+  runbook: "runbook",
+  /** What a start says, and the server until it writes a log of its own: every start, the service's and the guard's too. Appended to. */
+  startLog: "start.log",
+  /** flock(1)'s: whoever acts on the server holds it, and it goes with his process. The file is empty. */
+  lock: "lock",
+  /** Who holds it, in words for whoever has to wait. It goes when he lets go. */
+  lockHolder: "lock.holder",
+  /** flock(1)'s: each program that writes into the data directory holds it. The file is empty. */
+  copyLock: "copy.lock",
+  /** A folder in which initdb makes a new cluster: seed. It goes when the cluster has been moved into the data directory. */
+  initdb: "initdb",
+  /** A folder with a copied server's tablespaces by OID, if source and copy share a machine: base backup, restore. Used by the server. */
+  tablespaces: "tablespaces",
+  /** The password of pg_basebackup: base backup. It goes with the program. */
+  backupPassfile: "base-backup.passfile",
+  /** The password of pg_rewind: rejoin. It goes with the program. */
+  rewindPassfile: "rejoin.passfile",
+  /** What a rejoin has kept already, and how to go on: rejoin. It goes when the server's data are those of a standby. */
+  begunRejoin: "rejoin.json",
+  /** Where the runbook's rejoin keeps what it is about to rewind. It goes when the data are those of a standby. */
+  rewinding: "rewinding",
+  /** A folder of WAL, label and control file for an archive that another host keeps: archive create. It goes when that ends. */
+  archiveStage: "archive-stage",
+  /** Nothing, ever: the passfile of the runbook's questions that are not to have a password. */
+  noPassfile: "none",
+} as const;
+
+/** The path of what lies in a server's control directory. */
+export function controlPath(
+  { controlDirectory }: Pick<Directories, "controlDirectory">,
+  what: keyof typeof controlNames,
+): string {
+  return `${controlDirectory}/${controlNames[what]}`;
+}
+
+/** In a data directory that pgsite fills, and by whom and from what: whatever is beside it is ours, and may be done again. Goes last. */
+export const incompleteMarker = "pgsite.incomplete";
+
+/** The folder of the data directory into which pg_basebackup copies. It goes when all is moved up. */
+export const incomingFolder = "pgsite.incoming";
+
+/** What makes a server a standby, while one that crashed recovers on its own: rejoin. It goes back after that. */
+export function asideName(name: string): string {
+  return `${name}.pgsite-aside`;
+}
+
+/** A trigger file that was there before its standby started: each start moves it there. Left to whoever wrote it. */
+export function leftOverName(path: string): string {
+  return `${path}.left-over`;
+}
+
+/** The ending of what the runbook's scripts write, beside what they put in its place: files, and rejoin's copy of the data. */
+export const runbookEnding = ".runbook-new";
+
+/** The folder that keeps what diverged: rejoin, pgsite's or the runbook's. Left to the administrator. @param time `YYYYMMDDTHHMMSSZ`, or a word for it */
+export function keptDirectory(dataDirectory: string, time = "TIME"): string {
+  return `${dataDirectory}.diverged-${time}`;
+}
+
+/** Whether a folder's name is one that keeps what diverged from a data directory. */
+export function isKeptDirectory(name: string, dataDirectoryName: string): boolean {
+  const start = keptDirectory(dataDirectoryName, "");
+  return name.startsWith(start) && /^\d{8}T\d{6}Z$/.test(name.slice(start.length));
+}
+
+/** The ending of such a folder until it is whole. The next rejoin takes it away. */
+export const halfKeptEnding = ".incomplete";
+
+/** In what keeps what diverged. */
+export const keptNames = {
+  /** What it is, how to look at it, and which transactions are in it. */
+  report: "README.pgsite",
+  /** A folder of the tablespaces' files by OID; the links in pg_tblspc lead there. */
+  tablespaces: "pgsite.tablespaces",
+} as const;
+
+/** In the folder of an archive, which belongs to whoever asked for it. While it is made, its locks are there too. */
+export const archiveNames = {
+  /** What it is of, and each part's size and checksum; makes the folder an archive: archive create, last. */
+  manifest: "manifest.json",
+  /** Says that an archive is being made, or was cut off: archive create. It goes when that ends. */
+  unfinished: "pgsite.unfinished",
+  /** As `archiveStage`, if the server's own host keeps the archive. */
+  stage: "stage",
+} as const;
+
+/** A link for clients that is being moved, beside the one in whose place it comes. */
+export function newLinkName(name: string): string {
+  return `.${name}.pgsite`;
+}

@@ -26,6 +26,7 @@ import { type Layer, type Note, type ResolvedSettings, resolveSettings } from ".
 import { checkRules } from "../postgres/settings/rules.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
+import { controlDirectoryOf, controlNames, controlPath } from "./controlDirectory.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import type { AccessDescription } from "./schema.js";
 import { notMade, type Proof, type Server, type ServerRole, type ServiceDeclaration, type TlsFiles } from "./site.js";
@@ -103,8 +104,8 @@ export function describeServer(
 ): { readonly server: Server; readonly problems: readonly Problem[]; readonly notes: readonly Note[] } {
   const { site, dataDirectory } = inputs;
   const { version } = site;
-  const controlDirectory = `${dataDirectory}.pgsite`;
-  const passfile = `${controlDirectory}/passfile`;
+  const controlDirectory = controlDirectoryOf(dataDirectory);
+  const passfile = controlPath({ controlDirectory }, "passfile");
   const tlsFiles = site.tls === undefined && !site.verifiesUpstream ? undefined : tlsFilesOf(inputs, controlDirectory);
   const layers: Layer[] = [
     { source: "pgsite's defaults", path: "", defaults: true, values: defaultsOf(version) },
@@ -264,9 +265,9 @@ function proofOf(inputs: RuleInputs, rules: readonly HbaRule[]): Proof {
 function tlsFilesOf({ site, dataDirectory }: ServerInputs, controlDirectory: string): TlsFiles {
   const folder = atLeast(site.version, "9.2") ? controlDirectory : dataDirectory;
   return {
-    certificate: `${folder}/server.crt`,
-    key: `${folder}/server.key`,
-    authorities: `${controlDirectory}/authorities.crt`,
+    certificate: `${folder}/${controlNames.certificate}`,
+    key: `${folder}/${controlNames.key}`,
+    authorities: controlPath({ controlDirectory }, "authorities"),
   };
 }
 

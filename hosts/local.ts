@@ -10,6 +10,7 @@ import { localUser } from "./localUser.js";
 import { absentAsUndefined, type Held, holding, kindOf, laidInFolderOf, listHeld, readHeld, within } from "./opened.js";
 import { ShellHost } from "./shell/host.js";
 import { Tail } from "./tail.js";
+import { temporaryEnding } from "./temporary.js";
 import { toEnd } from "./toEnd.js";
 import { type OsUser, osUser } from "./users.js";
 
@@ -91,7 +92,7 @@ export class LocalHost implements Host {
   async writeFile(path: string, content: string | Buffer, options: { readonly mode?: number } = {}): Promise<void> {
     const other = await this.#other();
     if (other !== undefined) return other.writeFile(path, content, options);
-    const temporary = join(dirname(path), `.${process.pid}-${Math.random().toString(36).slice(2)}.pgsite-new`);
+    const temporary = join(dirname(path), `.${process.pid}-${Math.random().toString(36).slice(2)}${temporaryEnding}`);
     const file = await fs.open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       await file.chmod(options.mode ?? 0o600);

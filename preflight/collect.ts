@@ -1,3 +1,4 @@
+import { controlDirectoryOf } from "../config/controlDirectory.js";
 import { socketFolders } from "../config/socketFolders.js";
 import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
 import type { HostFacts, Observation } from "./facts.js";
@@ -102,7 +103,7 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
   return [
     name,
     dataDirectory,
-    own ? place.controlDirectory : `${dataDirectory}.pgsite`,
+    own ? place.controlDirectory : controlDirectoryOf(dataDirectory),
     own ? place.binDirectory : "/nonexistent",
     own ? `${place.port}` : "0",
     own ? socketFolders(place).join("\n") : "",

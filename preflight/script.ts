@@ -1,4 +1,4 @@
-import { incompleteMarker } from "../config/controlDirectory.js";
+import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
@@ -47,7 +47,7 @@ look() {
   fi
   say "$at.data" "$found"
   [ -e "$data/${incompleteMarker}" ] && say "$at.incomplete" yes
-  [ -e "$control/identity.json" ] && say "$at.identity" yes
+  [ -e "$control/${controlNames.identity}" ] && say "$at.identity" yes
   content "$at.version" "$data/PG_VERSION"
 
   parent=$(dirname -- "$data")

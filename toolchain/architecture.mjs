@@ -1,4 +1,6 @@
-// Holds the code to the floors of `floors.mjs`: no import upwards or sideways, no circle.
+// Holds the code to the floors of `floors.mjs`: no import upwards or sideways, no circle; and ARCHITECTURE.md to both.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { floors, outside, rooms } from "./floors.mjs";
 import { codeOf, importsOf, topOf, treeOf } from "./imports.mjs";
@@ -126,7 +128,51 @@ function shortestCircle(knot, edges) {
   throw new Error(`no circle through ${first}`);
 }
 
+/** The table of the floors, in Markdown, as ARCHITECTURE.md shows it. */
+export function tableOf() {
+  const rows = floors.flatMap((floor, index) =>
+    floor.map(({ room, holds }) => `| \`${room}\` | ${holds} | ${below(index)} |`),
+  );
+  return ["| folder | what it holds | may import |", "|---|---|---|", ...rows].join("\n");
+}
+
+function below(index) {
+  const next = floors[index + 1];
+  if (next === undefined) return "nothing of ours";
+  const names = next.map(({ room }) => `\`${room}\``).join(", ");
+  return index + 2 === floors.length ? names : `${names} and below`;
+}
+
+const limit = 900;
+const markers = ["<!-- floors -->", "<!-- /floors -->"];
+const remedy = "node toolchain/architecture.mjs --write";
+
+/** Everything that is wrong with the text of ARCHITECTURE.md, a message each. */
+export function documentProblems(text) {
+  const words = text.split(/\s+/).filter((word) => word !== "").length;
+  const long = `ARCHITECTURE.md has ${words} words, and at most ${limit} are read: move something to docs/design/`;
+  const table = `the table of floors in ARCHITECTURE.md is not the one of toolchain/floors.mjs: ${remedy}`;
+  const written = withTable(text);
+  return [
+    ...(words > limit ? [long] : []),
+    ...(written === undefined ? [`ARCHITECTURE.md has no place for the table of floors: ${markers.join(" … ")}`] : []),
+    ...(written !== undefined && written !== text ? [table] : []),
+  ];
+}
+
+/** The text with the table as it is now; undefined if it has no place for one. */
+export function withTable(text) {
+  const [start, end] = markers.map((marker) => text.indexOf(marker));
+  if (start < 0 || end < start) return undefined;
+  return `${text.slice(0, start + markers[0].length)}\n${tableOf()}\n${text.slice(end)}`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const document = join(checkout, "ARCHITECTURE.md");
+  if (process.argv.includes("--write")) {
+    const text = readFileSync(document, "utf8");
+    writeFileSync(document, withTable(text) ?? text);
+  }
   const problems = problemsOf(treeOf(checkout, outside));
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;

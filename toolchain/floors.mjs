@@ -1,4 +1,4 @@
-// The floors of the house, as data: who may import whom. `architecture.mjs` holds the code to it.
+// The floors of the house, as data: who may import whom. `architecture.mjs` holds the code and ARCHITECTURE.md to it.
 
 /** From the top to the bottom. A room imports rooms of lower floors, and nothing else of ours. */
 export const floors = [

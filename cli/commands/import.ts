@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
+import { controlNames } from "../../config/controlDirectory.js";
 import { say } from "../find.js";
 import { adoptAll, type ImportPlan, isName, planImport } from "../import/import.js";
 import type { Place } from "../import/read.js";
@@ -67,7 +68,7 @@ export function importCommand(): Command {
     });
 }
 
-const marks = "identity.json, adopted.json and copies of the files in adopted/";
+const marks = `${controlNames.identity}, ${controlNames.adopted} and copies of the files in ${controlNames.adoptedFiles}/`;
 
 function report({ notes, firstWrites }: ImportPlan): string {
   const writes = firstWrites.filter(({ changes }) => changes.length > 0);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings } from "../../postgres/files/facts.js";
@@ -77,7 +78,7 @@ export async function adopt(site: Site, server: Server, found: HandMade): Promis
   if (kind !== "foreign" && kind !== "ours") {
     throw new Error(`${server.dataDirectory} on ${server.host.name} is ${kind}: it was left as it is`);
   }
-  const copies = join(server.controlDirectory, "adopted");
+  const copies = controlPath(server, "adoptedFiles");
   await host.makeDirectory(server.controlDirectory);
   await host.makeDirectory(copies);
   for (const [path, { content }] of Object.entries(found.files)) {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { controlDirectoryOf } from "../controlDirectory.js";
 import { address, flag, name, pathOfServer, pem, port, settingValue, strict } from "./values.js";
 
 /** Settings by PostgreSQL's own names or the portable ones; checked against the version by `postgres/`. */
@@ -33,7 +34,9 @@ export const server = strict({
   host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
   address: address.optional().describe("The address it listens on (by default its host's)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: pathOfServer.describe("Absolute; beside it DATADIRECTORY.pgsite holds what pgsite keeps"),
+  dataDirectory: pathOfServer.describe(
+    `Absolute; beside it ${controlDirectoryOf("DATADIRECTORY")} holds what pgsite keeps`,
+  ),
   role: z
     .enum(["standby", "mirror"])
     .default("standby")

@@ -14,6 +14,7 @@ import {
   type SpawnOptions,
   TooLong,
 } from "../host.js";
+import { temporaryEnding } from "../temporary.js";
 import { toEnd } from "../toEnd.js";
 import {
   files,
@@ -108,7 +109,7 @@ export class ShellHost implements Host {
 
   async writeFile(path: string, content: string | Buffer, { mode = 0o600 } = {}): Promise<void> {
     const bytes = Buffer.from(content);
-    const temporary = join(dirname(path), `.${randomBytes(8).toString("hex")}.pgsite-new`);
+    const temporary = join(dirname(path), `.${randomBytes(8).toString("hex")}${temporaryEnding}`);
     if (await this.#did(writingSmall(path, temporary, bytes, mode), "writing", path)) return;
     const script = `nl='\n'; ${writingScript(path, temporary, bytes.length, mode)}`;
     await this.#must(["sh", "-c", script], "writing", path, { input: bytes, timeout: writingTimeout });

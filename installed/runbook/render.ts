@@ -1,3 +1,4 @@
+import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Voice, Voices } from "../../postgres/voice.js";
@@ -56,7 +57,7 @@ export const shared = ["common.sh", "stream.awk", "messages"] as const;
 export const refusedToStart = 3;
 
 export function runbookFolder(controlDirectory: string): string {
-  return `${controlDirectory}/runbook`;
+  return controlPath({ controlDirectory }, "runbook");
 }
 
 export function guardOf(controlDirectory: string): string {

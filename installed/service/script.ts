@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
@@ -49,7 +50,7 @@ name=${quote(facts.name)}
 user=${quote(facts.user)}
 pg_ctl=${quote(join(facts.binDirectory, "pg_ctl"))}
 data=${quote(facts.dataDirectory)}
-log=${quote(join(facts.controlDirectory, "start.log"))}
+log=${quote(controlPath(facts, "startLog"))}
 guard=${quote(guardOf(facts.controlDirectory))}
 PGPASSFILE=${quote(facts.passfile)}
 export nl pg_ctl data log guard PGPASSFILE

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
 import { makeFoldersAsRoot, makeOwnFolders } from "./socketFolders.js";
@@ -15,7 +16,7 @@ const run = `[ ! -x "$3" ] || "$3"; [ "$?" != ${refusedToStart} ] || exit ${refu
  * the time limits are off, and what waits for it has its own. SIGINT is the fast shutdown.
  */
 export function renderUnit(facts: ServiceFacts): string {
-  const log = join(facts.controlDirectory, "start.log");
+  const log = controlPath(facts, "startLog");
   const words = [
     "/bin/sh",
     "-c",

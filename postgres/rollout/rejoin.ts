@@ -53,17 +53,6 @@ export function bestWay(obstacles: {
   return { way: "base backup", instead: [`no pg_rewind: ${rewind}`, `no delta copy: ${delta}`] };
 }
 
-/** The folder that keeps what diverged. @param time `YYYYMMDDTHHMMSSZ`, or a word for it */
-export function keptDirectory(dataDirectory: string, time = "TIME"): string {
-  return `${dataDirectory}.diverged-${time}`;
-}
-
-/** Whether a folder's name is one that keeps what diverged from a data directory. */
-export function isKeptDirectory(name: string, dataDirectoryName: string): boolean {
-  const rest = name.startsWith(`${dataDirectoryName}.diverged-`) ? name.slice(dataDirectoryName.length + 10) : "";
-  return /^\d{8}T\d{6}Z$/.test(rest);
-}
-
 type Actual = Readonly<Record<string, ActualServer>>;
 
 /** Those that take writes beside the primary: they are stopped before anything else. */

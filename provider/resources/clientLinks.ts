@@ -1,3 +1,4 @@
+import { newLinkName } from "../../config/controlDirectory.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
 import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
@@ -93,7 +94,7 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 2))
 done
 while [ "$#" -gt 0 ]; do
-  rm -f -- "./.$1.pgsite" && ln -s -- "$2" "./.$1.pgsite" && mv -T -f -- "./.$1.pgsite" "./$1" || exit 4
+  rm -f -- "./${newLinkName("$1")}" && ln -s -- "$2" "./${newLinkName("$1")}" && mv -T -f -- "./${newLinkName("$1")}" "./$1" || exit 4
   shift 2
 done`;
 

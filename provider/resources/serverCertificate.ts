@@ -1,3 +1,4 @@
+import { controlDirectoryOf, controlPath } from "../../config/controlDirectory.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import type { KeyPair } from "../../postgres/certificates/make.js";
@@ -209,7 +210,7 @@ async function install(context: Context, state: ServerCertificateState): Promise
   const settled = async () => (await presentsIt(state, context.signal).catch(() => undefined)) === true;
   if (await until(settled, { deadline: patience, signal: context.signal })) return;
   throw new Error(
-    `${state.server} was told to read its certificate again and does not present it: its log on ${state.host.name} says why (pg_log, or ${state.dataDirectory}.pgsite/start.log)`,
+    `${state.server} was told to read its certificate again and does not present it: its log on ${state.host.name} says why (pg_log, or ${controlPath({ controlDirectory: controlDirectoryOf(state.dataDirectory) }, "startLog")})`,
   );
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import prettyBytes from "pretty-bytes";
+import { archiveNames, controlDirectoryOf, controlPath } from "../../config/controlDirectory.js";
 import type { Endpoint, Passwords, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -21,7 +22,7 @@ import { namesOf } from "../sql/versions.js";
 import { findWritable } from "../sql/writable.js";
 import { isHistory, segmentsBetween, timelineOf } from "../wal/walSegments.js";
 import { clearFolder, type Folder, finishFolder, takeFolder } from "./folder.js";
-import { type Compressor, isOwn, type Manifest, manifestName, renderManifest } from "./manifest.js";
+import { type Compressor, isOwn, type Manifest, renderManifest } from "./manifest.js";
 import { areOne, bounded } from "./pipeline.js";
 import { compressorOn } from "./programs.js";
 import { reserveWal } from "./reserve.js";
@@ -126,7 +127,7 @@ async function archive(
   });
   const signal = AbortSignal.any([backup.lost, options.signal]);
   setMaxListeners(0, signal);
-  const stage = join(folder.path, "stage");
+  const stage = join(folder.path, archiveNames.stage);
   let begun = false;
   try {
     const { facts } = backup;
@@ -271,7 +272,9 @@ async function contentsOf(
 
 /** Where WAL, label and control file are gathered: in the archive's folder, or on another host beside the server's data. */
 function stageOn(from: Host, source: Endpoint, folder: Folder, stage: string): string {
-  return areOne(folder.host, from) ? stage : `${source.dataDirectory}.pgsite/archive-stage`;
+  return areOne(folder.host, from)
+    ? stage
+    : controlPath({ controlDirectory: controlDirectoryOf(source.dataDirectory) }, "archiveStage");
 }
 
 interface StagedWal {
@@ -346,7 +349,7 @@ function startLsnIn(label: Buffer): string {
 async function publish({ host, path }: Folder, manifest: Manifest): Promise<string> {
   const text = renderManifest(manifest);
   await host.run(["sync", "-f", path], { timeout: 30 * 60_000 });
-  await host.writeFile(join(path, manifestName), text);
+  await host.writeFile(join(path, archiveNames.manifest), text);
   return createHash("sha256").update(text).digest("hex");
 }
 

@@ -1,14 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import { archiveNames } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { majorOf } from "../../postgres/versions.js";
-
-/** The file that makes a folder an archive: written last, and whole or not at all. */
-export const manifestName = "manifest.json";
-
-/** Lies in the folder while an archive is made: what is beside it is pgsite's own, and no archive. */
-export const unfinishedName = "pgsite.unfinished";
 
 export const compressors = ["zstd", "gzip", "none"] as const;
 export type Compressor = (typeof compressors)[number];
@@ -117,15 +112,15 @@ export interface ReadManifest {
 /** @throws ArchiveRefused where the folder is no archive */
 export async function readManifest(host: Host, folder: string): Promise<ReadManifest> {
   const where = `${folder} on ${host.name}`;
-  const content = await host.readFile(join(folder, manifestName));
+  const content = await host.readFile(join(folder, archiveNames.manifest));
   if (content === undefined) {
     const names = await host.list(folder);
     const why =
       names === undefined
         ? "does not exist"
-        : names.includes(unfinishedName)
+        : names.includes(archiveNames.unfinished)
           ? "is not finished: pgsite archive create was cut off there, or still runs"
-          : `has no ${manifestName}`;
+          : `has no ${archiveNames.manifest}`;
     throw new ArchiveRefused(`${where} ${why}: no archive`);
   }
   try {
@@ -133,7 +128,7 @@ export async function readManifest(host: Host, folder: string): Promise<ReadMani
     return { manifest, sha256: createHash("sha256").update(content).digest("hex") };
   } catch {
     throw new ArchiveRefused(
-      `${join(folder, manifestName)} on ${host.name} is not a manifest that this pgsite understands: carry the archive again, or use the pgsite that made it`,
+      `${join(folder, archiveNames.manifest)} on ${host.name} is not a manifest that this pgsite understands: carry the archive again, or use the pgsite that made it`,
     );
   }
 }

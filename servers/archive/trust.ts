@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import { type Tablespace, tablespaceOf } from "../baseBackup/target.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
@@ -57,7 +57,7 @@ export function tablespacesOf(
     );
   }
   for (const { to } of placed) {
-    const own = to.startsWith(`${join(controlDirectory, "tablespaces")}/`);
+    const own = to.startsWith(`${controlPath({ controlDirectory }, "tablespaces")}/`);
     const others = placed.map((one) => one.to);
     const overlaps = [dataDirectory, ...(own ? [] : [controlDirectory])].some((folder) => nested(folder, to));
     if (overlaps || others.filter((other) => nested(other, to)).length > 1) {

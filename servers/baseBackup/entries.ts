@@ -1,3 +1,4 @@
+import { incompleteMarker, temporaryEnding } from "../../config/controlDirectory.js";
 import type { Major } from "../../postgres/versions.js";
 import { namesOf } from "../sql/versions.js";
 
@@ -58,10 +59,14 @@ const ownFiles = new Set([
   "postgresql.conf",
   "pg_hba.conf",
   "postgresql.auto.conf.tmp",
-  "pgsite.incomplete",
+  incompleteMarker,
 ]);
 
-const anywhere = /^(pgsql_tmp|pg_internal\.init)|\.pgsite-new$/;
+/** Whatever folder it lies in. */
+function isLeftAnywhere(name: string): boolean {
+  return /^(pgsql_tmp|pg_internal\.init)/.test(name) || name.endsWith(temporaryEnding);
+}
+
 const temporaryRelation = /^t\d+_\d+(_(fsm|vm|init))?(\.\d+)?$/;
 
 /**
@@ -71,7 +76,7 @@ const temporaryRelation = /^t\d+_\d+(_(fsm|vm|init))?(\.\d+)?$/;
  */
 export function isExcluded(path: string, version: Major, logDirectory: string): boolean {
   const parts = path.split("/");
-  if (parts.some((part) => anywhere.test(part))) return true;
+  if (parts.some(isLeftAnywhere)) return true;
   if (path === "global/pg_control" || (parts.length === 1 && ownFiles.has(path))) return true;
   if (temporaryRelation.test(parts.at(-1) ?? "")) return true;
   const inside = (folder: string) => path.startsWith(`${folder.replace(/\/+$/, "")}/`);
@@ -82,7 +87,7 @@ export function isExcluded(path: string, version: Major, logDirectory: string): 
 export function isExcludedInTablespace(path: string, version: Major): boolean {
   const [top = "", ...rest] = path.split("/");
   if (!top.startsWith(`PG_${version}_`)) return true;
-  return rest.some((part) => anywhere.test(part)) || temporaryRelation.test(rest.at(-1) ?? "");
+  return rest.some(isLeftAnywhere) || temporaryRelation.test(rest.at(-1) ?? "");
 }
 
 const batchBytes = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { incompleteMarker } from "../../config/controlDirectory.js";
+import { controlPath, incompleteMarker } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf } from "../data/controlFile.js";
@@ -15,7 +15,7 @@ export interface Tablespace {
 }
 
 export function tablespaceOf(oid: string, location: string, sameMachine: boolean, server: KnownServer): Tablespace {
-  return { oid, location, to: sameMachine ? join(server.controlDirectory, "tablespaces", oid) : location };
+  return { oid, location, to: sameMachine ? join(controlPath(server, "tablespaces"), oid) : location };
 }
 
 /** The marker of an attempt that begins now. */

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import * as z from "zod";
-import type { Directories } from "../../config/controlDirectory.js";
+import { controlPath, type Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 
 /**
@@ -27,8 +26,6 @@ const recordSchema = z.object({
 export type Adopted = z.output<typeof recordSchema>;
 export type AdoptedGroup = Adopted["groups"][number];
 
-const fileName = "adopted.json";
-
 /** What hand-written files that nobody touched stand for. */
 export interface StandIns {
   readonly files: Readonly<Record<string, string | null>>;
@@ -44,7 +41,7 @@ export function hashOfBytes(content: string | Buffer): string {
 
 export async function writeAdopted(host: Host, { controlDirectory }: Directories, adopted: Adopted): Promise<void> {
   await host.makeDirectory(controlDirectory);
-  await host.writeFile(join(controlDirectory, fileName), `${JSON.stringify(adopted, undefined, 2)}\n`);
+  await host.writeFile(controlPath({ controlDirectory }, "adopted"), `${JSON.stringify(adopted, undefined, 2)}\n`);
 }
 
 /** The hand-written files that are still as they were found; nothing where no server was adopted. */
@@ -78,7 +75,7 @@ export async function forgetStandIns(
 }
 
 async function readAdopted(host: Host, { controlDirectory }: Directories): Promise<Adopted | undefined> {
-  const path = join(controlDirectory, fileName);
+  const path = controlPath({ controlDirectory }, "adopted");
   const content = await host.readFile(path);
   if (content === undefined) return undefined;
   try {

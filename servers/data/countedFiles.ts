@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import type { Directories } from "../../config/controlDirectory.js";
+import { controlPath, type Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import type { StandIns } from "./adopted.js";
@@ -22,7 +21,7 @@ export async function readServerFiles(
 ): Promise<CountedFiles> {
   const [files, record] = await Promise.all([
     readFiles(host, server.dataDirectory, names),
-    host.stat(join(server.controlDirectory, "adopted.json")),
+    host.stat(controlPath(server, "adopted")),
   ]);
   if (record === undefined) return { files, permissions: {} };
   const { standIns } = await import("./adopted.js");

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
-import { type Directories, incompleteMarker } from "../../config/controlDirectory.js";
+import { controlPath, type Directories, incompleteMarker } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf } from "./controlFile.js";
 
@@ -75,7 +75,7 @@ export function systemIdentifierIn(control: Buffer): string {
 
 /** identity.json, or undefined where there is none. @throws where it cannot be understood, naming the file */
 export async function readIdentity(host: Host, directories: Directories): Promise<Identity | undefined> {
-  const path = join(directories.controlDirectory, "identity.json");
+  const path = controlPath(directories, "identity");
   const content = await host.readFile(path);
   if (content === undefined) return undefined;
   try {
@@ -89,8 +89,5 @@ export async function readIdentity(host: Host, directories: Directories): Promis
 
 export async function writeIdentity(host: Host, directories: Directories, identity: Identity): Promise<void> {
   await host.makeDirectory(directories.controlDirectory);
-  await host.writeFile(
-    join(directories.controlDirectory, "identity.json"),
-    `${JSON.stringify(identity, undefined, 2)}\n`,
-  );
+  await host.writeFile(controlPath(directories, "identity"), `${JSON.stringify(identity, undefined, 2)}\n`);
 }

@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
-import { join } from "node:path";
-import type { Directories } from "../../config/controlDirectory.js";
+import { controlPath, type Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 
 /** Somebody else acts on this server now. */
@@ -20,13 +19,13 @@ const taken = 75;
  */
 export async function withLock<T>(
   host: Host,
-  { controlDirectory }: Directories,
+  directories: Directories,
   act: string,
   body: () => Promise<T>,
 ): Promise<T> {
-  await host.makeDirectory(controlDirectory);
-  const path = join(controlDirectory, "lock");
-  const holderPath = join(controlDirectory, "lock.holder");
+  await host.makeDirectory(directories.controlDirectory);
+  const path = controlPath(directories, "lock");
+  const holderPath = controlPath(directories, "lockHolder");
   const holder = await host.spawn([
     "flock",
     "-n",
@@ -76,8 +75,8 @@ export function writing(
 }
 
 /** The file whose lock says that somebody writes. */
-export function copyLock({ controlDirectory }: Pick<Directories, "controlDirectory">): string {
-  return join(controlDirectory, "copy.lock");
+export function copyLock(directories: Pick<Directories, "controlDirectory">): string {
+  return controlPath(directories, "copyLock");
 }
 
 /** Waits for what an earlier, killed attempt still has under way. @throws where it goes on for over a minute */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
 import type { Host } from "../../hosts/host.js";
 import { normalised } from "../../postgres/files/facts.js";
@@ -8,7 +9,7 @@ export type Files = Readonly<Record<string, string>>;
 
 /** Where configuration waits for the rollout. */
 export function stagedDirectory(controlDirectory: string): string {
-  return join(controlDirectory, "staged");
+  return controlPath({ controlDirectory }, "staged");
 }
 
 export function hashesOf(files: Files): Record<string, string> {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
@@ -43,7 +44,7 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
 
 /** start.log, and with logging_collector the files of log_directory that were written last, the last one first. */
 export async function logFiles(host: Host, server: LogOwner, count = 2): Promise<readonly string[]> {
-  const files = [join(server.controlDirectory, "start.log")];
+  const files = [controlPath(server, "startLog")];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const directory = logFolderOf(server);
     const { code, stdout } = await host.run(["ls", "-1t", directory]);

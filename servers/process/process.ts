@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
@@ -141,7 +142,7 @@ export async function refusedBefore(
   host: Host,
   { name, controlDirectory }: Pick<Server, "name" | "controlDirectory">,
 ): Promise<string | undefined> {
-  const last = (await host.readTail(join(controlDirectory, "start.log"), 1000))?.trimEnd().split("\n").at(-1);
+  const last = (await host.readTail(controlPath({ controlDirectory }, "startLog"), 1000))?.trimEnd().split("\n").at(-1);
   // The guard's own line begins with the name; what a client says stands behind a severity, and then comes the server's end.
   return last?.startsWith(`${name} does not start: `) === true && last.includes(" superseded")
     ? withoutName(last, name)
@@ -186,7 +187,7 @@ async function startByPgCtl(host: Host, server: KnownServer, env: StartOptions["
     "-D",
     server.dataDirectory,
     "-l",
-    join(server.controlDirectory, "start.log"),
+    controlPath(server, "startLog"),
   ];
   const environment = { PGPASSFILE: server.passfile, ...env };
   // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.

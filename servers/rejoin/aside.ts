@@ -1,10 +1,16 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  controlPath,
+  halfKeptEnding,
+  isKeptDirectory,
+  keptDirectory,
+  keptNames,
+} from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
-import { isKeptDirectory, keptDirectory } from "../../postgres/rollout/rejoin.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { controlFileOf } from "../data/controlFile.js";
 import { writing } from "../data/lock.js";
@@ -12,7 +18,7 @@ import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { segmentSize } from "../wal/shutdownCheckpoint.js";
 import { isHistory, isSegment, startOf, timelineOf } from "../wal/walSegments.js";
-import { reportName, reportOf } from "./report.js";
+import { reportOf } from "./report.js";
 
 /** Milliseconds between two looks at a copy that does not say how far it is. */
 const lookInterval = 1000;
@@ -27,8 +33,8 @@ export interface Begun {
   readonly control: string;
 }
 
-export function begunFile({ controlDirectory }: KnownServer): string {
-  return join(controlDirectory, "rejoin.json");
+export function begunFile(server: KnownServer): string {
+  return controlPath(server, "begunRejoin");
 }
 
 export async function readBegun(host: Host, server: KnownServer): Promise<Begun | undefined> {
@@ -81,15 +87,15 @@ export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin,
   const kept = keptDirectory(dataDirectory, now.toISOString().replace(/[-:]|\.\d+/g, ""));
   const text = reportOf(server, rejoin, { kept, now });
   if (rename) {
-    await host.writeFile(join(dataDirectory, reportName), text);
+    await host.writeFile(join(dataDirectory, keptNames.report), text);
     await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);
     return kept;
   }
-  const partial = `${kept}.incomplete`;
+  const partial = `${kept}${halfKeptEnding}`;
   for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
   if (rejoin.keep === "data") await copyAll(host, server, partial, keeping);
   else await copyWal(host, server, rejoin, partial);
-  await host.writeFile(join(partial, reportName), text);
+  await host.writeFile(join(partial, keptNames.report), text);
   // Of a few files alone: whatever else waits to be written there may take long.
   const few = ["find", partial, "-exec", "sync", "--", "{}", "+"];
   await must(host, server, rejoin.keep === "data" ? ["sync", "-f", partial] : few);
@@ -101,7 +107,7 @@ export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin,
 async function halfKept(host: Host, dataDirectory: string): Promise<readonly string[]> {
   const names = (await host.list(dirname(dataDirectory))) ?? [];
   const isHalf = (name: string) =>
-    name.endsWith(".incomplete") && isKeptDirectory(name.slice(0, -".incomplete".length), basename(dataDirectory));
+    name.endsWith(halfKeptEnding) && isKeptDirectory(name.slice(0, -halfKeptEnding.length), basename(dataDirectory));
   return names.filter(isHalf).map((name) => join(dirname(dataDirectory), name));
 }
 
@@ -110,14 +116,14 @@ const copyingAll = `umask 077
 cp -a --reflink=auto -T -- "$1" "$2" && chmod 0700 -- "$2" || exit 1
 for link in "$1"/pg_tblspc/*; do
   [ -h "$link" ] || continue
-  folder=pgsite.tablespaces/\${link##*/}
-  mkdir -p -- "$2/pgsite.tablespaces" && cp -a --reflink=auto -T -- "$link/" "$2/$folder" &&
+  folder=${keptNames.tablespaces}/\${link##*/}
+  mkdir -p -- "$2/${keptNames.tablespaces}" && cp -a --reflink=auto -T -- "$link/" "$2/$folder" &&
     ln -sfn -- "$3/$folder" "$2/pg_tblspc/\${link##*/}" || exit 1
 done`;
 
 async function copyAll(host: Host, server: KnownServer, partial: string, { progress, signal }: Keeping): Promise<void> {
   const whole = await host.realPath(server.dataDirectory);
-  const kept = partial.slice(0, -".incomplete".length);
+  const kept = partial.slice(0, -halfKeptEnding.length);
   const from = whole ?? server.dataDirectory;
   const total = await bytesIn(host, from);
   progress.start(total, 0);

@@ -1,8 +1,9 @@
 import { dirname, join } from "node:path";
 import prettyBytes from "pretty-bytes";
+import { keptDirectory } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import type { Fork, KeepDiverged, Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
-import { bestWay, keptDirectory, whyNoRewind } from "../../postgres/rollout/rejoin.js";
+import { bestWay, whyNoRewind } from "../../postgres/rollout/rejoin.js";
 import { logsHints } from "../../postgres/wal/controlFile.js";
 import { findRoad } from "../baseBackup/trust.js";
 import { readControlFile } from "../data/controlFile.js";

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import { runByLines } from "../baseBackup/lines.js";
@@ -72,7 +73,7 @@ printf %s "$text" >"$file" && sync -- "$file" "\${file%/*}" && rm -f -- "$begun"
 async function run({ member, primary, login, signal }: Rewind, { hostaddr, port }: Road): Promise<string | undefined> {
   const { server, host } = member;
   const { address, proof } = primary.server;
-  const passfile = join(server.controlDirectory, "rejoin.passfile");
+  const passfile = controlPath(server, "rewindPassfile");
   const { authorities } = authoritiesFor(primary.server, server);
   const source = renderConninfo({
     host: address,

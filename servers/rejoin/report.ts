@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { keptNames } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
@@ -10,8 +11,6 @@ const counting = `"$@" 2>/dev/null | awk '
 /rmgr: Heap/ { rest = $0; while (match(rest, /rel [0-9]+\\/[0-9]+\\/[0-9]+/)) { split(substr(rest, RSTART + 4, RLENGTH - 4), ids, "/"); if (ids[3] >= 16384) seen[ids[2] "/" ids[3]] = 1; rest = substr(rest, RSTART + RLENGTH) } }
 END { print commits + 0; print first; print last; for (one in seen) print one }'`;
 
-/** Beside what is kept. */
-export const reportName = "README.pgsite";
 /** The line in whose place the transactions come, which takes as long as there is WAL. */
 const uncounted = "Which transactions these are was not counted.";
 
@@ -50,7 +49,7 @@ export function reportOf(
 
 /** Counts the transactions in what is kept, and says them there. */
 export async function completeReport(host: Host, server: KnownServer, rejoin: Rejoin, kept: string): Promise<void> {
-  const path = join(kept, reportName);
+  const path = join(kept, keptNames.report);
   const text = (await host.readFile(path))?.toString("utf8");
   if (text?.includes(uncounted) !== true) return;
   const found = await transactions(host, server, rejoin, kept);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { asideName } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -6,7 +7,6 @@ import type { Member } from "../takeover/promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
 const recoveryFiles = ["standby.signal", "recovery.signal", "recovery.conf"];
-const aside = (name: string) => `${name}.pgsite-aside`;
 
 const recovering = 60 * 60_000;
 /** What passes by itself: after a kill -9 the old backends need a moment to notice. */
@@ -21,7 +21,7 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
   const { dataDirectory, binDirectory } = server;
   await putBack(host, dataDirectory);
   if (await isResting(member)) return;
-  for (const name of recoveryFiles) await rename(host, dataDirectory, name, aside(name));
+  for (const name of recoveryFiles) await rename(host, dataDirectory, name, asideName(name));
   const argv = [join(binDirectory, "postgres"), "--single", "-D", dataDirectory, "template1"];
   const end = Date.now() + 60_000;
   for (;;) {
@@ -45,7 +45,7 @@ async function isResting({ server, host }: Member): Promise<boolean> {
 }
 
 async function putBack(host: Host, dataDirectory: string): Promise<void> {
-  for (const name of recoveryFiles) await rename(host, dataDirectory, aside(name), name);
+  for (const name of recoveryFiles) await rename(host, dataDirectory, asideName(name), name);
 }
 
 async function rename(host: Host, directory: string, from: string, to: string): Promise<void> {

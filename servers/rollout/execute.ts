@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { keptNames } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
 import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -133,7 +134,7 @@ async function rejoin(context: Context, state: RolloutState, { server: name, rej
   });
   if (kept === undefined) return;
   const what = `what ${name} alone had is kept in ${kept} on ${of(state, name).host.name}`;
-  await context.log("info", `${what} (README.pgsite in it says what it is): remove it when nobody needs it`);
+  await context.log("info", `${what} (${keptNames.report} in it says what it is): remove it when nobody needs it`);
 }
 
 async function handOver(context: Context, state: RolloutState, { from, to }: Switchover): Promise<void> {

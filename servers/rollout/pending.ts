@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 
 /**
@@ -13,24 +13,22 @@ export interface Pending {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const fileName = "pending.json";
-
 export async function readPending(host: Host, controlDirectory: string): Promise<Pending | undefined> {
-  const content = await host.readFile(join(controlDirectory, fileName));
+  const content = await host.readFile(controlPath({ controlDirectory }, "pending"));
   if (content === undefined) return undefined;
   try {
     return JSON.parse(content.toString("utf8")) as Pending;
   } catch {
     throw new Error(
-      `${join(controlDirectory, fileName)} on ${host.name} cannot be understood: remove it and restart the server`,
+      `${controlPath({ controlDirectory }, "pending")} on ${host.name} cannot be understood: remove it and restart the server`,
     );
   }
 }
 
 export async function writePending(host: Host, controlDirectory: string, pending: Pending): Promise<void> {
-  await host.writeFile(join(controlDirectory, fileName), `${JSON.stringify(pending, undefined, 2)}\n`);
+  await host.writeFile(controlPath({ controlDirectory }, "pending"), `${JSON.stringify(pending, undefined, 2)}\n`);
 }
 
 export async function removePending(host: Host, controlDirectory: string): Promise<void> {
-  await host.remove(join(controlDirectory, fileName));
+  await host.remove(controlPath({ controlDirectory }, "pending"));
 }

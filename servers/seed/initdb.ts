@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { incompleteMarker } from "../../config/controlDirectory.js";
+import { controlPath, incompleteMarker } from "../../config/controlDirectory.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { unloggedOptions } from "../../postgres/unlogged.js";
@@ -29,7 +29,7 @@ export async function initialise(
   signal?: AbortSignal,
 ): Promise<string> {
   const { dataDirectory } = server;
-  const made = join(server.controlDirectory, "initdb");
+  const made = controlPath(server, "initdb");
   await waitForWriters(host, server);
   await takeDirectory(host, dataDirectory);
   await writeMarker(host, dataDirectory, { kind: "initdb" });

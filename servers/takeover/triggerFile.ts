@@ -1,3 +1,4 @@
+import { leftOverName } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { filedSettings } from "../../postgres/files/facts.js";
@@ -27,7 +28,7 @@ export async function leftOverTrigger(host: Host, server: Declared): Promise<str
 export async function disarm(host: Host, server: Declared): Promise<void> {
   const path = await leftOverTrigger(host, server);
   if (path === undefined) return;
-  const { code, stderr } = await host.run(["mv", "-f", "--", path, `${path}.left-over`]);
+  const { code, stderr } = await host.run(["mv", "-f", "--", path, leftOverName(path)]);
   if (code !== 0)
     throw new Error(`${path} on ${host.name} would promote the standby, and cannot be moved away: ${stderr.trim()}`);
 }

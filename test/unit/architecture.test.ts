@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { problemsOf } from "../../toolchain/architecture.mjs";
-import { floors, outside } from "../../toolchain/floors.mjs";
+import { documentProblems, problemsOf, tableOf, withTable } from "../../toolchain/architecture.mjs";
+import { floors, outside, rooms } from "../../toolchain/floors.mjs";
 import { treeOf } from "../../toolchain/imports.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 
@@ -159,6 +159,48 @@ describe("a room", () => {
     const tree = new Map(house());
     tree.delete("index.ts");
     expect(culprit(tree)).toBe("index.ts has a floor in toolchain/floors.mjs and holds no code: remove it there");
+  });
+});
+
+describe("ARCHITECTURE.md", () => {
+  const place = "# Architecture\n\n<!-- floors -->\n<!-- /floors -->\n\nwords\n";
+  const good = withTable(place) ?? "";
+
+  it("shows the table, with all rooms in order and what each may import", () => {
+    expect(documentProblems(good)).toEqual([]);
+    expect(good).toContain(`<!-- floors -->\n${tableOf()}\n<!-- /floors -->\n\nwords\n`);
+    expect(
+      tableOf()
+        .match(/^\| `[^`]+`/gm)
+        ?.map((cell) => cell.slice(3, -1)),
+    ).toEqual(rooms);
+    expect(tableOf()).toMatch(/\| `config\/` \| .* \| `postgres\/`, `hosts\/` and below \|\n/);
+    expect(tableOf()).toMatch(/\| `toolchain\/` \| .* \| nothing of ours \|$/);
+  });
+
+  it.each([
+    ["another right", good.replace("`postgres/`, `hosts/` and below", "`servers/` and below")],
+    ["a row less", good.replace(/\| `cli\/`.*\n/, "")],
+    ["none", place],
+  ])("with a table that is not true (%s) is named, and mended", (_what, text) => {
+    expect(documentProblems(text)).toEqual([
+      "the table of floors in ARCHITECTURE.md is not the one of toolchain/floors.mjs: node toolchain/architecture.mjs --write",
+    ]);
+    expect(withTable(text)).toBe(good);
+  });
+
+  it("without a place for the table is named", () => {
+    const message = "ARCHITECTURE.md has no place for the table of floors: <!-- floors --> … <!-- /floors -->";
+    expect(documentProblems("# Architecture\n")).toEqual([message]);
+    expect(documentProblems("<!-- /floors -->\n<!-- floors -->\n")).toEqual([message]);
+  });
+
+  it("of 901 words is named, of 900 is not", () => {
+    const words = (count: number) => `${good}${"word\n".repeat(count - good.split(/\s+/).filter(Boolean).length)}`;
+    expect(documentProblems(words(900))).toEqual([]);
+    expect(documentProblems(words(901))).toEqual([
+      "ARCHITECTURE.md has 901 words, and at most 900 are read: move something to docs/design/",
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { controlPath, incomingFolder } from "../../../config/controlDirectory.js";
 import type { KnownServer } from "../../../config/site.js";
 import type { Host } from "../../../hosts/host.js";
 import { renderPassfile } from "../../../postgres/files/passfile.js";
@@ -25,7 +26,6 @@ import { askSource, type SourceState } from "./source.js";
 export class NotThisWay extends Error {}
 
 /** Where pg_basebackup writes, in the data directory: it wants a folder of its own, and what it makes could start. */
-const incoming = "pgsite.incoming";
 
 /**
  * A base backup by pg_basebackup on the target's host, over the connection that streaming takes. An interrupted one is
@@ -48,7 +48,7 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
     asks: endpoint.proof.asksReplicas,
     ...authoritiesFor(endpoint, server),
     user: user.user,
-    into: join(dataDirectory, incoming),
+    into: join(dataDirectory, incomingFolder),
     label: `pgsite base backup for ${server.name}`,
     wal: stream ? "stream" : "fetch",
     slot: state.freeSlots > 0,
@@ -113,7 +113,7 @@ const firstSeconds = 15 * 60;
 /** Runs it to its end. Returns how many bytes it copied. */
 async function run({ target, progress, signal }: Work, order: Order, login: Login): Promise<number> {
   const { server, host } = target;
-  const passfile = join(server.controlDirectory, "base-backup.passfile");
+  const passfile = controlPath(server, "backupPassfile");
   const { address, port } = order.source;
   let done = 0;
   let total = 0;
@@ -171,7 +171,7 @@ const movingTimeout = 5 * 60_000;
  */
 async function moveUp(host: Host, server: KnownServer, state: SourceState, signal: AbortSignal): Promise<Buffer> {
   const { version, dataDirectory } = server;
-  const from = join(dataDirectory, incoming);
+  const from = join(dataDirectory, incomingFolder);
   const controlPath = controlFileOf(from);
   const control = await host.readFile(controlPath);
   const paths = (await walk(host, from, signal)).map(({ path }) => path);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { isKeptDirectory } from "../../../config/controlDirectory.js";
 import type { ActualServer, Fork, Rejoin } from "../../../postgres/rollout/model.js";
-import { bestWay, isKeptDirectory, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
+import { bestWay, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const facts: RewindFacts = {
