@@ -72,17 +72,33 @@ describe("paths of the project", () => {
   });
 });
 
-describe("documents that the code names", () => {
-  const sources = filesOf(checkout, /(?:\.(?:[cm]?[jt]s|go|sh|ya?ml)|^[^.]+)$/);
-  const named = sources.flatMap((path) =>
-    [...readFileSync(join(checkout, path), "utf8").matchAll(/\b(?:docs\/[\w./-]+|ARCHITECTURE|CONTRIBUTING)\.md\b/g)]
-      .map(([name]) => name)
-      .filter((name) => path !== "test/unit/documents.test.ts" && !tree.has(name))
-      .map((name) => `${path}: there is no ${name}`),
-  );
+/** Everything but this file, whose examples are not there. */
+const sources = filesOf(checkout, /(?:\.(?:[cm]?[jt]s|go|sh|ya?ml)|^[^.]+)$/)
+  .filter((path) => path !== "test/unit/documents.test.ts")
+  .map((path) => ({ path, text: readFileSync(join(checkout, path), "utf8") }));
 
-  it("are there", () => {
+describe("the code", () => {
+  it("names only documents that are there", () => {
     expect(sources.length).toBeGreaterThan(500);
+    const named = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(/\b(?:docs\/[\w./-]+|ARCHITECTURE|CONTRIBUTING)\.md\b/g)]
+        .filter(([name]) => !tree.has(name))
+        .map(([name]) => `${path}: there is no ${name}`),
+    );
+    expect(named).toEqual([]);
+  });
+
+  it("names only folders and files that are there, in its comments", () => {
+    const named = sources.flatMap(({ path, text }) =>
+      [...text.matchAll(/^ *(?:\/?\*|\/\/).*/gm)]
+        .flatMap(([comment]) => [...comment.matchAll(/`([\w-]+\/)([\w./-]*)`/g)])
+        .filter(([, top = "", rest = ""]) => tree.has(top) && !rest.includes("NAME") && !isThere(`${top}${rest}`))
+        .map(([name]) => `${path}: there is no ${name}`),
+    );
     expect(named).toEqual([]);
   });
 });
+
+function isThere(path: string): boolean {
+  return tree.has(path) || tree.has(`${path}.ts`);
+}
