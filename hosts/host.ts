@@ -131,7 +131,10 @@ export interface FileStatus {
 
 /** The host could not be reached, or the transport failed: nothing is known of what is on it. */
 export class HostUnreachable extends Error {
-  constructor(host: string, reason: string) {
+  constructor(
+    readonly host: string,
+    readonly reason: string,
+  ) {
     super(`${host} cannot be reached: ${reason}`);
     this.name = "HostUnreachable";
   }

@@ -5,7 +5,9 @@ import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
-import { type StatusRow, statusOf } from "../../servers/status/status.js";
+import type { StatusRow } from "../../servers/status/report.js";
+import { statusOf } from "../../servers/status/status.js";
+import { problemInWords } from "../../servers/words/problems.js";
 import { say, sayJson } from "../find.js";
 import { type LoadedSite, loadSites } from "../load.js";
 
@@ -27,8 +29,13 @@ export async function printStatus(sites: readonly LoadedSite[], options: { reado
     Promise.all(sites.flatMap(({ site }) => site.servers.map(keptBy))).then((all) => all.flat()),
   ]);
   const more = kept.length === 0 ? {} : { kept };
-  if (options.json === true) sayJson({ servers: rows, ...more });
+  if (options.json === true) sayJson({ servers: rows.map(withMessages), ...more });
   else say([renderStatus(rows), ...kept.map(renderKept)].join("\n"));
+}
+
+/** As `--json` prints it: a problem's code is for programs, its message for whoever they tell. */
+function withMessages(row: StatusRow) {
+  return { ...row, problems: row.problems.map((problem) => ({ ...problem, message: problemInWords(problem) })) };
 }
 
 /** What a server had alone when it rejoined the others, and where. */
@@ -67,7 +74,9 @@ export function renderStatus(rows: readonly StatusRow[]): string {
     ];
     table.push(cells.map(shownInLine));
   }
-  const problems = rows.flatMap(({ name, problems }) => problems.map((problem) => `${name}: ${shownInLine(problem)}`));
+  const problems = rows.flatMap(({ name, problems }) =>
+    problems.map((problem) => `${name}: ${shownInLine(problemInWords(problem))}`),
+  );
   return [table.toString(), ...problems].join("\n");
 }
 

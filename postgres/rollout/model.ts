@@ -25,6 +25,19 @@ export interface Fork {
   readonly recovers: boolean;
 }
 
+/** Why a server cannot follow the primary as it is. */
+export interface Divergence {
+  /**
+   * `went on`: after the primary had left its timeline; `unrelated`: the primary's does not come from it; `same number`: it
+   * has the primary's number and another past.
+   */
+  readonly kind: "went on" | "unrelated" | "same number";
+  readonly timeline: number;
+  readonly primaryTimeline: number;
+  /** `rejoin`: the rollout does that; `choose`: it may be the one that has the site's data; `by hand`: only people know what its data are worth. */
+  readonly remedy: "rejoin" | "choose" | "by hand";
+}
+
 /** A rejoin, decided. */
 export interface Rejoin extends Fork {
   readonly way: RejoinWay;

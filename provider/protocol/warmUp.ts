@@ -7,6 +7,7 @@ export function warmUp(): void {
     import("../../servers/status/runningSettings.js"),
     import("../../servers/sql/writable.js"),
     import("../../servers/status/status.js"),
+    import("../../servers/rollout/topology.js"),
     import("../../servers/data/adopted.js"),
     import("../../servers/data/dataDirectory.js"),
     import("../../servers/process/process.js"),

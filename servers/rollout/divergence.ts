@@ -1,8 +1,9 @@
 import type { Host, HostSpec } from "../../hosts/host.js";
-import type { Fork, Rejoin } from "../../postgres/rollout/model.js";
+import type { Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import { readControlFile } from "../data/controlFile.js";
 import type { Branch } from "../wal/timelines.js";
+import { divergenceInWords } from "../words/positions.js";
 import type { Observed, RolloutServer } from "./state.js";
 
 interface Member {
@@ -15,32 +16,25 @@ interface Member {
 
 type HostOf = (spec: HostSpec) => Host | Promise<Host>;
 
-/** What to do about it: only people know what the data are worth that no other server has. */
-const remedy = "save what it alone has, then move its data directory away and run pulumi up";
-/** Where the declared primary's own timeline is the one that was left. */
-const other = (name: string) => `if ${name} has the site's data, declare it as the primary; else ${remedy}`;
-/** Where the rollout makes it a standby again (docs/rejoin.md). */
-export const healed = "the rollout rejoins it, and keeps what it alone has";
-
 /**
- * Servers that cannot follow a primary as they are, each with why and what becomes of it. Read from their files; of what
- * cannot be read nothing is said.
+ * Servers that cannot follow a primary as they are, each with why. Read from their files; of what cannot be read nothing is
+ * said.
  * @param primary the server that takes writes, or did so last
  */
 export async function divergedServers(
   servers: Readonly<Record<string, Member>>,
   primary: Member,
   hostOf: HostOf,
-): Promise<Readonly<Record<string, string>>> {
+): Promise<Readonly<Record<string, Divergence>>> {
   const found = await lookAt(servers, primary, hostOf);
   return Object.fromEntries(
-    Object.entries(found).flatMap(([name, { why }]) => (why === undefined ? [] : [[name, why]])),
+    Object.entries(found).flatMap(([name, { diverged }]) => (diverged === undefined ? [] : [[name, diverged]])),
   );
 }
 
 interface Found {
   readonly branch: Branch;
-  readonly why?: string;
+  readonly diverged?: Divergence;
   /** Where the primary left its timeline. */
   readonly fork?: Omit<Fork, "end" | "recovers">;
 }
@@ -50,7 +44,7 @@ async function lookAt(
   primary: Member,
   hostOf: HostOf,
 ): Promise<Readonly<Record<string, Found>>> {
-  const { branchOf, divergence, forkOf, wentOn } = await import("../wal/timelines.js");
+  const { branchOf, divergence, forkOf } = await import("../wal/timelines.js");
   const { lsnOf } = await import("../sql/sql.js");
   const look = async ({ host: spec, dataDirectory, version }: Member) => {
     try {
@@ -69,7 +63,8 @@ async function lookAt(
       const known = divergence(branch, site);
       const left = forkOf(branch, site);
       const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, hostOf);
-      const reason = known ?? (parted === undefined ? undefined : wentOn({ ...branch, ...parted }, site));
+      const wentOn = (timeline: number) => ({ kind: "went on", timeline, primaryTimeline: site.timeline }) as const;
+      const why = known ?? (parted === undefined ? undefined : wentOn(parted.timeline));
       const fork =
         left === undefined
           ? {}
@@ -81,9 +76,10 @@ async function lookAt(
                 at: lsnOf(parted?.until ?? left),
               },
             };
-      const what = left !== undefined ? healed : forkOf(site, branch) !== undefined ? other(name) : remedy;
-      const why = reason === undefined ? {} : { why: `${reason} (${what})` };
-      return [[name, { branch, ...why, ...fork }] as const];
+      // Where the primary's own timeline is the one that was left, it may be the wrong one that is declared.
+      const remedy = left !== undefined ? "rejoin" : forkOf(site, branch) !== undefined ? "choose" : "by hand";
+      const diverged: Pick<Found, "diverged"> = why === undefined ? {} : { diverged: { ...why, remedy } };
+      return [[name, { branch, ...diverged, ...fork }] as const];
     }),
   );
   return Object.fromEntries(found.flat());
@@ -120,14 +116,14 @@ export async function markDiverged<O extends Observed>(
   const marked = await Promise.all(
     Object.entries(observed).map(async ([name, { diverged: _diverged, rejoin: _rejoin, ...rest }]) => {
       const one = rest as unknown as O;
-      const { why, fork } = found[name] ?? {};
-      const end = endOf(one, why !== undefined);
+      const { diverged, fork } = found[name] ?? {};
+      const end = endOf(one, diverged !== undefined);
       const writes = primary?.role === "primary" && observed[primary.name]?.recovery === false;
       if (primary !== undefined && fork !== undefined && end !== undefined && writes && one.data === "present") {
         const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, hostOf);
         if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
       }
-      return [name, why === undefined ? one : { ...one, diverged: why }] as const;
+      return [name, diverged === undefined ? one : { ...one, diverged: divergenceInWords(name, diverged) }] as const;
     }),
   );
   return Object.fromEntries(marked);

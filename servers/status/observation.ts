@@ -4,6 +4,8 @@ import type { DataDirectoryState } from "../data/dataDirectory.js";
 import type { ProcessState } from "../process/process.js";
 import type { RecoveryTitles } from "../process/recoveryTitles.js";
 import type { SqlUnreachable } from "../sql/session.js";
+import type { HostProblem } from "./codes.js";
+import type { Slot } from "./slots.js";
 
 export const states = [
   "read-write",
@@ -26,7 +28,7 @@ export interface Observation {
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: string;
   /** Why its host told nothing. */
-  readonly hostProblem?: string;
+  readonly hostProblem?: HostProblem;
   readonly sql: SqlAnswer;
 }
 
@@ -44,6 +46,7 @@ export interface SqlAnswer {
   readonly replayAge?: number;
   readonly systemIdentifier?: string;
   readonly senders?: readonly Sender[];
+  readonly slots?: readonly Slot[];
 }
 
 export interface Sender {

@@ -12,8 +12,6 @@ export interface Live {
   readonly settings: ReadonlyMap<string, LiveSetting>;
   /** What its own reading of the files finds wrong (9.5 and later; of pg_hba.conf from 10 on): `pg_hba.conf line 7: …`, `postgresql.conf: …`. */
   readonly refused: readonly string[];
-  /** Replication slots that outlive their session (9.4 and later). */
-  readonly slots: readonly Slot[];
 }
 
 export interface LiveSetting {
@@ -25,13 +23,6 @@ export interface LiveSetting {
   readonly boot: string;
   /** Another value waits for a restart (9.5 and later). */
   readonly pending: boolean;
-}
-
-export interface Slot {
-  readonly name: string;
-  readonly kind: "physical" | "logical";
-  /** Somebody streams from it now. */
-  readonly active: boolean;
 }
 
 /** Milliseconds until a server must have given a session, and for each question. */
@@ -78,7 +69,6 @@ async function ask(session: Session): Promise<Live> {
       ]),
     ),
     refused: await refusedLines(session, version),
-    slots: await slotsOf(session, version),
   };
 }
 
@@ -118,18 +108,4 @@ export function asLine({ file, line, error }: Row): string {
 /** An error with a SQLSTATE: the session goes on. */
 function isFromServer(error: unknown): error is Error {
   return error instanceof Error && "code" in error && /^[0-9A-Z]{5}$/.test(`${error.code}`);
-}
-
-async function slotsOf(session: Session, version: Major): Promise<readonly Slot[]> {
-  if (!atLeast(version, "9.4")) return [];
-  const lasting = atLeast(version, "10") ? "where not temporary" : "";
-  const own = atLeast(version, "17") ? "and not synced" : "";
-  const rows = await session.query(
-    `select slot_name as name, slot_type as kind, active from pg_replication_slots ${lasting} ${own} order by 1`,
-  );
-  return rows.map(({ name, kind, active }) => ({
-    name: name ?? "",
-    kind: kind === "logical" ? "logical" : "physical",
-    active: active === "t",
-  }));
 }

@@ -1,5 +1,28 @@
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { type Address, type Login, withSession } from "../sql/session.js";
+import { type Address, type Login, type Session, withSession } from "../sql/session.js";
+
+/** A replication slot that outlives the session that made it. */
+export interface Slot {
+  readonly name: string;
+  readonly kind: "physical" | "logical";
+  /** Somebody streams from it now. */
+  readonly active: boolean;
+}
+
+/** The slots of a server (9.4 and later), in the order of their names. */
+export async function slotsIn(session: Session, version: Major): Promise<readonly Slot[]> {
+  if (!atLeast(version, "9.4")) return [];
+  const lasting = atLeast(version, "10") ? "where not temporary" : "";
+  const own = atLeast(version, "17") ? "and not synced" : "";
+  const rows = await session.query(
+    `select slot_name as name, slot_type as kind, active from pg_replication_slots ${lasting} ${own} order by 1`,
+  );
+  return rows.map(({ name, kind, active }) => ({
+    name: name ?? "",
+    kind: kind === "logical" ? "logical" : "physical",
+    active: active === "t",
+  }));
+}
 
 interface SlotOptions {
   readonly version: Major;

@@ -1,5 +1,5 @@
-import type { Endpoint, KnownServer, KnownSite, Passwords, ServerRole } from "../../config/site.js";
-import type { Host, HostSpec } from "../../hosts/host.js";
+import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
+import { type Host, type HostSpec, HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
@@ -7,34 +7,11 @@ import { processState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
-import { bytesOfLsn } from "../sql/sql.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
-import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
-import { problemsOf } from "./problems.js";
-
-/** A server as it is now. Null: not known, or it does not apply. */
-export interface StatusRow {
-  readonly name: string;
-  /** As declared; what it does is in `state`. */
-  readonly role: ServerRole;
-  readonly address: string;
-  readonly port: number;
-  readonly dataDirectory: string;
-  /** Of the running server (`15.18`), else of its data (`15`). */
-  readonly version: string | null;
-  readonly state: State;
-  readonly timeline: number | null;
-  /** Name of the server that it is declared to stream from. */
-  readonly upstream: string | null;
-  /** WAL that the writable server has written and this one has not replayed. */
-  readonly lagBytes: number | null;
-  /** How old the last replayed transaction is, or how long replay takes (10 and later); 0 where nothing is missing. */
-  readonly lagSeconds: number | null;
-  /** Names of the servers that stream from it; null where it cannot be asked. */
-  readonly walSenders: readonly string[] | null;
-  readonly systemIdentifier: string | null;
-  readonly problems: readonly string[];
-}
+import type { HostProblem } from "./codes.js";
+import type { Observation, Sender, SqlAnswer } from "./observation.js";
+import { type Report, reportOf, rowsOf, type StatusRow } from "./report.js";
+import { slotsIn } from "./slots.js";
 
 export interface StatusOptions {
   readonly site: KnownSite;
@@ -47,7 +24,7 @@ export interface StatusOptions {
 }
 
 /** Looks at every server of a stack at once; never throws for what a server does not answer. */
-export async function statusOf(options: StatusOptions): Promise<readonly StatusRow[]> {
+export async function reportOn(options: StatusOptions): Promise<Report> {
   const { site } = options;
   const login = administratorOf(site, options.passwords);
   const outside = site.upstream === undefined ? [] : [askSql(site.upstream, login, options)];
@@ -56,7 +33,12 @@ export async function statusOf(options: StatusOptions): Promise<readonly StatusR
     Promise.all(outside),
   ]);
   const answers = [...observed.map(({ sql }) => sql), ...others];
-  return observed.map((observation) => rowOf(site, observation, answers, observed));
+  return reportOf(site, { servers: observed, answers });
+}
+
+/** The same as one row a server. */
+export async function statusOf(options: StatusOptions): Promise<readonly StatusRow[]> {
+  return rowsOf(await reportOn(options));
 }
 
 async function observe(server: KnownServer, login: Login, options: StatusOptions): Promise<Observation> {
@@ -74,14 +56,18 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     return { data, process, titles, ...(superseded === undefined ? {} : { superseded }) };
   };
   const limit = options.timeout ?? 3000;
-  const late = new Promise<never>((_resolve, reject) => {
-    setTimeout(() => reject(new Error(`its host does not answer within ${limit / 1000} s`)), limit).unref();
+  const late = new Promise<Pick<Observation, "titles" | "hostProblem">>((resolve) => {
+    const hostProblem = { code: "hostSilent", seconds: limit / 1000 } as const;
+    setTimeout(() => resolve({ titles: {}, hostProblem }), limit).unref();
   });
-  try {
-    return { server, ...(await Promise.race([look(), late])), sql: await sql };
-  } catch (error) {
-    return { server, titles: {}, hostProblem: (error as Error).message, sql: await sql };
-  }
+  const seen = await Promise.race([look(), late]).catch((error) => ({ titles: {}, hostProblem: hostProblemOf(error) }));
+  return { server, ...seen, sql: await sql };
+}
+
+function hostProblemOf(error: Error): HostProblem {
+  return error instanceof HostUnreachable
+    ? { code: "hostUnreachable", host: error.host, because: error.reason }
+    : { code: "hostFailed", because: error.message };
 }
 
 async function askSql(
@@ -120,6 +106,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     ? await session.query("select system_identifier::text as id from pg_control_system()")
     : [];
   const senders = names.replication === null ? undefined : await sendersOf(session, major);
+  const slots = await slotsIn(session, major);
   return {
     inRecovery,
     major,
@@ -129,6 +116,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     ...(now?.age == null ? {} : { replayAge: Math.max(0, Number(now.age)) }),
     ...(control?.id == null ? {} : { systemIdentifier: BigInt.asUintN(64, BigInt(control.id)).toString() }),
     ...(senders === undefined ? {} : { senders }),
+    slots,
   };
 }
 
@@ -164,62 +152,4 @@ async function sendersOf(session: Session, major: Major): Promise<readonly Sende
       replay: replay ?? null,
       lag: seconds == null ? null : Number(seconds),
     }));
-}
-
-function rowOf(
-  site: KnownSite,
-  observation: Observation,
-  answers: readonly SqlAnswer[],
-  all: readonly Observation[],
-): StatusRow {
-  const { server, data, sql, titles } = observation;
-  const state = stateOf(observation);
-  const writable = answers.find(({ inRecovery }) => inRecovery === false);
-  const upstream = answers.find(({ endpoint }) => endpoint.name === server.upstream);
-  const sender = upstream?.senders?.find(({ name }) => name === server.name);
-  const replayed = state === "read-write" ? undefined : (sender?.replay ?? sql.lsn);
-  const lagBytes = state === "read-write" ? null : behind(writable?.lsn, replayed);
-  const lagSeconds = state === "read-write" ? null : lagBytes === 0 ? 0 : (sender?.lag ?? sql.replayAge ?? null);
-  const fromTitle = titles.recovering === undefined ? undefined : Number.parseInt(titles.recovering.slice(0, 8), 16);
-  return {
-    name: server.name,
-    role: server.role,
-    address: server.address,
-    port: server.port,
-    dataDirectory: server.dataDirectory,
-    version: sql.version ?? data?.version ?? null,
-    state,
-    timeline: sql.timeline ?? fromTitle ?? null,
-    upstream: server.upstream ?? null,
-    lagBytes,
-    lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
-    walSenders: sql.senders === undefined ? null : sql.senders.map(({ name }) => name),
-    systemIdentifier: data?.systemIdentifier ?? sql.systemIdentifier ?? null,
-    problems: problemsOf({ site, observation, state, answers, all, ...(sender === undefined ? {} : { sender }) }),
-  };
-}
-
-function behind(written: string | undefined, replayed: string | undefined | null): number | null {
-  if (written === undefined || replayed == null) return null;
-  const bytes = bytesOfLsn(written) - bytesOfLsn(replayed);
-  return bytes < 0n ? 0 : Number(bytes);
-}
-
-/** SQL tells most; what it cannot, the host does. */
-function stateOf({ server, data, process, sql, titles }: Observation): State {
-  if (server.lost !== undefined) return "lost";
-  if (sql.inRecovery === false) return "read-write";
-  if (sql.inRecovery === true) return "in recovery, read-only";
-  if (data?.kind === "absent" || data?.kind === "empty" || data?.kind === "incomplete") return "no data";
-  if (sql.unreachable?.kind === "recoveryRefusesQueries") return "in recovery, refuses queries";
-  if (process === undefined) return sql.unreachable?.kind === "starting" ? "starting" : "unreachable";
-  if (process.kind !== "running") return "stopped";
-  if (sql.unreachable?.kind === "starting") {
-    // Until 13 a warm standby says the same as one that is starting; replay shows which it is.
-    const warm = server.upstream !== undefined && !server.hotStandby;
-    return warm && (process.status === "standby" || titles.recovering !== undefined)
-      ? "in recovery, refuses queries"
-      : "starting";
-  }
-  return "unreachable";
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
+import type { Divergence } from "../../postgres/rollout/model.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -94,28 +95,27 @@ export function parseHistory(text: string): readonly Fork[] {
   });
 }
 
+/** Why a timeline keeps a server from following another. */
+type Parted = Omit<Divergence, "remedy">;
+
 /**
  * Why a standby can never follow a primary, or undefined where nothing speaks against it: one that is merely behind, on a
  * timeline that the primary's came from, can.
  */
-export function divergence(standby: Branch, primary: Branch): string | undefined {
+export function divergence(standby: Branch, primary: Branch): Parted | undefined {
   const { timeline, checkpoint, parents } = standby;
+  const numbers = { timeline, primaryTimeline: primary.timeline };
   // Of another cluster it has more to say than its timeline, and others say it.
   if (standby.cluster !== primary.cluster) return undefined;
   if (timeline === primary.timeline) {
     const known = parents !== undefined && primary.parents !== undefined;
     const same = !known || JSON.stringify(parents, asText) === JSON.stringify(primary.parents, asText);
-    return same ? undefined : `another ${timeline} than the primary's, and left the common past elsewhere`;
+    return same ? undefined : { kind: "same number", ...numbers };
   }
   if (primary.parents === undefined) return undefined;
   const fork = primary.parents.find((parent) => parent.timeline === timeline);
-  if (fork === undefined) return `${timeline}, and that of the primary, ${primary.timeline}, does not come from it`;
-  return checkpoint <= fork.until ? undefined : wentOn(standby, primary);
-}
-
-/** In the words of `divergence`. */
-export function wentOn({ timeline }: Branch, primary: Branch): string {
-  return `${timeline}, and went on after the primary had left that for ${primary.timeline}`;
+  if (fork === undefined) return { kind: "unrelated", ...numbers };
+  return checkpoint <= fork.until ? undefined : { kind: "went on", ...numbers };
 }
 
 /** Where a primary left the timeline of another server; undefined where its own does not come from that. */

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
-import type { StatusRow } from "../../servers/status/status.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { hashOfTree } from "../support/cluster.js";
 import { runs } from "../support/processes.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Server } from "../../config/site.js";
-import type { StatusRow } from "../../servers/status/status.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { killServer } from "../support/kill.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
@@ -127,7 +127,9 @@ describe("the primary is gone, and pulumi up", { timeout: 180_000 }, () => {
       "server2 lost",
       "server3 read-write",
     ]);
-    expect(servers.flatMap(({ problems }) => problems)).toEqual(["it is declared lost: it is not contacted"]);
+    expect(servers.flatMap(({ problems }) => problems)).toEqual([
+      { code: "lost", message: "it is declared lost: it is not contacted" },
+    ]);
     expect(callers).not.toContain("pgsite");
   });
 

@@ -54,7 +54,10 @@ describe.skipIf(why !== undefined)(
     };
     const problemsOf = async (name: string) => {
       const { servers } = JSON.parse((await site.pgsite(["status", "--json"])).stdout) as { servers: Status[] };
-      return servers.find((server) => server.name === name)?.problems.join("; ");
+      return servers
+        .find((server) => server.name === name)
+        ?.problems.map(({ message }) => message)
+        .join("; ");
     };
     const asPostgres = (script: string, ...words: readonly string[]) => [
       "su",
@@ -191,7 +194,7 @@ describe.skipIf(why !== undefined)(
 
 interface Status {
   readonly name: string;
-  readonly problems: readonly string[];
+  readonly problems: readonly { readonly message: string }[];
 }
 
 interface Exported {

@@ -5,7 +5,7 @@ import { proveByRow } from "../../cli/rehearsal/proveByRow.js";
 import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Server } from "../../config/site.js";
 import type { Major } from "../../postgres/versions.js";
-import type { StatusRow } from "../../servers/status/status.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { type RehearsedSite, said, sitesOf, stackText, statusRows, withRehearsal } from "../support/rehearsal.js";
 

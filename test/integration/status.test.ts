@@ -5,7 +5,9 @@ import { renderStatus } from "../../cli/commands/status.js";
 import { processState } from "../../servers/process/process.js";
 import { proveWorking } from "../../servers/process/proof.js";
 import { until } from "../../servers/process/until.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { statusOf } from "../../servers/status/status.js";
+import { problemInWords } from "../../servers/words/problems.js";
 import { Cluster } from "../support/cluster.js";
 
 describe("status", () => {
@@ -29,16 +31,19 @@ describe("status", () => {
   });
 
   const status = async () => Object.fromEntries((await statusOf(cluster)).map((row) => [row.name, row]));
+  const toldOf = (row: StatusRow | undefined) => row?.problems.map(problemInWords);
 
   it("says what is missing before anything was made", async () => {
-    expect((await status()).server2).toMatchObject({
+    const { server2 } = await status();
+    expect(server2).toMatchObject({
       state: "no data",
       version: null,
       timeline: null,
       lagBytes: null,
       walSenders: null,
-      problems: ["it has no data: run pulumi up", "no server of the site takes writes"],
+      problems: [{ code: "noData" }, { code: "nobodyWrites" }],
     });
+    expect(toldOf(server2)).toEqual(["it has no data: run pulumi up", "no server of the site takes writes"]);
   });
 
   it("shows a primary, a warm standby and a hot mirror that stream, and one that is half filled", async () => {
@@ -65,8 +70,9 @@ describe("status", () => {
       server2: { state: "read-write", timeline: 1, upstream: null, walSenders: ["des10", "server3"], problems: [] },
       server3: { ...streaming, version: "13", state: "in recovery, refuses queries", walSenders: null },
       des10: { ...streaming, state: "in recovery, read-only", walSenders: [] },
-      spare: { state: "no data", problems: ["its data directory is half filled: run pulumi up"] },
+      spare: { state: "no data", problems: [{ code: "halfFilled" }] },
     });
+    expect(toldOf(rows.spare)).toEqual(["its data directory is half filled: run pulumi up"]);
     expect(renderStatus(Object.values(rows))).toMatch(
       /│ server3\s+│ standby\s+│ 127\.0\.20\.61:5442 │ 13\s+│ in recovery, refuses queries │ 1/,
     );
@@ -85,11 +91,11 @@ describe("status", () => {
       );
     const rows = await status();
     expect(rows.server3).toMatchObject({ state: "stopped", version: "13" });
-    expect(rows.server3?.problems).toEqual([
+    expect(toldOf(rows.server3)).toEqual([
       "its data was replaced: pgsite put system identifier 42 there",
       "it does not run: run pulumi up, or pgsite start",
     ]);
-    expect(rows.des10?.problems).toEqual([
+    expect(toldOf(rows.des10)).toEqual([
       "it takes writes, and so does server2: stop the one that clients do not use",
       "it takes writes, and is declared mirror",
     ]);
@@ -103,7 +109,8 @@ describe("status", () => {
       const began = Date.now();
       const rows = Object.fromEntries((await statusOf({ ...cluster, timeout: 1000 })).map((row) => [row.name, row]));
       expect(rows.des10).toMatchObject({ state: "unreachable" });
-      expect(rows.des10?.problems.join()).toContain("does not answer within 1 s");
+      expect(rows.des10?.problems).toMatchObject([{ code: "unanswered", kind: "timeout" }]);
+      expect(toldOf(rows.des10)?.join()).toContain("does not answer within 1 s");
       expect(Date.now() - began).toBeLessThan(4000);
     } finally {
       process.kill(state.pid, "SIGCONT");

@@ -6,7 +6,7 @@ import { Rehearsal, type RehearsalOptions, rehearsalFolder } from "../../cli/reh
 import { passwordKey, type RawConfiguration } from "../../config/parse.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Site } from "../../config/site.js";
-import type { StatusRow } from "../../servers/status/status.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { build } from "../../toolchain/build.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { runs, until } from "./processes.js";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Branch, divergence, parseHistory } from "../../../servers/wal/timelines.js";
+import { divergenceInWords } from "../../../servers/words/positions.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
   cluster: 7n,
@@ -7,6 +8,10 @@ const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly
   checkpoint,
   parents: parents.map(([parent, until]) => ({ timeline: parent, until })),
 });
+
+/** Without what becomes of it. */
+const inWords = (found: ReturnType<typeof divergence>) =>
+  found && divergenceInWords("server3", { ...found, remedy: "by hand" }).replace(/ \(.*\)$/, "");
 
 describe("a history file", () => {
   it("names each timeline that its own came from, and where that was left", () => {
@@ -29,15 +34,15 @@ describe("a standby", () => {
   });
 
   it("has diverged on a timeline that its primary's does not come from", () => {
-    expect(divergence(at(2, 900n, [1, 300n]), at(1, 500n))).toBe(
-      "2, and that of the primary, 1, does not come from it",
-    );
+    const found = divergence(at(2, 900n, [1, 300n]), at(1, 500n));
+    expect(found).toEqual({ kind: "unrelated", timeline: 2, primaryTimeline: 1 });
+    expect(inWords(found)).toBe("2, and that of the primary, 1, does not come from it");
   });
 
   it("has diverged where it wrote on after its primary had left its timeline: a former primary", () => {
-    expect(divergence(at(1, 301n), at(2, 500n, [1, 300n]))).toBe(
-      "1, and went on after the primary had left that for 2",
-    );
+    const found = divergence(at(1, 301n), at(2, 500n, [1, 300n]));
+    expect(found).toEqual({ kind: "went on", timeline: 1, primaryTimeline: 2 });
+    expect(inWords(found)).toBe("1, and went on after the primary had left that for 2");
   });
 
   it("is not judged by its timeline where it is of another cluster", () => {
@@ -45,9 +50,9 @@ describe("a standby", () => {
   });
 
   it("has diverged where two were promoted to a timeline of the same number", () => {
-    expect(divergence(at(2, 900n, [1, 310n]), at(2, 500n, [1, 300n]))).toBe(
-      "another 2 than the primary's, and left the common past elsewhere",
-    );
+    const found = divergence(at(2, 900n, [1, 310n]), at(2, 500n, [1, 300n]));
+    expect(found).toEqual({ kind: "same number", timeline: 2, primaryTimeline: 2 });
+    expect(inWords(found)).toBe("another 2 than the primary's, and left the common past elsewhere");
   });
 
   it("is not said to have diverged where no history file tells", () => {

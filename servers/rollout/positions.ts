@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Consequence } from "../../postgres/differences.js";
+import type { Divergence } from "../../postgres/rollout/model.js";
+import { slotsOn } from "../../postgres/rollout/slots.js";
+import type { ServerProblem, StreamProblem } from "../status/codes.js";
+import { problemsWith, type Report, type ServerReport } from "../status/report.js";
+import type { Slot } from "../status/slots.js";
+import type { TopologyArgs, TopologyServer } from "./state.js";
+
+/** What a server is to the others. Nothing but data: it stands in the state. */
+export interface Position {
+  readonly replication: Replication;
+  /** Left out if it is on the site's timeline, or may come to that. */
+  readonly diverged?: Divergence;
+  /** Slots that nobody declared: each keeps WAL for somebody who may never come. Left out if there are none. */
+  readonly foreignSlots?: readonly Slot[];
+}
+
+export type Replication =
+  | { readonly kind: "writes" }
+  | { readonly kind: "streams"; readonly from: string }
+  /** In recovery, and declared to stream from nobody. */
+  | { readonly kind: "recovers" }
+  /** `because`: a line of its own log. */
+  | { readonly kind: "off"; readonly why: StreamProblem; readonly because?: string }
+  | { readonly kind: "not running" }
+  | { readonly kind: "unknown"; readonly why: ServerProblem };
+
+export type Positions = Readonly<Record<string, Position>>;
+
+export interface TopologyState extends TopologyArgs {
+  readonly positions: Positions;
+}
+
+/** A way in which a server's position is not as declared. */
+export type PositionDifference = { readonly server: string; readonly consequence: Consequence } & (
+  | { readonly kind: "foreign slot"; readonly slot: Slot }
+  /** The one server that takes writes is declared a standby: after a failover by hand, one line of the stack file mends that. */
+  | { readonly kind: "role"; readonly declared: Replication }
+  | { readonly kind: "replication"; readonly there: Replication; readonly declared: Replication }
+  | { readonly kind: "timeline"; readonly diverged: Divergence }
+);
+
+export function declaredPositions(servers: TopologyArgs["servers"]): Positions {
+  return Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, declaredPosition(server)]));
+}
+
+function declaredPosition({ role, upstream }: TopologyServer): Position {
+  const writes = role === "primary" || upstream === undefined;
+  return { replication: writes ? { kind: "writes" } : { kind: "streams", from: upstream } };
+}
+
+/** The positions that a report shows. @param diverged by server */
+export function positionsIn(
+  report: Report,
+  args: TopologyArgs,
+  diverged: Readonly<Record<string, Divergence>>,
+): Positions {
+  return Object.fromEntries(
+    report.servers.map((server) => {
+      const { name } = server;
+      const known = knownSlots(args, name);
+      const foreign = report.slots
+        .filter((slot) => slot.server === name && !known.includes(slot.name))
+        .map(({ server: _server, ...slot }) => slot);
+      const position: Position = {
+        replication: replicationOf(server, report),
+        ...(diverged[name] === undefined ? {} : { diverged: diverged[name] }),
+        ...(foreign.length === 0 ? {} : { foreignSlots: foreign }),
+      };
+      return [name, position] as const;
+    }),
+  );
+}
+
+function replicationOf({ name, state, upstream }: ServerReport, { problems, streams }: Report): Replication {
+  if (state === "stopped" || state === "no data") return { kind: "not running" };
+  if (state === "unreachable") {
+    return { kind: "unknown", why: problemsWith(problems, name)[0] ?? { code: "unanswered" } };
+  }
+  if (state === "read-write") return { kind: "writes" };
+  const off = streams.find(({ server }) => server === name)?.off;
+  if (off !== undefined) return { kind: "off", why: off };
+  return upstream === null ? { kind: "recovers" } : { kind: "streams", from: upstream };
+}
+
+/** The slots that a server is declared to have: others' own, and those by which its followers stream; a lost one may come back to any. */
+export function knownSlots(args: TopologyArgs, name: string): readonly string[] {
+  const lost = Object.values(args.lost ?? {}).flatMap(({ slot }) => slot ?? []);
+  return [...args.slots, ...lost, ...slotsOn(Object.values(args.servers), name)];
+}
+
+/** Only an idle physical slot is dropped: the place of a logical one, and what its subscriber has not got, would be lost. */
+export function isDroppable({ kind, active }: Slot): boolean {
+  return kind === "physical" && !active;
+}
+
+export function positionDifferences(is: Positions, shall: Positions): readonly PositionDifference[] {
+  const [writing, second] = Object.keys(shall).filter((name) => isKnown(is[name]) && writes(is[name]));
+  return Object.entries(shall).flatMap(([server, wanted]) => {
+    const found = is[server];
+    if (!isKnown(found)) return [];
+    const differences: PositionDifference[] = (found.foreignSlots ?? []).map((slot) => ({
+      server,
+      kind: "foreign slot",
+      slot,
+      consequence: isDroppable(slot) ? "SQL" : "by hand",
+    }));
+    const { replication: declared } = wanted;
+    const { replication: there } = found;
+    // That it does not run is said with its configuration, and why it cannot be seen by whoever looked.
+    const isSaid = there.kind === "not running" || there.kind === "unknown";
+    if (!isSaid && !isDeepStrictEqual(there, declared)) {
+      const meant = server === writing && second === undefined;
+      differences.push(
+        meant
+          ? { server, kind: "role", declared, consequence: "wait" }
+          : { server, kind: "replication", there, declared, consequence: "wait" },
+      );
+    }
+    const { diverged } = found;
+    if (diverged !== undefined) {
+      const consequence = diverged.remedy === "rejoin" ? "wait" : "by hand";
+      differences.push({ server, kind: "timeline", diverged, consequence });
+    }
+    return differences;
+  });
+}
+
+/** False for what the state of an earlier version says of a server that no refresh has reached since: that was words. */
+function isKnown(position: Position | undefined): position is Position {
+  return typeof position?.replication === "object";
+}
+
+function writes(position: Position): boolean {
+  return position.replication.kind === "writes";
+}
+
+/** Servers that do not do what is declared, or are on another timeline. Slots do not count. */
+export function misplaced(found: Positions, wanted: Positions): readonly string[] {
+  return Object.keys(wanted).filter(
+    (name) =>
+      found[name]?.diverged !== undefined || !isDeepStrictEqual(found[name]?.replication, wanted[name]?.replication),
+  );
+}

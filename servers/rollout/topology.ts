@@ -1,0 +1,122 @@
+import type { Divergence } from "../../postgres/rollout/model.js";
+import { slotsOn } from "../../postgres/rollout/slots.js";
+import type { Major } from "../../postgres/versions.js";
+import { hostForReading, hostOf } from "../status/sharedHost.js";
+import type { Slot } from "../status/slots.js";
+import { divergedServers } from "./divergence.js";
+import {
+  isDroppable,
+  knownSlots,
+  misplaced,
+  type Position,
+  type Positions,
+  positionsIn,
+  type TopologyState,
+} from "./positions.js";
+import { type Context, messageOf } from "./reporter.js";
+import { loginOf, siteOf } from "./site.js";
+import type { TopologyArgs, TopologyServer } from "./state.js";
+
+/** Milliseconds that a standby may take to stream again after what made it stop was undone. */
+const patience = 20_000;
+
+/** The servers' positions as they are. `fresh`: now, not as another resource of the same refresh saw it. */
+export async function observePositions(context: Context, args: TopologyArgs, fresh: boolean): Promise<Positions> {
+  const { reportOn } = await import("../status/status.js");
+  const { withSharedSession } = await import("../sql/sharedSession.js");
+  const passwords = { [args.administrator]: args.administratorPassword };
+  const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
+  const declared = Object.keys(args.servers).find((name) => args.servers[name]?.role === "primary");
+  const divergedFrom = async (name: string | undefined): Promise<Readonly<Record<string, Divergence>>> => {
+    const primary = args.servers[name ?? ""];
+    return primary === undefined ? {} : divergedServers(args.servers, primary, fresh ? hostOf : hostForReading);
+  };
+  const [report, expected] = await Promise.all([
+    reportOn({ site: siteOf(args), passwords, signal: context.signal, ...shared }),
+    divergedFrom(declared),
+  ]);
+  // Another may take writes, before a switchover.
+  const [writing, second] = report.servers.filter(({ state }) => state === "read-write").map(({ name }) => name);
+  const isOther = writing !== undefined && second === undefined && writing !== declared;
+  const positions = positionsIn(report, args, isOther ? await divergedFrom(writing) : expected);
+  const explained = Object.entries(positions).map(async ([name, position]) => {
+    return [name, await withReason(position, args.servers[name] as TopologyServer)] as const;
+  });
+  return Object.fromEntries(await Promise.all(explained));
+}
+
+/** The end of its own log says why a standby does not stream, as far as it does. */
+async function withReason(position: Position, server: TopologyServer): Promise<Position> {
+  const { replication } = position;
+  if (replication.kind !== "off") return position;
+  const { causesIn, logSince } = await import("../process/log.js");
+  try {
+    const log = await logSince(await hostForReading(server.host), server, { at: 0, sizes: {} });
+    const [cause] = causesIn(log.split("\n").slice(-30).join("\n"), server);
+    return cause === undefined ? position : { ...position, replication: { ...replication, because: cause.line } };
+  } catch {
+    return position;
+  }
+}
+
+/** A slot that somebody streams from, and a logical one, is left, with a warning that names it. */
+export async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
+  const { withSession } = await import("../sql/session.js");
+  const { leftSlotInWords } = await import("../words/positions.js");
+  const { signal } = context;
+  for (const server of Object.values(args.servers)) {
+    const known = knownSlots(args, server.name);
+    const foreign = (await slotsOf(server, args, signal)).filter(({ name }) => !known.includes(name));
+    for (const slot of foreign.filter((one) => !isDroppable(one))) {
+      await context.log("warning", leftSlotInWords(server.name, slot));
+    }
+    for (const { name } of foreign.filter(isDroppable)) {
+      await withSession(server, loginOf(args), { signal }, (session) =>
+        session.query("select pg_drop_replication_slot($1)", [name]),
+      );
+    }
+  }
+}
+
+/** Those of a server that does not answer are left as they are. */
+async function slotsOf(server: TopologyServer, args: TopologyArgs, signal: AbortSignal): Promise<readonly Slot[]> {
+  const { withSession } = await import("../sql/session.js");
+  const { slotsIn } = await import("../status/slots.js");
+  const limits = { timeout: 3000, queryTimeout: 3000, signal };
+  return withSession(server, loginOf(args), limits, (session) => slotsIn(session, server.version)).catch(() => {
+    signal.throwIfAborted();
+    return [];
+  });
+}
+
+/** Standbys stream by no other; a server that does not answer says why elsewhere. */
+export async function makeMissingSlots({ signal }: Context, args: TopologyArgs): Promise<void> {
+  const { makeSlots } = await import("../status/slots.js");
+  const servers = Object.values(args.servers);
+  const given = { version: servers[0]?.version as Major, login: loginOf(args), signal };
+  for (const server of [...servers, ...(args.upstream === undefined ? [] : [args.upstream])]) {
+    await makeSlots(server, slotsOn(servers, server.name), given).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** @throws with what is missing and why if it does not come right by itself in time */
+export async function untilAsDeclared(context: Context, wanted: TopologyState): Promise<void> {
+  const { until } = await import("../process/until.js");
+  let found = wanted.positions;
+  const wrong = () => misplaced(found, wanted.positions);
+  const settled = async () => {
+    found = await observePositions(context, wanted, true);
+    return wrong().length === 0 || Object.values(found).some(isGone);
+  };
+  await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
+    throw new Error(`the topology cannot be seen: ${messageOf(error)}`);
+  });
+  if (wrong().length === 0) return;
+  const { misplacedInWords } = await import("../words/positions.js");
+  throw new Error(misplacedInWords(wrong(), found, wanted.positions));
+}
+
+/** Waiting does not bring a host back. */
+function isGone({ replication }: Position): boolean {
+  return replication.kind === "unknown" && replication.why.code === "hostUnreachable";
+}

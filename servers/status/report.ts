@@ -1,0 +1,168 @@
+import type { ServerRole, Site } from "../../config/site.js";
+import type { Difference } from "../../postgres/differences.js";
+import type { Step } from "../../postgres/rollout/model.js";
+import { bytesOfLsn } from "../sql/sql.js";
+import type { ServerProblem, StreamProblem } from "./codes.js";
+import type { Observation, SqlAnswer, State } from "./observation.js";
+import { problemsOf, streamProblem } from "./problems.js";
+import type { Slot } from "./slots.js";
+
+/**
+ * What is known of a stack's servers: plain data, the one model of everything that shows them. Words are made from it last
+ * (servers/words/), and nobody reads those back.
+ */
+export interface Report {
+  readonly servers: readonly ServerReport[];
+  /** Of servers in recovery that are declared to stream from another. */
+  readonly streams: readonly Stream[];
+  readonly slots: readonly (Slot & { readonly server: string })[];
+  readonly problems: readonly (ServerProblem & { readonly server: string })[];
+  /** Ways in which what is there differs from what is declared, each with what it takes to undo it. */
+  readonly differences: readonly Difference[];
+  /** What an `up` would do on the servers, in order. */
+  readonly steps: readonly Step[];
+}
+
+/** A server as it is now. Null: not known, or it does not apply. */
+export interface ServerReport {
+  readonly name: string;
+  /** As declared; what it does is in `state`. */
+  readonly role: ServerRole;
+  readonly address: string;
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** Of the running server (`15.18`), else of its data (`15`). */
+  readonly version: string | null;
+  readonly state: State;
+  readonly timeline: number | null;
+  /** Name of the server that it is declared to stream from. */
+  readonly upstream: string | null;
+  /** WAL that the writable server has written and this one has not replayed. */
+  readonly lagBytes: number | null;
+  /** How old the last replayed transaction is, or how long replay takes (10 and later); 0 where nothing is missing. */
+  readonly lagSeconds: number | null;
+  /** Names of the servers that stream from it; null where it cannot be asked. */
+  readonly walSenders: readonly string[] | null;
+  readonly systemIdentifier: string | null;
+}
+
+/** How WAL comes to a server in recovery; lags are the server's. */
+export interface Stream extends Pick<ServerReport, "lagBytes" | "lagSeconds"> {
+  readonly server: string;
+  /** As declared. */
+  readonly from: string;
+  /** Left out if WAL streams. */
+  readonly off?: StreamProblem;
+}
+
+/** A server, and what is wrong with it. */
+export interface StatusRow extends ServerReport {
+  readonly problems: readonly ServerProblem[];
+}
+
+/** What was seen of the servers of a stack, and what all of the site answered over SQL, its upstream outside the stack too. */
+export interface Seen {
+  readonly servers: readonly Observation[];
+  readonly answers: readonly SqlAnswer[];
+}
+
+export function reportOf(
+  site: Pick<Site, "primary">,
+  { servers: all, answers }: Seen,
+  { differences, steps }: Pick<Report, "differences" | "steps"> = { differences: [], steps: [] },
+): Report {
+  const seen = all.map((observation) => {
+    const server = serverReport(observation, answers);
+    const stream = streamOf(server, observation, answers);
+    const off = stream?.off === undefined ? {} : { stream: stream.off };
+    const problems = problemsOf({ site, observation, state: server.state, answers, all, ...off });
+    return { server, stream, slots: observation.sql.slots ?? [], problems };
+  });
+  return {
+    servers: seen.map(({ server }) => server),
+    streams: seen.flatMap(({ stream }) => stream ?? []),
+    slots: seen.flatMap(({ server, slots }) => slots.map((slot) => ({ server: server.name, ...slot }))),
+    problems: seen.flatMap(({ server, problems }) => problems.map((problem) => ({ server: server.name, ...problem }))),
+    differences,
+    steps,
+  };
+}
+
+/** Each server with its problems beside it. */
+export function rowsOf({ servers, problems }: Pick<Report, "servers" | "problems">): readonly StatusRow[] {
+  return servers.map((server) => ({ ...server, problems: problemsWith(problems, server.name) }));
+}
+
+/** The problems of one server. */
+export function problemsWith(problems: Report["problems"], name: string): readonly ServerProblem[] {
+  return problems.flatMap(({ server, ...problem }) => (server === name ? [problem as ServerProblem] : []));
+}
+
+function serverReport(observation: Observation, answers: readonly SqlAnswer[]): ServerReport {
+  const { server, data, sql, titles } = observation;
+  const state = stateOf(observation);
+  const writable = answers.find(({ inRecovery }) => inRecovery === false);
+  const sender = senderOf(observation, answers);
+  const replayed = state === "read-write" ? undefined : (sender?.replay ?? sql.lsn);
+  const lagBytes = state === "read-write" ? null : behind(writable?.lsn, replayed);
+  const lagSeconds = state === "read-write" ? null : lagBytes === 0 ? 0 : (sender?.lag ?? sql.replayAge ?? null);
+  const fromTitle = titles.recovering === undefined ? undefined : Number.parseInt(titles.recovering.slice(0, 8), 16);
+  return {
+    name: server.name,
+    role: server.role,
+    address: server.address,
+    port: server.port,
+    dataDirectory: server.dataDirectory,
+    version: sql.version ?? data?.version ?? null,
+    state,
+    timeline: sql.timeline ?? fromTitle ?? null,
+    upstream: server.upstream ?? null,
+    lagBytes,
+    lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
+    walSenders: sql.senders === undefined ? null : sql.senders.map(({ name }) => name),
+    systemIdentifier: data?.systemIdentifier ?? sql.systemIdentifier ?? null,
+  };
+}
+
+function streamOf(
+  { name, state, upstream: from, lagBytes, lagSeconds }: ServerReport,
+  observation: Observation,
+  answers: readonly SqlAnswer[],
+): Stream | undefined {
+  if (from === null || !state.startsWith("in recovery")) return undefined;
+  const off = streamProblem(observation, senderOf(observation, answers), upstreamOf(observation, answers));
+  return { server: name, from, lagBytes, lagSeconds, ...(off === undefined ? {} : { off }) };
+}
+
+function upstreamOf({ server }: Observation, answers: readonly SqlAnswer[]): SqlAnswer | undefined {
+  return answers.find(({ endpoint }) => endpoint.name === server.upstream);
+}
+
+function senderOf(observation: Observation, answers: readonly SqlAnswer[]) {
+  return upstreamOf(observation, answers)?.senders?.find(({ name }) => name === observation.server.name);
+}
+
+function behind(written: string | undefined, replayed: string | undefined | null): number | null {
+  if (written === undefined || replayed == null) return null;
+  const bytes = bytesOfLsn(written) - bytesOfLsn(replayed);
+  return bytes < 0n ? 0 : Number(bytes);
+}
+
+/** SQL tells most; what it cannot, the host does. */
+function stateOf({ server, data, process, sql, titles }: Observation): State {
+  if (server.lost !== undefined) return "lost";
+  if (sql.inRecovery === false) return "read-write";
+  if (sql.inRecovery === true) return "in recovery, read-only";
+  if (data?.kind === "absent" || data?.kind === "empty" || data?.kind === "incomplete") return "no data";
+  if (sql.unreachable?.kind === "recoveryRefusesQueries") return "in recovery, refuses queries";
+  if (process === undefined) return sql.unreachable?.kind === "starting" ? "starting" : "unreachable";
+  if (process.kind !== "running") return "stopped";
+  if (sql.unreachable?.kind === "starting") {
+    // Until 13 a warm standby says the same as one that is starting; replay shows which it is.
+    const warm = server.upstream !== undefined && !server.hotStandby;
+    return warm && (process.status === "standby" || titles.recovering !== undefined)
+      ? "in recovery, refuses queries"
+      : "starting";
+  }
+  return "unreachable";
+}

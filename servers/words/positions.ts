@@ -1,0 +1,119 @@
+import type { Difference } from "../../postgres/differences.js";
+import type { Divergence } from "../../postgres/rollout/model.js";
+import { isDroppable, type PositionDifference, type Positions, type Replication } from "../rollout/positions.js";
+import type { Slot } from "../status/slots.js";
+import { problemInWords } from "./problems.js";
+
+/** The difference as the preview and `pgsite drift` tell it. */
+export function positionDifference(one: PositionDifference): Difference {
+  const { server, consequence } = one;
+  const severity = consequence === "by hand" ? ({ severity: "warning" } as const) : {};
+  switch (one.kind) {
+    case "foreign slot":
+      return {
+        server,
+        object: `replication slot ${slotInWords(one.slot)}`,
+        there: `there and keeps WAL${slotRemedy(one.slot)}`,
+        declared: "nowhere",
+        consequence,
+        ...severity,
+      };
+    case "role":
+      return {
+        server,
+        object: "role",
+        there: "primary (it takes writes)",
+        declared: `${roleInWords(one.declared)}; if it is meant to be the primary, declare pgsite:primary: ${server}`,
+        consequence,
+      };
+    case "replication":
+      return {
+        server,
+        object: "replication",
+        there: replicationInWords(one.there),
+        declared: replicationInWords(one.declared),
+        consequence,
+      };
+    case "timeline":
+      return {
+        server,
+        object: "timeline",
+        there: divergenceInWords(server, one.diverged),
+        declared: "the site's",
+        consequence,
+        ...severity,
+      };
+  }
+}
+
+/** What servers that did not come right in time are to be, and are. */
+export function misplacedInWords(names: readonly string[], found: Positions, wanted: Positions): string {
+  const lines = names.flatMap((name) => {
+    const { replication, diverged } = found[name] ?? {};
+    const shall = wanted[name]?.replication;
+    const is = replication === undefined ? "not known" : replicationInWords(replication);
+    const should = shall === undefined ? "nothing" : replicationInWords(shall);
+    return [
+      ...(is === should ? [] : [`${name} is to be: ${should}. It is: ${is}`]),
+      ...(diverged === undefined ? [] : [`the timeline of ${name} is ${divergenceInWords(name, diverged)}`]),
+    ];
+  });
+  return lines.join("; ");
+}
+
+export function replicationInWords(replication: Replication): string {
+  switch (replication.kind) {
+    case "writes":
+      return "takes writes";
+    case "streams":
+      return `streams from ${replication.from}`;
+    case "recovers":
+      return "in recovery, from nobody";
+    case "off": {
+      const said = replication.because === undefined ? "" : `; its log says "${replication.because}"`;
+      return `off: ${problemInWords(replication.why)}${said}`;
+    }
+    case "not running":
+      return "does not run";
+    case "unknown":
+      return `not known: ${problemInWords(replication.why)}`;
+  }
+}
+
+function roleInWords(declared: Replication): string {
+  return declared.kind === "streams" ? `a standby of ${declared.from}` : replicationInWords(declared);
+}
+
+const save = "save what it alone has, then move its data directory away and run pulumi up";
+
+/** A server's timeline, why it is not the site's, and what becomes of it. */
+export function divergenceInWords(server: string, { kind, timeline, primaryTimeline, remedy }: Divergence): string {
+  const why = {
+    "went on": `${timeline}, and went on after the primary had left that for ${primaryTimeline}`,
+    unrelated: `${timeline}, and that of the primary, ${primaryTimeline}, does not come from it`,
+    "same number": `another ${timeline} than the primary's, and left the common past elsewhere`,
+  }[kind];
+  const what = {
+    // docs/rejoin.md
+    rejoin: "the rollout rejoins it, and keeps what it alone has",
+    choose: `if ${server} has the site's data, declare it as the primary; else ${save}`,
+    "by hand": save,
+  }[remedy];
+  return `${why} (${what})`;
+}
+
+function slotInWords({ name, kind, active }: Slot): string {
+  return `${name} (${kind}${active ? ", active" : ""})`;
+}
+
+function slotRemedy(slot: Slot): string {
+  if (isDroppable(slot)) return "";
+  const reader = slot.active ? "end whoever streams from it, or " : "drop it where its reader is gone for good, or ";
+  return ` (${reader}declare it in slots)`;
+}
+
+/** Why a slot that nobody declared was left where it is. */
+export function leftSlotInWords(server: string, { name, active }: Slot): string {
+  const why = active ? "somebody streams from it" : "its subscriber may come back for what it keeps";
+  return `left the replication slot ${name} of ${server}: ${why}`;
+}

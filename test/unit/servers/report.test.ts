@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import type { KnownServer } from "../../../config/site.js";
+import { SqlUnreachable } from "../../../servers/sql/session.js";
+import type { ServerProblem } from "../../../servers/status/codes.js";
+import type { Observation, SqlAnswer } from "../../../servers/status/observation.js";
+import { reportOf, rowsOf } from "../../../servers/status/report.js";
+import { problemInWords } from "../../../servers/words/problems.js";
+import { proof } from "../../support/proof.js";
+
+const server = (name: string, more: Partial<KnownServer> = {}): KnownServer => ({
+  name,
+  role: "standby",
+  upstream: "server2",
+  host: { name, transport: "local", address: "127.0.0.2", user: "postgres" },
+  address: "127.0.0.2",
+  port: 5442,
+  dataDirectory: `/data/${name}`,
+  controlDirectory: `/data/${name}.pgsite`,
+  passfile: `/data/${name}.pgsite/passfile`,
+  binDirectory: "/bin",
+  version: "15",
+  hotStandby: true,
+  settings: {},
+  proof: proof(),
+  ...more,
+});
+const { upstream: _upstream, ...primary } = server("server2", { role: "primary" });
+
+type Told = Partial<Omit<Observation, "server" | "sql">> & { readonly sql?: Omit<SqlAnswer, "endpoint"> };
+
+const seen = (of: KnownServer, { sql = {}, ...told }: Told = {}): Observation => ({
+  server: of,
+  data: { kind: "ours", systemIdentifier: "7", version: "15", backupLabel: false },
+  process: { kind: "running", pid: 1 },
+  titles: {},
+  ...told,
+  sql: { endpoint: of, ...sql },
+});
+const writing = {
+  inRecovery: false,
+  version: "15.18",
+  timeline: 1,
+  lsn: "0/2000",
+  senders: [{ name: "server3", state: "streaming", replay: "0/1800", lag: 0.25 }],
+  slots: [{ name: "left_over", kind: "physical", active: false }],
+} as const;
+const recovering = { inRecovery: true, version: "15.18", timeline: 1, lsn: "0/1700" } as const;
+
+function report(...servers: readonly Observation[]) {
+  return reportOf({ primary: "server2" }, { servers, answers: servers.map(({ sql }) => sql) });
+}
+
+describe("a report", () => {
+  it("has servers, streams and slots, and says nothing where all is well", () => {
+    const told = report(seen(primary, { sql: writing }), seen(server("server3"), { sql: recovering }));
+    expect(told).toMatchObject({
+      servers: [
+        { name: "server2", state: "read-write", upstream: null, walSenders: ["server3"], lagBytes: null },
+        { name: "server3", state: "in recovery, read-only", upstream: "server2", lagBytes: 2048, lagSeconds: 0.25 },
+      ],
+      problems: [],
+      differences: [],
+      steps: [],
+    });
+    expect(told.streams).toEqual([{ server: "server3", from: "server2", lagBytes: 2048, lagSeconds: 0.25 }]);
+    expect(told.slots).toEqual([{ server: "server2", name: "left_over", kind: "physical", active: false }]);
+  });
+
+  it("is the same after a way as JSON", () => {
+    const unreachable = new SqlUnreachable("server2", "refused", "server2 refuses connections", { cause: new Error() });
+    const hostProblem = { code: "hostUnreachable", host: "db1", because: "no route" } as const;
+    const { data: _data, process: _process, ...dark } = seen(server("des10"), { hostProblem, sql: { unreachable } });
+    const told = report(
+      seen(primary, { process: { kind: "stopped" }, superseded: "it was superseded", sql: { unreachable } }),
+      seen(server("server3"), { sql: { ...recovering, receives: false } }),
+      dark,
+    );
+    expect(JSON.parse(JSON.stringify(told))).toEqual(told);
+    expect(told.problems).toEqual([
+      { server: "server2", code: "startRefused", because: "it was superseded" },
+      { server: "server2", code: "nobodyWrites" },
+      {
+        server: "server3",
+        code: "notStreaming",
+        upstream: "server2",
+        unanswered: { kind: "refused", because: "server2 refuses connections" },
+      },
+      { server: "des10", ...hostProblem },
+      { server: "des10", code: "unanswered", kind: "refused", because: "server2 refuses connections" },
+    ]);
+  });
+
+  it("gives each server its problems, without its name in them", () => {
+    const other = { ...writing, senders: [] };
+    const rows = rowsOf(report(seen(primary, { sql: writing }), seen(server("server3"), { sql: other })));
+    expect(rows.map(({ problems }) => problems)).toEqual([
+      [{ code: "severalWrite", others: ["server3"] }],
+      [
+        { code: "severalWrite", others: ["server2"] },
+        { code: "writesUndeclared", role: "standby" },
+      ],
+    ]);
+  });
+
+  it("says of another cluster's server whose it is, and of a walsender how far it has come", () => {
+    const senders = [{ name: "server3", state: "catchup", replay: null, lag: null }];
+    const told = report(
+      seen(primary, { sql: { ...writing, senders } }),
+      seen(server("server3"), {
+        data: { kind: "foreign", systemIdentifier: "8", backupLabel: false },
+        sql: recovering,
+      }),
+    );
+    expect(told.problems.map(({ server: _server, ...problem }) => problem)).toEqual([
+      { code: "foreignData", dataDirectory: "/data/server3" },
+      { code: "anotherCluster", systemIdentifier: "8", writing: { server: "server2", systemIdentifier: "7" } },
+      { code: "walsenderWaits", upstream: "server2", state: "catchup" },
+    ]);
+    expect(told.streams).toMatchObject([{ off: { code: "walsenderWaits" } }]);
+  });
+});
+
+/** One of each code: a code without a sentence, or one that is missing here, does not compile. */
+const sentences: {
+  readonly [Code in ServerProblem["code"]]: readonly [Omit<Extract<ServerProblem, { code: Code }>, "code">, string];
+} = {
+  lost: [{}, "it is declared lost: it is not contacted"],
+  hostUnreachable: [{ host: "db1", because: "no route to host" }, "db1 cannot be reached: no route to host"],
+  hostSilent: [{ seconds: 3 }, "its host does not answer within 3 s"],
+  hostFailed: [{ because: "EACCES: permission denied" }, "EACCES: permission denied"],
+  foreignData: [{ dataDirectory: "/data" }, "/data holds data that pgsite did not make"],
+  replacedData: [{ expected: "42" }, "its data was replaced: pgsite put system identifier 42 there"],
+  halfFilled: [{}, "its data directory is half filled: run pulumi up"],
+  noData: [{}, "it has no data: run pulumi up"],
+  stopped: [{}, "it does not run: run pulumi up, or pgsite start"],
+  startRefused: [{ because: "superseded" }, "it does not run, and its last start was refused: superseded"],
+  unanswered: [{ kind: "timeout", because: "it hangs" }, "it hangs"],
+  severalWrite: [{ others: ["a", "b"] }, "it takes writes, and so does a, b: stop the one that clients do not use"],
+  writesUndeclared: [{ role: "mirror" }, "it takes writes, and is declared mirror"],
+  primaryInRecovery: [{}, "it is declared primary, and is in recovery"],
+  anotherCluster: [
+    { systemIdentifier: "8", writing: { server: "server2", systemIdentifier: "7" } },
+    "its system identifier is 8, and that of server2 is 7: another cluster",
+  ],
+  notStreaming: [{ upstream: "server2" }, "it does not stream from server2"],
+  walsenderWaits: [{ upstream: "server2", state: "catchup" }, "its walsender on server2 is in state catchup"],
+  nobodyWrites: [{}, "no server of the site takes writes"],
+};
+
+describe("a problem's sentence", () => {
+  it.each(Object.entries(sentences))("of %s", (code, [facts, sentence]) => {
+    expect(problemInWords({ code, ...facts } as ServerProblem)).toBe(sentence);
+  });
+
+  it("of a stream whose upstream answers nothing is what that answers", () => {
+    const unanswered = { kind: "refused", because: "server2 refuses connections" } as const;
+    expect(problemInWords({ code: "notStreaming", upstream: "server2", unanswered })).toBe(
+      "it does not stream: server2 refuses connections",
+    );
+  });
+});
