@@ -6,6 +6,7 @@ import { serviceFacts } from "../../installed/service/of.js";
 import { withLock } from "../data/lock.js";
 import { startServer } from "../process/process.js";
 import { NotWorking, type Proof } from "../process/proof.js";
+import type { Shortfall } from "../process/shortfall.js";
 import { startWorking, type WorkingOptions } from "../process/start.js";
 import type { Kept } from "./kept.js";
 
@@ -39,14 +40,14 @@ export async function joinSite(options: WorkingOptions & { readonly kept: Kept }
     if (done.proof === undefined) return { kind: "unproven", why: "its upstream waits for the rollout" };
     return { kind: "works", proof: done.proof };
   } catch (error) {
-    if (error instanceof NotWorking && catchingUp.test(error.message)) {
-      return { kind: "catchesUp", why: error.message.replace(/^.*? does not work: /, "") };
-    }
+    if (error instanceof NotWorking && isCatchingUp(error.why)) return { kind: "catchesUp", why: error.reason };
     throw error;
   }
 }
 
-const catchingUp = /is in state catchup|has replayed up to \S+ and not yet the marker/;
+function isCatchingUp(why: Shortfall): boolean {
+  return why.code === "replaysBehind" || (why.code === "walsenderWaits" && why.state === "catchup");
+}
 
 /** Where systemd looks after servers it starts them, so it has to know this one, as `NAME-service` tells it later. */
 async function bringService(host: Host, site: Site, server: Server, open: (spec: HostSpec) => Host): Promise<void> {

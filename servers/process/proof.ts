@@ -7,9 +7,11 @@ import { type Address, type Login, openSession, type Session, SqlUnreachable, wi
 import { bytesOfLsn } from "../sql/sql.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
 import { findWritable, type Writable } from "../sql/writable.js";
-import { causesIn, type LogMark, logMark, logSince } from "./log.js";
+import { notWorkingInWords } from "../words/proof.js";
+import { type Cause, causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { processState } from "./process.js";
 import { recoveryTitles } from "./recoveryTitles.js";
+import type { Shortfall } from "./shortfall.js";
 
 export interface ProofOptions {
   readonly site: KnownSite;
@@ -38,9 +40,18 @@ export interface Proof {
 
 /** A server does not do what it is there for. The message has the cause from its log, and what to do. */
 export class NotWorking extends Error {
-  constructor(server: string, reason: string) {
+  /** The message without the server's name. */
+  readonly reason: string;
+
+  constructor(
+    readonly server: string,
+    readonly why: Shortfall,
+    causes: readonly Cause[] = [],
+  ) {
+    const reason = notWorkingInWords(why, causes);
     super(`${server} does not work: ${reason}`);
     this.name = "NotWorking";
+    this.reason = reason;
   }
 }
 
@@ -61,12 +72,14 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
   let marker: Marker | undefined;
   let found: Writable<Endpoint> | undefined;
   let asked = 0;
-  let missing = "";
+  let missing: Shortfall = { code: "nobodyWrites" };
   let looked = 0;
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
-    if (identifier === undefined) throw new NotWorking(server.name, `there is no data in ${server.dataDirectory}`);
+    if (identifier === undefined) {
+      throw new NotWorking(server.name, { code: "noData", dataDirectory: server.dataDirectory });
+    }
     if (found === undefined || found.writable === undefined || Date.now() - asked > askAgain) {
       asked = Date.now();
       found = await findWritable(endpointsOf(site), login, given);
@@ -74,7 +87,10 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
     const { writable, states } = found;
     if (writable === undefined) {
       const own = states.find(({ endpoint }) => endpoint.name === server.name);
-      missing = `no server of the site takes writes${own?.unreachable === undefined ? "" : ` (${own.unreachable.message})`}`;
+      missing = {
+        code: "nobodyWrites",
+        ...(own?.unreachable === undefined ? {} : { own: own.unreachable.said }),
+      };
     } else {
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
@@ -98,12 +114,8 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
       const final = causes.find((cause) => cause.final);
       const stopped = (await processState(host, server.dataDirectory)).kind !== "running";
       if (late || final !== undefined || (stopped && causes.length > 0)) {
-        const chosen = final === undefined ? causes : [final];
-        const said = chosen.map(
-          ({ line, remedy }) => `its log says "${line}"${remedy === undefined ? "" : `: ${remedy}`}`,
-        );
-        const reason = stopped ? "it is not running" : missing;
-        throw new NotWorking(server.name, [reason, ...said].join("; "));
+        const why: Shortfall = stopped ? { code: "stopped" } : missing;
+        throw new NotWorking(server.name, why, final === undefined ? causes : [final]);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -160,14 +172,16 @@ async function checkIdentifier(
       () => undefined,
     ));
   if (theirs !== undefined && theirs !== identifier) {
-    throw new NotWorking(
-      server.name,
-      `its system identifier is ${identifier}, and that of ${writable.name}, which takes writes, is ${theirs}: it is another cluster. Move ${server.dataDirectory} away and seed it again`,
-    );
+    throw new NotWorking(server.name, {
+      code: "anotherCluster",
+      systemIdentifier: identifier,
+      writing: { server: writable.name, systemIdentifier: theirs },
+      dataDirectory: server.dataDirectory,
+    });
   }
 }
 
-/** Whether a server in recovery streams and has replayed the marker; else what is missing. */
+/** Whether a server in recovery streams and has replayed the marker; otherwise what is missing. */
 async function streams(options: {
   readonly server: KnownServer;
   readonly host: Host;
@@ -175,18 +189,22 @@ async function streams(options: {
   readonly login: Login;
   readonly marker: Marker;
   readonly signal?: AbortSignal;
-}): Promise<true | string> {
+}): Promise<true | Shortfall> {
   const { server, host, upstream, login, marker } = options;
   const given = options.signal === undefined ? {} : { signal: options.signal };
   const target = bytesOfLsn(marker.lsn);
   const reached = (lsn: string | null | undefined) => lsn != null && bytesOfLsn(lsn) >= target;
+  const behind = (replayed: string | null | undefined): Shortfall => ({
+    code: "replaysBehind",
+    replayed: replayed ?? null,
+    marker: marker.lsn,
+  });
   if (namesOf(server.version).replication !== null) {
     const sender = await senderOf(server, upstream, login, given).catch((error: unknown) => unanswered(error));
-    if (typeof sender !== "string") {
-      if (sender === undefined) return `it does not stream from ${upstream.name}`;
-      if (sender.state !== "streaming") return `its walsender on ${upstream.name} is in state ${sender.state}`;
-      if (reached(sender.replay)) return true;
-      return `it has replayed up to ${sender.replay ?? "nothing"} and not yet the marker at ${marker.lsn}`;
+    if (sender === undefined) return { code: "notStreaming", upstream: upstream.name };
+    if (!("code" in sender)) {
+      if (sender.state !== "streaming") return { code: "walsenderWaits", upstream: upstream.name, state: sender.state };
+      return reached(sender.replay) ? true : behind(sender.replay);
     }
     // A warm upstream answers nothing; then only the server itself can tell.
     if (!server.hotStandby) return sender;
@@ -198,23 +216,21 @@ async function streams(options: {
         return row?.lsn;
       });
       const { receiver } = await recoveryTitles(host, server);
-      if (receiver === undefined) return "it has no walreceiver";
-      return reached(replayed)
-        ? true
-        : `it has replayed up to ${replayed ?? "nothing"} and not yet the marker at ${marker.lsn}`;
+      if (receiver === undefined) return { code: "noWalreceiver" };
+      return reached(replayed) ? true : behind(replayed);
     } catch (error) {
       return unanswered(error);
     }
   }
   // 9.0, warm: received is all that can be seen, and that recovery works on the segment.
   const { receiver, recovering } = await recoveryTitles(host, server);
-  if (receiver === undefined) return "it has no walreceiver";
-  if (recovering === undefined) return "it is not in recovery";
-  return reached(receiver) ? true : `it has received up to ${receiver} and not yet the marker at ${marker.lsn}`;
+  if (receiver === undefined) return { code: "noWalreceiver" };
+  if (recovering === undefined) return { code: "notInRecovery" };
+  return reached(receiver) ? true : { code: "receivesBehind", received: receiver, marker: marker.lsn };
 }
 
-function unanswered(error: unknown): string {
-  if (error instanceof SqlUnreachable) return error.message;
+function unanswered(error: unknown): Shortfall {
+  if (error instanceof SqlUnreachable) return { code: "unanswered", ...error.said };
   throw error;
 }
 

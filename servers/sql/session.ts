@@ -55,6 +55,12 @@ export type UnreachableKind =
   | "unproven"
   | "other";
 
+/** Why a server gave no session, as data. `because`: what it said, or what the connection failed with. */
+export interface Unanswered {
+  readonly kind: UnreachableKind;
+  readonly because: string;
+}
+
 /** A server gave no session. `kind` says what that tells about it. */
 export class SqlUnreachable extends Error {
   constructor(
@@ -65,6 +71,10 @@ export class SqlUnreachable extends Error {
   ) {
     super(shownInLine(reason), options);
     this.name = "SqlUnreachable";
+  }
+
+  get said(): Unanswered {
+    return { kind: this.kind, because: this.message };
   }
 }
 

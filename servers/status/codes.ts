@@ -1,5 +1,5 @@
 import type { ServerRole } from "../../config/site.js";
-import type { UnreachableKind } from "../sql/session.js";
+import type { Unanswered } from "../sql/session.js";
 
 /** Why a host told nothing. `because`: in the words of whoever was in the way, ssh or su say. */
 export type HostProblem =
@@ -17,12 +17,6 @@ export type StreamProblem =
     }
   /** `state`: of its walsender, as pg_stat_replication has it. */
   | { readonly code: "walsenderWaits"; readonly upstream: string; readonly state: string };
-
-/** Why a server gave no session. `because`: what it said, or what the connection failed with. */
-export interface Unanswered {
-  readonly kind: UnreachableKind;
-  readonly because: string;
-}
 
 /** What is wrong with a server: a code to decide by, and facts. Its sentence is made in servers/words/problems.ts. */
 export type ServerProblem =

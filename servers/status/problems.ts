@@ -1,7 +1,6 @@
 import type { Site } from "../../config/site.js";
-import type { SqlUnreachable } from "../sql/session.js";
 import { namesOf } from "../sql/versions.js";
-import type { ServerProblem, StreamProblem, Unanswered } from "./codes.js";
+import type { ServerProblem, StreamProblem } from "./codes.js";
 import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 
 /** What is wrong with a server, the most telling first. */
@@ -30,7 +29,7 @@ export function problemsOf(facts: {
     problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", because: superseded });
   }
   if (state === "unreachable") {
-    problems.push({ code: "unanswered", ...(sql.unreachable === undefined ? {} : saidBy(sql.unreachable)) });
+    problems.push({ code: "unanswered", ...sql.unreachable?.said });
   }
 
   const writable = answers.filter(({ inRecovery }) => inRecovery === false);
@@ -63,10 +62,6 @@ function identifierOf(answer: SqlAnswer | undefined, all: readonly Observation[]
   return answer.systemIdentifier ?? observed?.data?.systemIdentifier;
 }
 
-function saidBy({ kind, message }: SqlUnreachable): Unanswered {
-  return { kind, because: message };
-}
-
 /** Why a server in recovery does not stream: by its upstream's walsenders, else by what it says itself over SQL or in its process titles. */
 export function streamProblem(
   { server, sql, titles }: Observation,
@@ -77,6 +72,6 @@ export function streamProblem(
   if (sender?.state === "streaming" || sql.receives === true || titles.receiver !== undefined) return undefined;
   if (sender !== undefined) return { code: "walsenderWaits", upstream: server.upstream, state: sender.state };
   const known = upstream?.senders !== undefined || namesOf(server.version).replication === null;
-  const unanswered = known || upstream?.unreachable === undefined ? {} : { unanswered: saidBy(upstream.unreachable) };
+  const unanswered = known || upstream?.unreachable === undefined ? {} : { unanswered: upstream.unreachable.said };
   return { code: "notStreaming", upstream: server.upstream, ...unanswered };
 }

@@ -109,7 +109,7 @@ describe("status", () => {
       const began = Date.now();
       const rows = Object.fromEntries((await statusOf({ ...cluster, timeout: 1000 })).map((row) => [row.name, row]));
       expect(rows.des10).toMatchObject({ state: "unreachable" });
-      expect(rows.des10?.problems).toMatchObject([{ code: "unanswered", kind: "timeout" }]);
+      expect(rows.des10?.problems).toContainEqual(expect.objectContaining({ code: "unanswered", kind: "timeout" }));
       expect(toldOf(rows.des10)?.join()).toContain("does not answer within 1 s");
       expect(Date.now() - began).toBeLessThan(4000);
     } finally {

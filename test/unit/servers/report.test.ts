@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { KnownServer } from "../../../config/site.js";
 import { SqlUnreachable } from "../../../servers/sql/session.js";
-import type { ServerProblem } from "../../../servers/status/codes.js";
 import type { Observation, SqlAnswer } from "../../../servers/status/observation.js";
 import { reportOf, rowsOf } from "../../../servers/status/report.js";
-import { problemInWords } from "../../../servers/words/problems.js";
 import { proof } from "../../support/proof.js";
 
 const server = (name: string, more: Partial<KnownServer> = {}): KnownServer => ({
@@ -117,45 +115,5 @@ describe("a report", () => {
       { code: "walsenderWaits", upstream: "server2", state: "catchup" },
     ]);
     expect(told.streams).toMatchObject([{ off: { code: "walsenderWaits" } }]);
-  });
-});
-
-/** One of each code: a code without a sentence, or one that is missing here, does not compile. */
-const sentences: {
-  readonly [Code in ServerProblem["code"]]: readonly [Omit<Extract<ServerProblem, { code: Code }>, "code">, string];
-} = {
-  lost: [{}, "it is declared lost: it is not contacted"],
-  hostUnreachable: [{ host: "db1", because: "no route to host" }, "db1 cannot be reached: no route to host"],
-  hostSilent: [{ seconds: 3 }, "its host does not answer within 3 s"],
-  hostFailed: [{ because: "EACCES: permission denied" }, "EACCES: permission denied"],
-  foreignData: [{ dataDirectory: "/data" }, "/data holds data that pgsite did not make"],
-  replacedData: [{ expected: "42" }, "its data was replaced: pgsite put system identifier 42 there"],
-  halfFilled: [{}, "its data directory is half filled: run pulumi up"],
-  noData: [{}, "it has no data: run pulumi up"],
-  stopped: [{}, "it does not run: run pulumi up, or pgsite start"],
-  startRefused: [{ because: "superseded" }, "it does not run, and its last start was refused: superseded"],
-  unanswered: [{ kind: "timeout", because: "it hangs" }, "it hangs"],
-  severalWrite: [{ others: ["a", "b"] }, "it takes writes, and so does a, b: stop the one that clients do not use"],
-  writesUndeclared: [{ role: "mirror" }, "it takes writes, and is declared mirror"],
-  primaryInRecovery: [{}, "it is declared primary, and is in recovery"],
-  anotherCluster: [
-    { systemIdentifier: "8", writing: { server: "server2", systemIdentifier: "7" } },
-    "its system identifier is 8, and that of server2 is 7: another cluster",
-  ],
-  notStreaming: [{ upstream: "server2" }, "it does not stream from server2"],
-  walsenderWaits: [{ upstream: "server2", state: "catchup" }, "its walsender on server2 is in state catchup"],
-  nobodyWrites: [{}, "no server of the site takes writes"],
-};
-
-describe("a problem's sentence", () => {
-  it.each(Object.entries(sentences))("of %s", (code, [facts, sentence]) => {
-    expect(problemInWords({ code, ...facts } as ServerProblem)).toBe(sentence);
-  });
-
-  it("of a stream whose upstream answers nothing is what that answers", () => {
-    const unanswered = { kind: "refused", because: "server2 refuses connections" } as const;
-    expect(problemInWords({ code: "notStreaming", upstream: "server2", unanswered })).toBe(
-      "it does not stream: server2 refuses connections",
-    );
   });
 });
