@@ -1,5 +1,4 @@
-import type { Unanswered } from "../sql/session.js";
-import type { StreamProblem } from "../status/codes.js";
+import type { StreamProblem, Unanswered } from "../../postgres/serverProblems.js";
 
 /** What a server does not do, or has not, that it is there for. Its sentence is made in servers/words/proof.ts. */
 export type Shortfall =

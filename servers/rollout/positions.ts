@@ -1,32 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Consequence } from "../../postgres/differences.js";
+import type { Position, Positions, Replication, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
-import type { ServerProblem, StreamProblem } from "../status/codes.js";
 import { problemsWith, type Report, type ServerReport } from "../status/report.js";
-import type { Slot } from "../status/slots.js";
 import type { TopologyArgs, TopologyServer } from "./state.js";
-
-/** What a server is to the others. Nothing but data: it stands in the state. */
-export interface Position {
-  readonly replication: Replication;
-  /** Left out if it is on the site's timeline, or may come to that. */
-  readonly diverged?: Divergence;
-  /** Slots that nobody declared: each keeps WAL for somebody who may never come. Left out if there are none. */
-  readonly foreignSlots?: readonly Slot[];
-}
-
-export type Replication =
-  | { readonly kind: "writes" }
-  | { readonly kind: "streams"; readonly from: string }
-  /** In recovery, and declared to stream from nobody. */
-  | { readonly kind: "recovers" }
-  /** `because`: a line of its own log. */
-  | { readonly kind: "off"; readonly why: StreamProblem; readonly because?: string }
-  | { readonly kind: "not running" }
-  | { readonly kind: "unknown"; readonly why: ServerProblem };
-
-export type Positions = Readonly<Record<string, Position>>;
 
 export interface TopologyState extends TopologyArgs {
   readonly positions: Positions;

@@ -1,18 +1,10 @@
+import type { Position, Positions, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import type { Major } from "../../postgres/versions.js";
 import { hostForReading, hostOf } from "../status/sharedHost.js";
-import type { Slot } from "../status/slots.js";
 import { divergedServers } from "./divergence.js";
-import {
-  isDroppable,
-  knownSlots,
-  misplaced,
-  type Position,
-  type Positions,
-  positionsIn,
-  type TopologyState,
-} from "./positions.js";
+import { isDroppable, knownSlots, misplaced, positionsIn, type TopologyState } from "./positions.js";
 import { type Context, messageOf } from "./reporter.js";
 import { loginOf, siteOf } from "./site.js";
 import type { TopologyArgs, TopologyServer } from "./state.js";

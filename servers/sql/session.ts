@@ -5,6 +5,7 @@ import pg from "pg";
 import { notMade, type Proof } from "../../config/site.js";
 import { declaredLost, isLostServer } from "../../hosts/lost.js";
 import { mostIterations } from "../../postgres/iterations.js";
+import type { Unanswered, UnreachableKind } from "../../postgres/serverProblems.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { JudgedConnection, Unproven } from "./judgedConnection.js";
 import { brokenTls, isPlain, verifying } from "./verify.js";
@@ -41,24 +42,6 @@ export interface Session {
   query(sql: string, params?: readonly (string | number | boolean | null)[]): Promise<readonly Row[]>;
   /** Ends the connection; never throws, and may be called twice. */
   end(): Promise<void>;
-}
-
-export type UnreachableKind =
-  | "refused"
-  | "timeout"
-  | "authentication"
-  | "starting"
-  | "recoveryRefusesQueries"
-  | "stopping"
-  | "tls"
-  /** It asked for a password as it may not, or showed nothing by which it could be believed. It was told nothing. */
-  | "unproven"
-  | "other";
-
-/** Why a server gave no session, as data. `because`: what it said, or what the connection failed with. */
-export interface Unanswered {
-  readonly kind: UnreachableKind;
-  readonly because: string;
 }
 
 /** A server gave no session. `kind` says what that tells about it. */

@@ -1,11 +1,11 @@
 import type { Endpoint, KnownServer } from "../../config/site.js";
+import type { Slot } from "../../postgres/positions.js";
+import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import type { DataDirectoryState } from "../data/dataDirectory.js";
 import type { ProcessState } from "../process/process.js";
 import type { RecoveryTitles } from "../process/recoveryTitles.js";
 import type { SqlUnreachable } from "../sql/session.js";
-import type { HostProblem } from "./codes.js";
-import type { Slot } from "./slots.js";
 
 export const states = [
   "read-write",

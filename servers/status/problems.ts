@@ -1,6 +1,6 @@
 import type { Site } from "../../config/site.js";
+import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { namesOf } from "../sql/versions.js";
-import type { ServerProblem, StreamProblem } from "./codes.js";
 import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 
 /** What is wrong with a server, the most telling first. */

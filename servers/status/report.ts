@@ -1,11 +1,11 @@
 import type { ServerRole, Site } from "../../config/site.js";
 import type { Difference } from "../../postgres/differences.js";
+import type { Slot } from "../../postgres/positions.js";
 import type { Step } from "../../postgres/rollout/model.js";
+import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { bytesOfLsn } from "../sql/sql.js";
-import type { ServerProblem, StreamProblem } from "./codes.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
 import { problemsOf, streamProblem } from "./problems.js";
-import type { Slot } from "./slots.js";
 
 /**
  * What is known of a stack's servers: plain data, the one model of everything that shows them. Words are made from it last

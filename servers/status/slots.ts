@@ -1,13 +1,6 @@
+import type { Slot } from "../../postgres/positions.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Address, type Login, type Session, withSession } from "../sql/session.js";
-
-/** A replication slot that outlives the session that made it. */
-export interface Slot {
-  readonly name: string;
-  readonly kind: "physical" | "logical";
-  /** Somebody streams from it now. */
-  readonly active: boolean;
-}
 
 /** The slots of a server (9.4 and later), in the order of their names. */
 export async function slotsIn(session: Session, version: Major): Promise<readonly Slot[]> {

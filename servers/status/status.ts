@@ -1,6 +1,7 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import { type Host, type HostSpec, HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { processState, refusedBefore } from "../process/process.js";
@@ -8,7 +9,6 @@ import { recoveryTitles } from "../process/recoveryTitles.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
-import type { HostProblem } from "./codes.js";
 import type { Observation, Sender, SqlAnswer } from "./observation.js";
 import { type Report, reportOf, rowsOf, type StatusRow } from "./report.js";
 import { slotsIn } from "./slots.js";

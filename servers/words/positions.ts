@@ -1,7 +1,7 @@
 import type { Difference } from "../../postgres/differences.js";
+import type { Positions, Replication, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
-import { isDroppable, type PositionDifference, type Positions, type Replication } from "../rollout/positions.js";
-import type { Slot } from "../status/slots.js";
+import { isDroppable, type PositionDifference } from "../rollout/positions.js";
 import { problemInWords } from "./problems.js";
 
 /** The difference as the preview and `pgsite drift` tell it. */

@@ -1,5 +1,5 @@
 import { declaredLost } from "../../hosts/lost.js";
-import type { ServerProblem } from "../status/codes.js";
+import type { ServerProblem } from "../../postgres/serverProblems.js";
 
 /** The sentence about a server's problem, and what to do about it if that is known. */
 export function problemInWords(problem: ServerProblem): string {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { sentence } from "../../../postgres/differences.js";
+import type { Position, Positions } from "../../../postgres/positions.js";
 import type { Divergence } from "../../../postgres/rollout/model.js";
-import { misplaced, type Position, type Positions, positionDifferences } from "../../../servers/rollout/positions.js";
+import { misplaced, positionDifferences } from "../../../servers/rollout/positions.js";
 import { misplacedInWords, positionDifference } from "../../../servers/words/positions.js";
 
 const declared: Positions = {

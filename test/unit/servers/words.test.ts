@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { ServerProblem } from "../../../postgres/serverProblems.js";
 import type { Shortfall } from "../../../servers/process/shortfall.js";
-import type { ServerProblem } from "../../../servers/status/codes.js";
 import { problemInWords } from "../../../servers/words/problems.js";
 import { notWorkingInWords } from "../../../servers/words/proof.js";
 

@@ -1,5 +1,23 @@
-import type { ServerRole } from "../../config/site.js";
-import type { Unanswered } from "../sql/session.js";
+/** What may be wrong with a server, as data. Its sentences are made in servers/words/problems.ts. */
+
+/** How a server gave no session. */
+export type UnreachableKind =
+  | "refused"
+  | "timeout"
+  | "authentication"
+  | "starting"
+  | "recoveryRefusesQueries"
+  | "stopping"
+  | "tls"
+  /** It asked for a password as it may not, or showed nothing by which it could be believed. It was told nothing. */
+  | "unproven"
+  | "other";
+
+/** Why a server gave no session. `because`: what it said, or what the connection failed with. */
+export interface Unanswered {
+  readonly kind: UnreachableKind;
+  readonly because: string;
+}
 
 /** Why a host told nothing. `because`: in the words of whoever was in the way, ssh or su say. */
 export type HostProblem =
@@ -18,7 +36,7 @@ export type StreamProblem =
   /** `state`: of its walsender, as pg_stat_replication has it. */
   | { readonly code: "walsenderWaits"; readonly upstream: string; readonly state: string };
 
-/** What is wrong with a server: a code to decide by, and facts. Its sentence is made in servers/words/problems.ts. */
+/** What is wrong with a server: a code to decide by, and facts. */
 export type ServerProblem =
   | { readonly code: "lost" }
   | HostProblem
@@ -32,7 +50,7 @@ export type ServerProblem =
   | { readonly code: "startRefused"; readonly because: string }
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
   | { readonly code: "severalWrite"; readonly others: readonly string[] }
-  | { readonly code: "writesUndeclared"; readonly role: ServerRole }
+  | { readonly code: "writesUndeclared"; readonly role: "primary" | "standby" | "mirror" }
   | { readonly code: "primaryInRecovery" }
   | {
       readonly code: "anotherCluster";
