@@ -5,7 +5,7 @@ import type { Manager } from "./schema/service.js";
 
 /**
  * A site as it was described, resolved and validated: plain data, no Pulumi, no secrets. `config/` makes it from a
- * stack file, `rehearsal/` translates it to one machine, `components/` turn it into resources, and `servers/` and
+ * stack file, `config/rehearse.ts` translates it to one machine, `components/` turn it into resources, and `servers/` and
  * `cli/` act on it.
  */
 export interface Site {

@@ -79,7 +79,7 @@ const passing = /lock file ".*" already exists|pre-existing shared memory block|
 
 /**
  * Starts a server so that it outlives us, and waits until it answers (a warm standby: until it refuses queries
- * because it recovers). `pg_ctl -w` is not trusted: it errs in both directions (docs: postgres.md). A server that
+ * because it recovers). `pg_ctl -w` is not trusted: it errs in both directions. A server that
  * answers need not work yet; that is what `proveWorking` is for.
  * @throws StartFailed with the reason from start.log and from the server's log
  */
