@@ -172,8 +172,7 @@ const movingTimeout = 5 * 60_000;
 async function moveUp(host: Host, server: KnownServer, state: SourceState, signal: AbortSignal): Promise<Buffer> {
   const { version, dataDirectory } = server;
   const from = join(dataDirectory, incomingFolder);
-  const controlPath = controlFileOf(from);
-  const control = await host.readFile(controlPath);
+  const control = await host.readFile(controlFileOf(from));
   const paths = (await walk(host, from, signal)).map(({ path }) => path);
   if (control === undefined || !paths.includes("backup_label")) {
     throw new Error(`pg_basebackup left no whole copy in ${from} on ${host.name}: run again`);
