@@ -49,6 +49,19 @@ describe("links", () => {
   });
 });
 
+describe("every page is reached", () => {
+  const pages = (folder: RegExp) => documents.filter((path) => folder.test(path));
+
+  it.each([
+    ["README.md", pages(/^docs\/[^/]+$/)],
+    ["ARCHITECTURE.md", pages(/^docs\/design\//)],
+  ])("from %s", (start, all) => {
+    expect(all.length).toBeGreaterThan(15);
+    const text = tree.documents.get(start) ?? "";
+    expect(all.filter((page) => !text.includes(`](${page}`))).toEqual([]);
+  });
+});
+
 /** These say where things are in the code; the others are for who uses pgsite. */
 const ofTheCode = documents.filter((path) => /^(?:ARCHITECTURE|CONTRIBUTING)\.md$|^docs\/design\//.test(path));
 
