@@ -173,7 +173,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const text = readFileSync(document, "utf8");
     writeFileSync(document, withTable(text) ?? text);
   }
-  const problems = problemsOf(treeOf(checkout, outside));
+  const problems = [...problemsOf(treeOf(checkout, outside)), ...documentProblems(readFileSync(document, "utf8"))];
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
 }

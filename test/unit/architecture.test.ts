@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -224,5 +224,9 @@ describe("this repository", () => {
     const tree = treeOf(checkout, outside);
     expect(tree.size).toBeGreaterThan(300);
     expect(problemsOf(tree)).toEqual([]);
+  });
+
+  it("shows its floors", () => {
+    expect(documentProblems(readFileSync(join(checkout, "ARCHITECTURE.md"), "utf8"))).toEqual([]);
   });
 });
