@@ -1,14 +1,14 @@
 import { settingFiles as filesOfSettings } from "../files/facts.js";
-import { anotherSecret, shownValue } from "../secrets/index.js";
+import { shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import { atLeast, type Major } from "../versions.js";
-import type { Action, ActualServer, ConfigurationFacts, DesiredServer } from "./model.js";
+import type { Action, ActualServer, ConfigurationFacts, DesiredServer, Reason } from "./model.js";
 
 /** What one server needs, on its own. */
 export interface Change {
   readonly action: "none" | Action;
-  readonly because: readonly string[];
+  readonly because: readonly Reason[];
   /** True where it answers queries in recovery as it runs now. */
   readonly hotNow: boolean;
 }
@@ -34,11 +34,9 @@ export function changeOf(version: Major, is: ActualServer, shall: DesiredServer)
   };
 }
 
-interface Found {
+interface Found<Why extends Reason = Reason> {
   readonly needs: Needs;
-  readonly because: string;
-  /** The setting's, in lower case. */
-  readonly name?: string;
+  readonly because: Why;
   /** True for a file of settings whose text differs. */
   readonly text?: boolean;
 }
@@ -46,20 +44,20 @@ interface Found {
 /** Edits that are not in force, and never shall be: to undo them the files are read again, even where they wait for a restart. */
 function waitingChanges(version: Major, is: ActualServer, shall: DesiredServer): readonly Found[] {
   if (is.filed === undefined) return [];
-  const inForce = new Set(settingChanges(version, is, shall).map(({ name }) => name));
+  const inForce = new Set(settingChanges(version, is, shall).map(({ because }) => because.setting));
   return settingChanges(version, { files: {}, settings: is.filed }, shall)
-    .filter(({ name }) => !inForce.has(name))
-    .map((one) => {
-      const because = one.needs === "restart" ? `${one.because}, not in force` : one.because;
-      return { ...one, needs: "reload" as const, because };
-    });
+    .filter(({ because }) => !inForce.has(because.setting))
+    .map(({ needs, because }) => ({
+      needs: "reload",
+      because: needs === "restart" ? { ...because, waits: true } : because,
+    }));
 }
 
 function settingChanges(
   version: Major,
   is: ConfigurationFacts & Pick<ActualServer, "given">,
   shall: ConfigurationFacts,
-): readonly Found[] {
+): readonly Found<Extract<Reason, { readonly code: "setting" }>>[] {
   const names = [
     ...new Set([...Object.keys(is.settings), ...Object.keys(shall.settings)].map((name) => name.toLowerCase())),
   ];
@@ -76,19 +74,21 @@ function settingChanges(
     const change = name.includes(" ") ? "reload" : context(version, name);
     if (change === "nothing") return [];
     const given = is.given?.some((one) => one.toLowerCase() === name) === true;
-    const shown = (given: string | undefined): string => {
-      const value = setting === undefined || given === undefined ? undefined : meaning(setting, given);
-      return value === undefined || setting === undefined ? (given ?? "unset") : formatValue(setting, value);
+    const shown = (text: string | undefined): string | undefined => {
+      if (text === undefined) return undefined;
+      const value = setting === undefined ? undefined : meaning(setting, text);
+      return shownValue(name, value === undefined || setting === undefined ? text : formatValue(setting, value));
     };
-    const [from, to] = [shown(left), shown(right)].map((text) => shownValue(name, text)) as [string, string];
-    const brief = from.length + to.length <= 60;
+    const [from, to] = [shown(left), shown(right)];
     return [
       {
-        name,
         needs: change === "restart" || change === undefined || given ? "restart" : "reload",
-        because: brief
-          ? `${setting?.name ?? name} ${quoted(from)} → ${quoted(to)}${from === to ? ` ${anotherSecret}` : ""}`
-          : `${setting?.name ?? name}`,
+        because: {
+          code: "setting",
+          setting: setting?.name ?? name,
+          ...(from === undefined ? {} : { from }),
+          ...(to === undefined ? {} : { to }),
+        },
       } as const,
     ];
   });
@@ -96,11 +96,6 @@ function settingChanges(
 
 function byLowerCase(settings: ConfigurationFacts["settings"]): ReadonlyMap<string, string> {
   return new Map(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-/** A value that is empty or has white space is shown in quotes. */
-function quoted(value: string): string {
-  return value === "" || /\s/.test(value) ? `'${value}'` : value;
 }
 
 /** Files whose settings are compared one by one; a difference beside those is in comments or order. */
@@ -112,22 +107,23 @@ function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonl
     const [left, right] = [is.files[name], shall.files[name]];
     if (left === right) return [];
     const reread = settingFiles.has(name) || /\.(signal|done)$/.test(name) ? "install" : "reload";
-    if (right === undefined) return [{ needs: reread, because: `${name} must not be there` }];
-    if (left === undefined) return [{ needs: reread, because: `${name} is missing` }];
-    if (settingFiles.has(name)) return [{ needs: "install", because: `text of ${name}`, text: true }];
+    if (right === undefined) return [{ needs: reread, because: { code: "fileLeftOver", file: name } }];
+    if (left === undefined) return [{ needs: reread, because: { code: "fileMissing", file: name } }];
+    const text = { code: "fileText", file: name } as const;
+    if (settingFiles.has(name)) return [{ needs: "install", because: text, text: true }];
     const sameRules = name === "pg_hba.conf" && is.rules !== undefined && is.rules === shall.rules;
-    return [{ needs: reread, because: sameRules ? `text of ${name}` : name }];
+    return [{ needs: reread, because: sameRules ? text : { code: "fileDiffers", file: name } }];
   });
 }
 
 function pendingChanges(is: ActualServer, files: readonly Found[]): readonly Found[] {
   const rereads = files.some(({ needs }) => needs === "reload");
-  return [
-    ...(is.program === undefined ? [] : [{ needs: "restart" as const, because: `it runs as ${is.program}` }]),
-    ...(is.renewed === true ? [{ needs: "restart" as const, because: "its certificate was renewed" }] : []),
-    ...(is.pending === undefined ? [] : [{ needs: is.pending, because: "an interrupted rollout" }]),
-    ...(is.unread === true && !rereads
-      ? [{ needs: "reload" as const, because: "pg_hba.conf is to be read again" }]
-      : []),
-  ];
+  const found: Found[] = [];
+  if (is.program !== undefined) {
+    found.push({ needs: "restart", because: { code: "otherProgram", program: is.program } });
+  }
+  if (is.renewed === true) found.push({ needs: "restart", because: { code: "certificateRenewed" } });
+  if (is.pending !== undefined) found.push({ needs: is.pending, because: { code: "interrupted" } });
+  if (is.unread === true && !rereads) found.push({ needs: "reload", because: { code: "accessUnread" } });
+  return found;
 }

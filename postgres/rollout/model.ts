@@ -38,16 +38,64 @@ export interface Divergence {
   readonly remedy: "rejoin" | "choose" | "by hand";
 }
 
+/** Why pg_rewind cannot be taken (PostgreSQL: "pg_rewind"). */
+export type RewindObstacle =
+  /** The version has none. */
+  | { readonly code: "noSuchVersion" }
+  | { readonly code: "noProgram"; readonly host: string; readonly path: string }
+  /** Hint bits are not in the WAL: it has neither data checksums nor wal_log_hints. */
+  | { readonly code: "noHints"; readonly server: string }
+  | { readonly code: "noFullPages"; readonly server: string }
+  /** The end of a standby's WAL may be read too short: `standby-end` by the version, the other by its control file. */
+  | { readonly code: "standbyEnd" }
+  | { readonly code: "timelineNotRecorded"; readonly server: string }
+  | ({ readonly code: "walGone" } & MissingWal)
+  /** It was tried. */
+  | { readonly code: "failed"; readonly why: string };
+
+/** A WAL segment since the fork, and the server that has it no more. */
+export interface MissingWal {
+  readonly segment: string;
+  readonly server: string;
+}
+
+/** Why rsync cannot go between two hosts. */
+export type NoRoad =
+  | { readonly code: "noRsync"; readonly hosts: readonly string[] }
+  | {
+      readonly code: "noSsh";
+      /** One for each direction: who does not get where, and what ssh said. */
+      readonly tried: readonly {
+        readonly user: string;
+        readonly host: string;
+        readonly peer: string;
+        readonly why: string;
+      }[];
+    };
+
+/** A better way of rejoining that does not go. */
+export type Instead =
+  | { readonly way: "pg_rewind"; readonly why: RewindObstacle }
+  | { readonly way: "delta copy"; readonly why: NoRoad };
+
+/** What is kept and copied in a rejoin does not fit on the server's host. Bytes. */
+export interface NoRoom {
+  readonly host: string;
+  readonly directory: string;
+  readonly free: number;
+  readonly needed: number;
+}
+
 /** A rejoin, decided. */
 export interface Rejoin extends Fork {
   readonly way: RejoinWay;
   /** Why no better way goes, the best first. */
-  readonly instead: readonly string[];
+  readonly instead: readonly Instead[];
   readonly keep: KeepDiverged;
   /** Where that is kept; the time that ends its name is the act's. */
   readonly kept: string;
-  /** Why it cannot be done as things are, with the remedy. */
-  readonly refusal?: string;
+  /** Why it cannot be done as things are. */
+  readonly refusal?: NoRoom;
 }
 
 /**
@@ -88,8 +136,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly version?: Major;
   /** Of a stopped one that was a primary: it was shut down, so that its control file says where its WAL ends. */
   readonly shutDown?: boolean;
-  /** Why it can never again follow the primary: it has what that has not. */
-  readonly diverged?: string;
+  /** It can never again follow the primary: it has what that has not. */
+  readonly diverged?: Divergence;
   /** Why nothing is known of it now: what is said here is of the last time. */
   readonly unreachable?: string;
   /** Of a server in recovery, where a failover is in question. */
@@ -104,9 +152,11 @@ export interface ActualServer extends ConfigurationFacts {
   readonly given?: readonly string[];
 }
 
+export type Role = "primary" | "standby" | "mirror";
+
 export interface DesiredServer extends ConfigurationFacts {
   readonly version: Major;
-  readonly role: "primary" | "standby" | "mirror";
+  readonly role: Role;
   /** The server it replicates from; one outside of this stack is not among the desired ones. */
   readonly upstream?: string;
   readonly hotStandby: boolean;
@@ -114,12 +164,38 @@ export interface DesiredServer extends ConfigurationFacts {
 
 export type Action = "install" | "reload" | "restart" | "start" | "rejoin";
 
+/** Why a server has its turn. `servers/words/plan.ts` says it. */
+export type Reason =
+  | {
+      readonly code: "setting";
+      readonly setting: string;
+      /** The values as they may be shown, a secret masked: both the same where the secret is another. Left out where it is not set. */
+      readonly from?: string;
+      readonly to?: string;
+      /** `from` waits in a file for a restart, which is not to bring it into force. */
+      readonly waits?: true;
+    }
+  /** It stays at `value` until the servers of `until` have their new one; none is an upstream outside of this stack. */
+  | { readonly code: "held"; readonly setting: string; readonly value: string; readonly until: readonly string[] }
+  | { readonly code: "fileDiffers" | "fileMissing" | "fileLeftOver"; readonly file: string }
+  /** In comments, or in the order of what means the same. */
+  | { readonly code: "fileText"; readonly file: string }
+  /** pg_hba.conf is to be read again. */
+  | { readonly code: "accessUnread" }
+  | { readonly code: "otherProgram"; readonly program: string }
+  | { readonly code: "certificateRenewed" }
+  | { readonly code: "interrupted" }
+  | { readonly code: "stopped" }
+  /** Its data are a base backup of this very run. */
+  | { readonly code: "seeded" }
+  /** A file that would promote it, which is moved away before. */
+  | { readonly code: "triggerLeftOver"; readonly path: string };
+
 /** One server's turn. Files that differ are installed first, whatever the action. */
 export interface Step {
   readonly server: string;
   readonly action: Action;
-  /** Why, for people: `max_connections 400 → 500`. */
-  readonly because: readonly string[];
+  readonly because: readonly Reason[];
   /**
    * Settings that stay as they are for now although the files declare another value: a later step of the same server gives
    * it that. Empty for a server's last step.
@@ -141,16 +217,118 @@ export interface Failover {
   readonly to: string;
 }
 
+/** What is known of what a failover loses. */
+export interface Loss {
+  /** By the standby that takes over; left out where nothing tells. */
+  readonly received?: Received;
+  /** Servers that received more, the most advanced first. */
+  readonly ahead: readonly { readonly server: string; readonly received: Received }[];
+  /** All others of which it is known what they received. */
+  readonly others: readonly string[];
+}
+
+/** A failover with what it costs. */
+export interface CostedFailover extends Failover {
+  readonly loss: Loss;
+  /** No other standby can follow the one that takes over: all are to be seeded again. */
+  readonly seedOthers?: true;
+}
+
 /** Servers of the stack that are gone, by name; they are neither among the actual ones nor among the desired. */
 export type LostServers = Readonly<Record<string, { readonly acceptDataLoss: boolean }>>;
+
+/** Why nothing may be done as things are. `servers/words/refusals.ts` says it, with the remedy. */
+export type Refusal =
+  | { readonly code: "otherVersion"; readonly server: string; readonly is: Major; readonly declared: Major }
+  | {
+      readonly code: "roles";
+      readonly servers: readonly { readonly server: string; readonly inRecovery: boolean; readonly declared: Role }[];
+    }
+  | { readonly code: "diverged"; readonly server: string; readonly diverged: Divergence }
+  | {
+      readonly code: "noRoom";
+      readonly server: string;
+      readonly primary: string;
+      readonly keep: KeepDiverged;
+      readonly room: NoRoom;
+    }
+  | ({ readonly code: "belowPrimary"; readonly server: string; readonly primary: string } & Gap)
+  /** The server is to insist on TLS with an upstream that runs without; or does, with one that is to run without. */
+  | { readonly code: "tlsNotThere" | "tlsStillNeeded"; readonly server: string; readonly upstream: string }
+  /** It runs and does not answer. */
+  | { readonly code: "silent"; readonly server: string }
+  | SwitchoverRefusal
+  | FailoverRefusal;
+
+/** A setting that a hot standby may not have below its primary's. */
+export interface Gap {
+  readonly setting: string;
+  readonly value: number;
+  readonly floor: number;
+}
+
+interface OfSwitchover extends Switchover {
+  readonly act: "switchover";
+}
+
+interface OfFailover extends Failover {
+  readonly act: "failover";
+}
+
+/** What stands against taking over by either act. */
+type TakeoverRefusal =
+  | { readonly code: "nextStopped" }
+  | ({ readonly code: "belowNext"; readonly server: string } & Gap);
+
+export type SwitchoverRefusal = OfSwitchover &
+  (
+    | TakeoverRefusal
+    | { readonly code: "timelinesNotFollowed" }
+    /** `upstream` is left out where it is not known. */
+    | { readonly code: "followsAnother"; readonly upstream?: string }
+    /** With what a failover would lose. */
+    | { readonly code: "oldUnreachable"; readonly why: string; readonly loss: Loss }
+    | { readonly code: "oldCrashed"; readonly loss: Loss }
+  );
+
+export type FailoverRefusal = OfFailover &
+  (
+    | TakeoverRefusal
+    | { readonly code: "otherUnreachable"; readonly server: string; readonly why: string }
+    /** The one that takes over goes on receiving WAL. */
+    | { readonly code: "notLost" }
+    | { readonly code: "receivedUnknown" }
+    | {
+        readonly code: "otherAhead";
+        readonly received: Received;
+        readonly ahead: { readonly server: string; readonly received: Received };
+      }
+    /** It may not have got the last of it. */
+    | { readonly code: "streamEnd"; readonly received: Received }
+  );
+
 export interface RolloutPlan {
   /** What comes before the steps, which are planned as if it were done. */
   readonly switchover?: Switchover;
-  /** The same. `words`: what is done, and what is lost with it as far as anybody knows. */
-  readonly failover?: Failover & { readonly words: string };
+  /** The same. */
+  readonly failover?: CostedFailover;
   /** Servers that take writes beside the primary: they are stopped before the steps. */
   readonly superseded?: Readonly<Record<string, Rejoin>>;
   readonly steps: readonly Step[];
   /** Why nothing may be done; then there are no steps. */
-  readonly refusals: readonly string[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** One thing after the other that a plan does, as previews, states and reports have it. */
+export type PlannedStep =
+  | ({ readonly action: "switchover" } & Switchover)
+  | ({ readonly action: "failover" } & CostedFailover)
+  /** It takes writes beside the primary. */
+  | { readonly action: "stop"; readonly server: string; readonly fork: Fork }
+  | Omit<Step, "hold">;
+
+/** A plan as it is shown: steps in their order, or why there are none. Plain data, which can be kept as JSON. */
+export interface PlanReport {
+  readonly steps: readonly PlannedStep[];
+  readonly refusals: readonly Refusal[];
 }

@@ -1,9 +1,19 @@
 import type { Floors } from "../settings/floors.js";
-import { afterFailover, describeFailover, failoverOf, moreAdvanced, refuseFailover } from "./failover.js";
-import type { Action, ActualServer, DesiredServer, LostServers, Rejoin, RolloutPlan, Step } from "./model.js";
+import { afterFailover, costOf, failoverOf, refuseFailover } from "./failover.js";
+import type {
+  Action,
+  ActualServer,
+  DesiredServer,
+  LostServers,
+  PlanReport,
+  Reason,
+  Rejoin,
+  RolloutPlan,
+  Step,
+} from "./model.js";
 import { refuseDiverged, refuseFloors, refuseRoles, refuseTls, refuseVersions } from "./refusals.js";
-import { beforeRejoin, describeRejoin, describeSuperseded, refuseRejoin, supersededOf } from "./rejoin.js";
-import { afterSwitchover, describeSwitchover, refuseSwitchover, switchoverOf } from "./switchover.js";
+import { beforeRejoin, refuseRejoin, supersededOf } from "./rejoin.js";
+import { afterSwitchover, refuseSwitchover, switchoverOf } from "./switchover.js";
 import {
   actionOf,
   beforePrimary,
@@ -50,11 +60,11 @@ export function planRollout(
   if (refusals.length > 0) return { steps: [], refusals };
   const steps = stepsOf(next, desired);
   if (failover !== undefined) {
-    const words = describeFailover(failover, actual, desired);
     // What they have beyond it keeps them from following.
-    const ahead = moreAdvanced(failover.to, actual).map(({ name }) => name);
+    const costed = costOf(failover, actual, desired);
+    const ahead = costed.loss.ahead.map(({ server }) => server);
     const others = steps.filter(({ server }) => !ahead.includes(server));
-    return { failover: { ...failover, words }, steps: others, refusals: [] };
+    return { failover: costed, steps: others, refusals: [] };
   }
   const superseded = supersededOf(actual).map((name) => [name, actual[name]?.rejoin as Rejoin] as const);
   return {
@@ -76,7 +86,7 @@ function stepsOf(
   const take = (turn: Turn): void => {
     const action = actionOf(turn);
     const hold = turn !== primary ? holdOf(turn, primary) : action === "start" ? primaryHold(turn, standbys) : {};
-    steps.push(stepOf(turn, action, hold, turn === primary ? newValuesOf(standbys) : newValuesOf([primary])));
+    steps.push(stepOf(turn, action, hold, namesOf(turn === primary ? standbys : [primary])));
     carryOut(turn, action, hold);
   };
   const isServed = (turn: Turn) => turnsBefore(turn, turns).length === 0;
@@ -99,48 +109,48 @@ function stepsOf(
   return steps;
 }
 
-/** A plan in words, one line a step: `1. server3: restart (max_connections 400 → 500)`. */
-export function describePlan(plan: RolloutPlan): readonly string[] {
-  if (plan.refusals.length > 0) return plan.refusals.map((refusal) => `refused: ${refusal}`);
-  const steps = plan.steps.map(({ server, action, because, rejoin }) => {
-    const reasons = because.length === 0 ? "" : ` (${because.join(", ")})`;
-    return `${server}: ${action}${rejoin === undefined ? "" : ` by ${rejoin.way}`}${reasons}`;
-  });
-  const first = [
-    ...(plan.switchover === undefined ? [] : [describeSwitchover(plan.switchover)]),
-    ...(plan.failover === undefined ? [] : [plan.failover.words]),
-    ...Object.entries(plan.superseded ?? {}).map(([name, rejoin]) => describeSuperseded(name, rejoin)),
-  ];
-  return [...first, ...steps].map((words, index) => `${index + 1}. ${words}`);
+/** A plan as it is shown, with what comes before the steps in its place. */
+export function reportOf({ switchover, failover, superseded = {}, steps, refusals }: RolloutPlan): PlanReport {
+  return {
+    steps: [
+      ...(switchover === undefined ? [] : [{ action: "switchover", ...switchover } as const]),
+      ...(failover === undefined ? [] : [{ action: "failover", ...failover } as const]),
+      ...Object.entries(superseded).map(([server, fork]) => ({ action: "stop", server, fork }) as const),
+      ...steps.map(({ hold: _hold, ...step }) => step),
+    ],
+    refusals,
+  };
 }
 
-function stepOf(turn: Turn, action: Action, hold: Floors, until: string): Step {
-  const held = Object.keys(hold);
-  const { rejoin } = turn;
-  if (rejoin !== undefined && !turn.taken) {
-    const because = [describeRejoin(rejoin), ...held.map((name) => `${name} stays ${hold[name]} until ${until}`)];
-    const kept = Object.fromEntries(held.map((name) => [name, `${hold[name]}`]));
-    return { server: turn.name, action: "rejoin", because, hold: kept, rejoin };
-  }
+/** @param until servers whose new values end what is held */
+function stepOf(turn: Turn, action: Action, hold: Floors, until: readonly string[]): Step {
+  const kept = Object.fromEntries(Object.entries(hold).map(([name, value]) => [name, `${value}`]));
+  const held = Object.entries(kept).map(([setting, value]): Reason => ({ code: "held", setting, value, until }));
+  const { name: server, rejoin } = turn;
+  if (rejoin !== undefined && !turn.taken) return { server, action: "rejoin", because: held, hold: kept, rejoin };
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
-  const because = [
-    ...(action === "start" ? [turn.data ? "stopped" : "seeded"] : []),
-    ...(turn.trigger === undefined ? [] : [`left over, and moved away before: ${turn.trigger}`]),
-    ...why.filter((reason) => !held.some((name) => reason.startsWith(`${name} `))),
-    ...held.map((name) => `${name} stays ${hold[name]} until ${until}`),
+  const because: readonly Reason[] = [
+    ...(action === "start" ? [{ code: turn.data ? "stopped" : "seeded" } as const] : []),
+    ...(turn.trigger === undefined ? [] : [{ code: "triggerLeftOver", path: turn.trigger } as const]),
+    ...why.filter((reason) => reason.code !== "setting" || kept[reason.setting] === undefined),
+    ...held,
   ];
-  return { server: turn.name, action, because, hold: Object.fromEntries(held.map((name) => [name, `${hold[name]}`])) };
+  return { server, action, because, hold: kept };
 }
 
-function newValuesOf(others: readonly (Turn | undefined)[]): string {
-  const names = others.map((one) => one?.name ?? "its upstream");
-  return `${names.join(" and ")} ${names.length === 1 ? "has its" : "have their"} new value`;
+function namesOf(turns: readonly (Turn | undefined)[]): readonly string[] {
+  return turns.flatMap((turn) => turn?.name ?? []);
 }
 
-function lateReasons(turn: Turn): readonly string[] {
+function lateReasons(turn: Turn): readonly Reason[] {
   return Object.keys(turn.floors)
-    .filter((name) => turn.now[name] !== turn.floors[name])
-    .map((name) => `${name} ${turn.now[name]} → ${turn.floors[name]}`);
+    .filter((setting) => turn.now[setting] !== turn.floors[setting])
+    .map((setting) => ({
+      code: "setting",
+      setting,
+      from: `${turn.now[setting]}`,
+      to: `${turn.floors[setting]}`,
+    }));
 }
 
 function rootFirst(turns: readonly Turn[]): readonly Turn[] {

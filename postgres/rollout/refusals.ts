@@ -1,8 +1,8 @@
 import { parseConninfo } from "../files/conninfo.js";
 import { Effective } from "../settings/effective.js";
-import { floorsOf } from "../settings/floors.js";
+import { type Floors, floorsOf } from "../settings/floors.js";
 import type { Major } from "../versions.js";
-import type { ActualServer, ConfigurationFacts, DesiredServer } from "./model.js";
+import type { ActualServer, ConfigurationFacts, DesiredServer, Gap, Refusal } from "./model.js";
 
 /**
  * A server whose real role is not the declared one, where no switchover makes it so. One that was shut down as a primary
@@ -11,8 +11,8 @@ import type { ActualServer, ConfigurationFacts, DesiredServer } from "./model.js
 export function refuseRoles(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
-  const wrong = Object.keys(desired)
+): readonly Refusal[] {
+  const servers = Object.keys(desired)
     .sort()
     .flatMap((name) => {
       const is = actual[name];
@@ -21,16 +21,13 @@ export function refuseRoles(
       if (role !== "primary" && is.shutDown === true) return [];
       // That says more.
       if (is.diverged !== undefined) return [];
-      return [`${name} is ${is.inRecovery ? "in recovery" : "not in recovery"} and is declared ${role}`];
+      return [{ server: name, inRecovery: is.inRecovery, declared: role }];
     });
-  if (wrong.length === 0) return [];
-  return [
-    `${wrong.join("; ")}: a switchover takes one primary and the standby that is to follow it. Nothing was changed; declare the roles that the servers have`,
-  ];
+  return servers.length === 0 ? [] : [{ code: "roles", servers }];
 }
 
 /** A description in which a hot standby is below its primary cannot be rolled out in any order. */
-export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): readonly string[] {
+export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): readonly Refusal[] {
   const primary = Object.entries(desired).find(([, { role }]) => role === "primary");
   if (primary === undefined) return [];
   const [primaryName, { version, settings }] = primary;
@@ -38,23 +35,23 @@ export function refuseFloors(desired: Readonly<Record<string, DesiredServer>>): 
   return Object.entries(desired).flatMap(([name, standby]) => {
     if (name === primaryName || !standby.hotStandby) return [];
     const has = floorsOf(standby.version, standby.settings);
-    return Object.entries(wanted).flatMap(([setting, floor]) =>
-      (has[setting] ?? 0) < floor
-        ? [
-            `${name}: ${setting} ${has[setting]} is below the ${floor} of ${primaryName}, and a hot standby would not start`,
-          ]
-        : [],
-    );
+    return gapsOf(has, wanted).map((gap) => ({ code: "belowPrimary", server: name, primary: primaryName, ...gap }));
+  });
+}
+
+function gapsOf(has: Floors, wanted: Floors): readonly Gap[] {
+  return Object.entries(wanted).flatMap(([setting, floor]) => {
+    const value = has[setting] ?? 0;
+    return value < floor ? [{ setting, value, floor }] : [];
   });
 }
 
 /** Hot standbys that would not go on under a server that is to be the primary, with what it runs with. */
 export function refuseBelow(
-  begun: string,
   to: string,
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
+): readonly ({ readonly code: "belowNext"; readonly server: string } & Gap)[] {
   const [next, declared] = [actual[to], desired[to]];
   if (next === undefined || declared === undefined) return [];
   const floors = floorsOf(declared.version, next.settings);
@@ -64,13 +61,8 @@ export function refuseBelow(
       const is = actual[name];
       const shall = desired[name];
       if (name === to || is === undefined || shall?.hotStandby !== true || !is.running) return [];
-      const own = floorsOf(shall.version, is.settings);
-      return Object.entries(floors)
-        .filter(([setting, floor]) => (own[setting] ?? 0) < floor)
-        .map(
-          ([setting, floor]) =>
-            `${begun}: ${setting} of ${name} is ${own[setting]}, below the ${floor} of ${to}, with which it would not go on: raise it first, in an up of its own`,
-        );
+      const gaps = gapsOf(floorsOf(shall.version, is.settings), floors);
+      return gaps.map((gap) => ({ code: "belowNext", server: name, ...gap }) as const);
     });
 }
 
@@ -78,15 +70,13 @@ export function refuseBelow(
 export function refuseVersions(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
+): readonly Refusal[] {
   return Object.entries(desired)
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .flatMap(([name, { version }]) => {
       const is = actual[name];
       if (is === undefined || !is.data || is.version === undefined || is.version === version) return [];
-      return [
-        `${name} has data of PostgreSQL ${is.version} and is declared ${version}: pg_upgrade, or dump and restore, brings them there. Nothing was changed; until then declare ${is.version}`,
-      ];
+      return [{ code: "otherVersion", server: name, is: is.version, declared: version }];
     });
 }
 
@@ -94,13 +84,13 @@ export function refuseVersions(
 export function refuseDiverged(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
+): readonly Refusal[] {
   return Object.keys(desired)
     .sort()
     .flatMap((name) => {
       const diverged = actual[name]?.diverged;
       if (diverged === undefined || desired[name]?.role === "primary") return [];
-      return [`the timeline of ${name} is ${diverged}. Nothing was changed`];
+      return [{ code: "diverged", server: name, diverged }];
     });
 }
 
@@ -111,27 +101,23 @@ export function refuseDiverged(
 export function refuseTls(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
-): readonly string[] {
+): readonly Refusal[] {
   const insists = ({ settings }: ConfigurationFacts) =>
     parseConninfo(settings.primary_conninfo ?? "")?.sslmode === "verify-full";
   const offers = (name: string, { settings }: ConfigurationFacts) =>
     new Effective(desired[name]?.version as Major, settings).on("ssl");
   const standbys = Object.keys(desired).sort();
-  return standbys.flatMap((name) => {
+  return standbys.flatMap((name): readonly Refusal[] => {
     const [is, shall] = [actual[name], desired[name] as DesiredServer];
     const [now, later] = [is?.follows ?? "", shall.upstream ?? ""];
     const upstream = actual[later];
     const comes = is?.data === true && !insists(is) && insists(shall);
     if (comes && upstream?.data === true && upstream.running && !offers(later, upstream)) {
-      return [
-        `${name} is to insist on TLS with ${later}, which runs without. Nothing was changed; declare tls.required: false, pulumi up, then take that away`,
-      ];
+      return [{ code: "tlsNotThere", server: name, upstream: later }];
     }
     const declared = desired[now];
     if (is?.running === true && declared !== undefined && insists(is) && !offers(now, declared)) {
-      return [
-        `${name} insists on TLS with ${now}, which is to offer none. Nothing was changed; declare tls with required: false, pulumi up, then take tls away`,
-      ];
+      return [{ code: "tlsStillNeeded", server: name, upstream: now }];
     }
     return [];
   });

@@ -1,13 +1,15 @@
 import { atLeast, type Major } from "../versions.js";
-import type { ActualServer, Fork, Rejoin } from "./model.js";
+import type { ActualServer, MissingWal, NoRoad, Refusal, Rejoin, RewindObstacle } from "./model.js";
 
 /**
  * How a server that went its own way becomes a standby again: the old primary that is back after another took over, or a
- * standby that received more than that one. Pure: which way, why no better one, and all of it in words.
+ * standby that received more than that one. Pure: which way, and why no better one.
  */
 
 /** The first version with pg_rewind. */
 export const rewindsFrom: Major = "9.5";
+/** The first version whose pg_rewind reads a standby's WAL to its end. */
+export const readsStandbysFrom: Major = "14";
 
 /** What decides whether pg_rewind can be taken. */
 export interface RewindFacts {
@@ -23,34 +25,34 @@ export interface RewindFacts {
   readonly logsHints: boolean;
   /** On the primary. */
   readonly fullPageWrites: boolean;
-  /** WAL since the fork that is gone: `000000010000000000000005 on server2`. */
-  readonly missing: readonly string[];
+  /** WAL since the fork that is gone. */
+  readonly missing: readonly MissingWal[];
 }
 
 /** Why pg_rewind cannot be taken; undefined where it can (PostgreSQL: "pg_rewind"). */
-export function whyNoRewind(facts: RewindFacts): string | undefined {
+export function whyNoRewind(facts: RewindFacts): RewindObstacle | undefined {
   const { server, primary, version, program, missing } = facts;
-  if (!atLeast(version, rewindsFrom)) return `it comes with ${rewindsFrom}`;
-  if (!program.there) return `${program.host} has no ${program.path}`;
-  if (!facts.logsHints) return `${server} has neither data checksums nor wal_log_hints`;
-  if (!facts.fullPageWrites) return `full_page_writes is off on ${primary}`;
+  if (!atLeast(version, rewindsFrom)) return { code: "noSuchVersion" };
+  if (!program.there) return { code: "noProgram", host: program.host, path: program.path };
+  if (!facts.logsHints) return { code: "noHints", server };
+  if (!facts.fullPageWrites) return { code: "noFullPages", server: primary };
   // A standby's WAL does not end with its last checkpoint: pg_rewind of every minor version knows that from 14 on.
-  if (facts.recovers && !atLeast(version, "14")) return `before 14 it may take a standby's last checkpoint for its end`;
-  if (facts.recovers && !facts.namesTimeline)
-    return `the control file of ${server} does not name the timeline that it had reached`;
+  if (facts.recovers && !atLeast(version, readsStandbysFrom)) return { code: "standbyEnd" };
+  if (facts.recovers && !facts.namesTimeline) return { code: "timelineNotRecorded", server };
   const [segment] = missing;
-  return segment === undefined ? undefined : `the WAL since the fork is gone: ${segment}`;
+  return segment === undefined ? undefined : { code: "walGone", ...segment };
 }
 
 /** The best way, and why it is none of those before. @param obstacles why a way does not go; undefined where it goes */
 export function bestWay(obstacles: {
-  readonly rewind: string | undefined;
-  readonly delta: string | undefined;
+  readonly rewind: RewindObstacle | undefined;
+  readonly delta: NoRoad | undefined;
 }): Pick<Rejoin, "way" | "instead"> {
   const { rewind, delta } = obstacles;
   if (rewind === undefined) return { way: "pg_rewind", instead: [] };
-  if (delta === undefined) return { way: "delta copy", instead: [`no pg_rewind: ${rewind}`] };
-  return { way: "base backup", instead: [`no pg_rewind: ${rewind}`, `no delta copy: ${delta}`] };
+  const noRewind = { way: "pg_rewind", why: rewind } as const;
+  if (delta === undefined) return { way: "delta copy", instead: [noRewind] };
+  return { way: "base backup", instead: [noRewind, { way: "delta copy", why: delta }] };
 }
 
 type Actual = Readonly<Record<string, ActualServer>>;
@@ -63,12 +65,13 @@ export function supersededOf(actual: Actual): readonly string[] {
 }
 
 /** Why a rejoin cannot be carried out. */
-export function refuseRejoin(actual: Actual): readonly string[] {
+export function refuseRejoin(actual: Actual): readonly Refusal[] {
   return Object.keys(actual)
     .sort()
-    .flatMap((name) => {
-      const refusal = actual[name]?.rejoin?.refusal;
-      return refusal === undefined ? [] : [`${name} cannot rejoin ${actual[name]?.rejoin?.primary}: ${refusal}`];
+    .flatMap((server) => {
+      const { refusal: room, primary, keep } = actual[server]?.rejoin ?? {};
+      if (room === undefined || primary === undefined || keep === undefined) return [];
+      return [{ code: "noRoom", server, primary, keep, room }];
     });
 }
 
@@ -81,21 +84,4 @@ export function beforeRejoin(actual: Actual): Actual {
       return [name, { ...rest, running: false, inRecovery: true }];
     }),
   );
-}
-
-/** For the preview's plan: why a server rejoins, by which way, and where what it alone had is. */
-export function describeRejoin({ instead, keep, kept, ...fork }: Rejoin): string {
-  const { timeline, primary, primaryTimeline } = fork;
-  const left = `${primary} had left it for ${primaryTimeline}`;
-  const why =
-    fork.end === "crashed"
-      ? `it crashed on timeline ${timeline}, perhaps after ${left}`
-      : `its timeline ${timeline} went on after ${left}`;
-  const what = keep === "data" ? "its data are" : "its WAL since then is";
-  return [why, `${what} kept in ${kept}`, ...instead].join("; ");
-}
-
-/** For the preview's plan: that two servers take writes, and what becomes of it. */
-export function describeSuperseded(name: string, { timeline, primary, primaryTimeline, at }: Fork): string {
-  return `${name}: stop: it takes writes NOW, beside ${primary}, on timeline ${timeline}, which ${primary} left at ${at} for ${primaryTimeline}; what it wrote since is kept aside, not merged`;
 }

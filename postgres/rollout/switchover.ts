@@ -1,6 +1,6 @@
 import { atLeast } from "../versions.js";
-import { orFailOver } from "./failover.js";
-import type { Switchover } from "./model.js";
+import { lossOf } from "./failover.js";
+import type { Switchover, SwitchoverRefusal } from "./model.js";
 import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
 import { refuseBelow } from "./refusals.js";
 
@@ -17,31 +17,26 @@ export function switchoverOf(actual: Actual, desired: Desired): Switchover | und
 }
 
 /** Why a switchover cannot be carried out as things are; nothing is lost by waiting for them to be otherwise. */
-export function refuseSwitchover({ from, to }: Switchover, actual: Actual, desired: Desired): readonly string[] {
+export function refuseSwitchover(
+  { from, to }: Switchover,
+  actual: Actual,
+  desired: Desired,
+): readonly SwitchoverRefusal[] {
   const [old, next, declared] = [actual[from], actual[to], desired[to]];
   if (old === undefined || next === undefined || declared === undefined) return [];
-  const begun = `the switchover from ${from} to ${to}`;
-  const found: string[] = [];
-  if (!atLeast(declared.version, followsFrom)) {
-    found.push(
-      `${begun}: before ${followsFrom} no standby follows another timeline over the line, and all would have to be seeded again: that is done by hand`,
-    );
-  }
-  if (!next.running) found.push(`${begun}: ${to} is stopped; declare ${from} as the primary, and bring ${to} up first`);
+  const begun = { act: "switchover", from, to } as const;
+  const found: SwitchoverRefusal[] = [];
+  if (!atLeast(declared.version, followsFrom)) found.push({ ...begun, code: "timelinesNotFollowed" });
+  if (!next.running) found.push({ ...begun, code: "nextStopped" });
   else if (next.follows !== from) {
-    found.push(
-      `${begun}: ${to} follows ${next.follows ?? "another server"}: only a server that streams from ${from} has all of it`,
-    );
+    const upstream = next.follows === undefined ? {} : { upstream: next.follows };
+    found.push({ ...begun, code: "followsAnother", ...upstream });
   }
-  if (old.unreachable !== undefined) {
-    found.push(`${begun}: ${old.unreachable}: bring it back, and run again; ${orFailOver({ from, to }, actual)}`);
-  } else if (!old.running && old.shutDown !== true) {
-    found.push(
-      `${begun}: ${from} is stopped and was not shut down, so that nobody knows what ${to} lacks: start it (pgsite start ${from}), and run again; ${orFailOver({ from, to }, actual)}`,
-    );
-  }
-  found.push(...refuseBelow(begun, to, actual, withoutServer(desired, from)));
-  return found;
+  const loss = lossOf(to, actual);
+  if (old.unreachable !== undefined) found.push({ ...begun, code: "oldUnreachable", why: old.unreachable, loss });
+  else if (!old.running && old.shutDown !== true) found.push({ ...begun, code: "oldCrashed", loss });
+  const below = refuseBelow(to, actual, withoutServer(desired, from));
+  return [...found, ...below.map((one) => ({ ...begun, ...one }))];
 }
 
 function withoutServer(desired: Desired, name: string): Desired {
@@ -53,9 +48,4 @@ export function afterSwitchover(actual: Actual, { from, to }: Switchover): Actua
   const [old, next] = [actual[from], actual[to]];
   if (old === undefined || next === undefined) return actual;
   return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: promoted(next) };
-}
-
-/** In words, for a plan. */
-export function describeSwitchover({ from, to }: Switchover): string {
-  return `${from}: shut down; ${to}: promote, once it has all that ${from} wrote (switchover)`;
 }

@@ -48,20 +48,3 @@ function positionOf({ lsn }: Received): bigint {
   const [high = "0", low = "0"] = lsn.split("/");
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
-
-const day = 86_400_000;
-
-/** `up to 0/5000060 at 14:02:11 UTC, 35 s ago` */
-export function receivedWords({ lsn, at, ago }: Received): string {
-  const [date = "", time = ""] = new Date(at).toISOString().slice(0, 19).split("T");
-  return `up to ${lsn} at ${ago < day ? "" : `${date} `}${time} UTC, ${agoWords(ago)} ago`;
-}
-
-function agoWords(ago: number): string {
-  const seconds = Math.round(ago / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
-}

@@ -1,6 +1,7 @@
 import { isLostServer } from "../../hosts/lost.js";
 import { notKnown } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
+import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import { observeServer } from "../../servers/rollout/observe.js";
 import type { Context } from "../../servers/rollout/reporter.js";
@@ -28,11 +29,9 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     );
     const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
     const found = await seenFrom(args, known, await observeNew(context, args, known));
-    const plan = same(found, servers) ? [] : await planInWords(args, found, actual?.__unreachable);
-    const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
-    if (plan.length > 0)
-      await context.log(loud ? "warning" : "info", ["the rollout:", ...plan.map(onOneLine)].join("\n"));
-    return { state: { ...args, servers, plan, ...unreachableIn(actual?.__unreachable ?? {}) } };
+    const plan = same(found, servers) ? nothing : await planFor(args, found, actual?.__unreachable);
+    await sayPlan(context, plan, found);
+    return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
 
   create: (context, state) => bringIntoForce(context, state),
@@ -52,7 +51,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       }),
     );
     const found = await withDivergence(Object.fromEntries(servers));
-    const { __unreachable, ...last } = known;
+    const { __unreachable, refusals: _refusals, ...last } = known;
     return { ...last, servers: { ...known.servers, ...found }, plan: [], ...unreachableIn(unreachable) };
   },
 
@@ -140,24 +139,39 @@ function asDeclared(server: RolloutServer): RolloutServer & Observed {
   return { ...server, data: "present", state: "running", recovery: server.role !== "primary" };
 }
 
-async function planInWords(
+const nothing: PlanReport = { steps: [], refusals: [] };
+
+/** A plan as the state has it. */
+function planIn({ steps, refusals }: PlanReport): Pick<RolloutState, "plan" | "refusals"> {
+  return { plan: steps, ...(refusals.length === 0 ? {} : { refusals }) };
+}
+
+async function sayPlan(context: Context, plan: PlanReport, found: RolloutState["servers"]): Promise<void> {
+  if (plan.steps.length + plan.refusals.length === 0) return;
+  const { planLines } = await import("../../servers/words/plan.js");
+  const isLoud = plan.refusals.length > 0 || takeWrites(found);
+  await context.log(isLoud ? "warning" : "info", ["the rollout:", ...planLines(plan).map(onOneLine)].join("\n"));
+}
+
+async function planFor(
   { servers, lost }: RolloutArgs,
   actual: Readonly<Record<string, RolloutServer & Observed>>,
   unreachable: RolloutState["__unreachable"] = {},
-): Promise<readonly string[]> {
-  const { describePlan, planOf } = await import("../../servers/rollout/plan.js");
+): Promise<PlanReport> {
+  const { planOf } = await import("../../servers/rollout/plan.js");
+  const { reportOf } = await import("../../postgres/rollout/plan.js");
   const { markReceived } = await import("../../servers/rollout/evidence.js");
   const found = Object.entries(actual).map(([name, server]) => {
     const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
   });
   const known = await markReceived(Object.fromEntries(found), servers, lost, hostForReading);
-  return describePlan(planOf(servers, known, lost));
+  return reportOf(planOf(servers, known, lost));
 }
 
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {
   const { execute } = await import("../../servers/rollout/execute.js");
   await execute(context, state);
-  const { __unreachable, ...done } = state;
+  const { __unreachable, refusals: _refusals, ...done } = state;
   return { ...done, plan: [] };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import { atLeast } from "../../postgres/versions.js";
 import { readMarker } from "../data/marker.js";
+import { noRoadInWords, roadInWords } from "../words/rejoin.js";
 import { onOneMachine, throughUs } from "./copiers.js";
 import { explaining } from "./failure.js";
 import { byLowLevel } from "./lowLevel.js";
@@ -56,11 +57,12 @@ async function byTheBestWay(work: Work): Promise<BaseBackupResult> {
   if (method !== "tar") {
     const road = await findRoad(source.host, host, work.source.endpoint.host.address, server.host.address);
     if (road.by !== undefined) {
-      report([`copying by rsync, straight from host to host: ${road.why}`, ...reasons].join("; "));
+      report([`copying by rsync, straight from host to host: ${roadInWords(road)}`, ...reasons].join("; "));
       return byLowLevel(work, betweenHosts(source.host, host, server, road, work.rateLimit));
     }
-    if (method === "rsync") throw new Error(`no rsync between the hosts: ${road.why}; ${otherMethods("rsync")}`);
-    reasons.push(`not by rsync: ${road.why}`);
+    if (method === "rsync")
+      throw new Error(`no rsync between the hosts: ${noRoadInWords(road.why)}; ${otherMethods("rsync")}`);
+    reasons.push(`not by rsync: ${noRoadInWords(road.why)}`);
   }
   report(["copying by tar, through this machine", ...reasons].join("; "));
   return byLowLevel(work, await throughUs(source.host, host, server, work.rateLimit));

@@ -1,5 +1,6 @@
 import { type Host, HostTimeout, type RunResult } from "../../hosts/host.js";
 import { nothingLent, optionWords } from "../../hosts/ssh/client.js";
+import type { NoRoad } from "../../postgres/rollout/model.js";
 
 /** What ssh is told by rsync of ours on a host: nothing asks, nothing is lent, and a cut line ends it in 15 s. */
 export const sshBetween = [
@@ -16,10 +17,10 @@ export const sshBetween = [
   }),
 ];
 
-/** Who of two hosts gets to the other by ssh, as its OS user and without a question; `why` says so, or why neither does. */
+/** Who of two hosts gets to the other by ssh, as its OS user and without a question, or why neither does. */
 export type Road =
-  | { readonly by: "source" | "target"; readonly peer: string; readonly why: string }
-  | { readonly by?: undefined; readonly why: string };
+  | { readonly by: "source" | "target"; readonly user: string; readonly host: string; readonly peer: string }
+  | { readonly by?: undefined; readonly why: NoRoad };
 
 const patience = 20_000;
 
@@ -36,19 +37,20 @@ export async function findRoad(
   const missing = await Promise.all(
     [source, target].map(async (host) => ((await host.run(["rsync", "--version"])).code === 0 ? [] : [host.name])),
   );
-  if (missing.flat().length > 0) return { why: `${missing.flat().join(" and ")} has no rsync` };
-  const refusals: string[] = [];
+  if (missing.flat().length > 0) return { why: { code: "noRsync", hosts: missing.flat() } };
+  const refused: Extract<NoRoad, { readonly code: "noSsh" }>["tried"][number][] = [];
   for (const [by, from, to, address] of [
     ["target", target, source, sourceAddress],
     ["source", source, target, targetAddress],
   ] as const) {
     const peer = `${to.user}@${address}`;
     const { code, stderr } = await tried(from, peer);
-    if (code === 0) return { by, peer, why: `${from.user} of ${from.name} gets to ${peer} by ssh` };
+    const road = { user: from.user, host: from.name, peer };
+    if (code === 0) return { by, ...road };
     const said = stderr.trim().split("\n").at(-1)?.trim();
-    refusals.push(`${from.user} of ${from.name} does not get to ${peer} by ssh (${said || `exit code ${code}`})`);
+    refused.push({ ...road, why: said || `exit code ${code}` });
   }
-  return { why: refusals.join(", ") };
+  return { why: { code: "noSsh", tried: refused } };
 }
 
 /** A host that takes the connection and then says nothing is none to go to. */

@@ -16,6 +16,7 @@ import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { writeMarker } from "../data/marker.js";
 import type { Login } from "../sql/session.js";
 import type { Member } from "../takeover/promotion.js";
+import { noRoadInWords } from "../words/rejoin.js";
 import { together } from "./decide.js";
 
 export interface Copy {
@@ -41,7 +42,7 @@ export async function deltaCopy(copy: Copy): Promise<string> {
   const road = together(primary, member)
     ? undefined
     : await findRoad(primary.host, host, primary.server.host.address, server.host.address);
-  if (road !== undefined && road.by === undefined) throw new Error(road.why);
+  if (road !== undefined && road.by === undefined) throw new Error(noRoadInWords(road.why));
   const copier =
     road === undefined
       ? await onOneMachine("rsync", primary.host, host, server, "--checksum")

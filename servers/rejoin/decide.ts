@@ -1,8 +1,16 @@
 import { dirname, join } from "node:path";
-import prettyBytes from "pretty-bytes";
 import { keptDirectory } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { Fork, KeepDiverged, Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
+import type {
+  Fork,
+  KeepDiverged,
+  MissingWal,
+  NoRoad,
+  NoRoom,
+  Rejoin,
+  RejoinWay,
+  RewindObstacle,
+} from "../../postgres/rollout/model.js";
 import { bestWay, whyNoRewind } from "../../postgres/rollout/rejoin.js";
 import { logsHints } from "../../postgres/wal/controlFile.js";
 import { findRoad } from "../baseBackup/trust.js";
@@ -29,7 +37,10 @@ export interface Diverged {
  */
 export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promise<Rejoin> {
   const { member, primary, fork } = diverged;
-  const rewind = "tried" in rewinds ? rewinds.tried : await noRewind(diverged, rewinds.fullPageWrites);
+  const rewind =
+    "failed" in rewinds
+      ? ({ code: "failed", why: rewinds.failed } as const)
+      : await noRewind(diverged, rewinds.fullPageWrites);
   const delta = rewind === undefined ? undefined : await noDelta(primary, member);
   const { way, instead } = bestWay({ rewind, delta });
   const keep: KeepDiverged = member.server.keepDiverged ?? "data";
@@ -39,9 +50,12 @@ export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promis
   return { ...fork, way, instead, keep, kept, ...(refusal === undefined ? {} : { refusal }) };
 }
 
-type Rewinds = { readonly fullPageWrites: boolean } | { readonly tried: string };
+type Rewinds = { readonly fullPageWrites: boolean } | { readonly failed: string };
 
-async function noRewind({ member, primary, fork }: Diverged, fullPageWrites: boolean): Promise<string | undefined> {
+async function noRewind(
+  { member, primary, fork }: Diverged,
+  fullPageWrites: boolean,
+): Promise<RewindObstacle | undefined> {
   const { server, host } = member;
   const path = join(server.binDirectory, "pg_rewind");
   const [program, control, missing] = await Promise.all([
@@ -63,7 +77,7 @@ async function noRewind({ member, primary, fork }: Diverged, fullPageWrites: boo
 }
 
 /** The segment before the fork, where it is gone: pg_rewind itself tells of those before that. */
-async function missingSegments(member: Member, primary: Member, fork: Fork): Promise<readonly string[]> {
+async function missingSegments(member: Member, primary: Member, fork: Fork): Promise<readonly MissingWal[]> {
   const folderOf = ({ server }: Member) => join(server.dataDirectory, namesOf(server.version).walDirectory);
   const [own, theirs] = await Promise.all(
     [member, primary].map(async (one) => ((await one.host.list(folderOf(one))) ?? []).filter(isSegment)),
@@ -72,8 +86,10 @@ async function missingSegments(member: Member, primary: Member, fork: Fork): Pro
   const needed = segmentAt(bytesOfLsn(fork.at) - 1n, fork.timeline, size);
   const place = needed.slice(8);
   return [
-    ...(own?.includes(needed) === true ? [] : [`${needed} on ${member.server.name}`]),
-    ...(theirs?.some((name) => name.slice(8) === place) === true ? [] : [`${needed} on ${primary.server.name}`]),
+    ...(own?.includes(needed) === true ? [] : [{ segment: needed, server: member.server.name }]),
+    ...(theirs?.some((name) => name.slice(8) === place) === true
+      ? []
+      : [{ segment: needed, server: primary.server.name }]),
   ];
 }
 
@@ -82,15 +98,16 @@ export function together(one: Member, other: Member): boolean {
   return one.host.machine === other.host.machine && one.host.user === other.host.user;
 }
 
-async function noDelta(source: Member, target: Member): Promise<string | undefined> {
+async function noDelta(source: Member, target: Member): Promise<NoRoad | undefined> {
   if (together(source, target)) {
-    return (await target.host.run(["rsync", "--version"])).code === 0 ? undefined : `${target.host.name} has no rsync`;
+    const { code } = await target.host.run(["rsync", "--version"]);
+    return code === 0 ? undefined : { code: "noRsync", hosts: [target.host.name] };
   }
   const road = await findRoad(source.host, target.host, source.server.host.address, target.server.host.address);
   return road.by === undefined ? road.why : undefined;
 }
 
-async function noRoom({ member, primary }: Diverged, way: RejoinWay, keep: KeepDiverged): Promise<string | undefined> {
+async function noRoom({ member, primary }: Diverged, way: RejoinWay, keep: KeepDiverged): Promise<NoRoom | undefined> {
   const { server, host } = member;
   const { dataDirectory } = server;
   const whole = way === "base backup";
@@ -103,13 +120,9 @@ async function noRoom({ member, primary }: Diverged, way: RejoinWay, keep: KeepD
   ]);
   const copied = renamed ? 0 : keep === "wal" ? kept : own;
   const needed = copied + (renamed ? theirs : Math.max(0, theirs - (whole ? own : theirs)));
-  const free = await tooLittleSpace(host, dirname(dataDirectory), needed, keep === "data" && !whole);
-  if (free === undefined) return undefined;
-  const less =
-    keep === "data"
-      ? `, or declare servers.${server.name}.keepDiverged: wal, which keeps the WAL since the fork and not all data`
-      : "";
-  return `${dirname(dataDirectory)} on ${host.name} has ${prettyBytes(free)} free, and what is kept of it and copied takes ${prettyBytes(needed)}: make room${less}. Nothing was changed`;
+  const directory = dirname(dataDirectory);
+  const free = await tooLittleSpace(host, directory, needed, keep === "data" && !whole);
+  return free === undefined ? undefined : { host: host.name, directory, free, needed };
 }
 
 const measuring = 'du -scDB1 -- "$1" "$1"/pg_tblspc/* 2>/dev/null | tail -n 1';

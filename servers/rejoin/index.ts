@@ -8,6 +8,7 @@ import { seal } from "../data/seal.js";
 import { stopServer } from "../process/process.js";
 import type { Login } from "../sql/session.js";
 import { branchOf } from "../wal/timelines.js";
+import { noRoomInWords } from "../words/rejoin.js";
 import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
 import { deltaCopy, wholeCopy } from "./copy.js";
 import { type Diverged, decideRejoin } from "./decide.js";
@@ -70,8 +71,10 @@ async function takeWay(options: RejoinOptions, kept: string): Promise<RejoinWay>
   if (rejoin.way !== "pg_rewind") return copied(options, rejoin.way);
   const why = await rewindIt(options);
   if (why === undefined) return rejoin.way;
-  const next = await decideRejoin(options, { tried: why });
-  if (next.refusal !== undefined) throw new Error(`${why}; what ${name} had is kept in ${kept}; ${next.refusal}`);
+  const next = await decideRejoin(options, { failed: why });
+  if (next.refusal !== undefined) {
+    throw new Error(`${why}; what ${name} had is kept in ${kept}; ${noRoomInWords(name, next.refusal, next.keep)}`);
+  }
   report(`${name}: ${next.way}: ${why}`);
   return copied(options, next.way);
 }

@@ -3,7 +3,6 @@ import type { Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import { readControlFile } from "../data/controlFile.js";
 import type { Branch } from "../wal/timelines.js";
-import { divergenceInWords } from "../words/positions.js";
 import type { Observed, RolloutServer } from "./state.js";
 
 interface Member {
@@ -123,7 +122,7 @@ export async function markDiverged<O extends Observed>(
         const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, hostOf);
         if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
       }
-      return [name, diverged === undefined ? one : { ...one, diverged: divergenceInWords(name, diverged) }] as const;
+      return [name, diverged === undefined ? one : { ...one, diverged }] as const;
     }),
   );
   return Object.fromEntries(marked);

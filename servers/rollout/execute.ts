@@ -4,14 +4,15 @@ import { hashOf } from "../../hosts/digest.js";
 import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { quoteValue } from "../../postgres/files/postgresqlConf.js";
-import type { Failover, Step, Switchover } from "../../postgres/rollout/model.js";
-import { describePlan } from "../../postgres/rollout/plan.js";
+import type { CostedFailover, Step, Switchover } from "../../postgres/rollout/model.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
 import { readFiles, stage, stagedDirectory } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
 import { proveWorking } from "../process/proof.js";
+import { describePlan, failoverInWords } from "../words/plan.js";
+import { refusalInWords } from "../words/refusals.js";
 import { markDiverged } from "./divergence.js";
 import { markReceived } from "./evidence.js";
 import { observeServer } from "./observe.js";
@@ -32,7 +33,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const marked = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
   const observed = await markReceived(marked, state.servers, state.lost, hostOf);
   const plan = planOf(state.servers, observed, state.lost);
-  if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
+  if (plan.refusals.length > 0) throw new Error(plan.refusals.map(refusalInWords).join("\n"));
   const words = describePlan(plan);
   if (plan.switchover !== undefined) {
     await context.progress(words[0] ?? "");
@@ -150,18 +151,21 @@ async function handOver(context: Context, state: RolloutState, { from, to }: Swi
 }
 
 /** What was lost with the old primary is said for good: the plan is not shown any more when all is done. */
-async function takeOver(context: Context, state: RolloutState, plan: Failover & { words: string }): Promise<void> {
+async function takeOver(context: Context, state: RolloutState, failover: CostedFailover): Promise<void> {
   const { failOver } = await import("../takeover/failover.js");
   const { timeline, fork } = await failOver({
-    from: plan.from,
-    to: memberOf(state, plan.to),
+    from: failover.from,
+    to: memberOf(state, failover.to),
     ...(state.fence === undefined ? {} : { fence: state.fence }),
     login: loginOf(state),
     signal: context.signal,
     report: (line) => context.progress(line),
   });
   const since = fork === undefined ? "" : `, which begins at ${fork}`;
-  await context.log("warning", `${plan.words}. Done: ${plan.to} takes writes on timeline ${timeline}${since}`);
+  await context.log(
+    "warning",
+    `${failoverInWords(failover)}. Done: ${failover.to} takes writes on timeline ${timeline}${since}`,
+  );
 }
 
 function memberOf(state: RolloutState, name: string) {

@@ -1,9 +1,7 @@
 import { parseConninfo } from "../../postgres/files/conninfo.js";
-import type { ActualServer, RolloutPlan } from "../../postgres/rollout/model.js";
+import type { ActualServer, Refusal, RolloutPlan } from "../../postgres/rollout/model.js";
 import { planRollout } from "../../postgres/rollout/plan.js";
 import type { Observed, RolloutArgs, RolloutServer } from "./state.js";
-
-export { describePlan } from "../../postgres/rollout/plan.js";
 
 /** The plan from what was observed to what is declared. */
 export function planOf(
@@ -14,9 +12,7 @@ export function planOf(
   const plan = planRollout(actualOf(wanted, observed, lost), wanted, lost);
   const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
   if (silent.length === 0) return plan;
-  const refusals = silent
-    .sort()
-    .map((name) => `${name} runs and does not answer within a few seconds: find out why, or stop it, and run again`);
+  const refusals = silent.sort().map((server): Refusal => ({ code: "silent", server }));
   return { steps: [], refusals: [...plan.refusals, ...refusals] };
 }
 

@@ -1,7 +1,7 @@
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, KnownServer } from "../../config/site.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
-import type { ConfigurationFacts, Rejoin } from "../../postgres/rollout/model.js";
+import type { ConfigurationFacts, Divergence, PlannedStep, Refusal, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Received } from "../../postgres/wal/received.js";
 
@@ -32,8 +32,11 @@ export interface RolloutArgs {
 export interface RolloutState extends RolloutArgs {
   readonly servers: Readonly<Record<string, RolloutServer & Observed>>;
 
-  /** What is to be done, in words; empty where everything is as declared. */
-  readonly plan: readonly string[];
+  /** What is to be done; empty where everything is as declared, or nothing may be done. */
+  readonly plan: readonly PlannedStep[];
+
+  /** Why nothing may be done. */
+  readonly refusals?: readonly Refusal[];
 
   /** Servers that `read` could not reach, and why: what is said of them is of the last time. No difference by itself. */
   readonly __unreachable?: Readonly<Record<string, string>>;
@@ -74,8 +77,8 @@ export interface Observed extends ConfigurationFacts {
   /** It has not read pg_hba.conf since that was touched, or will be. */
   readonly unread?: true;
 
-  /** Why it can never again follow the primary, with what to do. */
-  readonly diverged?: string;
+  /** It can never again follow the primary as it is. */
+  readonly diverged?: Divergence;
 
   /** How it becomes a standby of the declared primary again, where it can. */
   readonly rejoin?: Rejoin;

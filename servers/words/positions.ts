@@ -1,7 +1,7 @@
 import type { Difference } from "../../postgres/differences.js";
 import type { Positions, Replication, Slot } from "../../postgres/positions.js";
-import type { Divergence } from "../../postgres/rollout/model.js";
 import { isDroppable, type PositionDifference } from "../rollout/positions.js";
+import { divergenceInWords } from "./divergence.js";
 import { problemInWords } from "./problems.js";
 
 /** The difference as the preview and `pgsite drift` tell it. */
@@ -82,24 +82,6 @@ export function replicationInWords(replication: Replication): string {
 
 function roleInWords(declared: Replication): string {
   return declared.kind === "streams" ? `a standby of ${declared.from}` : replicationInWords(declared);
-}
-
-const save = "save what it alone has, then move its data directory away and run pulumi up";
-
-/** A server's timeline, why it is not the site's, and what becomes of it. */
-export function divergenceInWords(server: string, { kind, timeline, primaryTimeline, remedy }: Divergence): string {
-  const why = {
-    "went on": `${timeline}, and went on after the primary had left that for ${primaryTimeline}`,
-    unrelated: `${timeline}, and that of the primary, ${primaryTimeline}, does not come from it`,
-    "same number": `another ${timeline} than the primary's, and left the common past elsewhere`,
-  }[kind];
-  const what = {
-    // docs/rejoin.md
-    rejoin: "the rollout rejoins it, and keeps what it alone has",
-    choose: `if ${server} has the site's data, declare it as the primary; else ${save}`,
-    "by hand": save,
-  }[remedy];
-  return `${why} (${what})`;
 }
 
 function slotInWords({ name, kind, active }: Slot): string {

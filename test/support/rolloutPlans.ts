@@ -1,5 +1,6 @@
 import type { ActualServer, DesiredServer } from "../../postgres/rollout/model.js";
-import { describePlan, planRollout } from "../../postgres/rollout/plan.js";
+import { planRollout } from "../../postgres/rollout/plan.js";
+import { describePlan } from "../../servers/words/plan.js";
 
 export type Settings = Readonly<Record<string, string>>;
 

@@ -19,6 +19,7 @@ import { seed } from "../../servers/seed/seed.js";
 import { openSession, type Row } from "../../servers/sql/session.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
 import { Recent } from "../../servers/status/recent.js";
+import { planLines } from "../../servers/words/plan.js";
 import { programsOf } from "./programs.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
@@ -121,7 +122,7 @@ export class RolloutSite {
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);
     const { state } = await rollout.check(context, this.#args(), actual);
-    return state.plan;
+    return planLines({ steps: state.plan, refusals: state.refusals ?? [] });
   }
 
   /** What an `up` does: makes data that is not there, stages every server's files, then brings them into force. */

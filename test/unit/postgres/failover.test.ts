@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ActualServer, LostServers } from "../../../postgres/rollout/model.js";
-import { describePlan, planRollout } from "../../../postgres/rollout/plan.js";
+import { planRollout } from "../../../postgres/rollout/plan.js";
 import type { Received, StreamEnd } from "../../../postgres/wal/received.js";
+import { describePlan } from "../../../servers/words/plan.js";
 import { desired, running } from "../../support/rolloutPlans.js";
 
 const shall = {

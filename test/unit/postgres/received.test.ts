@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compareReceived, type Received, receivedWords, streamEnd } from "../../../postgres/wal/received.js";
+import { compareReceived, type Received, streamEnd } from "../../../postgres/wal/received.js";
+import { receivedInWords } from "../../../servers/words/loss.js";
 
 describe("how a stream ended", () => {
   it.each([
@@ -37,6 +38,6 @@ describe("what was received", () => {
     [3 * 3_600_000, "up to 0/10 at 14:02:11 UTC, 3 h ago"],
     [3 * 86_400_000, "up to 0/10 at 2026-11-21 14:02:11 UTC, 3 days ago"],
   ])("is said with its age: %d ms", (ago, words) => {
-    expect(receivedWords(received("0/10", { ago }))).toBe(words);
+    expect(receivedInWords(received("0/10", { ago }))).toBe(words);
   });
 });

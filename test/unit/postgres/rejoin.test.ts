@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isKeptDirectory } from "../../../config/controlDirectory.js";
 import type { ActualServer, Fork, Rejoin } from "../../../postgres/rollout/model.js";
 import { bestWay, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
+import { rewindObstacleInWords } from "../../../servers/words/rejoin.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const facts: RewindFacts = {
@@ -15,6 +16,9 @@ const facts: RewindFacts = {
   fullPageWrites: true,
   missing: [],
 };
+
+const rewind = { code: "failed", why: "x" } as const;
+const delta = { code: "noRsync", hosts: ["host2"] } as const;
 
 describe("the way in which a diverged server rejoins", () => {
   it.each([
@@ -40,19 +44,26 @@ describe("the way in which a diverged server rejoins", () => {
     ],
     [
       "WAL is gone",
-      { missing: ["000000010000000000000005 on server2"] },
+      { missing: [{ segment: "000000010000000000000005", server: "server2" }] },
       "the WAL since the fork is gone: 000000010000000000000005 on server2",
     ],
   ] as const)("is pg_rewind or not: %s", (_name, more, reason) => {
-    expect(whyNoRewind({ ...facts, ...more })).toBe(reason);
+    const obstacle = whyNoRewind({ ...facts, ...more });
+    expect(obstacle === undefined ? undefined : rewindObstacleInWords(obstacle)).toBe(reason);
   });
 
   it("is the best that goes, with why it is no better one", () => {
     expect(bestWay({ rewind: undefined, delta: undefined })).toEqual({ way: "pg_rewind", instead: [] });
-    expect(bestWay({ rewind: "a", delta: undefined })).toEqual({ way: "delta copy", instead: ["no pg_rewind: a"] });
-    expect(bestWay({ rewind: "a", delta: "b" })).toEqual({
+    expect(bestWay({ rewind, delta: undefined })).toEqual({
+      way: "delta copy",
+      instead: [{ way: "pg_rewind", why: rewind }],
+    });
+    expect(bestWay({ rewind, delta })).toEqual({
       way: "base backup",
-      instead: ["no pg_rewind: a", "no delta copy: b"],
+      instead: [
+        { way: "pg_rewind", why: rewind },
+        { way: "delta copy", why: delta },
+      ],
     });
   });
 
@@ -93,7 +104,8 @@ describe("a plan for a server that went its own way", () => {
   });
 
   it("says that nobody knows where it ended which crashed, what is kept of it, and why no better way goes", () => {
-    const more: Rejoin = { ...rejoin, end: "crashed", keep: "wal", way: "delta copy", instead: ["no pg_rewind: x"] };
+    const instead = [{ way: "pg_rewind", why: rewind }] as const;
+    const more: Rejoin = { ...rejoin, end: "crashed", keep: "wal", way: "delta copy", instead };
     expect(words(actual({ rejoin: more }), shall)).toEqual([
       "1. server2: rejoin by delta copy (it crashed on timeline 1, perhaps after server3 had left it for 2; its WAL since then is kept in /db.diverged-TIME; no pg_rewind: x)",
     ]);
@@ -118,11 +130,13 @@ describe("a plan for a server that went its own way", () => {
   });
 
   it("refuses where it cannot be done, and where it went its own way and nobody can tell how to bring it back", () => {
-    expect(words(actual({ rejoin: { ...rejoin, refusal: "there is no room" } }), shall)).toEqual([
-      "refused: server2 cannot rejoin server3: there is no room",
+    const refusal = { host: "host2", directory: "/srv", free: 5_000_000, needed: 70_000_000 };
+    expect(words(actual({ rejoin: { ...rejoin, refusal } }), shall)).toEqual([
+      "refused: server2 cannot rejoin server3: /srv on host2 has 5 MB free, and what is kept of it and copied takes 70 MB: make room, or declare servers.server2.keepDiverged: wal, which keeps the WAL since the fork and not all data. Nothing was changed",
     ]);
-    expect(words(actual({ diverged: "2, and so on (do this)" }), shall)).toEqual([
-      "refused: the timeline of server2 is 2, and so on (do this). Nothing was changed",
+    const diverged = { kind: "went on", timeline: 2, primaryTimeline: 3, remedy: "by hand" } as const;
+    expect(words(actual({ diverged }), shall)).toEqual([
+      "refused: the timeline of server2 is 2, and went on after the primary had left that for 3 (save what it alone has, then move its data directory away and run pulumi up). Nothing was changed",
     ]);
   });
 });

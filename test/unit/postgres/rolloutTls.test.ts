@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { DesiredServer } from "../../../postgres/rollout/model.js";
 import { planRollout } from "../../../postgres/rollout/plan.js";
+import { refusalInWords } from "../../../servers/words/refusals.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";
 
 const conninfo = "host=192.0.2.2 port=5432 user=replicator";
@@ -23,10 +24,10 @@ const required = () => site("on", verified);
 
 describe("a rollout to TLS and back", () => {
   it("is refused where a standby would insist on what its upstream has not got, in both directions", () => {
-    expect(planRollout(allRunning(plain()), required()).refusals).toEqual([
+    expect(planRollout(allRunning(plain()), required()).refusals.map(refusalInWords)).toEqual([
       "server3 is to insist on TLS with server2, which runs without. Nothing was changed; declare tls.required: false, pulumi up, then take that away",
     ]);
-    expect(planRollout(allRunning(required()), plain()).refusals).toEqual([
+    expect(planRollout(allRunning(required()), plain()).refusals.map(refusalInWords)).toEqual([
       "server3 insists on TLS with server2, which is to offer none. Nothing was changed; declare tls with required: false, pulumi up, then take tls away",
     ]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Branch, divergence, parseHistory } from "../../../servers/wal/timelines.js";
-import { divergenceInWords } from "../../../servers/words/positions.js";
+import { divergenceInWords } from "../../../servers/words/divergence.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
   cluster: 7n,

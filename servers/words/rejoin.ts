@@ -1,0 +1,93 @@
+import prettyBytes from "pretty-bytes";
+import type {
+  Fork,
+  Instead,
+  KeepDiverged,
+  NoRoad,
+  NoRoom,
+  Rejoin,
+  RewindObstacle,
+} from "../../postgres/rollout/model.js";
+import { readsStandbysFrom, rewindsFrom } from "../../postgres/rollout/rejoin.js";
+
+/** Sentences about servers that went their own way, and about how they come back. */
+
+/** Why a server rejoins, where what it alone had is kept, and why no better way goes. */
+export function rejoinInWords({ instead, keep, kept, ...fork }: Rejoin): string {
+  const { timeline, primary, primaryTimeline } = fork;
+  const left = `${primary} had left it for ${primaryTimeline}`;
+  const why =
+    fork.end === "crashed"
+      ? `it crashed on timeline ${timeline}, perhaps after ${left}`
+      : `its timeline ${timeline} went on after ${left}`;
+  const what = keep === "data" ? "its data are" : "its WAL since then is";
+  return [why, `${what} kept in ${kept}`, ...instead.map(insteadInWords)].join("; ");
+}
+
+function insteadInWords(instead: Instead): string {
+  switch (instead.way) {
+    case "pg_rewind":
+      return `no pg_rewind: ${rewindObstacleInWords(instead.why)}`;
+    case "delta copy":
+      return `no delta copy: ${noRoadInWords(instead.why)}`;
+  }
+}
+
+export function rewindObstacleInWords(obstacle: RewindObstacle): string {
+  switch (obstacle.code) {
+    case "noSuchVersion":
+      return `it comes with ${rewindsFrom}`;
+    case "noProgram":
+      return `${obstacle.host} has no ${obstacle.path}`;
+    case "noHints":
+      return `${obstacle.server} has neither data checksums nor wal_log_hints`;
+    case "noFullPages":
+      return `full_page_writes is off on ${obstacle.server}`;
+    case "standbyEnd":
+      return `before ${readsStandbysFrom} it may take a standby's last checkpoint for its end`;
+    case "timelineNotRecorded":
+      return `the control file of ${obstacle.server} does not name the timeline that it had reached`;
+    case "walGone":
+      return `the WAL since the fork is gone: ${obstacle.segment} on ${obstacle.server}`;
+    case "failed":
+      return obstacle.why;
+  }
+}
+
+export function noRoadInWords(obstacle: NoRoad): string {
+  switch (obstacle.code) {
+    case "noRsync":
+      return `${obstacle.hosts.join(" and ")} has no rsync`;
+    case "noSsh":
+      return obstacle.tried
+        .map(({ user, host, peer, why }) => `${user} of ${host} does not get to ${peer} by ssh (${why})`)
+        .join(", ");
+  }
+}
+
+/** By whom rsync goes. */
+export function roadInWords({
+  user,
+  host,
+  peer,
+}: {
+  readonly user: string;
+  readonly host: string;
+  readonly peer: string;
+}): string {
+  return `${user} of ${host} gets to ${peer} by ssh`;
+}
+
+/** What stands against a rejoin, and the ways out. */
+export function noRoomInWords(server: string, { host, directory, free, needed }: NoRoom, keep: KeepDiverged): string {
+  const less =
+    keep === "data"
+      ? `, or declare servers.${server}.keepDiverged: wal, which keeps the WAL since the fork and not all data`
+      : "";
+  return `${directory} on ${host} has ${prettyBytes(free)} free, and what is kept of it and copied takes ${prettyBytes(needed)}: make room${less}. Nothing was changed`;
+}
+
+/** That two servers take writes, and what becomes of the one that is not the site's. */
+export function supersededInWords(name: string, { timeline, primary, primaryTimeline, at }: Fork): string {
+  return `${name}: stop: it takes writes NOW, beside ${primary}, on timeline ${timeline}, which ${primary} left at ${at} for ${primaryTimeline}; what it wrote since is kept aside, not merged`;
+}
