@@ -7,8 +7,8 @@ export interface Received {
   readonly timeline: number;
   /** Where its last whole record ends: from there it goes on when it is promoted. `0/5000060` */
   readonly lsn: string;
-  /** When it last received any: milliseconds since 1970 by its host's clock. */
-  readonly at: number;
+  /** When it last received any, by its host's clock: `2026-11-21T14:02:11.000Z`. */
+  readonly at: string;
   /** How long ago that was, in milliseconds, by the same clock. */
   readonly ago: number;
   readonly stream: StreamEnd;

@@ -27,7 +27,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
-    const known = present(actual?.servers ?? {}, (name) => args.lost?.[name] !== undefined);
+    const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
     const found = await seenFrom(args, known, await observeNew(context, args, known));
     const plan = same(found, servers) ? nothing : await planFor(args, found, actual?.__unreachable);
     await sayPlan(context, plan, found);
@@ -74,6 +74,18 @@ function isSecret({ secret, settings, runs = {} }: RolloutServer & Partial<Obser
 
 function unreachableIn(servers: Readonly<Record<string, string>>): Pick<RolloutState, "__unreachable"> {
   return Object.keys(servers).length === 0 ? {} : { __unreachable: servers };
+}
+
+/** A state that another version wrote may hold sentences of what is data now. The next refresh finds out again. */
+function withoutWords(servers: RolloutState["servers"]): RolloutState["servers"] {
+  const isData = ({ diverged, rejoin }: Observed) =>
+    typeof diverged !== "string" && rejoin?.instead.every((one) => typeof one !== "string") !== false;
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, server]) => {
+      const { diverged: _diverged, rejoin: _rejoin, ...rest } = server;
+      return [name, isData(server) ? server : rest];
+    }),
+  );
 }
 
 /** Those that are not lost. */

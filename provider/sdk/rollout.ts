@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
+import type { PlannedStep, Refusal } from "../../postgres/rollout/model.js";
 import { configurationFacts } from "../../servers/data/configurationFacts.js";
 
 export interface RolloutArgs {
@@ -25,12 +26,14 @@ export interface RolloutArgs {
 
 /**
  * Brings what `ServerConfiguration` staged into force: one server at a time, in the order that hot standby needs, each
- * proven to work before the next; starts what is stopped. Previews show the plan, one line a step. Depends on
+ * proven to work before the next; starts what is stopped. Previews show the plan. Depends on
  * everything else of the stack's servers.
  */
 export class Rollout extends pulumi.CustomResource {
-  /** `1. server3: restart (max_connections 400 → 500)`; empty where there is nothing to do. */
-  declare readonly plan: pulumi.Output<readonly string[]>;
+  /** Steps in their order; empty where there is nothing to do, or nothing may be done. */
+  declare readonly plan: pulumi.Output<readonly PlannedStep[]>;
+  /** Why nothing may be done. */
+  declare readonly refusals: pulumi.Output<readonly Refusal[] | undefined>;
 
   constructor(name: string, args: RolloutArgs, options?: pulumi.CustomResourceOptions) {
     super(
@@ -41,6 +44,7 @@ export class Rollout extends pulumi.CustomResource {
         administratorPassword: pulumi.secret(args.administratorPassword),
         servers: pulumi.output(args.servers).apply((servers) => JSON.stringify(mapServers(servers))),
         plan: undefined,
+        refusals: undefined,
       },
       options,
     );

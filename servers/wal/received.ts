@@ -23,7 +23,13 @@ export async function receivedBy(host: Host, server: KnownServer): Promise<Recei
   if (end === undefined) return undefined;
   const at = Math.round(end.at);
   const now = Number(clock.stdout.trim()) * 1000;
-  return { timeline: end.timeline, lsn: lsnText(end.position), at, ago: Math.max(0, now - at), stream };
+  return {
+    timeline: end.timeline,
+    lsn: lsnText(end.position),
+    at: new Date(at).toISOString(),
+    ago: Math.max(0, now - at),
+    stream,
+  };
 }
 
 async function streamOf(host: Host, server: KnownServer): Promise<StreamEnd> {

@@ -53,7 +53,7 @@ const day = 86_400_000;
 
 /** `up to 0/5000060 at 14:02:11 UTC, 35 s ago` */
 export function receivedInWords({ lsn, at, ago }: Received): string {
-  const [date = "", time = ""] = new Date(at).toISOString().slice(0, 19).split("T");
+  const [date = "", time = ""] = at.slice(0, 19).split("T");
   return `up to ${lsn} at ${ago < day ? "" : `${date} `}${time} UTC, ${agoInWords(ago)} ago`;
 }
 

@@ -11,7 +11,7 @@ const shall = {
 };
 const lost = { server2: { acceptDataLoss: false } };
 const accepted = { server2: { acceptDataLoss: true } };
-const at = Date.UTC(2026, 10, 21, 14, 2, 11);
+const at = "2026-11-21T14:02:11.000Z";
 
 function received(lsn: string, stream: StreamEnd = { kind: "broken" }, more: Partial<Received> = {}): Received {
   return { timeline: 1, lsn, at, ago: 35_000, stream, ...more };

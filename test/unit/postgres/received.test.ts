@@ -19,7 +19,7 @@ describe("what was received", () => {
   const received = (lsn: string, more: Partial<Received> = {}): Received => ({
     timeline: 1,
     lsn,
-    at: Date.UTC(2026, 10, 21, 14, 2, 11),
+    at: "2026-11-21T14:02:11.000Z",
     ago: 1000,
     stream: { kind: "broken" },
     ...more,

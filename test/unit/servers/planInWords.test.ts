@@ -25,7 +25,7 @@ type Examples<Union extends { readonly code: string }> = {
 const received: Received = {
   timeline: 1,
   lsn: "0/5000060",
-  at: Date.UTC(2026, 10, 21, 14, 2, 11),
+  at: "2026-11-21T14:02:11.000Z",
   ago: 35_000,
   stream: { kind: "unknown" },
 };
