@@ -107,6 +107,13 @@ export function isKeptDirectory(name: string, dataDirectoryName: string): boolea
 /** The ending of such a folder until it is whole. The next rejoin takes it away. */
 export const halfKeptEnding = ".incomplete";
 
+/** When what such a folder keeps was kept, by its name: `2026-11-21T19:30:00Z`. */
+export function timeKept(directory: string): string | undefined {
+  const [, date, time] = /\.diverged-(\d{8})T(\d{6})Z$/.exec(directory) ?? [];
+  if (date === undefined || time === undefined) return undefined;
+  return `${date.replace(/(....)(..)(..)/, "$1-$2-$3")}T${time.replace(/(..)(..)(..)/, "$1:$2:$3")}Z`;
+}
+
 /** In what keeps what diverged. */
 export const keptNames = {
   /** What it is, how to look at it, and which transactions are in it. */

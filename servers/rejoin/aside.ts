@@ -18,7 +18,7 @@ import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { segmentSize } from "../wal/shutdownCheckpoint.js";
 import { isHistory, isSegment, startOf, timelineOf } from "../wal/walSegments.js";
-import { reportOf } from "./report.js";
+import { keptInWords } from "../words/kept.js";
 
 /** Milliseconds between two looks at a copy that does not say how far it is. */
 const lookInterval = 1000;
@@ -29,6 +29,8 @@ const copying = 6 * 60 * 60_000;
 /** What a rejoin that was cut off had kept already, in the control directory. */
 export interface Begun {
   readonly kept: string;
+  /** What of it, as it was declared then. */
+  readonly keep?: Rejoin["keep"];
   /** Of global/pg_control as it was then: with another one, the server has run since. */
   readonly control: string;
 }
@@ -83,9 +85,8 @@ export interface Keeping {
 export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin, keeping: Keeping): Promise<string> {
   const { dataDirectory } = server;
   const { rename } = keeping;
-  const now = new Date();
-  const kept = keptDirectory(dataDirectory, now.toISOString().replace(/[-:]|\.\d+/g, ""));
-  const text = reportOf(server, rejoin, { kept, now });
+  const kept = keptDirectory(dataDirectory, new Date().toISOString().replace(/[-:]|\.\d+/g, ""));
+  const text = keptInWords(server, rejoin, kept, { kind: "not counted" });
   if (rename) {
     await host.writeFile(join(dataDirectory, keptNames.report), text);
     await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);

@@ -54,10 +54,11 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
   }
   await bringToRest(member, signal);
 
-  const known = begun !== undefined && (await isAsKept(options, begun)) ? begun.kept : undefined;
-  const kept = known ?? (await keep(options));
+  const known = begun !== undefined && (await isAsKept(options, begun)) ? begun : undefined;
+  const kept = known?.kept ?? (await keep(options));
   // What is counted there is a help; it is no reason to fail.
-  const counted = completeReport(host, server, options.rejoin, kept).catch(() => undefined);
+  const what = { ...options.rejoin, keep: known?.keep ?? options.rejoin.keep };
+  const counted = completeReport(host, server, what, kept).catch(() => undefined);
   const [way] = await Promise.all([takeWay(options, kept), counted]);
   await removeBegun(host, server);
   return { way, kept };
@@ -92,7 +93,7 @@ async function keep({ member, rejoin, report, signal, progress }: RejoinOptions)
   const rename =
     rejoin.way === "base backup" && rejoin.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
   const kept = await keepAside(host, server, rejoin, { rename, signal, progress: progress?.("kept") ?? noProgress });
-  if (!rename) await writeBegun(host, server, { kept, control: await controlDigest(host, server) });
+  if (!rename) await writeBegun(host, server, { kept, keep: rejoin.keep, control: await controlDigest(host, server) });
   return kept;
 }
 

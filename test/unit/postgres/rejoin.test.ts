@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isKeptDirectory } from "../../../config/controlDirectory.js";
+import { isKeptDirectory, keptDirectory, timeKept } from "../../../config/controlDirectory.js";
 import type { ActualServer, Fork, Rejoin } from "../../../postgres/rollout/model.js";
 import { bestWay, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
 import { rewindObstacleInWords } from "../../../servers/words/rejoin.js";
@@ -69,6 +69,7 @@ describe("the way in which a diverged server rejoins", () => {
 
   it("keeps what diverged in a folder that nothing else is taken for", () => {
     expect(isKeptDirectory("db.diverged-20261121T193000Z", "db")).toBe(true);
+    expect(timeKept(keptDirectory("/srv/db", "20261121T193000Z"))).toBe("2026-11-21T19:30:00Z");
     for (const name of [
       "db",
       "db.diverged-",
