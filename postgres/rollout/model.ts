@@ -50,8 +50,17 @@ export type RewindObstacle =
   | { readonly code: "standbyEnd" }
   | { readonly code: "timelineNotRecorded"; readonly server: string }
   | ({ readonly code: "walGone" } & MissingWal)
-  /** It was tried. */
-  | { readonly code: "failed"; readonly why: string };
+  | RewindFailure;
+
+/** It was tried. */
+export interface RewindFailure {
+  readonly code: "failed";
+  readonly exitCode: number;
+  /** Its own words, line by line. */
+  readonly said: readonly string[];
+  /** Why it did not go by the way through the machine that runs pgsite either, if that was tried. */
+  readonly through?: string;
+}
 
 /** A WAL segment since the fork, and the server that has it no more. */
 export interface MissingWal {

@@ -9,6 +9,7 @@ import type {
   NoRoom,
   Rejoin,
   RejoinWay,
+  RewindFailure,
   RewindObstacle,
 } from "../../postgres/rollout/model.js";
 import { bestWay, whyNoRewind } from "../../postgres/rollout/rejoin.js";
@@ -37,10 +38,7 @@ export interface Diverged {
  */
 export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promise<Rejoin> {
   const { member, primary, fork } = diverged;
-  const rewind =
-    "failed" in rewinds
-      ? ({ code: "failed", why: rewinds.failed } as const)
-      : await noRewind(diverged, rewinds.fullPageWrites);
+  const rewind = "code" in rewinds ? rewinds : await noRewind(diverged, rewinds.fullPageWrites);
   const delta = rewind === undefined ? undefined : await noDelta(primary, member);
   const { way, instead } = bestWay({ rewind, delta });
   const keep: KeepDiverged = member.server.keepDiverged ?? "data";
@@ -50,7 +48,7 @@ export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promis
   return { ...fork, way, instead, keep, kept, ...(refusal === undefined ? {} : { refusal }) };
 }
 
-type Rewinds = { readonly fullPageWrites: boolean } | { readonly failed: string };
+type Rewinds = { readonly fullPageWrites: boolean } | RewindFailure;
 
 async function noRewind(
   { member, primary, fork }: Diverged,

@@ -8,7 +8,7 @@ import { seal } from "../data/seal.js";
 import { stopServer } from "../process/process.js";
 import type { Login } from "../sql/session.js";
 import { branchOf } from "../wal/timelines.js";
-import { noRoomInWords } from "../words/rejoin.js";
+import { noRoomInWords, rewindObstacleInWords } from "../words/rejoin.js";
 import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
 import { deltaCopy, wholeCopy } from "./copy.js";
 import { type Diverged, decideRejoin } from "./decide.js";
@@ -70,9 +70,10 @@ async function takeWay(options: RejoinOptions, kept: string): Promise<RejoinWay>
   const { name } = member.server;
   report(`${name}: ${rejoin.way}`);
   if (rejoin.way !== "pg_rewind") return copied(options, rejoin.way);
-  const why = await rewindIt(options);
-  if (why === undefined) return rejoin.way;
-  const next = await decideRejoin(options, { failed: why });
+  const failure = await rewindIt(options);
+  if (failure === undefined) return rejoin.way;
+  const why = rewindObstacleInWords(failure);
+  const next = await decideRejoin(options, failure);
   if (next.refusal !== undefined) {
     throw new Error(`${why}; what ${name} had is kept in ${kept}; ${noRoomInWords(name, next.refusal, next.keep)}`);
   }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
+import type { RewindFailure } from "../../postgres/rollout/model.js";
 import { runByLines } from "../baseBackup/lines.js";
 import { writing } from "../data/lock.js";
 import { standbyFile } from "../data/ownFiles.js";
@@ -45,14 +46,15 @@ const notLetIn = /no pg_hba\.conf entry|could not connect|connection to server|a
  * have in common before it changes anything. Done, the very program that ran it makes the server a standby: its data are the
  * primary's then, and would come up as one. @returns why it failed, in the middle perhaps
  */
-export async function rewindIt(rewind: Rewind): Promise<string | undefined> {
+export async function rewindIt(rewind: Rewind): Promise<RewindFailure | undefined> {
   await refreshTimeline(rewind);
   const { port } = rewind.primary.server;
   const why = await run(rewind, { port });
-  if (why === undefined || !notLetIn.test(why) || rewind.member.server.host.transport !== "ssh") return why;
+  if (why === undefined || rewind.member.server.host.transport !== "ssh") return why;
+  if (!why.said.some((line) => notLetIn.test(line))) return why;
   return throughUs(rewind, (road) => run(rewind, road)).catch((error: unknown) => {
     rewind.signal.throwIfAborted();
-    return `${why}; ${(error as Error).message}`;
+    return { ...why, through: (error as Error).message };
   });
 }
 
@@ -70,7 +72,10 @@ shift 3
 umask 077
 printf %s "$text" >"$file" && sync -- "$file" "\${file%/*}" && rm -f -- "$begun"`;
 
-async function run({ member, primary, login, signal }: Rewind, { hostaddr, port }: Road): Promise<string | undefined> {
+async function run(
+  { member, primary, login, signal }: Rewind,
+  { hostaddr, port }: Road,
+): Promise<RewindFailure | undefined> {
   const { server, host } = member;
   const { address, proof } = primary.server;
   const passfile = controlPath(server, "rewindPassfile");
@@ -118,11 +123,10 @@ async function run({ member, primary, login, signal }: Rewind, { hostaddr, port 
 /** Questions whether the other end is still there, in seconds: a cut line is known within 25. */
 const alive = { keepalives_idle: "10", keepalives_interval: "5", keepalives_count: "3" };
 
-/** What pg_rewind says went wrong, in one line. */
-export function complaintIn(lines: readonly string[], code: number): string {
+/** What pg_rewind says went wrong. */
+function complaintIn(lines: readonly string[], exitCode: number): RewindFailure {
   const said = lines.map((line) => line.trim()).filter((line) => line !== "" && !/^Failure, exiting$/.test(line));
   const telling = said.filter((line) => /error:|fatal:|FATAL|could not|must|No such file/.test(line));
   const chosen = (telling.length > 0 ? telling : said.slice(-1)).slice(0, 2);
-  const plain = chosen.map((line) => line.replace(/^pg_rewind: (error|fatal): /, ""));
-  return plain.length === 0 ? `pg_rewind says nothing (exit code ${code})` : `pg_rewind says "${plain.join("; ")}"`;
+  return { code: "failed", exitCode, said: chosen.map((line) => line.replace(/^pg_rewind: (error|fatal): /, "")) };
 }

@@ -49,8 +49,12 @@ export function rewindObstacleInWords(obstacle: RewindObstacle): string {
       return `the control file of ${obstacle.server} does not name the timeline that it had reached`;
     case "walGone":
       return `the WAL since the fork is gone: ${obstacle.segment} on ${obstacle.server}`;
-    case "failed":
-      return obstacle.why;
+    case "failed": {
+      const { exitCode, said, through } = obstacle;
+      const why =
+        said.length === 0 ? `pg_rewind says nothing (exit code ${exitCode})` : `pg_rewind says "${said.join("; ")}"`;
+      return through === undefined ? why : `${why}; ${through}`;
+    }
   }
 }
 

@@ -17,7 +17,7 @@ const facts: RewindFacts = {
   missing: [],
 };
 
-const rewind = { code: "failed", why: "x" } as const;
+const rewind = { code: "failed", exitCode: 1, said: ["x"] } as const;
 const delta = { code: "noRsync", hosts: ["host2"] } as const;
 
 describe("the way in which a diverged server rejoins", () => {
@@ -108,7 +108,7 @@ describe("a plan for a server that went its own way", () => {
     const instead = [{ way: "pg_rewind", why: rewind }] as const;
     const more: Rejoin = { ...rejoin, end: "crashed", keep: "wal", way: "delta copy", instead };
     expect(words(actual({ rejoin: more }), shall)).toEqual([
-      "1. server2: rejoin by delta copy (it crashed on timeline 1, perhaps after server3 had left it for 2; its WAL since then is kept in /db.diverged-TIME; no pg_rewind: x)",
+      '1. server2: rejoin by delta copy (it crashed on timeline 1, perhaps after server3 had left it for 2; its WAL since then is kept in /db.diverged-TIME; no pg_rewind: pg_rewind says "x")',
     ]);
   });
 

@@ -96,7 +96,7 @@ const obstacles: Examples<RewindObstacle> = {
   standbyEnd: { code: "standbyEnd" },
   timelineNotRecorded: { code: "timelineNotRecorded", server: "server2" },
   walGone: { code: "walGone", segment: "000000010000000000000005", server: "server2" },
-  failed: { code: "failed", why: 'pg_rewind says "no"' },
+  failed: { code: "failed", exitCode: 1, said: ["no"], through: "no port is forwarded" },
 };
 
 const roads: Examples<NoRoad> = {
