@@ -112,12 +112,22 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
       `      ~ passwordIs: "another" => "as declared"`,
       `      ~ superuser : true => false`,
       `      ~ owner: "dbadmin" => "reader"`,
-      `          + [0]: "1. server2: reload (work_mem 64MB → 4MB)"`,
-      `          + [1]: "2. des10: reload (pg_hba.conf)"`,
-      `          + [2]: "3. server3: start (stopped)"`,
+      `                  + action : "reload"`,
+      `                          + from   : "64MB"`,
+      `                          + setting: "work_mem"`,
+      `                          + file: "pg_hba.conf"`,
+      `                          + code: "stopped"`,
     ]) {
       expect(changes).toContain(line);
     }
+    expect(all).toContain(
+      [
+        "the rollout:",
+        "1. server2: reload (work_mem 64MB → 4MB)",
+        "2. des10: reload (pg_hba.conf)",
+        "3. server3: start (stopped)",
+      ].join("\n"),
+    );
     expect(all).toContain("the password of role reader is another than declared: SQL");
     expect(all).toContain("server3: the server is stopped, declared running: start");
     const before = await startedAt();
@@ -181,8 +191,9 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
         join(server.controlDirectory, "pending.json"),
         JSON.stringify({ action: "restart", settings: { ...server.settings, max_connections: "60", work_mem: "7MB" } }),
       );
-    const { changes } = await stack.preview();
-    expect(changes).toContain('+ [0]: "1. des10: restart (work_mem 7MB → 4MB, an interrupted rollout)"');
+    const { changes, all } = await stack.preview();
+    expect(changes).toContain('+ code: "interrupted"');
+    expect(all).toContain("1. des10: restart (work_mem 7MB → 4MB, an interrupted rollout)");
     await stack.up();
     expect((await stack.preview()).changes).toBe(unchanged);
   });
