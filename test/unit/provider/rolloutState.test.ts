@@ -5,18 +5,22 @@ import { mapServers } from "../../../provider/sdk/rollout.js";
 import type { Context } from "../../../servers/rollout/reporter.js";
 import type { Observed, RolloutServer, RolloutState } from "../../../servers/rollout/state.js";
 
-const { stack } = resolveStack("test", {
+const { stack, problems } = resolveStack("test", {
   "pgsite:site": "test",
-  "pgsite:postgresql": "15",
+  "pgsite:postgresql": "16",
   "pgsite:hosts": JSON.stringify({ server2: "192.0.2.2", server3: "192.0.2.3" }),
   "pgsite:primary": "server2",
-  "pgsite:servers": JSON.stringify({ server2: {}, server3: { upstream: "server2" } }),
+  "pgsite:servers": JSON.stringify({
+    server2: { dataDirectory: "/srv/two" },
+    server3: { dataDirectory: "/srv/three" },
+  }),
   "pgsite:password-postgres": "adm1n",
   "pgsite:password-replicator": "repl",
 });
 
+if (stack === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
 const servers = mapServers(
-  Object.fromEntries((stack?.site.servers ?? []).map((server) => [server.name, server])),
+  Object.fromEntries(stack.site.servers.map((server) => [server.name, server])),
 ) as unknown as Readonly<Record<string, RolloutServer>>;
 const args = { site: "test", servers, administrator: "postgres", administratorPassword: "adm1n" };
 
