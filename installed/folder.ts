@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../hosts/host.js";
-import { compare, factsOf, type Listing } from "./listing.js";
+import { compare, type FileFacts, factsOf, type Listing } from "./listing.js";
 
 /** A file as it shall be. It belongs to the OS user of its set. */
 export interface InstalledFile {
@@ -29,6 +29,19 @@ export interface LeftFile {
   readonly because: "changed" | "foreign";
 }
 
+/** Somebody else's file has the name of one of ours, in a folder where others have theirs. Nothing was changed. */
+export class NotOurs extends Error {
+  constructor(
+    readonly path: string,
+    host: string,
+  ) {
+    super(
+      `${path} on ${host} is there and was not made by pgsite: it is left untouched. Choose another name, or move it away`,
+    );
+    this.name = "NotOurs";
+  }
+}
+
 /** New files until all of them are whole and on the disk. What is found in it later is thrown away. */
 export const incomingFolder = ".incoming";
 /** New files from then on, until each is in its place. Whoever finds it may finish that: the runbook's guard does. */
@@ -43,7 +56,7 @@ export function declaredFiles({ files, owner }: FileSet): Listing {
 
 /** Those of its files that are there. Two looks a file, all at once. */
 export async function readFiles(host: Host, set: FileSet): Promise<Listing> {
-  return new Map([...(await look(host, set))].map(([name, { facts }]) => [name, facts]));
+  return listingOf(await look(host, set));
 }
 
 /** Names of what lies in a folder of ours and is none of its files. */
@@ -51,6 +64,12 @@ export async function foreignFiles(host: Host, { folder, kind, files }: FileSet)
   if (kind === "shared") return [];
   const names = (await host.list(folder)) ?? [];
   return names.filter((name) => !(name in files) && name !== incomingFolder && name !== installingFolder);
+}
+
+/** Names of its files that are there and ours to change. */
+export async function ownFiles(host: Host, set: FileSet): Promise<readonly string[]> {
+  const declared = declaredFiles(set);
+  return [...(await look(host, set))].flatMap(([name, found]) => (isOurs(set, declared, name, found) ? [name] : []));
 }
 
 /**
@@ -66,7 +85,12 @@ export async function installFiles(host: Host, set: FileSet): Promise<void> {
     await host.makeDirectory(folder);
     await discard(host, folder);
   }
-  const names = compare(declaredFiles(set), await readFiles(host, set)).map(({ name }) => name);
+  const [declared, found] = [declaredFiles(set), await look(host, set)];
+  const names = compare(declared, listingOf(found)).map(({ name }) => name);
+  if (kind === "shared" && set.mark !== undefined) {
+    const foreign = [...found].find(([name, file]) => !isOurs(set, declared, name, file));
+    if (foreign !== undefined) throw new NotOurs(join(folder, foreign[0]), host.name);
+  }
   const writing = (name: string, to: string) => {
     const { content, mode } = files[name] as InstalledFile;
     return host.writeFile(join(to, name), content, { mode });
@@ -89,15 +113,12 @@ export async function installFiles(host: Host, set: FileSet): Promise<void> {
  * ours goes with its last file.
  */
 export async function removeFiles(host: Host, set: FileSet): Promise<readonly LeftFile[]> {
-  const { folder, kind, mark } = set;
+  const { folder, kind } = set;
   const [declared, found, foreign] = [declaredFiles(set), await look(host, set), await foreignFiles(host, set)];
-  const changed = new Set(
-    compare(declared, new Map([...found].map(([name, { facts }]) => [name, facts]))).map(({ name }) => name),
-  );
   const left: LeftFile[] = [];
-  for (const [name, { content }] of [...found].reverse()) {
+  for (const [name, file] of [...found].reverse()) {
     const path = join(folder, name);
-    if (mark === undefined ? !changed.has(name) : content.includes(mark)) await host.remove(path);
+    if (isOurs(set, declared, name, file)) await host.remove(path);
     else left.unshift({ path, because: "changed" });
   }
   left.push(...foreign.map((name) => ({ path: join(folder, name), because: "foreign" as const })));
@@ -115,7 +136,12 @@ async function discard(host: Host, folder: string): Promise<void> {
     if (names.includes(name)) await host.remove(join(folder, name));
 }
 
-async function look(host: Host, { folder, files }: FileSet) {
+interface FoundFile {
+  readonly content: string;
+  readonly facts: FileFacts;
+}
+
+async function look(host: Host, { folder, files }: FileSet): Promise<ReadonlyMap<string, FoundFile>> {
   const found = await Promise.all(
     Object.keys(files).map(async (name) => {
       const path = join(folder, name);
@@ -126,6 +152,16 @@ async function look(host: Host, { folder, files }: FileSet) {
     }),
   );
   return new Map(found.flat());
+}
+
+function listingOf(found: ReadonlyMap<string, FoundFile>): Listing {
+  return new Map([...found].map(([name, { facts }]) => [name, facts]));
+}
+
+function isOurs({ mark }: FileSet, declared: Listing, name: string, { content, facts }: FoundFile): boolean {
+  if (mark !== undefined) return content.includes(mark);
+  const wanted = declared.get(name);
+  return wanted?.hash === facts.hash && wanted.permissions === facts.permissions;
 }
 
 /**
