@@ -76,7 +76,8 @@ export function parseCron(text: string): { readonly times: CronTimes } | { reado
       days: days.values,
       months: months.values,
       weekdays: weekdays.values,
-      text: words.map((word, index) => inNumbers(word, fields[index] as Field)).join(" "),
+      // A day of the month of `*/1` is no `*` to every cron.
+      text: words.map((word, index) => (word === "*/1" ? "*" : inNumbers(word, fields[index] as Field))).join(" "),
     },
   };
 }

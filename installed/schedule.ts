@@ -50,18 +50,19 @@ export async function readSchedule(
   scheduler: Scheduler,
   schedule: Schedule,
 ): Promise<FoundSchedule> {
-  const { host } = hosts;
+  // Whatever mode somebody gave them.
+  const { host, root } = hosts;
   if (scheduler !== "systemd") {
     const files =
       scheduler === "cron.d"
-        ? readFiles(host, scheduleFiles(scheduler, schedule))
+        ? readFiles(root ?? host, scheduleFiles(scheduler, schedule))
         : readCrontab(host).then((crontab) => blockFacts(schedule, blockIn(crontab, schedule.name)));
     const [found, runs] = await Promise.all([files, cronRuns(host)]);
     return { files: found, enabled: true, runs };
   }
   const timer = `${schedule.name}.timer`;
   const [files, wanted, active] = await Promise.all([
-    readFiles(host, scheduleFiles(scheduler, schedule)),
+    readFiles(root ?? host, scheduleFiles(scheduler, schedule)),
     host.list("/etc/systemd/system/timers.target.wants"),
     host.run(["systemctl", "is-active", timer]),
   ]);

@@ -1,41 +1,32 @@
 import { cronLine, type Schedule } from "./render.js";
 
-/** The lines of a schedule in its user's own crontab, where other lines are not ours. @throws ScheduleRefused */
+/**
+ * The lines of a schedule in its user's own crontab, where other lines are not ours. Each says at its end whose it is, where
+ * the shell takes it for a comment: so none is left to run when somebody has removed the others. @throws ScheduleRefused
+ */
 export function blockOf(schedule: Schedule): string {
   const { name, mark, description } = schedule;
-  return `${begin(name)}\n# ${mark}\n# ${description}. Change the stack file instead.\n${cronLine(schedule)}\n${end(name)}\n`;
+  const lines = [`# ${mark}`, `# ${description}. Change the stack file instead.`, cronLine(schedule)];
+  return textOf(lines.map((line) => line + tag(name)));
 }
 
-/** The block as it is in a crontab; undefined where there is none. Without its end it is one line long. */
+/** The lines as they are in a crontab; undefined where there are none. */
 export function blockIn(crontab: string, name: string): string | undefined {
-  const found = boundsOf(linesOf(crontab), name);
-  if (found === undefined) return undefined;
-  return textOf(linesOf(crontab).slice(found.first, found.end));
+  const lines = linesOf(crontab).filter((line) => line.endsWith(tag(name)));
+  return lines.length === 0 ? undefined : textOf(lines);
 }
 
-/** The crontab with that block in its place, at the end if it is new; without one where it is undefined. All else stays. */
+/** The crontab with these lines in the place of the old ones, at the end if there are none; undefined takes them away. */
 export function withBlock(crontab: string, name: string, block: string | undefined): string {
   const lines = linesOf(crontab);
-  const { first, end: after } = boundsOf(lines, name) ?? { first: lines.length, end: lines.length };
-  return textOf([...lines.slice(0, first), ...linesOf(block ?? ""), ...lines.slice(after)]);
+  const first = lines.findIndex((line) => line.endsWith(tag(name)));
+  const place = first < 0 ? lines.length : first;
+  const others = (some: readonly string[]) => some.filter((line) => !line.endsWith(tag(name)));
+  return textOf([...others(lines.slice(0, place)), ...linesOf(block ?? ""), ...others(lines.slice(place))]);
 }
 
-function boundsOf(
-  lines: readonly string[],
-  name: string,
-): { readonly first: number; readonly end: number } | undefined {
-  const first = lines.indexOf(begin(name));
-  if (first < 0) return undefined;
-  const last = lines.indexOf(end(name), first);
-  return { first, end: last < 0 ? first + 1 : last + 1 };
-}
-
-function begin(name: string): string {
-  return `# begin pgsite ${name}`;
-}
-
-function end(name: string): string {
-  return `# end pgsite ${name}`;
+function tag(name: string): string {
+  return ` # pgsite ${name}`;
 }
 
 function linesOf(text: string): readonly string[] {

@@ -111,6 +111,7 @@ export function cronLine(schedule: Schedule, user?: string): string {
 
 /** In a crontab % is a line break, and crons differ in what \ is: the shell makes both of its own accord. */
 function cronWord(text: string): string {
+  if (text === "") return quote(text);
   const made = { "%": `"$(printf '\\045')"`, "\\": `"$(printf '\\134')"` } as const;
   return text
     .split(/([%\\])/)

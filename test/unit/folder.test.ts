@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -64,6 +55,21 @@ function set(generation: number, more: Partial<FileSet> = {}): FileSet {
 }
 
 describe("a folder of files on a host", () => {
+  it("takes two looks a file to read, and no program: every preview does it", async () => {
+    await installFiles(host, set(1));
+    const asked: string[] = [];
+    const counting = new Proxy(host, {
+      get(target, name) {
+        const member = Reflect.get(target, name, target) as unknown;
+        if (typeof member !== "function") return member;
+        asked.push(String(name));
+        return member.bind(target);
+      },
+    });
+    expect((await readFiles(counting, set(1))).size).toBe(3);
+    expect(asked.sort()).toEqual([...Array(3).fill("readFile"), ...Array(3).fill("stat")]);
+  });
+
   it("is made for its owner alone, and is then as declared", async () => {
     await installFiles(host, set(1));
     expect(readdirSync(folder).sort()).toEqual(["-b", "a file", "constant"]);
