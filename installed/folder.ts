@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { installNames } from "../config/controlDirectory.js";
 import type { Host } from "../hosts/host.js";
 import { compare, type FileFacts, factsOf, type Listing } from "./listing.js";
 
@@ -42,10 +43,7 @@ export class NotOurs extends Error {
   }
 }
 
-/** New files until all of them are whole and on the disk. What is found in it later is thrown away. */
-export const incomingFolder = ".incoming";
-/** New files from then on, until each is in its place. Whoever finds it may finish that: the runbook's guard does. */
-export const installingFolder = ".installing";
+const leftovers: readonly string[] = [installNames.installing, installNames.incoming];
 
 /** A set as it shall be. */
 export function declaredFiles({ files, owner }: FileSet): Listing {
@@ -63,7 +61,7 @@ export async function readFiles(host: Host, set: FileSet): Promise<Listing> {
 export async function foreignFiles(host: Host, { folder, kind, files }: FileSet): Promise<readonly string[]> {
   if (kind === "shared") return [];
   const names = (await host.list(folder)) ?? [];
-  return names.filter((name) => !(name in files) && name !== incomingFolder && name !== installingFolder);
+  return names.filter((name) => !(name in files) && !leftovers.includes(name));
 }
 
 /** Names of its files that are there and ours to change. */
@@ -100,7 +98,7 @@ export async function installFiles(host: Host, set: FileSet): Promise<void> {
     for (const name of names) await writing(name, folder);
     return;
   }
-  const incoming = join(folder, incomingFolder);
+  const incoming = join(folder, installNames.incoming);
   await host.makeDirectory(incoming);
   await Promise.all(names.map((name) => writing(name, incoming)));
   const { code, stderr } = await host.run(["sh", "-c", placing, "sh", folder, ...names]);
@@ -132,8 +130,7 @@ export async function removeFiles(host: Host, set: FileSet): Promise<readonly Le
 /** What an install that was cut off has left. */
 async function discard(host: Host, folder: string): Promise<void> {
   const names = (await host.list(folder)) ?? [];
-  for (const name of [installingFolder, incomingFolder])
-    if (names.includes(name)) await host.remove(join(folder, name));
+  for (const name of leftovers) if (names.includes(name)) await host.remove(join(folder, name));
 }
 
 interface FoundFile {
@@ -171,10 +168,10 @@ function isOurs({ mark }: FileSet, declared: Listing, name: string, { content, f
 const placing = `set -e
 cd -- "$1"
 shift
-mv -T -- ${incomingFolder} ${installingFolder}
+mv -T -- ${installNames.incoming} ${installNames.installing}
 sync .
 for name; do
-  [ ! -e "${installingFolder}/$name" ] || mv -f -T -- "${installingFolder}/$name" "$name" || [ ! -e "${installingFolder}/$name" ]
+  [ ! -e "${installNames.installing}/$name" ] || mv -f -T -- "${installNames.installing}/$name" "$name" || [ ! -e "${installNames.installing}/$name" ]
 done
 sync .
-[ ! -e ${installingFolder} ] || rmdir ${installingFolder} || [ ! -e ${installingFolder} ]`;
+[ ! -e ${installNames.installing} ] || rmdir ${installNames.installing} || [ ! -e ${installNames.installing} ]`;

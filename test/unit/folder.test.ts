@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { installNames } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
@@ -9,9 +10,7 @@ import {
   declaredFiles,
   type FileSet,
   foreignFiles,
-  incomingFolder,
   installFiles,
-  installingFolder,
   NotOurs,
   readFiles,
   removeFiles,
@@ -146,13 +145,13 @@ describe("a folder of files on a host", () => {
   it("has nothing of an install that was cut off before all was written, and all of one that was cut off later", async () => {
     await installFiles(host, set(1));
     // Cut off while files are written: the next install begins anew.
-    await host.makeDirectory(join(folder, incomingFolder));
-    await host.writeFile(join(folder, incomingFolder, "a file"), "half");
+    await host.makeDirectory(join(folder, installNames.incoming));
+    await host.writeFile(join(folder, installNames.incoming, "a file"), "half");
     await installFiles(host, set(2));
     expect([content("a file"), content("-b")]).toEqual(["a of generation 2\n", "b of generation 2\n"]);
     // Cut off while they take their places: what is declared now counts, and what waited goes.
-    await host.makeDirectory(join(folder, installingFolder));
-    await host.writeFile(join(folder, installingFolder, "-b"), "of another set");
+    await host.makeDirectory(join(folder, installNames.installing));
+    await host.writeFile(join(folder, installNames.installing, "-b"), "of another set");
     await installFiles(host, set(2));
     expect(readdirSync(folder).sort()).toEqual(["-b", "a file", "constant"]);
     expect(content("-b")).toBe("b of generation 2\n");
@@ -219,15 +218,15 @@ describe("a guard that runs while its files are replaced", () => {
 
   it("finishes what a power cut interrupted, and goes by that", async () => {
     await installFiles(host, guardSet(1));
-    await host.makeDirectory(join(folder, installingFolder));
+    await host.makeDirectory(join(folder, installNames.installing));
     for (const [name, file] of Object.entries(guardSet(2).files))
-      await host.writeFile(join(folder, installingFolder, name), file.content, file);
+      await host.writeFile(join(folder, installNames.installing, name), file.content, file);
     // One of them had its place already.
-    renameSync(join(folder, installingFolder, "settings"), join(folder, "settings"));
+    renameSync(join(folder, installNames.installing, "settings"), join(folder, "settings"));
     const isRoot = (await host.run(["id", "-u"])).stdout.trim() === "0";
     if (!isRoot) {
       expect(await runGuard()).toEqual({ code: 0, said: "2 2 2 2", stderr: "" });
-      expect(existsSync(join(folder, installingFolder))).toBe(false);
+      expect(existsSync(join(folder, installNames.installing))).toBe(false);
     }
     expect(compare(declaredFiles(guardSet(2)), await readFiles(host, guardSet(2)))).toEqual([]);
   });
