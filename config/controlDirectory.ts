@@ -93,6 +93,14 @@ export function leftOverName(path: string): string {
 /** The ending of what the runbook's scripts write, beside what they put in its place: files, and rejoin's copy of the data. */
 export const runbookEnding = ".runbook-new";
 
+/** In a folder of files of ours, such as the runbook's, while several of them are replaced: `installed/folder.ts`. */
+export const installNames = {
+  /** New files until all of them are whole and on the disk. What is found there later is thrown away. */
+  incoming: ".pgsite-incoming",
+  /** New files from then on, until each is in its place. Whoever finds them may finish that: the runbook's guard does. */
+  installing: ".pgsite-installing",
+} as const;
+
 /** The folder that keeps what diverged: rejoin, pgsite's or the runbook's. Left to the administrator. @param time `YYYYMMDDTHHMMSSZ`, or a word for it */
 export function keptDirectory(dataDirectory: string, time = "TIME"): string {
   return `${dataDirectory}.diverged-${time}`;

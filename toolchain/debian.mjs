@@ -13,6 +13,7 @@ const needed = {
   "openssh-server": "/usr/sbin/sshd",
   sudo: "/usr/bin/sudo",
   strace: "/usr/bin/strace",
+  cron: "/usr/sbin/cron",
   iproute2: "/bin/ip",
   "docker.io": "/usr/sbin/dockerd",
   debootstrap: "/usr/sbin/debootstrap",

@@ -16,6 +16,8 @@ dry=no
 server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix=''
 # shellcheck source=/dev/null
 . "$here/settings"
+# Its table: pgsite may replace it while this runs.
+peers=$(cat "$here/peers")
 operators_passfile=${PGPASSFILE-}
 PGPASSFILE=$passfile
 export PGPASSFILE
@@ -250,8 +252,7 @@ unproven() {
 #   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY
 ask_all() {
   peer() { ask "$@" & }
-  # shellcheck source=/dev/null
-  . "$here/peers"
+  eval "$peers"
   wait
 }
 
@@ -304,8 +305,7 @@ conninfo_of() {
   wanted=$1
   found=''
   peer() { [ "$1" != "$wanted" ] || found=$4; }
-  # shellcheck source=/dev/null
-  . "$here/peers"
+  eval "$peers"
   printf '%s\n' "$found"
   [ -n "$found" ]
 }
@@ -314,15 +314,13 @@ conninfo_of() {
 asking_of() {
   wanted=$1
   peer() { [ "$1" != "$wanted" ] || insisting "$5" "$6"; }
-  # shellcheck source=/dev/null
-  . "$here/peers"
+  eval "$peers"
 }
 
 peer_names() {
   list=''
   peer() { list="$list $1"; }
-  # shellcheck source=/dev/null
-  . "$here/peers"
+  eval "$peers"
   echo "${list# }"
 }
 
@@ -415,8 +413,7 @@ followed() {
   wanted=$(sed -n '/^primary_conninfo = /p' "$data/$(upstream_file)" 2>/dev/null)
   found=''
   peer() { [ "$(line "$4")" != "$wanted" ] || found=$1; }
-  # shellcheck source=/dev/null
-  . "$here/peers"
+  eval "$peers"
   echo "$found"
 }
 

@@ -1,6 +1,8 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Manager, serviceName } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
+import { type FileSet, installFiles, type LeftFile, removeFiles } from "../folder.js";
+import { disableAtBoot, enableAtBoot, forget, isEnabledAtBoot, isWanted, upIn } from "./atBoot.js";
 import { mark, type ServiceFacts } from "./facts.js";
 import { renderScript } from "./script.js";
 import { renderUnit } from "./unit.js";
@@ -29,6 +31,14 @@ export function renderService(manager: Manager, facts: ServiceFacts): string | u
   return manager === "systemd" ? renderUnit(facts) : manager === "sysv" ? renderScript(facts) : undefined;
 }
 
+/** What of a service is a file; undefined where nobody starts services. */
+function serviceFiles(manager: Manager, facts: ServiceFacts, path: string): FileSet | undefined {
+  const content = renderService(manager, facts);
+  if (content === undefined) return undefined;
+  const files = { [basename(path)]: { content, mode: manager === "sysv" ? 0o755 : 0o644 } };
+  return { folder: dirname(path), kind: "shared", owner: "root", files, mark: mark(facts) };
+}
+
 const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 export async function readService(host: Host, manager: Manager, facts: ServiceFacts): Promise<Service> {
@@ -38,7 +48,7 @@ export async function readService(host: Host, manager: Manager, facts: ServiceFa
       : [join("/etc/init.d", facts.name)];
   const found = await Promise.all(places.map((path) => host.readFile(path)));
   const index = found.findIndex((content) => content !== undefined);
-  const enabled = await isEnabled(host, manager, facts);
+  const enabled = await isEnabledAtBoot(host, manager, facts);
   if (index < 0) return { path: places[0] as string, enabled };
   const text = found[index]?.toString("utf8") ?? "";
   return { path: places[index] as string, text, maker: await makerOf(host, manager, text, facts), enabled };
@@ -88,41 +98,6 @@ export async function findService(host: Host, dataDirectory: string): Promise<Fo
   return undefined;
 }
 
-async function isEnabled(host: Host, manager: Manager, { name, runLevels }: ServiceFacts): Promise<boolean> {
-  if (manager === "systemd") return isWanted(host, name);
-  return `${await upIn(host, name)}` === `${[...runLevels].sort()}`;
-}
-
-async function isWanted(host: Host, name: string): Promise<boolean> {
-  const wants = await host.list("/etc/systemd/system/multi-user.target.wants");
-  return wants?.includes(`${name}.service`) === true;
-}
-
-/** The run levels in which a script's service is up. */
-async function upIn(host: Host, name: string): Promise<readonly number[]> {
-  const levels = await Promise.all(
-    [0, 1, 2, 3, 4, 5, 6].map(async (level) => {
-      const links = (await host.list(`/etc/rc${level}.d`)) ?? [];
-      return links.some((link) => /^S\d\d/.test(link) && link.slice(3) === name) ? [level] : [];
-    }),
-  );
-  return levels.flat();
-}
-
-/** Links as chkconfig and update-rc.d make them: started late, stopped early. Whatever other links there are go. */
-const linkScript = `set -e
-name=$1
-shift
-for level in 0 1 2 3 4 5 6; do
-  [ -d "/etc/rc$level.d" ] || mkdir "/etc/rc$level.d"
-  for link in "/etc/rc$level.d"/[SK][0-9][0-9]"$name"; do
-    [ -L "$link" ] && rm "$link"
-  done
-  kind=K36
-  for up; do [ "$up" = "$level" ] && kind=S64; done
-  ln -s "../init.d/$name" "/etc/rc$level.d/$kind$name"
-done`;
-
 /** @param root the host, as root. The service is not started: who asks for that waits for it and proves that it works. */
 export async function installService(
   root: Host,
@@ -130,31 +105,22 @@ export async function installService(
   facts: ServiceFacts,
   { path, maker }: Pick<Service, "path" | "maker">,
 ): Promise<void> {
-  const text = renderService(manager, facts);
-  if (text === undefined) return;
-  if (maker !== "own") await root.writeFile(path, text, { mode: manager === "sysv" ? 0o755 : 0o644 });
-  if (manager === "sysv") {
-    await must(root, ["sh", "-c", linkScript, "sh", facts.name, ...facts.runLevels.map(String)]);
-  } else {
-    await must(root, ["systemctl", "daemon-reload"]);
-    await must(root, ["systemctl", "enable", `${facts.name}.service`]);
-  }
+  const set = serviceFiles(manager, facts, path);
+  if (set === undefined) return;
+  if (maker !== "own") await installFiles(root, set);
+  await enableAtBoot(root, manager, facts);
 }
 
-/** Takes away what `installService` made. */
-export async function removeService(root: Host, manager: Manager, { name }: ServiceFacts, path: string): Promise<void> {
-  if (manager === "systemd") await must(root, ["systemctl", "disable", `${name}.service`]);
-  const links = [
-    "sh",
-    "-c",
-    'for link in /etc/rc[0-6].d/[SK][0-9][0-9]"$1"; do [ -L "$link" ] && rm "$link"; done; true',
-  ];
-  if (manager === "sysv") await must(root, [...links, "sh", name]);
-  await root.remove(path);
-  if (manager === "systemd") await must(root, ["systemctl", "daemon-reload"]);
-}
-
-async function must(root: Host, argv: readonly string[]): Promise<void> {
-  const { code, stdout, stderr } = await root.run(argv);
-  if (code !== 0) throw new Error(`${argv.slice(0, 2).join(" ")} on ${root.name} failed: ${(stderr + stdout).trim()}`);
+/** Takes away what `installService` made. @returns what is left, since somebody else made it meanwhile */
+export async function removeService(
+  root: Host,
+  manager: Manager,
+  facts: ServiceFacts,
+  path: string,
+): Promise<readonly LeftFile[]> {
+  await disableAtBoot(root, manager, facts);
+  const set = serviceFiles(manager, facts, path);
+  const left = set === undefined ? [] : await removeFiles(root, set);
+  await forget(root, manager);
+  return left;
 }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
+import { argument, word } from "../systemd.js";
 import { heading, type ServiceFacts } from "./facts.js";
 import { makeFoldersAsRoot, makeOwnFolders } from "./socketFolders.js";
 
@@ -64,19 +65,4 @@ export function renderUnit(facts: ServiceFacts): string {
     "WantedBy=multi-user.target",
     "",
   ].join("\n");
-}
-
-/** One word of a command line: no variable, beside what `word` does. */
-function argument(text: string): string {
-  return word(text.replaceAll("$", "$$$$"));
-}
-
-/** One word of a list (systemd.syntax, "Quoting"; systemd.unit, "Specifiers"). */
-function word(text: string): string {
-  const escaped = specifier(text).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(escaped) ? escaped : `"${escaped}"`;
-}
-
-function specifier(text: string): string {
-  return text.replaceAll("%", "%%");
 }

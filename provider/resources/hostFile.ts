@@ -1,14 +1,10 @@
 import { dirname } from "node:path";
 import { hashOf } from "../../hosts/digest.js";
-import type { HostSpec } from "../../hosts/host.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
 import { octal } from "../../hosts/permissions.js";
-import {
-  declaredRunbook,
-  installRunbook,
-  readRunbook,
-  removeRunbook,
-  runbookDifferences,
-} from "../../installed/runbook/install.js";
+import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js";
+import { listingText } from "../../installed/listing.js";
+import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
@@ -58,7 +54,8 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     const problems = [];
     if (!args.path.startsWith("/")) problems.push(error("path", `"${args.path}" is not absolute`));
     if (!/^0[0-7]{3}$/.test(mode)) problems.push(error("mode", `"${mode}" is not a mode like "0600"`));
-    const installed = args.runbook === undefined ? {} : { installed: await declaredRunbook(args.runbook) };
+    const installed =
+      args.runbook === undefined ? {} : { installed: listingText(declaredFiles(await runbookFiles(args.runbook))) };
     if (actual !== undefined) {
       await say(context, fileDifferences(args, actual, mode, context.isSecret("content")));
       await say(context, runbookSaid(args, actual, installed.installed));
@@ -79,7 +76,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     const [status, content, installed] = await Promise.all([
       host.stat(known.path),
       readText(known),
-      known.runbook === undefined ? undefined : readRunbook(host, known.runbook),
+      known.runbook === undefined ? undefined : installedOf(host, known.runbook),
     ]);
     if (status === undefined || content === undefined) {
       await say(context, [{ object: nameOf(known), there: "missing", consequence: "install" }]);
@@ -99,8 +96,9 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
 
   async delete(context, state) {
     if (state.runbook !== undefined) {
-      for (const path of await removeRunbook(await hostOf(state.host), state.runbook)) {
-        await context.log("warning", `left ${path} on ${state.host.name}: it is no longer what pgsite wrote`);
+      const left = await removeFiles(await hostOf(state.host), await runbookFiles(state.runbook));
+      for (const { path, because } of left) {
+        await context.log("warning", `left ${path} on ${state.host.name}: ${reasons[because]}`);
       }
     }
     const content = await readText(state);
@@ -115,6 +113,13 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     }
   },
 };
+
+/** Why something of the runbook's folder is left there. */
+const reasons = { changed: "it is no longer what pgsite wrote", foreign: "pgsite did not put it there" };
+
+async function installedOf(host: Host, runbook: RunbookFacts): Promise<string> {
+  return listingText(await readFiles(host, await runbookFiles(runbook)));
+}
 
 function nameOf({ path, host }: HostFileArgs): string {
   return `${path} on ${host.name}`;

@@ -65,7 +65,9 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
       return;
     }
     const { removeService } = await import("../../installed/service/manager.js");
-    await removeService(await asRoot(state.host), found, facts, path);
+    for (const left of await removeService(await asRoot(state.host), found, facts, path)) {
+      await context.log("warning", `left ${left.path} on ${state.host.name}: it is no longer what pgsite wrote`);
+    }
   },
 };
 

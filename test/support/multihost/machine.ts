@@ -166,7 +166,7 @@ export class HostMachine {
     write("pgsite-test/authorized_keys", this.around.authorizedKey);
     write("pgsite-test/sshd_config", sshdConfiguration);
     copyFileSync(join(here, "install.sh"), join(staged, "pgsite-test", "install"));
-    copyFileSync(join(here, "before-systemd.sh"), join(staged, "pgsite-test", "before-systemd"));
+    copyFileSync(join(here, "beforeSystemd.sh"), join(staged, "pgsite-test", "before-systemd"));
     copyFileSync(this.#own("host_key"), join(staged, "pgsite-test", "host_key"));
     chmodSync(join(staged, "pgsite-test", "host_key"), 0o600);
     await this.#switch(["mkdir", "-p", join(this.#disk, "upper", "etc")]);

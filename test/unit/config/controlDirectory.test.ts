@@ -9,6 +9,7 @@ import {
   controlNames,
   incomingFolder,
   incompleteMarker,
+  installNames,
   keptDirectory,
   keptNames,
   leftOverName,
@@ -34,7 +35,7 @@ const all: readonly string[] = [
   ...endings,
   incompleteMarker,
   incomingFolder,
-  ...[controlNames, keptNames, archiveNames].flatMap((names) => Object.values(names)),
+  ...[controlNames, keptNames, archiveNames, installNames].flatMap((names) => Object.values(names)),
 ];
 /** Names that stand for nothing else, wherever they are said (a server's certificate is called as PostgreSQL itself would). */
 const distinct = all.filter(

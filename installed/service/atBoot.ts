@@ -1,0 +1,66 @@
+import type { Manager } from "../../config/schema/service.js";
+import type { Host } from "../../hosts/host.js";
+import { must } from "../must.js";
+import type { ServiceFacts } from "./facts.js";
+
+/** Whether a service starts with its machine, in the declared run levels and no other. */
+export async function isEnabledAtBoot(
+  host: Host,
+  manager: Manager,
+  { name, runLevels }: ServiceFacts,
+): Promise<boolean> {
+  if (manager === "systemd") return isWanted(host, name);
+  return `${await upIn(host, name)}` === `${[...runLevels].sort()}`;
+}
+
+export async function isWanted(host: Host, name: string): Promise<boolean> {
+  const wants = await host.list("/etc/systemd/system/multi-user.target.wants");
+  return wants?.includes(`${name}.service`) === true;
+}
+
+/** The run levels in which a script's service is up. */
+export async function upIn(host: Host, name: string): Promise<readonly number[]> {
+  const levels = await Promise.all(
+    [0, 1, 2, 3, 4, 5, 6].map(async (level) => {
+      const links = (await host.list(`/etc/rc${level}.d`)) ?? [];
+      return links.some((link) => /^S\d\d/.test(link) && link.slice(3) === name) ? [level] : [];
+    }),
+  );
+  return levels.flat();
+}
+
+/** Links as chkconfig and update-rc.d make them: started late, stopped early. Whatever other links there are go. */
+const link = `set -e
+name=$1
+shift
+for level in 0 1 2 3 4 5 6; do
+  [ -d "/etc/rc$level.d" ] || mkdir "/etc/rc$level.d"
+  for link in "/etc/rc$level.d"/[SK][0-9][0-9]"$name"; do
+    [ -L "$link" ] && rm "$link"
+  done
+  kind=K36
+  for up; do [ "$up" = "$level" ] && kind=S64; done
+  ln -s "../init.d/$name" "/etc/rc$level.d/$kind$name"
+done`;
+
+const unlink = 'for link in /etc/rc[0-6].d/[SK][0-9][0-9]"$1"; do [ -L "$link" ] && rm "$link"; done; true';
+
+/** @param root the host, as root. The service is not started. */
+export async function enableAtBoot(root: Host, manager: Manager, { name, runLevels }: ServiceFacts): Promise<void> {
+  if (manager === "sysv") {
+    await must(root, ["sh", "-c", link, "sh", name, ...runLevels.map(String)]);
+  } else if (manager === "systemd") {
+    await must(root, ["systemctl", "daemon-reload"]);
+    await must(root, ["systemctl", "enable", `${name}.service`]);
+  }
+}
+
+export async function disableAtBoot(root: Host, manager: Manager, { name }: ServiceFacts): Promise<void> {
+  if (manager === "systemd") await must(root, ["systemctl", "disable", `${name}.service`]);
+  if (manager === "sysv") await must(root, ["sh", "-c", unlink, "sh", name]);
+}
+
+/** Once a service's file is gone. */
+export async function forget(root: Host, manager: Manager): Promise<void> {
+  if (manager === "systemd") await must(root, ["systemctl", "daemon-reload"]);
+}
