@@ -32,13 +32,15 @@ export async function readFiles(
   names: readonly string[],
 ): Promise<Record<string, string>> {
   const found = await Promise.all(
-    [...new Set(names)].sort().map(async (name) => [name, await host.readFile(join(directory, name))] as const),
+    [...new Set(names)].sort().map(async (name) => [name, await readFile(host, directory, name)] as const),
   );
-  return Object.fromEntries(
-    found.flatMap(([name, content]) =>
-      content === undefined ? [] : [[name, normalised(name, content.toString("utf8"))]],
-    ),
-  );
+  return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** A file as pgsite compares it; undefined where it is not there. */
+export async function readFile(host: Host, directory: string, name: string): Promise<string | undefined> {
+  const content = await host.readFile(join(directory, name));
+  return content === undefined ? undefined : normalised(name, content.toString("utf8"));
 }
 
 /** Lays files down for the rollout; those staged before that are not wanted any more go away. */

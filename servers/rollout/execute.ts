@@ -12,9 +12,10 @@ import { readFiles, stage, stagedDirectory } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
 import { proveWorking } from "../process/proof.js";
+import { type LookAt, newLooks } from "../status/look.js";
 import { markDiverged } from "./divergence.js";
 import { markReceived } from "./evidence.js";
-import { observeServer } from "./observe.js";
+import { observeForRollout } from "./observe.js";
 import { removePending, writePending } from "./pending.js";
 import { followedBy, inForce, planOf } from "./plan.js";
 import { type Context, messageOf } from "./reporter.js";
@@ -28,9 +29,12 @@ import type { Observed, RolloutServer, RolloutState } from "./state.js";
  */
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const names = Object.keys(state.servers).sort();
-  const found = await Promise.all(names.map(async (name) => [name, await observeNow(context, state, name)] as const));
-  const marked = await markDiverged(Object.fromEntries(found), state.servers, hostOf);
-  const observed = await markReceived(marked, state.servers, state.lost, hostOf);
+  const lookAt = newLooks();
+  const found = await Promise.all(
+    names.map(async (name) => [name, await observeNow(context, state, name, lookAt)] as const),
+  );
+  const marked = await markDiverged(Object.fromEntries(found), state.servers, lookAt);
+  const observed = await markReceived(marked, state.servers, state.lost, lookAt);
   const plan = planOf(state.servers, observed, state.lost);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.join("\n"));
   const words = describePlan(plan);
@@ -90,9 +94,10 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
 }
 
 /** @throws with the ways out where its host cannot be reached */
-async function observeNow(context: Context, state: RolloutState, name: string): Promise<Observed> {
+async function observeNow(context: Context, state: RolloutState, name: string, lookAt: LookAt): Promise<Observed> {
+  const server = of(state, name);
   try {
-    return await observeServer(of(state, name), state, context.signal, true);
+    return await observeForRollout(await lookAt(server), server, state, context.signal);
   } catch (error) {
     if (!(error instanceof HostUnreachable)) throw error;
     const ways = `bring it back and run again, or, where it is gone, declare servers.${name}.lost: true`;
