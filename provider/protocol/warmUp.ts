@@ -6,6 +6,7 @@ export function warmUp(): void {
     import("../../servers/sql/sharedSession.js"),
     import("../../servers/status/runningSettings.js"),
     import("../../servers/sql/writable.js"),
+    import("../../servers/rollout/configuration.js"),
     import("../../servers/status/status.js"),
     import("../../servers/rollout/topology.js"),
     import("../../servers/data/adopted.js"),

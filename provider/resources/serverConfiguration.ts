@@ -1,20 +1,16 @@
 import { secretsInFile, secretsInValue } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
+import { declaredPermissions, shownHash } from "../../servers/data/staging.js";
 import { declaredProgram } from "../../servers/process/program.js";
-import {
-  bringConfiguration,
-  type ConfigurationArgs,
-  declaredPermissions,
-  dropStaged,
-  observeConfiguration,
-  type ServerConfigurationState,
-  shownHash,
-} from "../../servers/rollout/configuration.js";
+import type { ConfigurationArgs, ServerConfigurationState } from "../../servers/rollout/configuration.js";
 import { messageOf } from "../../servers/rollout/reporter.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { same } from "../protocol/wire.js";
+
+/** Loaded when there is something to look at or to change. */
+const acts = () => import("../../servers/rollout/configuration.js");
 
 /**
  * The configuration of a server: its files, and what it runs with beside them. Where no server has been started on them they are written at once. Later they are staged:
@@ -52,24 +48,24 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   },
 
   async create(_context, state) {
-    await bringConfiguration(state, true);
+    await (await acts()).bringConfiguration(state, true);
     return state;
   },
 
   async read({ signal }, _id, known) {
     if (known === undefined) throw new Error("a server's configuration cannot be imported by its id");
-    return observeConfiguration(await lookOfRefresh(known), known, signal);
+    return (await acts()).observeConfiguration(await lookOfRefresh(known), known, signal);
   },
 
   async update(_context, wanted, actual) {
-    await bringConfiguration(wanted, wanted.incarnation !== actual.incarnation);
+    await (await acts()).bringConfiguration(wanted, wanted.incarnation !== actual.incarnation);
     return wanted;
   },
 
   async delete(context, state) {
     const where = `${state.dataDirectory} on ${state.host.name}`;
     try {
-      await dropStaged(state);
+      await (await acts()).dropStaged(state);
     } catch (error) {
       await context.log("warning", `${messageOf(error)}. What was staged for ${state.server} may still be there`);
     }

@@ -6,7 +6,7 @@ import type { ConfigurationState } from "../../postgres/files/differences.js";
 import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { type CountedFiles, countedPermissions } from "../data/countedFiles.js";
-import { type Files, hashOfAll, stage, stagedDirectory } from "../data/staging.js";
+import { declaredPermissions, type Files, shownHash, stage, stagedDirectory } from "../data/staging.js";
 import { declaredProgram } from "../process/program.js";
 import type { Address } from "../sql/session.js";
 import { isLive } from "../status/live.js";
@@ -121,16 +121,6 @@ export async function bringConfiguration(state: ServerConfigurationState, fresh:
 /** Nothing is left that a rollout would take. */
 export async function dropStaged({ host, controlDirectory }: ConfigurationArgs): Promise<void> {
   await (await hostOf(host)).remove(stagedDirectory(controlDirectory));
-}
-
-export function declaredPermissions({ host }: Pick<ConfigurationArgs, "host">): string {
-  return `0600 ${host.user}`;
-}
-
-export function shownHash(files: Files): string {
-  return hashOfAll(
-    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, maskedFile(name, text).text])),
-  );
 }
 
 /** Undefined where nobody may ask. */

@@ -7,6 +7,7 @@ import { type Major, majorOf } from "../../postgres/versions.js";
 import { recordedFloors, recordedRole, wasShutDown } from "../../postgres/wal/controlFile.js";
 import { configurationFacts } from "../data/configurationFacts.js";
 import { type CountedFiles, countedRuns } from "../data/countedFiles.js";
+import { declaredPermissions } from "../data/staging.js";
 import type { ProcessState } from "../process/process.js";
 import { isLive, isUnread, type LiveAccess, type LiveAnswer, runningBeside } from "../status/live.js";
 import type { Look } from "../status/look.js";
@@ -130,7 +131,7 @@ async function presented({ certificate, ...server }: RolloutServer, signal: Abor
 function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileStatus | undefined): boolean {
   if (access === undefined) return false;
   const found = permissionsOf(access);
-  return found !== `0600 ${server.host.user}` && found !== counted.permissions["pg_hba.conf"];
+  return found !== declaredPermissions(server) && found !== counted.permissions["pg_hba.conf"];
 }
 
 /** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */
