@@ -4,6 +4,6 @@ import { Server, type ServerArgs } from "./server.js";
 /** A hot standby far away, always open for read-only queries. */
 export class Mirror extends Server {
   constructor(name: string, args: ServerArgs, options?: pulumi.ComponentResourceOptions) {
-    super("mirror", name, args, options);
+    super(name, args, options);
   }
 }

@@ -4,6 +4,6 @@ import { Server, type ServerArgs } from "./server.js";
 /** The server that is read-write. */
 export class Primary extends Server {
   constructor(name: string, args: ServerArgs, options?: pulumi.ComponentResourceOptions) {
-    super("primary", name, args, options);
+    super(name, args, options);
   }
 }

@@ -1,18 +1,18 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { describeServer, type ServerInputs } from "../config/describe.js";
-import type { Place, ServerRole, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
+import type { ServerInputs } from "../config/describe.js";
+import type { Place, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
 import { serviceFacts } from "../installed/service/of.js";
 import { renderPassfile } from "../postgres/files/passfile.js";
-import { shownInLine } from "../postgres/shown.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
-import { plainly } from "./plainly.js";
 import type { CertificateInputs, Trust } from "./tls.js";
 
 /** What a server is made from, whatever its role. */
 export interface ServerArgs {
-  /** Its typed inputs: host, data directory, settings, access rules. */
+  /** The server as described, with the text of its files. */
+  readonly server: ServerSite;
+  /** What it was described from: host, data directory, settings, access rules. */
   readonly inputs: ServerInputs;
   /** The stack, by which its commands find the running program. */
   readonly stack: string;
@@ -37,7 +37,6 @@ export interface ServerArgs {
  * the same children, so that a change of role is updates only (ARCHITECTURE.md).
  */
 export abstract class Server extends pulumi.ComponentResource {
-  /** The server as described, with the text of its files. */
   readonly description: ServerSite;
   /** PEM of its certificate; absent where it offers no TLS. */
   readonly certificate: pulumi.Output<string> | undefined;
@@ -46,14 +45,9 @@ export abstract class Server extends pulumi.ComponentResource {
   /** Hash of the files declared for it. */
   readonly configuration: ServerConfiguration;
 
-  protected constructor(role: ServerRole, name: string, args: ServerArgs, options?: pulumi.ComponentResourceOptions) {
+  protected constructor(name: string, args: ServerArgs, options?: pulumi.ComponentResourceOptions) {
     super("pgsite:index:Server", name, {}, options);
-    const { server, problems } = describeServer(role, name, args.inputs);
-    const errors = problems.filter(({ severity }) => severity === "error");
-    if (errors.length > 0) {
-      const list = errors.map(({ path, message }) => shownInLine(`${path}: ${message}`)).join("\n");
-      throw plainly(new pulumi.ResourceError(list, this, true));
-    }
+    const { server } = args;
     this.description = server;
 
     const parent = { parent: this };

@@ -67,6 +67,7 @@ export class Site extends pulumi.ComponentResource {
         server.name,
         {
           stack: site.stack,
+          server,
           inputs: inputs[server.name] as ResolvedStack["inputs"][string],
           replicationPassword: password(site.replicationRole),
           administratorPassword: password(site.administrator),

@@ -129,8 +129,21 @@ export interface FileStatus {
   readonly changed: number;
 }
 
+/** A host, or what lies on it, does not give what was asked: a fact of that host, and no mistake of pgsite's. */
+export class HostError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "HostError";
+  }
+}
+
+/** Whether an error is such a fact. This machine's own are the system's, as Node tells them. */
+export function isOfHost(error: unknown): boolean {
+  return error instanceof HostError || (error instanceof Error && "syscall" in error);
+}
+
 /** The host could not be reached, or the transport failed: nothing is known of what is on it. */
-export class HostUnreachable extends Error {
+export class HostUnreachable extends HostError {
   constructor(
     readonly host: string,
     readonly reason: string,
@@ -141,7 +154,7 @@ export class HostUnreachable extends Error {
 }
 
 /** What stands in place of a file that is to be read. It was not opened. */
-export class NotAFile extends Error {
+export class NotAFile extends HostError {
   constructor(
     readonly host: string,
     readonly path: string,
@@ -156,7 +169,7 @@ export class NotAFile extends Error {
 }
 
 /** A host, or somebody there, says more than is taken from it: whoever asks is not to run out of memory. */
-export class TooLong extends Error {
+export class TooLong extends HostError {
   constructor(
     readonly host: string,
     /** What was asked: `reading /etc/passwd`. */
@@ -176,7 +189,7 @@ function size(bytes: number): string {
 }
 
 /** A program on the host did not end in time and was killed. */
-export class HostTimeout extends Error {
+export class HostTimeout extends HostError {
   constructor(host: string, program: string, milliseconds: number) {
     super(`${program} on ${host} did not end within ${Math.round(milliseconds / 1000)} s and was ended`);
     this.name = "HostTimeout";

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { execa } from "execa";
+import { HostError } from "./host.js";
 import { rootByAnotherName } from "./root.js";
 
 /** An OS user of this machine, as the password database has it. */
@@ -28,9 +29,9 @@ async function lookUp(name: string): Promise<OsUser> {
   const entry = local.split("\n").find((line) => line.startsWith(`${name}:`)) ?? (await asked(name));
   const [login, , uid, gid, , home] = entry.split(":");
   if (login === undefined || uid === undefined || gid === undefined) {
-    throw new Error(`this machine has no OS user "${name}": create it, or name another in osUser`);
+    throw new HostError(`this machine has no OS user "${name}": create it, or name another in osUser`);
   }
-  if (Number(uid) === 0 && name !== "root") throw new Error(rootByAnotherName(`this machine's ${name}`));
+  if (Number(uid) === 0 && name !== "root") throw new HostError(rootByAnotherName(`this machine's ${name}`));
   return { name: login, uid: Number(uid), gid: Number(gid), home: home ?? "/" };
 }
 

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { type FileStatus, maximalFile } from "../host.js";
+import { type FileStatus, HostError, maximalFile } from "../host.js";
 import { quote } from "../quote.js";
 import type { Answer } from "./session.js";
 
@@ -89,7 +89,7 @@ export function unlessAbsent(answer: Answer, what: string): Buffer | undefined {
   // tail of what head cuts short: the exit code is head's, and only what was said tells of a failure.
   if (code === 0 && stderr === "") return stdout;
   if (/: (?:No such file or directory|Not a directory)\n$/.test(stderr)) return undefined;
-  throw new Error(`${what}: ${stderr.trim() || `exit code ${code}`}`);
+  throw new HostError(`${what}: ${stderr.trim() || `exit code ${code}`}`);
 }
 
 export function parseStatus(line: string): FileStatus {

@@ -5,6 +5,7 @@ import {
   defaultTimeout,
   type FileStatus,
   type Host,
+  HostError,
   maximalFile,
   maximalOutput,
   NotAFile,
@@ -104,7 +105,7 @@ export class ShellHost implements Host {
 
   async makeDirectory(path: string, mode = 0o700): Promise<void> {
     const made = await this.#ask(files.makeDirectory(path, mode), "making", path);
-    if (made === undefined) throw new Error(`making ${path} on ${this.name}: a part of its path is no folder`);
+    if (made === undefined) throw new HostError(`making ${path} on ${this.name}: a part of its path is no folder`);
   }
 
   async writeFile(path: string, content: string | Buffer, { mode = 0o600 } = {}): Promise<void> {
@@ -138,13 +139,13 @@ export class ShellHost implements Host {
     if (line === undefined) return false;
     const { code, stderr } = await this.#answer(line, `${act} ${path}`);
     if (code === notHere) return false;
-    if (code !== 0) throw new Error(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
+    if (code !== 0) throw new HostError(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
     return true;
   }
 
   async #must(argv: readonly string[], act: string, path: string, options: RunOptions): Promise<void> {
     const { code, stderr } = await this.run(argv, options);
-    if (code !== 0) throw new Error(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
+    if (code !== 0) throw new HostError(`${act} ${path} on ${this.name}: ${stderr.trim() || `exit code ${code}`}`);
   }
 
   async #ask(line: string, act: string, path: string): Promise<Buffer | undefined> {

@@ -10,6 +10,7 @@ import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/st
 import { notKnown } from "../../postgres/differences.js";
 import { shown } from "../../postgres/shown.js";
 import { type Context, messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
+import { acting } from "../../servers/status/refresh.js";
 import { conceal, concealedIn, reveal } from "./concealed.js";
 import { Engine } from "./engine.js";
 import { awake } from "./functions.js";
@@ -218,7 +219,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const { properties, secrets } = opened(type, request.getProperties());
     const context = contextOf(request.getUrn(), secrets);
     const lost = lostPlaceOf(properties);
-    if (lost === undefined) await type.delete(context, properties);
+    if (lost === undefined) await acting(() => type.delete(context, properties));
     else await context.log("warning", isLeft(context.name, lost));
     return new Empty();
   };
@@ -313,7 +314,7 @@ async function keepingUnfinished<T>(
   act: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await act();
+    return await acting(act);
   } catch (error) {
     if (!(error instanceof Unfinished)) throw error;
     const state = toStruct(type, error.state as Properties, secrets);

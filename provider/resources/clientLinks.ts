@@ -1,7 +1,7 @@
 import { newLinkName } from "../../config/controlDirectory.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
-import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -74,7 +74,7 @@ done`;
 
 async function targets({ host: spec, folder, links }: ClientLinksArgs): Promise<Readonly<Record<string, string>>> {
   const names = Object.keys(links);
-  const host = await hostForReading(spec);
+  const host = await hostOf(spec);
   const { code, stdout, stderr } = await host.run(["sh", "-c", reading, "sh", folder, ...names]);
   if (code !== 0 && code !== 3) throw new Error(`the links in ${folder} cannot be read: ${stderr.trim()}`);
   const found = stdout.split("\0");

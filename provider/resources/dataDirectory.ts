@@ -5,9 +5,8 @@ import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { foreignData } from "../../preflight/foreign.js";
-import { readControlFile } from "../../servers/data/controlFile.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
-import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf, type LookAt, lookOfRefresh, newLooks } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -66,7 +65,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   async read(_context, _id, known) {
     if (known === undefined) throw new Error("a data directory cannot be imported by its id");
-    return { ...known, data: await observe(known, hostForReading) };
+    return { ...known, data: await observe(known, lookOfRefresh) };
   },
 
   async update(_context, wanted) {
@@ -102,15 +101,15 @@ async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState[
 
 async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
   const { holderAmong, refusalFor } = await import("../../servers/seed/dataHolders.js");
-  const { processState } = await import("../../servers/process/process.js");
-  for (const { name, host: spec, dataDirectory } of others.filter((other) => !isLostServer(other.name))) {
-    const host = await hostForReading(spec);
-    const control = await readControlFile(host, dataDirectory);
+  for (const other of others.filter(({ name }) => !isLostServer(name))) {
+    const look = await lookOfRefresh(other);
+    const control = await look.control();
     if (control === undefined || recordedRole(control) !== "primary") continue;
-    if ((await processState(host, dataDirectory)).kind === "running") return undefined;
+    if ((await look.process()).kind === "running") return undefined;
+    const { name, dataDirectory, host } = other;
     return `${name} (${dataDirectory} on ${host.name}) is to be copied from, and is stopped. Start ${name} and run again`;
   }
-  const holder = await holderAmong(others, hostForReading);
+  const holder = await holderAmong(others, hostOf);
   return holder === undefined ? undefined : refusalFor(server, holder.place, holder.state);
 }
 
@@ -118,12 +117,9 @@ function goneAs(data: DataDirectoryState["data"]): string {
   return data === "incomplete" ? "incomplete (its seeding was cut off)" : data === "empty" ? "empty" : "gone";
 }
 
-async function observe(args: DataDirectoryArgs, host = hostOf): Promise<DataDirectoryState["data"]> {
-  const { inspectDataDirectory } = await import("../../servers/data/dataDirectory.js");
-  const found = await inspectDataDirectory(await host(args.host), {
-    dataDirectory: args.path,
-    controlDirectory: args.controlDirectory,
-  });
+async function observe(args: DataDirectoryArgs, lookAt: LookAt = newLooks()): Promise<DataDirectoryState["data"]> {
+  const { host, path: dataDirectory, controlDirectory } = args;
+  const found = await (await lookAt({ host, dataDirectory, controlDirectory })).data();
   const { identity } = found;
   const another = identity !== undefined && (identity.site !== args.site || identity.server !== args.server);
   if (another && !isGone(found.kind as DataDirectoryState["data"])) return "foreign";

@@ -9,7 +9,7 @@ import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
-import { hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 

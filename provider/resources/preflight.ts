@@ -1,9 +1,8 @@
 import { error, type Problem, warning } from "../../postgres/problem.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
-import { readControlFile } from "../../servers/data/controlFile.js";
 import type { Context } from "../../servers/rollout/reporter.js";
-import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf, lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
@@ -85,8 +84,7 @@ function newServers(wanted: PreflightState, actual: PreflightState | undefined):
 /** The cheapest look, which other reads of the same refresh share. Of a host that cannot be asked nothing is said here; its other resources say it. */
 async function unseededAt(server: ServerRequest): Promise<readonly ServerRequest[]> {
   try {
-    const host = await hostForReading(server.host);
-    const control = await readControlFile(host, server.dataDirectory);
+    const control = await (await lookOfRefresh(server)).control();
     return control === undefined ? [server] : [];
   } catch {
     return [];

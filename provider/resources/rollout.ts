@@ -3,11 +3,11 @@ import { notKnown } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
-import { observeServer } from "../../servers/rollout/observe.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
 import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../servers/rollout/state.js";
-import { hostForReading } from "../../servers/status/sharedHost.js";
+import { observedAnew, withDivergence, withNewcomers } from "../../servers/rollout/survey.js";
+import { lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
@@ -28,7 +28,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
     const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
-    const found = await seenFrom(args, known, await observeNew(context, args, known));
+    const found = await withNewcomers(args, known, context.signal);
     const plan = same(found, servers) ? nothing : await planFor(args, found, actual?.__unreachable);
     await sayPlan(context, plan, found);
     return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
@@ -42,7 +42,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const servers = await Promise.all(
       Object.entries(present(known.servers, isLostServer)).map(async ([name, server]) => {
         try {
-          return [name, observed(server, await observeServer(server, known, context.signal))] as const;
+          return [name, await observedAnew(server, known, context.signal)] as const;
         } catch (error) {
           await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
           unreachable[name] = messageOf(error);
@@ -93,58 +93,9 @@ function present<T>(servers: Readonly<Record<string, T>>, isLost: (name: string)
   return Object.fromEntries(Object.entries(servers).filter(([name]) => !isLost(name)));
 }
 
-/**
- * Servers that nothing is known of yet, and none where all are known. Those that run already are taken over: their plan
- * too is shown first. Those that cannot be seen are left out.
- */
-async function observeNew(
-  context: Context,
-  args: RolloutArgs,
-  known: RolloutState["servers"],
-): Promise<RolloutState["servers"]> {
-  const unknown = Object.entries(args.servers).filter(([name]) => known[name] === undefined);
-  const found = await Promise.all(
-    unknown.map(async ([name, server]) => {
-      const found = await observeServer(server, args, context.signal).catch(() => undefined);
-      return found === undefined ? [] : [[name, observed(server, found)] as const];
-    }),
-  );
-  return Object.fromEntries(found.flat());
-}
-
-/**
- * Divergence was judged among the servers that were known, by the primary that was declared before; where others have come,
- * or that is another now, it is judged anew.
- */
-async function seenFrom(
-  args: RolloutArgs,
-  known: RolloutState["servers"],
-  others: RolloutState["servers"],
-): Promise<RolloutState["servers"]> {
-  const found = { ...known, ...others };
-  const before = Object.values(known).find(({ role }) => role === "primary")?.name;
-  const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
-  if (before === primary && Object.keys(others).length === 0) return found;
-  const { markDiverged } = await import("../../servers/rollout/divergence.js");
-  return markDiverged(found, args.servers, hostForReading);
-}
-
 /** Two servers of a site at once. */
 function takeWrites(found: RolloutState["servers"]): boolean {
   return Object.values(found).some(({ rejoin }) => rejoin?.end === "writes");
-}
-
-async function withDivergence(servers: RolloutState["servers"]): Promise<RolloutState["servers"]> {
-  const { markDiverged } = await import("../../servers/rollout/divergence.js");
-  return markDiverged(servers, servers, hostForReading);
-}
-
-/** What was true the last time and is not said now is gone. */
-function observed(server: RolloutServer & Partial<Observed>, now: Observed): RolloutServer & Observed {
-  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
-  const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...rest } = facts;
-  return { ...rest, ...now };
 }
 
 function asDeclared(server: RolloutServer): RolloutServer & Observed {
@@ -177,7 +128,7 @@ async function planFor(
     const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
   });
-  const known = await markReceived(Object.fromEntries(found), servers, lost, hostForReading);
+  const known = await markReceived(Object.fromEntries(found), servers, lost, lookOfRefresh);
   return reportOf(planOf(servers, known, lost));
 }
 

@@ -5,7 +5,7 @@ import type { KeyPair } from "../../postgres/certificates/make.js";
 import type { Difference } from "../../postgres/differences.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
-import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -79,7 +79,7 @@ export const serverCertificate: ResourceType<ServerCertificateArgs, ServerCertif
       );
     }
     const { certificatePath, keyPath } = known;
-    const host = await hostForReading(known.host);
+    const host = await hostOf(known.host);
     const [certificate, key, ofCertificate, ofKey] = await Promise.all([
       host.readFile(certificatePath),
       host.readFile(keyPath),

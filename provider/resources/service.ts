@@ -5,7 +5,7 @@ import type { Service as Found } from "../../installed/service/manager.js";
 import type { Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
-import { hostForReading, hostOf } from "../../servers/status/sharedHost.js";
+import { hostOf } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -52,7 +52,7 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
   async read(_context, _id, known) {
     if (known === undefined)
       throw new Error("a service cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    return { ...known, ...(await observe(known, hostForReading)) };
+    return { ...known, ...(await observe(known)) };
   },
 
   update: (context, wanted) => apply(context, wanted),
@@ -73,9 +73,9 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 
 type Observed = Pick<ServiceState, "found" | "text" | "enabled" | "path" | "maker">;
 
-async function observe(args: ServiceArgs, open: typeof hostOf): Promise<Observed> {
+async function observe(args: ServiceArgs): Promise<Observed> {
   const { findManager, readService } = await import("../../installed/service/manager.js");
-  const host = await open(args.host);
+  const host = await hostOf(args.host);
   const found = args.manager === "auto" ? await findManager(host) : args.manager;
   if (found === "none") return { found, text: "", enabled: false, path: "", maker: "nobody" };
   const { path, text = "", enabled, maker = "nobody" } = await readService(host, found, args.facts);
@@ -85,7 +85,7 @@ async function observe(args: ServiceArgs, open: typeof hostOf): Promise<Observed
 /** A first preview must work where no host can be reached. */
 async function observeNew(context: Context, args: ServiceArgs): Promise<Observed> {
   try {
-    return await observe(args, hostForReading);
+    return await observe(args);
   } catch (error) {
     const { HostUnreachable } = await import("../../hosts/host.js");
     if (!(error instanceof HostUnreachable)) await context.log("warning", messageOf(error));
@@ -115,7 +115,7 @@ function differences(is: ServiceState, shall: ServiceState): readonly Difference
 }
 
 async function apply(context: Context, state: ServiceState): Promise<ServiceState> {
-  const is = await observe(state, hostOf);
+  const is = await observe(state);
   if (is.maker === "foreign") throw new Error(refusal(state, is));
   const wanted = await declared(state, is);
   if (wanted.found === "none" || wanted.found === "unknown") {

@@ -1,8 +1,8 @@
 import { atLeast, type Major, majorOfNumber } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { Address, Login, Session, SqlUnreachable } from "../../servers/sql/session.js";
-import type { ServerState, Writable } from "../../servers/sql/writable.js";
-import { Recent } from "../../servers/status/recent.js";
+import type { ServerState } from "../../servers/sql/writable.js";
+import { onceARefresh } from "../../servers/status/refresh.js";
 
 /** What every resource that lives in the databases of a site carries. */
 export interface SqlArgs {
@@ -19,7 +19,6 @@ export interface WritableSession extends Session {
 
 /** Milliseconds until a read must have its session, and each answer. */
 const patience = 3000;
-const found = new Recent<Writable<Address>>();
 
 /**
  * Runs `act` on whichever server of the site takes writes now. `before` is what was known: where the administrator's
@@ -40,8 +39,8 @@ export async function onWritable<T>(
   let states: readonly ServerState[] = [];
   for (const [attempt, password] of passwords.entries()) {
     const login = { user: args.administrator, password };
-    const key = JSON.stringify([args.endpoints, login]);
-    const answer = await found.get(key, () => find(args.endpoints, login, context.signal, reading), !reading);
+    const ask = () => find(args.endpoints, login, context.signal, reading);
+    const answer = await (reading ? onceARefresh(`writable ${JSON.stringify([args.endpoints, login])}`, ask) : ask());
     states = answer.states;
     if (answer.writable !== undefined) {
       let begun = false;

@@ -19,13 +19,19 @@ export async function readServerFiles(
   server: Directories,
   names: readonly string[],
 ): Promise<CountedFiles> {
-  const [files, record] = await Promise.all([
-    readFiles(host, server.dataDirectory, names),
-    host.stat(controlPath(server, "adopted")),
-  ]);
-  if (record === undefined) return { files, permissions: {} };
+  const [files, found] = await Promise.all([readFiles(host, server.dataDirectory, names), readStandIns(host, server)]);
+  return countFiles(files, found, names);
+}
+
+/** What an adopted server's hand-written files stand for; undefined where the server was not adopted. */
+export async function readStandIns(host: Host, server: Directories): Promise<StandIns | undefined> {
+  if ((await host.stat(controlPath(server, "adopted"))) === undefined) return undefined;
   const { standIns } = await import("./adopted.js");
-  const found = await standIns(host, server);
+  return standIns(host, server);
+}
+
+export function countFiles(files: Files, found: StandIns | undefined, names: readonly string[]): CountedFiles {
+  if (found === undefined) return { files, permissions: {} };
   const counted = Object.entries({ ...files, ...found.files }).filter(
     (entry): entry is [string, string] => entry[1] !== null && names.includes(entry[0]),
   );

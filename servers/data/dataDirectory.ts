@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { controlPath, type Directories, incompleteMarker } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import { controlFileOf } from "./controlFile.js";
+import { controlFileOf, readControlFile } from "./controlFile.js";
 
 /** The proof that pgsite made a data directory: `identity.json` in the control directory, written last. */
 export interface Identity {
@@ -35,24 +35,39 @@ export interface DataDirectoryState {
 
 const identitySchema = z.object({ site: z.string(), server: z.string(), systemIdentifier: z.string().regex(/^\d+$/) });
 
+/** What of a data directory somebody else has a use for too, each read when it is asked for. */
+export interface Known {
+  control(): Promise<Buffer | undefined>;
+  version(): Promise<string | undefined>;
+}
+
+function knownOf(host: Host, dataDirectory: string): Known {
+  return {
+    control: () => readControlFile(host, dataDirectory),
+    version: async () => (await host.readFile(join(dataDirectory, "PG_VERSION")))?.toString("utf8").trim(),
+  };
+}
+
 /** Looks at a data directory without changing anything. @throws HostUnreachable, or where it may not be read */
-export async function inspectDataDirectory(host: Host, directories: Directories): Promise<DataDirectoryState> {
+export async function inspectDataDirectory(
+  host: Host,
+  directories: Directories,
+  known = knownOf(host, directories.dataDirectory),
+): Promise<DataDirectoryState> {
   const { dataDirectory } = directories;
   const [status, identity] = await Promise.all([host.stat(dataDirectory), readIdentity(host, directories)]);
-  const known = identity === undefined ? {} : { identity };
-  if (status === undefined) return { kind: "absent", backupLabel: false, ...known };
-  if (status.type !== "directory") return { kind: "foreign", backupLabel: false, ...known };
+  const made = identity === undefined ? {} : { identity };
+  if (status === undefined) return { kind: "absent", backupLabel: false, ...made };
+  if (status.type !== "directory") return { kind: "foreign", backupLabel: false, ...made };
   const names = (await host.list(dataDirectory)) ?? [];
-  if (names.every((name) => name === "lost+found")) return { kind: "empty", backupLabel: false, ...known };
-  const [systemIdentifier, version] = await Promise.all([
-    readSystemIdentifier(host, dataDirectory),
-    host.readFile(join(dataDirectory, "PG_VERSION")),
-  ]);
+  if (names.every((name) => name === "lost+found")) return { kind: "empty", backupLabel: false, ...made };
+  const [control, version] = await Promise.all([known.control(), known.version()]);
+  const systemIdentifier = control === undefined || control.length < 8 ? undefined : systemIdentifierIn(control);
   return {
     kind: names.includes(incompleteMarker) ? "incomplete" : kindOf(identity, systemIdentifier),
     ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
-    ...(version === undefined ? {} : { version: version.toString("utf8").trim() }),
-    ...known,
+    ...(version === undefined ? {} : { version }),
+    ...made,
     backupLabel: names.includes("backup_label"),
   };
 }

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
-import type { Host } from "../../hosts/host.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
 import { normalised } from "../../postgres/files/facts.js";
+import { maskedFile } from "../../postgres/secrets/index.js";
 
 /** Files of a data directory by name. */
 export type Files = Readonly<Record<string, string>>;
@@ -20,9 +21,15 @@ export function hashesOf(files: Files): Record<string, string> {
   );
 }
 
-/** One value for all of a server's files. */
-export function hashOfAll(files: Files): string {
-  return hashOf(JSON.stringify(hashesOf(files)));
+/** One value for all of a server's files, without their secrets: these could be guessed from it. */
+export function shownHash(files: Files): string {
+  const shown = Object.entries(files).map(([name, text]) => [name, maskedFile(name, text).text] as const);
+  return hashOf(JSON.stringify(hashesOf(Object.fromEntries(shown))));
+}
+
+/** Mode and owner of a server's files. */
+export function declaredPermissions({ host }: { readonly host: Pick<HostSpec, "user"> }): string {
+  return `0600 ${host.user}`;
 }
 
 /** The files that are there, of those named; each as pgsite compares it. */
@@ -32,13 +39,15 @@ export async function readFiles(
   names: readonly string[],
 ): Promise<Record<string, string>> {
   const found = await Promise.all(
-    [...new Set(names)].sort().map(async (name) => [name, await host.readFile(join(directory, name))] as const),
+    [...new Set(names)].sort().map(async (name) => [name, await readFile(host, directory, name)] as const),
   );
-  return Object.fromEntries(
-    found.flatMap(([name, content]) =>
-      content === undefined ? [] : [[name, normalised(name, content.toString("utf8"))]],
-    ),
-  );
+  return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** A file as pgsite compares it; undefined where it is not there. */
+export async function readFile(host: Host, directory: string, name: string): Promise<string | undefined> {
+  const content = await host.readFile(join(directory, name));
+  return content === undefined ? undefined : normalised(name, content.toString("utf8"));
 }
 
 /** Lays files down for the rollout; those staged before that are not wanted any more go away. */

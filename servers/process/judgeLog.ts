@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Host } from "../../hosts/host.js";
+import { type Host, HostError } from "../../hosts/host.js";
 import type { Voice } from "../../postgres/voice.js";
 import { type LogOwner, logFiles } from "./log.js";
 
@@ -26,6 +26,6 @@ export async function judgeLog(host: Host, server: LogOwner, want: "stream" | "a
   const logs = [start, ...collected.reverse()];
   const argv = ["sh", "-c", judging, "sh", messages, want, stderr, csv, json, program, ...logs];
   const { code, stdout, stderr: said } = await host.run(argv);
-  if (code !== 0) throw new Error(`the log of a server on ${host.name} cannot be judged: ${said.trim()}`);
+  if (code !== 0) throw new HostError(`the log of a server on ${host.name} cannot be judged: ${said.trim()}`);
   return stdout;
 }

@@ -1,6 +1,6 @@
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import { processState } from "./process.js";
+import { type ProcessState, processState } from "./process.js";
 
 /** What the processes of a server in recovery say in their titles: all that a warm standby tells. */
 export interface RecoveryTitles {
@@ -17,9 +17,16 @@ export interface RecoveryTitles {
 const receiving = /^postgres: (?:.*: )?wal ?receiver(?: process)? +streaming ([0-9A-F]{1,8}\/[0-9A-F]{1,8}) *$/m;
 const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24}) *$/m;
 
-/** Reads the titles with ps; the words differ from version to version, the positions do not. */
-export async function recoveryTitles(host: Host, server: Pick<Server, "dataDirectory">): Promise<RecoveryTitles> {
-  const state = await processState(host, server.dataDirectory);
+/**
+ * Reads the titles with ps; the words differ from version to version, the positions do not.
+ * @param known its process, where that was just looked at
+ */
+export async function recoveryTitles(
+  host: Host,
+  server: Pick<Server, "dataDirectory">,
+  known?: ProcessState,
+): Promise<RecoveryTitles> {
+  const state = known ?? (await processState(host, server.dataDirectory));
   if (state.kind !== "running") return {};
   const { stdout } = await host.run(["ps", "-ww", "-o", "args=", "--ppid", `${state.pid}`]);
   const receiver = receiving.exec(stdout)?.[1];

@@ -1,19 +1,15 @@
-import type { Host, HostSpec } from "../../hosts/host.js";
 import type { Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
-import { readControlFile } from "../data/controlFile.js";
+import type { Located, LookAt } from "../status/look.js";
 import type { Branch } from "../wal/timelines.js";
+import { ifTold } from "./ifTold.js";
 import type { Observed, RolloutServer } from "./state.js";
 
-interface Member {
+interface Member extends Located {
   readonly name: string;
   readonly role: string;
-  readonly host: HostSpec;
-  readonly dataDirectory: string;
   readonly version: Major;
 }
-
-type HostOf = (spec: HostSpec) => Host | Promise<Host>;
 
 /**
  * Servers that cannot follow a primary as they are, each with why. Read from their files; of what cannot be read nothing is
@@ -23,9 +19,9 @@ type HostOf = (spec: HostSpec) => Host | Promise<Host>;
 export async function divergedServers(
   servers: Readonly<Record<string, Member>>,
   primary: Member,
-  hostOf: HostOf,
+  lookAt: LookAt,
 ): Promise<Readonly<Record<string, Divergence>>> {
-  const found = await lookAt(servers, primary, hostOf);
+  const found = await branches(servers, primary, lookAt);
   return Object.fromEntries(
     Object.entries(found).flatMap(([name, { diverged }]) => (diverged === undefined ? [] : [[name, diverged]])),
   );
@@ -38,30 +34,22 @@ interface Found {
   readonly fork?: Omit<Fork, "end" | "recovers">;
 }
 
-async function lookAt(
+async function branches(
   servers: Readonly<Record<string, Member>>,
   primary: Member,
-  hostOf: HostOf,
+  lookAt: LookAt,
 ): Promise<Readonly<Record<string, Found>>> {
-  const { branchOf, divergence, forkOf } = await import("../wal/timelines.js");
+  const { divergence, forkOf } = await import("../wal/timelines.js");
   const { lsnOf } = await import("../sql/sql.js");
-  const look = async ({ host: spec, dataDirectory, version }: Member) => {
-    try {
-      const host = await hostOf(spec);
-      const control = await readControlFile(host, dataDirectory);
-      return control === undefined ? undefined : await branchOf(host, dataDirectory, version, control);
-    } catch {
-      return undefined;
-    }
-  };
-  const followed = look(primary);
+  const branchOf = (server: Member) => ifTold(async () => (await lookAt(server)).branch(server.version));
+  const followed = branchOf(primary);
   const found = await Promise.all(
     Object.entries(servers).map(async ([name, server]) => {
-      const [branch, site] = await Promise.all([server === primary ? undefined : look(server), followed]);
+      const [branch, site] = await Promise.all([server === primary ? undefined : branchOf(server), followed]);
       if (branch === undefined || site === undefined) return [];
       const known = divergence(branch, site);
       const left = forkOf(branch, site);
-      const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, hostOf);
+      const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, lookAt);
       const wentOn = (timeline: number) => ({ kind: "went on", timeline, primaryTimeline: site.timeline }) as const;
       const why = known ?? (parted === undefined ? undefined : wentOn(parted.timeline));
       const fork =
@@ -86,17 +74,13 @@ async function lookAt(
 
 /** Where a server has WAL beyond what the primary has, though its last checkpoint is before that. */
 async function beyond(
-  { host: spec, dataDirectory, version }: Member,
+  server: Member,
   own: Branch,
   site: Branch,
-  hostOf: HostOf,
+  lookAt: LookAt,
 ): Promise<{ readonly timeline: number; readonly until: bigint } | undefined> {
   const { partedAt } = await import("../wal/divergence.js");
-  try {
-    return await partedAt({ host: await hostOf(spec), dataDirectory, version }, own, site);
-  } catch {
-    return undefined;
-  }
+  return ifTold(async () => partedAt({ ...server, host: (await lookAt(server)).host }, own, site));
 }
 
 type Observations = Readonly<Record<string, Observed>>;
@@ -108,10 +92,10 @@ type Observations = Readonly<Record<string, Observed>>;
 export async function markDiverged<O extends Observed>(
   observed: Readonly<Record<string, O>>,
   servers: Readonly<Record<string, RolloutServer>>,
-  hostOf: HostOf,
+  lookAt: LookAt,
 ): Promise<Readonly<Record<string, O & Pick<Observed, "diverged" | "rejoin">>>> {
   const primary = writerOf(observed, servers);
-  const found = primary === undefined ? {} : await lookAt(servers, primary, hostOf);
+  const found = primary === undefined ? {} : await branches(servers, primary, lookAt);
   const marked = await Promise.all(
     Object.entries(observed).map(async ([name, { diverged: _diverged, rejoin: _rejoin, ...rest }]) => {
       const one = rest as unknown as O;
@@ -119,7 +103,7 @@ export async function markDiverged<O extends Observed>(
       const end = endOf(one, diverged !== undefined);
       const writes = primary?.role === "primary" && observed[primary.name]?.recovery === false;
       if (primary !== undefined && fork !== undefined && end !== undefined && writes && one.data === "present") {
-        const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, hostOf);
+        const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, lookAt);
         if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
       }
       return [name, diverged === undefined ? one : { ...one, diverged }] as const;
@@ -142,7 +126,7 @@ async function decide(
   primary: RolloutServer,
   fork: Fork,
   observed: Observations,
-  hostOf: HostOf,
+  lookAt: LookAt,
 ): Promise<Rejoin | undefined> {
   const [{ decideRejoin }, { serverOf }, { inForce }, { Effective }] = await Promise.all([
     import("../rejoin/decide.js"),
@@ -150,14 +134,12 @@ async function decide(
     import("./plan.js"),
     import("../../postgres/settings/effective.js"),
   ]);
-  const member = async (server: RolloutServer) => ({ server: serverOf(server), host: await hostOf(server.host) });
-  try {
-    const settings = new Effective(primary.version, inForce(observed[primary.name] as Observed));
+  const member = async (server: RolloutServer) => ({ server: serverOf(server), host: (await lookAt(server)).host });
+  const settings = new Effective(primary.version, inForce(observed[primary.name] as Observed));
+  return ifTold(async () => {
     const diverged = { member: await member(servers[name] as RolloutServer), primary: await member(primary), fork };
-    return await decideRejoin(diverged, { fullPageWrites: settings.on("full_page_writes") });
-  } catch {
-    return undefined;
-  }
+    return decideRejoin(diverged, { fullPageWrites: settings.on("full_page_writes") });
+  });
 }
 
 /** The declared primary, unless that is still the standby of one that is declared otherwise. */

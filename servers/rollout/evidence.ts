@@ -1,5 +1,6 @@
-import type { Host, HostSpec } from "../../hosts/host.js";
 import { needsReceived } from "../../postgres/rollout/failover.js";
+import type { LookAt } from "../status/look.js";
+import { ifTold } from "./ifTold.js";
 import { actualOf } from "./plan.js";
 import { serverOf } from "./site.js";
 import type { Observed, RolloutServer, RolloutState } from "./state.js";
@@ -14,7 +15,7 @@ export async function markReceived<O extends Observed>(
   observed: Readonly<Record<string, O>>,
   wanted: Servers,
   lost: RolloutState["lost"],
-  hostOf: (spec: HostSpec) => Host | Promise<Host>,
+  lookAt: LookAt,
 ): Promise<Readonly<Record<string, O>>> {
   if (!needsReceived(actualOf(wanted, observed, lost), wanted, lost ?? {})) return observed;
   const { receivedBy } = await import("../wal/received.js");
@@ -22,9 +23,7 @@ export async function markReceived<O extends Observed>(
     Object.entries(observed).map(async ([name, one]) => {
       const server = wanted[name];
       if (server === undefined || one.data !== "present" || !one.recovery) return [name, one] as const;
-      const received = await Promise.resolve(hostOf(server.host))
-        .then((host) => receivedBy(host, serverOf(server)))
-        .catch(() => undefined);
+      const received = await ifTold(async () => receivedBy((await lookAt(server)).host, serverOf(server)));
       return [name, received === undefined ? one : { ...one, received }] as const;
     }),
   );

@@ -1,96 +1,142 @@
 import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
+import { defined } from "../../postgres/defined.js";
+import type { RunsWith } from "../../postgres/files/differences.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { recordedFloors, recordedRole, wasShutDown } from "../../postgres/wal/controlFile.js";
 import { configurationFacts } from "../data/configurationFacts.js";
-import { readControlFile } from "../data/controlFile.js";
-import { type CountedFiles, countedRuns, readServerFiles } from "../data/countedFiles.js";
-import { otherProgram } from "../process/program.js";
-import { isLive, isUnread, type LiveAccess, type LiveAnswer, liveOf, runningBeside } from "../status/live.js";
-import { hostForReading, hostOf } from "../status/sharedHost.js";
+import { type CountedFiles, countedRuns } from "../data/countedFiles.js";
+import { declaredPermissions } from "../data/staging.js";
+import type { ProcessState } from "../process/process.js";
+import { isLive, isUnread, type LiveAccess, type LiveAnswer, runningBeside } from "../status/live.js";
+import type { Look } from "../status/look.js";
+import { ifTold } from "./ifTold.js";
 import { type Pending, readPending } from "./pending.js";
 import type { Observed, RolloutServer } from "./state.js";
 
-/** @param login of the administrator @throws HostUnreachable */
-export async function observeServer(
-  server: RolloutServer,
-  login: Omit<LiveAccess, "address">,
-  signal: AbortSignal,
-  fresh = false,
-): Promise<Observed> {
-  const host = await (fresh ? hostOf : hostForReading)(server.host);
-  const { processState } = await import("../process/process.js");
-  const [control, version, counted, process, pending, access] = await Promise.all([
-    readControlFile(host, server.dataDirectory),
-    versionOf(host, server),
-    readServerFiles(host, server, [...Object.keys(server.files), ...server.absent]),
-    processState(host, server.dataDirectory),
-    readPending(host, server.controlDirectory),
-    host.stat(join(server.dataDirectory, "pg_hba.conf")),
+/** What a server is asked for. */
+export interface Asked {
+  /** The major version of its data where these do not tell. */
+  readonly version: Major;
+  /** The configuration files that are of interest. */
+  readonly names: readonly string[];
+  /** Without it nobody asks which program it is. */
+  readonly binDirectory?: string;
+  /** Without it nobody asks the server itself. */
+  readonly access?: LiveAccess;
+}
+
+/** What is really there of a server's configuration, and of what it runs with: the one reading of it, for all who show a part. */
+export interface ServerObservation {
+  /** Of its data; the declared one where there are none, or none that pgsite knows. */
+  readonly version: Major;
+  readonly counted: CountedFiles;
+  readonly process: ProcessState;
+  readonly state: Observed["state"];
+  /** The answer of a running server that may be asked. */
+  readonly live?: LiveAnswer;
+  /** What it runs with beside its files. */
+  readonly runs: Readonly<Record<string, RunsWith>>;
+  /** The program that it runs as, where that is not the declared one. */
+  readonly program?: string;
+  /** Of pg_hba.conf. */
+  readonly access?: FileStatus;
+  /** It has not read pg_hba.conf since that was touched. */
+  readonly unread: boolean;
+}
+
+/** @throws HostUnreachable */
+export async function observeServer(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
+  const [version, counted, access, { process, program, live }] = await Promise.all([
+    look.version(),
+    look.files(asked.names),
+    look.stat("pg_hba.conf"),
+    observeProcess(look, asked, signal),
   ]);
-  const { files } = counted;
-  const facts = configurationFacts(files);
-  const running = process.kind === "running";
-  const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
-  const [program, certificate, live] = await Promise.all([
-    otherProgram(host, process, server.binDirectory),
-    running ? presented(server, signal) : undefined,
-    running ? liveOf({ ...login, address: server }, signal, fresh) : undefined,
-  ]);
-  const runs =
-    isLive(live) && owed?.settings === undefined
-      ? await countedRuns(await runningBeside(live, files), counted, live.version)
-      : {};
-  const recovery = await isInRecovery(host, server, control, running, Object.keys(files));
-  const recorded = control === undefined || running || !recovery ? undefined : recordedFloors(server.version, control);
+  const runs = isLive(live) ? await countedRuns(await runningBeside(live, counted.files), counted, live.version) : {};
   return {
-    data: control === undefined ? "absent" : "present",
-    state: serviceState(running, live),
-    version,
-    recovery,
-    ...(recorded === undefined ? {} : { recorded }),
-    ...(control === undefined || running || !recovery ? {} : await leftOver(host, server, control)),
-    ...(!running && control !== undefined && wasShutDown(control) ? { shutDown: true } : {}),
-    ...(program === undefined ? {} : { program }),
-    ...(certificate === undefined ? {} : { certificate }),
-    ...(running && (isUnread(live, access) || isRewritten(server, counted, access)) ? { unread: true } : {}),
-    files: facts.files,
-    ...(facts.rules === undefined ? {} : { rules: facts.rules }),
-    ...(facts.secret === undefined ? {} : { secret: facts.secret }),
-    settings: owed?.settings ?? facts.settings,
-    ...(owed === undefined ? {} : { pending: owed.action }),
-    ...(Object.keys(runs).length === 0 ? {} : { runs }),
+    version: majorOf(version ?? "") ?? asked.version,
+    counted,
+    process,
+    state: serviceState(process, live),
+    runs,
+    unread: isUnread(live, access),
+    ...defined({ live, program, access }),
   };
 }
 
-/** The major version of a server's data; the declared one where there are none, or none that pgsite knows. */
-export async function versionOf(
-  host: Host,
-  { dataDirectory, version }: { readonly dataDirectory: string; readonly version: string },
-): Promise<Major> {
-  const found = await host.readFile(join(dataDirectory, "PG_VERSION"));
-  return majorOf(found?.toString("utf8") ?? "") ?? (version as Major);
+/** Asked at the same time as its files are read. */
+async function observeProcess(look: Look, { binDirectory, access }: Asked, signal: AbortSignal) {
+  const process = await look.process();
+  if (process.kind !== "running") return { process };
+  const [program, live] = await Promise.all([
+    binDirectory === undefined ? undefined : look.otherProgram(binDirectory),
+    access === undefined ? undefined : look.live(access, signal),
+  ]);
+  return { process, program, live };
+}
+
+/** A server as its rollout sees it. @param login of the administrator @throws HostUnreachable */
+export async function observeForRollout(
+  look: Look,
+  server: RolloutServer,
+  login: Omit<LiveAccess, "address">,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const names = [...Object.keys(server.files), ...server.absent];
+  const { version, binDirectory } = server;
+  const asked = { version, names, binDirectory, access: { ...login, address: server } };
+  const [seen, control, pending, certificate] = await Promise.all([
+    observeServer(look, asked, signal),
+    look.control(),
+    readPending(look.host, server.controlDirectory),
+    look.process().then(({ kind }) => (kind === "running" ? presented(server, signal) : undefined)),
+  ]);
+  const { counted, process, access } = seen;
+  const running = process.kind === "running";
+  const facts = configurationFacts(counted.files);
+  const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
+  const recovery = await isInRecovery(look.host, server, control, running, Object.keys(counted.files));
+  const resting = running ? undefined : control;
+  const runs = owed?.settings === undefined && Object.keys(seen.runs).length > 0 ? seen.runs : undefined;
+  return {
+    ...facts,
+    data: control === undefined ? "absent" : "present",
+    state: seen.state,
+    version: seen.version,
+    recovery,
+    settings: owed?.settings ?? facts.settings,
+    ...(resting === undefined || !recovery ? {} : await leftOver(look.host, server, resting)),
+    ...defined({
+      recorded: resting === undefined || !recovery ? undefined : recordedFloors(version, resting),
+      shutDown: resting !== undefined && wasShutDown(resting) ? (true as const) : undefined,
+      program: seen.program,
+      certificate,
+      unread: running && (seen.unread || isRewritten(server, counted, access)) ? (true as const) : undefined,
+      pending: owed?.action,
+      runs,
+    }),
+  };
 }
 
 /** The fingerprint of the certificate that a server shows, where that is compared; undefined where it shows none. */
 async function presented({ certificate, ...server }: RolloutServer, signal: AbortSignal): Promise<string | undefined> {
   if (certificate === undefined) return undefined;
   const { presentedBy } = await import("../sql/certificate.js");
-  const shown = await presentedBy(server, signal).catch(() => undefined);
-  return shown?.fingerprint256;
+  return (await ifTold(() => presentedBy(server, signal)))?.fingerprint256;
 }
 
 /** Its owner and mode are put right by writing it anew. */
 function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileStatus | undefined): boolean {
   if (access === undefined) return false;
   const found = permissionsOf(access);
-  return found !== `0600 ${server.host.user}` && found !== counted.permissions["pg_hba.conf"];
+  return found !== declaredPermissions(server) && found !== counted.permissions["pg_hba.conf"];
 }
 
 /** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */
-export function serviceState(running: boolean, live: LiveAnswer | undefined): Observed["state"] {
-  if (!running) return "stopped";
+function serviceState({ kind }: ProcessState, live: LiveAnswer | undefined): Observed["state"] {
+  if (kind !== "running") return "stopped";
   return live === undefined || isLive(live) || live.kind !== "timeout" ? "running" : "silent";
 }
 
@@ -112,7 +158,7 @@ async function leftOver(
   const trigger = await leftOverTrigger(host, server);
   const wasPrimary = server.role === "primary" && recordedRole(control) === "primary";
   const copied = (await host.stat(join(server.dataDirectory, "backup_label"))) !== undefined;
-  return { ...(trigger === undefined ? {} : { trigger }), ...(wasPrimary && !copied ? { stale: true } : {}) };
+  return defined({ trigger, stale: wasPrimary && !copied ? (true as const) : undefined });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { defined } from "../../postgres/defined.js";
 import { parseConninfo } from "../../postgres/files/conninfo.js";
 import type { ActualServer, Refusal, RolloutPlan } from "../../postgres/rollout/model.js";
 import { planRollout } from "../../postgres/rollout/plan.js";
@@ -23,31 +24,39 @@ export function actualOf(
   lost: RolloutArgs["lost"] = {},
 ): Readonly<Record<string, ActualServer>> {
   const follows = followedBy(wanted, observed, lost);
-  const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => [
-    name,
-    {
-      data: server.data === "present",
-      running: server.state !== "stopped",
-      inRecovery: server.recovery,
-      files: server.files,
-      ...(server.rules === undefined ? {} : { rules: server.rules }),
+  const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => {
+    const { data, state, recovery, files, version, runs } = server;
+    const { rules, recorded, shutDown, program, unread, diverged, rejoin, pending, unreachable, received, trigger } =
+      server;
+    const fixed = {
+      data: data === "present",
+      running: state !== "stopped",
+      inRecovery: recovery,
+      files,
       settings: inForce(server),
-      ...(follows[name] === undefined ? {} : { follows: follows[name] }),
-      ...(server.recorded === undefined ? {} : { recorded: server.recorded }),
-      ...(server.shutDown === undefined ? {} : { shutDown: server.shutDown }),
-      version: server.version,
-      ...(server.program === undefined ? {} : { program: server.program }),
-      ...(isRenewed(wanted[name], server) ? { renewed: true } : {}),
-      ...(server.unread === undefined ? {} : { unread: server.unread }),
-      ...(server.diverged === undefined ? {} : { diverged: server.diverged }),
-      ...(server.rejoin === undefined ? {} : { rejoin: server.rejoin }),
-      ...(server.runs === undefined ? {} : { filed: server.settings, given: givenToProgram(server.runs) }),
-      ...(server.pending === undefined ? {} : { pending: server.pending }),
-      ...(server.unreachable === undefined ? {} : { unreachable: server.unreachable }),
-      ...(server.received === undefined ? {} : { received: server.received }),
-      ...(server.trigger === undefined ? {} : { trigger: server.trigger }),
-    },
-  ]);
+      version,
+    };
+    const seen = {
+      rules,
+      recorded,
+      shutDown,
+      program,
+      unread,
+      diverged,
+      rejoin,
+      pending,
+      unreachable,
+      received,
+      trigger,
+    };
+    const judged = {
+      follows: follows[name],
+      renewed: isRenewed(wanted[name], server) ? true : undefined,
+      filed: runs === undefined ? undefined : server.settings,
+      given: runs === undefined ? undefined : givenToProgram(runs),
+    };
+    return [name, { ...fixed, ...defined({ ...seen, ...judged }) }];
+  });
   return withoutStale(Object.fromEntries(actual), observed);
 }
 

@@ -2,8 +2,9 @@ import type { Position, Positions, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import type { Major } from "../../postgres/versions.js";
-import { hostForReading, hostOf } from "../status/sharedHost.js";
+import { hostOf, lookOfRefresh, newLooks } from "../status/look.js";
 import { divergedServers } from "./divergence.js";
+import { ifTold } from "./ifTold.js";
 import { isDroppable, knownSlots, misplaced, positionsIn, type TopologyState } from "./positions.js";
 import { type Context, messageOf } from "./reporter.js";
 import { loginOf, siteOf } from "./site.js";
@@ -17,14 +18,15 @@ export async function observePositions(context: Context, args: TopologyArgs, fre
   const { reportOn } = await import("../status/status.js");
   const { withSharedSession } = await import("../sql/sharedSession.js");
   const passwords = { [args.administrator]: args.administratorPassword };
-  const shared = fresh ? {} : { connect: withSharedSession, hostOf: hostForReading };
+  const lookAt = fresh ? newLooks() : lookOfRefresh;
+  const shared = fresh ? {} : { connect: withSharedSession };
   const declared = Object.keys(args.servers).find((name) => args.servers[name]?.role === "primary");
   const divergedFrom = async (name: string | undefined): Promise<Readonly<Record<string, Divergence>>> => {
     const primary = args.servers[name ?? ""];
-    return primary === undefined ? {} : divergedServers(args.servers, primary, fresh ? hostOf : hostForReading);
+    return primary === undefined ? {} : divergedServers(args.servers, primary, lookAt);
   };
   const [report, expected] = await Promise.all([
-    reportOn({ site: siteOf(args), passwords, signal: context.signal, ...shared }),
+    reportOn({ site: siteOf(args), passwords, signal: context.signal, lookAt, ...shared }),
     divergedFrom(declared),
   ]);
   // Another may take writes, before a switchover.
@@ -42,13 +44,9 @@ async function withReason(position: Position, server: TopologyServer): Promise<P
   const { replication } = position;
   if (replication.kind !== "off") return position;
   const { causesIn, logSince } = await import("../process/log.js");
-  try {
-    const log = await logSince(await hostForReading(server.host), server, { at: 0, sizes: {} });
-    const [cause] = causesIn(log.split("\n").slice(-30).join("\n"), server);
-    return cause === undefined ? position : { ...position, replication: { ...replication, because: cause.line } };
-  } catch {
-    return position;
-  }
+  const log = await ifTold(async () => logSince(await hostOf(server.host), server, { at: 0, sizes: {} }));
+  const [cause] = causesIn((log ?? "").split("\n").slice(-30).join("\n"), server);
+  return cause === undefined ? position : { ...position, replication: { ...replication, because: cause.line } };
 }
 
 /** A slot that somebody streams from, and a logical one, is left, with a warning that names it. */

@@ -2,7 +2,6 @@ import type { FileStatus } from "../../hosts/host.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import { filedSettings, type Texts } from "../../postgres/files/facts.js";
 import type { Address, SqlUnreachable } from "../sql/session.js";
-import { Recent } from "./recent.js";
 import type { Live } from "./runningSettings.js";
 
 /** How to reach a server over SQL. */
@@ -14,22 +13,22 @@ export interface LiveAccess {
 
 export type LiveAnswer = Live | SqlUnreachable;
 
-const answers = new Recent<LiveAnswer>();
-
-/** What a running server says of itself, or why it says nothing. `fresh`: as it is now, not as another resource read it. */
-export function liveOf(access: LiveAccess, signal: AbortSignal, fresh = false): Promise<LiveAnswer> {
-  const { name, address, port, proof } = access.address;
-  const key = JSON.stringify([name, address, port, proof, access.administrator, access.administratorPassword]);
-  return answers.get(key, () => ask(access, signal, fresh), fresh);
+/** Tells apart whom is asked, and as whom. */
+export function keyOf({ address: { name, address, port, proof }, ...login }: LiveAccess): string {
+  return JSON.stringify([name, address, port, proof, login.administrator, login.administratorPassword]);
 }
 
-async function ask(access: LiveAccess, signal: AbortSignal, fresh: boolean): Promise<LiveAnswer> {
-  const { askLive } = await import("./runningSettings.js");
+/**
+ * What a running server says of itself, or why it says nothing.
+ * @param shared through a session that whoever asks the same server at about the same time uses too
+ */
+export async function askLive(access: LiveAccess, signal: AbortSignal, shared: boolean): Promise<LiveAnswer> {
+  const { askRunning } = await import("./runningSettings.js");
   const login = { user: access.administrator, password: access.administratorPassword };
   const { SqlUnreachable, withSession } = await import("../sql/session.js");
   const { withSharedSession } = await import("../sql/sharedSession.js");
   try {
-    return await askLive(access.address, login, signal, fresh ? withSession : withSharedSession);
+    return await askRunning(access.address, login, signal, shared ? withSharedSession : withSession);
   } catch (error) {
     if (error instanceof SqlUnreachable) return error;
     throw error;

@@ -29,7 +29,7 @@ export interface LiveSetting {
 const patience = 3000;
 
 /** @throws SqlUnreachable; a server that hangs after it gave a session is one that does not answer in time */
-export async function askLive(
+export async function askRunning(
   address: Address,
   login: Login,
   signal?: AbortSignal,

@@ -1,14 +1,13 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
-import { type Host, type HostSpec, HostUnreachable } from "../../hosts/host.js";
-import { hostOf } from "../../hosts/index.js";
+import { HostUnreachable } from "../../hosts/host.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
-import { inspectDataDirectory } from "../data/dataDirectory.js";
-import { processState, refusedBefore } from "../process/process.js";
+import { refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
+import { type LookAt, newLooks } from "./look.js";
 import type { Observation, Sender, SqlAnswer } from "./observation.js";
 import { type Report, reportOf, rowsOf, type StatusRow } from "./report.js";
 import { slotsIn } from "./slots.js";
@@ -19,7 +18,8 @@ export interface StatusOptions {
   /** Milliseconds for each thing that is asked of a server. @default 3000 */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
-  readonly hostOf?: (spec: HostSpec) => Host | Promise<Host>;
+  /** @default looks of its own, which begin now */
+  readonly lookAt?: LookAt;
   readonly connect?: typeof withSession;
 }
 
@@ -44,14 +44,11 @@ export async function statusOf(options: StatusOptions): Promise<readonly StatusR
 async function observe(server: KnownServer, login: Login, options: StatusOptions): Promise<Observation> {
   const sql = askSql(server, login, options);
   const look = async () => {
-    const host = await (options.hostOf ?? hostOf)(server.host);
-    const [data, process, told] = await Promise.all([
-      inspectDataDirectory(host, server),
-      processState(host, server.dataDirectory),
-      sql,
-    ]);
+    const seen = await (options.lookAt ?? newLooks())(server);
+    const { host } = seen;
+    const [data, process, told] = await Promise.all([seen.data(), seen.process(), sql]);
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
-    const titles = told.timeline === undefined ? await recoveryTitles(host, server) : {};
+    const titles = told.timeline === undefined ? await recoveryTitles(host, server, process) : {};
     const superseded = process.kind === "running" ? undefined : await refusedBefore(host, server);
     return { data, process, titles, ...(superseded === undefined ? {} : { superseded }) };
   };

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Host } from "../../hosts/host.js";
+import { type Host, HostError } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { wasShutDown } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -29,7 +29,7 @@ export async function endOfWal(host: Host, dataDirectory: string, version: Major
   // XLogRecord: until 9.2 its length came after a checksum, a position and a transaction.
   const lengthAt = Number(start % BigInt(size)) + (atLeast(version, "9.3") ? 0 : 16);
   const length = (await host.readBytes(path, lengthAt, 4))?.readUInt32LE(0);
-  if (length === undefined) throw new Error(`${path} on ${host.name} is not there, and the WAL ends in it`);
+  if (length === undefined) throw new HostError(`${path} on ${host.name} is not there, and the WAL ends in it`);
   return segmentsUpTo(start, endOfRecord(start, length, size), branch.timeline, size);
 }
 
@@ -54,7 +54,7 @@ const hashing = `[ -f "$2" ] || exit 3; head -c "$1" -- "$2" | sha256sum`;
 async function digest(host: Host, path: string, bytes: number): Promise<string | undefined> {
   const { code, stdout, stderr } = await host.run(["sh", "-c", hashing, "sh", `${bytes}`, path]);
   if (code === 3) return undefined;
-  if (code !== 0) throw new Error(`${path} on ${host.name} cannot be read: ${stderr.trim()}`);
+  if (code !== 0) throw new HostError(`${path} on ${host.name} cannot be read: ${stderr.trim()}`);
   return stdout.split(" ")[0];
 }
 
@@ -93,6 +93,6 @@ function segmentsUpTo(start: bigint, end: bigint, timeline: number, size: number
 export async function segmentSize(host: Host, folder: string): Promise<number> {
   const name = ((await host.list(folder)) ?? []).find(isSegment);
   const status = name === undefined ? undefined : await host.stat(join(folder, name));
-  if (status === undefined) throw new Error(`there is no WAL in ${folder} on ${host.name}`);
+  if (status === undefined) throw new HostError(`there is no WAL in ${folder} on ${host.name}`);
   return status.size;
 }

@@ -5,7 +5,7 @@ import { differences, type Properties, unpack } from "../../provider/protocol/wi
 import { resourceTypes } from "../../provider/resources/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
-import { Recent } from "../../servers/status/recent.js";
+import { forgetRefresh } from "../../servers/status/refresh.js";
 
 type State = Readonly<Record<string, unknown>>;
 type AnyType = (typeof resourceTypes)[number];
@@ -98,7 +98,7 @@ export class InProcess {
 
   async #plan() {
     // The engine starts the provider anew for each run.
-    Recent.forgetAll();
+    forgetRefresh();
     await endSharedSessions();
     const said: string[] = [];
     const steps = await Promise.all(

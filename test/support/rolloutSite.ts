@@ -18,7 +18,7 @@ import type { RolloutState } from "../../servers/rollout/state.js";
 import { seed } from "../../servers/seed/seed.js";
 import { openSession, type Row } from "../../servers/sql/session.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
-import { Recent } from "../../servers/status/recent.js";
+import { forgetRefresh } from "../../servers/status/refresh.js";
 import { planLines } from "../../servers/words/plan.js";
 import { programsOf } from "./programs.js";
 import { serverFolder, serverUser } from "./serverUser.js";
@@ -115,7 +115,7 @@ export class RolloutSite {
 
   /** What a preview does: reads the real servers, and plans. */
   async preview(): Promise<readonly string[]> {
-    Recent.forgetAll();
+    forgetRefresh();
     await endSharedSessions();
     this.said = [];
     const context = this.#context();

@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import type { Directories } from "../../config/controlDirectory.js";
+import type { FileStatus, Host, HostSpec } from "../../hosts/host.js";
+import type { Major } from "../../postgres/versions.js";
+import { readControlFile } from "../data/controlFile.js";
+import { type CountedFiles, countFiles, readStandIns } from "../data/countedFiles.js";
+import type { DataDirectoryState } from "../data/dataDirectory.js";
+import { type Files, readFile } from "../data/staging.js";
+import type { ProcessState } from "../process/process.js";
+import { otherProgram } from "../process/program.js";
+import type { Branch } from "../wal/timelines.js";
+import { askLive, keyOf, type LiveAccess, type LiveAnswer } from "./live.js";
+import { onceARefresh } from "./refresh.js";
+
+/** Where a server has its data. */
+export interface Located extends Directories {
+  readonly host: HostSpec;
+}
+
+/** How whoever shows a part of a server gets the look at it. @throws HostUnreachable */
+export type LookAt = (place: Located) => Promise<Look>;
+
+/**
+ * The host that a description names. Loaded when it is first needed: the engine starts the provider twice a preview, and
+ * the second time only checks and compares.
+ * @throws HostUnreachable
+ */
+export async function hostOf(spec: HostSpec): Promise<Host> {
+  const hosts = await import("../../hosts/index.js");
+  return hosts.hostOf(spec);
+}
+
+/**
+ * One look at a server. Every fact of it is read when somebody first asks for it, and once: all who show a part of the
+ * server show the same.
+ */
+export class Look {
+  readonly #facts = new Map<string, Promise<unknown>>();
+
+  constructor(
+    readonly host: Host,
+    readonly directories: Directories,
+    /** Whether its SQL may go through a session that others use too. */
+    readonly shared: boolean,
+  ) {}
+
+  data(): Promise<DataDirectoryState> {
+    return this.#once("data", async () => {
+      const { inspectDataDirectory } = await import("../data/dataDirectory.js");
+      return inspectDataDirectory(this.host, this.directories, this);
+    });
+  }
+
+  /** Content of PG_VERSION; undefined where there is none. */
+  version(): Promise<string | undefined> {
+    return this.#once("version", async () => {
+      const content = await this.host.readFile(join(this.directories.dataDirectory, "PG_VERSION"));
+      return content?.toString("utf8").trim();
+    });
+  }
+
+  control(): Promise<Buffer | undefined> {
+    return this.#once("control", () => readControlFile(this.host, this.directories.dataDirectory));
+  }
+
+  process(): Promise<ProcessState> {
+    return this.#once("process", async () => {
+      const { processState } = await import("../process/process.js");
+      return processState(this.host, this.directories.dataDirectory);
+    });
+  }
+
+  /** The program that it runs as, where that is not the declared one. */
+  otherProgram(binDirectory: string): Promise<string | undefined> {
+    return this.#once(`program ${binDirectory}`, async () =>
+      otherProgram(this.host, await this.process(), binDirectory),
+    );
+  }
+
+  /** Configuration files as they count, of those named. */
+  async files(names: readonly string[]): Promise<CountedFiles> {
+    const [texts, standIns] = await Promise.all([
+      Promise.all([...new Set(names)].sort().map(async (name) => [name, await this.#text(name)] as const)),
+      this.#once("stand-ins", () => readStandIns(this.host, this.directories)),
+    ]);
+    const there = texts.filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return countFiles(Object.fromEntries(there) as Files, standIns, names);
+  }
+
+  #text(name: string): Promise<string | undefined> {
+    return this.#once(`text ${name}`, () => readFile(this.host, this.directories.dataDirectory, name));
+  }
+
+  /** Of a file in the data directory. */
+  stat(name: string): Promise<FileStatus | undefined> {
+    return this.#once(`stat ${name}`, () => this.host.stat(join(this.directories.dataDirectory, name)));
+  }
+
+  /** What the running server says of itself, or why it says nothing. */
+  live(access: LiveAccess, signal: AbortSignal): Promise<LiveAnswer> {
+    return this.#once(`live ${keyOf(access)}`, () => askLive(access, signal, this.shared));
+  }
+
+  /** Undefined where there is no whole control file. */
+  branch(version: Major): Promise<Branch | undefined> {
+    return this.#once(`branch ${version}`, async () => {
+      const control = await this.control();
+      if (control === undefined) return undefined;
+      const { branchOf } = await import("../wal/timelines.js");
+      return branchOf(this.host, this.directories.dataDirectory, version, control);
+    });
+  }
+
+  #once<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    const known = this.#facts.get(name) ?? ask();
+    this.#facts.set(name, known);
+    return known as Promise<T>;
+  }
+}
+
+/** The look that all reads of one refresh share (`refresh.ts` says for how long). */
+export const lookOfRefresh: LookAt = (place) => onceARefresh(`look at ${placeKey(place)}`, () => lookAt(place, true));
+
+/** Looks of one's own, beginning now: each server is looked at once for whoever holds them. For acts, and for whoever waits. */
+export function newLooks(): LookAt {
+  const looks = new Map<string, Promise<Look>>();
+  return (place) => {
+    const key = placeKey(place);
+    const look = looks.get(key) ?? lookAt(place, false);
+    looks.set(key, look);
+    return look;
+  };
+}
+
+async function lookAt({ host, dataDirectory, controlDirectory }: Located, shared: boolean): Promise<Look> {
+  return new Look(await hostOf(host), { dataDirectory, controlDirectory }, shared);
+}
+
+function placeKey({ host, dataDirectory, controlDirectory }: Located): string {
+  return JSON.stringify([host, dataDirectory, controlDirectory]);
+}
