@@ -74,19 +74,19 @@ export async function removeRunbook(host: Host, facts: RunbookFacts): Promise<re
   return [...found].flatMap(([name, line]) => (declared.get(name) === line ? [] : [join(folder, name)]));
 }
 
-/** One sentence a file. */
+/** One a file. */
 export function runbookDifferences(facts: RunbookFacts, host: string, is: string, shall: string): Difference[] {
   const found = linesOf(is);
   return [...linesOf(shall)].flatMap(([name, wanted]): Difference[] => {
     const line = found.get(name);
     if (line === wanted) return [];
-    const object = `${join(runbookFolder(facts.controlDirectory), name)} on ${host}`;
-    if (line === undefined) return [{ object, there: "missing", consequence: "install" }];
+    const object = { kind: "host file", path: join(runbookFolder(facts.controlDirectory), name), host } as const;
+    if (line === undefined) return [{ object, there: { is: "missing" }, consequence: "install" }];
     const [left, right] = [line, wanted].map((one) => one.replace(/ \S+$/, ""));
     const sameMode = left === right;
     return sameMode
-      ? [{ object: `the content of ${object}`, there: "another than declared", consequence: "install" }]
-      : [{ object: `the mode of ${object}`, there: left ?? "", declared: right ?? "", consequence: "install" }];
+      ? [{ object: { ...object, part: "content" }, there: { is: "another" }, consequence: "install" }]
+      : [{ object: { ...object, part: "mode" }, there: left ?? "", declared: right ?? "", consequence: "install" }];
   });
 }
 

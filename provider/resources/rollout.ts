@@ -1,11 +1,10 @@
 import { isLostServer } from "../../hosts/lost.js";
-import { notKnown } from "../../postgres/differences.js";
-import { onOneLine } from "../../postgres/printable.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import { observeServer } from "../../servers/rollout/observe.js";
 import type { Context } from "../../servers/rollout/reporter.js";
-import { messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
+import { messageOf } from "../../servers/rollout/reporter.js";
 import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../servers/rollout/state.js";
+import { codeOf } from "../../servers/status/findings.js";
 import { hostForReading } from "../../servers/status/sharedHost.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
@@ -30,8 +29,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const found = await seenFrom(args, known, await observeNew(context, args, known));
     const plan = same(found, servers) ? [] : await planInWords(args, found, actual?.__unreachable);
     const loud = plan.some((line) => line.startsWith("refused: ")) || takeWrites(found);
-    if (plan.length > 0)
-      await context.log(loud ? "warning" : "info", ["the rollout:", ...plan.map(onOneLine)].join("\n"));
+    if (plan.length > 0) await context.report({ kind: "plan", plan, loud });
     return { state: { ...args, servers, plan, ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
 
@@ -45,8 +43,8 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
         try {
           return [name, observed(server, await observeServer(server, known, context.signal))] as const;
         } catch (error) {
-          await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
           unreachable[name] = messageOf(error);
+          await context.report({ kind: "not known", code: codeOf(error), server: name, message: messageOf(error) });
           return [name, server] as const;
         }
       }),

@@ -111,7 +111,7 @@ export const serverConfiguration: ResourceType<ServerConfigurationArgs, ServerCo
     const unread = isUnread(answer, access);
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     const absent = names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort();
-    const { superseded: _before, ...last } = known;
+    const { supersededBy: _before, ...last } = known;
     return { ...last, ...running, files, absent, hash: shownHash(files), permissions, unread, state, ...program };
   },
 
@@ -151,18 +151,18 @@ async function readLive(host: Host, known: ServerConfigurationState, context: Co
   }
   const process = await stateOf(host, known.dataDirectory);
   const running = process.kind === "running";
-  const [program, answer, superseded] = await Promise.all([
+  const [program, answer, supersededBy] = await Promise.all([
     programOf(host, process, known),
     running ? askedLive(known, context) : undefined,
     running ? undefined : whyRefused(host, known),
   ]);
-  const why = superseded === undefined ? {} : { superseded };
+  const why = supersededBy === undefined ? {} : { supersededBy };
   return { program: { ...program, ...why }, answer, state: serviceState(running, answer) };
 }
 
-async function whyRefused(host: Host, { server, controlDirectory }: ServerConfigurationState) {
+async function whyRefused(host: Host, { controlDirectory }: ServerConfigurationState) {
   const { refusedBefore } = await import("../../servers/process/process.js");
-  return refusedBefore(host, { name: server, controlDirectory });
+  return refusedBefore(host, { controlDirectory });
 }
 
 /** Undefined where nobody may ask. */

@@ -20,6 +20,7 @@ import { openSession, type Row } from "../../servers/sql/session.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
 import { Recent } from "../../servers/status/recent.js";
 import { programsOf } from "./programs.js";
+import { reportBy } from "./reportBy.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -244,13 +245,15 @@ export class RolloutSite {
   }
 
   #context(): Context {
+    const log: Context["log"] = async (severity, message) => {
+      this.said.push(severity === "warning" ? `warning: ${message}` : message);
+    };
     return {
       name: "test",
       signal: this.#signal,
       isSecret: () => false,
-      log: async (severity, message) => {
-        this.said.push(severity === "warning" ? `warning: ${message}` : message);
-      },
+      log,
+      report: reportBy(log),
       progress: (step) => this.beforeStep(step),
     };
   }
