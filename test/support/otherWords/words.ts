@@ -10,18 +10,8 @@ export function otherWords(text: string): string {
   });
 }
 
-/** Properties that hold words for people, wherever they stand. */
-export const wordsIn = new Set([
-  "message",
-  "object",
-  "there",
-  "declared",
-  "reasons",
-  "plan",
-  "problems",
-  "cause",
-  "remedy",
-]);
+/** Properties that hold words, in what makes sentences returns. */
+const words = new Set(["message", "object", "there", "declared", "cause", "remedy"]);
 
 /** The same value, with its words replaced: a text, texts, or what has them in properties for people. */
 export function inOtherWords<T>(value: T): T {
@@ -33,7 +23,7 @@ function replaced(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(replaced);
   if (typeof value === "function") return (...args: unknown[]) => replaced(value(...args));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, wordsIn.has(key) ? replaced(one) : one]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, words.has(key) ? replaced(one) : one]));
 }
 
 const Original = globalThis.Error;
