@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Finding, findingsFile, format, type Record as Line } from "../../servers/status/findings.js";
+import { type Finding, type FindingRecord, findingsFile, format } from "../../servers/status/findings.js";
 import { notOurs } from "../../toolchain/ownFolder.mjs";
 
 /** What a resource found. */
@@ -34,10 +34,10 @@ export async function withFindings<T>(
 
 /** The records of a file. Nobody's silence is an answer: without a provider that said it would write, nothing is known. */
 export function findingsIn(text: string): Read {
-  const lines: Line[] = [];
+  const lines: FindingRecord[] = [];
   for (const line of text.split("\n").filter((one) => one !== "")) {
     try {
-      lines.push(JSON.parse(line) as Line);
+      lines.push(JSON.parse(line) as FindingRecord);
     } catch {
       return { failure: "the provider was cut off while it wrote down what it found: run it again" };
     }

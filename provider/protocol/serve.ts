@@ -9,8 +9,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { shown } from "../../postgres/shown.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
-import { codeOf, findingsFile, format, record } from "../../servers/status/findings.js";
-import { findingWords } from "../../servers/words/findings.js";
+import { codeOf, type FindingRecord, findingsFile, format, record } from "../../servers/status/findings.js";
 import { conceal, concealedIn, reveal } from "./concealed.js";
 import { Engine } from "./engine.js";
 import { awake } from "./functions.js";
@@ -42,8 +41,11 @@ export type AnyResourceType = ResourceType<any, any>;
 
 const version = "0.1.0";
 
-/** Where whoever started the preview wants what is found as data; undefined where nobody does. */
-const findings = process.env[findingsFile];
+/** Writes down what is found for whoever started the preview; nothing if nobody asked for it. */
+async function writeDown(one: FindingRecord): Promise<void> {
+  const file = process.env[findingsFile];
+  if (file !== undefined) await record(file, one);
+}
 const anyType = "pulumirpc.ErrorResourceInitFailed";
 
 /**
@@ -108,7 +110,9 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     signal: cancelled.signal,
     log: (severity, message) => engine.log(urn, severity, message),
     report: async (finding) => {
-      if (findings !== undefined) await record(findings, { urn, ...finding });
+      await writeDown({ urn, ...finding });
+      // Loaded when there is something to say, which is seldom.
+      const { findingWords } = await import("../../servers/words/findings.js");
       const { severity, message } = findingWords(finding);
       await engine.log(urn, severity, message);
     },
@@ -243,7 +247,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     // it in the state: also a secret that stands in it in clear.
     checkConfig: answer(async () => new pb.CheckResponse().setInputs(Struct.fromJavaScript({}))),
     configure: answer(async () => {
-      if (findings !== undefined) await record(findings, { begun: format });
+      await writeDown({ begun: format });
       // The engine now waits for its other plugins.
       setImmediate(warmUp);
       return new pb.ConfigureResponse().setAcceptsecrets(true);

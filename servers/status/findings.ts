@@ -22,7 +22,7 @@ export interface NotKnown {
 }
 
 /** What the provider writes for `pgsite drift`: that it does so, and then what each resource found. */
-export type Record = { readonly begun: typeof format } | ({ readonly urn: string } & Finding);
+export type FindingRecord = { readonly begun: typeof format } | ({ readonly urn: string } & Finding);
 
 /** Rises when the records change, so that a reader tells what another build wrote from what it knows. */
 export const format = 1;
@@ -41,7 +41,7 @@ export function codeOf(error: unknown): NotKnown["code"] {
  * Adds a record to the file, whole or not at all: several processes write, each line by one call at the file's end.
  * @throws where it cannot be written: whoever reads the file must not take silence for "no difference"
  */
-export async function record(path: string, one: Record): Promise<void> {
+export async function record(path: string, one: FindingRecord): Promise<void> {
   const masked = JSON.stringify(one, (_, value) => (typeof value === "string" ? withoutSecrets(value) : value));
   const line = Buffer.from(`${masked}\n`);
   try {
