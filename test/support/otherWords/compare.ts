@@ -7,7 +7,7 @@ export const forPeople = new Set([
 const forPrograms = new Set(["message"]);
 
 /** Sentences that are not made in `servers/words/` yet, and so are not in other words. Empty once they are. */
-const pending = new Set(["plan", "problems"]);
+const pending = new Set(["plan"]);
 
 /** What is another at each look, whatever it is put in. */
 const measured = new Set([
