@@ -11,7 +11,7 @@ const pending = new Set(["plan"]);
 
 /** What is another at each look, whatever it is put in. */
 const measured = new Set([
-  ...["available", "ahead", "uncertainty", "free", "lsn", "lagBytes", "lagSeconds"],
+  ...["available", "ahead", "uncertainty", "free", "listeners", "lsn", "lagBytes", "lagSeconds"],
   ...["sourcePosition", "stackTrace", "created", "modified"],
 ]);
 
