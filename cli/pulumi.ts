@@ -9,10 +9,19 @@ export interface PulumiRun {
   readonly failure: string | undefined;
 }
 
-/** Runs Pulumi's CLI without a terminal in the project's folder, for so many milliseconds at most. Never throws. */
-export async function runPulumi(project: string, args: readonly string[], timeout: number): Promise<PulumiRun> {
+/**
+ * Runs Pulumi's CLI without a terminal in the project's folder, for so many milliseconds at most. Never throws.
+ * @param env added to ours
+ */
+export async function runPulumi(
+  project: string,
+  args: readonly string[],
+  timeout: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<PulumiRun> {
   const result = await execa("pulumi", [...args, "--non-interactive"], {
     cwd: project,
+    env,
     reject: false,
     stdin: "ignore",
     timeout,

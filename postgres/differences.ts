@@ -1,9 +1,11 @@
-import { onOneLine } from "./printable.js";
-
 /**
- * What differs between a site as it is and as it is declared: data first, and words last, so that the preview,
- * `pgsite drift` and the tests speak of the same thing.
+ * What differs between a site as it is and as it is declared, as data: the preview, `pgsite drift` and the tests decide by
+ * it. `servers/words/differences.ts` makes the sentences of it.
  */
+
+import type { Replication, Slot } from "./positions.js";
+import type { Divergence } from "./rollout/model.js";
+import type { Superseded } from "./serverProblems.js";
 
 /** What it takes to make a difference go away, mildest first. */
 export const consequences = [
@@ -26,15 +28,120 @@ export const consequences = [
 ] as const;
 export type Consequence = (typeof consequences)[number];
 
+/** What differs. */
+export type Thing =
+  /** Of the server as a whole. */
+  | { readonly kind: "server" | "version" | "program" | "data directory" | "position" | "replication" | "timeline" }
+  /** A setting in its file, and one that a running server has beside its files. */
+  | { readonly kind: "setting"; readonly file: string; readonly name: string }
+  | { readonly kind: "running setting"; readonly name: string }
+  /** `whom`: `role reader in database science`. */
+  | { readonly kind: "session setting"; readonly name: string; readonly whom: string }
+  /** A file in the data directory. */
+  | { readonly kind: "file" | "file text" | "file access"; readonly file: string }
+  | { readonly kind: "line"; readonly file: string; readonly line: string }
+  /** A rule of pg_hba.conf, quoted, secrets masked. `line`: where it is, if it is there. */
+  | { readonly kind: "rule"; readonly rule: string; readonly line?: number }
+  | { readonly kind: "rule order" | "rules in force" }
+  /** A file elsewhere on a host. */
+  | { readonly kind: "host file"; readonly path: string; readonly host: string; readonly part?: FilePart }
+  | { readonly kind: "link"; readonly path: string; readonly host: string }
+  | { readonly kind: "service"; readonly name: string; readonly part?: "at boot" }
+  /** The certificate and its key as such; their files' mode is that of a `private file`. */
+  | { readonly kind: "certificate" | "certificate key" }
+  | { readonly kind: "private file"; readonly path: string }
+  /** `part`: `SUPERUSER`, `owner`, `membership`; left out for the role or database itself. */
+  | { readonly kind: "role" | "database"; readonly name: string; readonly part?: string }
+  | { readonly kind: "slot"; readonly slot: Slot };
+export type FilePart = "content" | "mode" | "owner";
+
+/** What is there, or what is declared. */
+export type Found =
+  /** A value as an administrator writes it: `0600 postgres`, `on`. Never a secret. */
+  | string
+  | { readonly is: Plain }
+  | SettingFound
+  | { readonly is: "stopped"; readonly superseded?: Superseded }
+  /** A line of its files that the server does not take, in its own words. */
+  | { readonly is: "not taken"; readonly line: string }
+  /** A rule that nobody declared. `open`: it lets in without a password. */
+  | { readonly is: "undeclared"; readonly open: boolean }
+  | { readonly is: "certificate"; readonly ends: string; readonly ended: boolean }
+  /** Data that are not there. `refused`: why `up` will not make them anew. */
+  | { readonly is: "gone" | "empty" | "incomplete"; readonly refused?: DataRefusal }
+  | { readonly is: "replication"; readonly replication: Replication }
+  | { readonly is: "diverged"; readonly divergence: Divergence };
+
+/** What needs no facts beside it. */
+type Plain =
+  | "missing"
+  | "nowhere"
+  | "running"
+  | "none"
+  /** There and must not be. */
+  | "unwanted"
+  /** Another than declared; `another secret`: what cannot be shown. */
+  | "another"
+  | "another secret"
+  /** Another text that means the same. */
+  | "same meaning"
+  | "another order"
+  | "no setting"
+  | "no rule"
+  | "no link"
+  | "no certificate"
+  | "not presented"
+  /** The server runs and does not answer: what it runs with is not known. */
+  | "silent"
+  /** The file was touched after the server last read it. */
+  | "in doubt"
+  | "superuser"
+  /** A verifier that pgsite does not compute. */
+  | "not comparable"
+  /** It takes writes. */
+  | "primary"
+  /** A slot that keeps WAL for somebody. */
+  | "kept WAL"
+  /** The site's timeline. */
+  | "the site's";
+
+/** The value of a setting, secrets masked; without a value nobody says one. */
+export interface SettingFound {
+  readonly is: "setting";
+  readonly value?: string;
+  /** What holds where nobody says a value. */
+  readonly default?: string;
+  /** It looks like the declared value, and has another secret. */
+  readonly anotherSecret?: true;
+  /** What the server runs with until the value is in force. */
+  readonly waits?: { readonly for: "reload" | "restart"; readonly inForce?: string };
+  /** Where a running server has it from, as pg_settings says. */
+  readonly source?: string;
+}
+
+/** Why lost data are not made anew: another server has the site's. */
+export type DataRefusal =
+  | { readonly code: "source stopped"; readonly server: string; readonly dataDirectory: string; readonly host: string }
+  | {
+      readonly code: "data elsewhere";
+      readonly server: string;
+      readonly dataDirectory: string;
+      readonly host: string;
+      /** Whether they are the site's as far as pgsite can tell. */
+      readonly ours: boolean;
+      readonly systemIdentifier: string;
+      /** The server that has lost its own. */
+      readonly lost: string;
+    }
+  | { readonly code: "not known"; readonly message: string };
+
 export interface Difference {
   /** Name of the server; left out for what is one in the whole site, such as a role. */
   readonly server?: string;
-  /** What differs, as an administrator would call it: `postgresql.conf max_connections`, `role reader`. */
-  readonly object: string;
-  /** What is there: `300`, `missing`, `stopped`. Never a secret's value. */
-  readonly there: string;
+  readonly object: Thing;
+  readonly there: Found;
   /** What is declared; left out where `there` says it all, e.g. `missing`. */
-  readonly declared?: string;
+  readonly declared?: Found;
   readonly consequence: Consequence;
   /**
    * `warning` where nothing more can be told of an object, or `up` does not undo it by itself.
@@ -43,24 +150,10 @@ export interface Difference {
   readonly severity?: "info" | "warning";
 }
 
-/**
- * What a warning says where something could not be looked at, whatever it says besides: the engine hands on no more than
- * words, and `pgsite drift` must tell "could not tell" from "no difference".
- */
-export const notKnown = "What is there now is not known";
-
-/** What is there of a server that hangs: what it runs with is not known. */
-export const hangs = "running and does not answer within a few seconds";
-
-/** One sentence: `server3: postgresql.conf max_connections is 300, declared 400: restart in order`. */
-export function sentence({ server, object, there, declared, consequence }: Difference): string {
-  const place = server === undefined ? "" : `${server}: `;
-  const wanted = declared === undefined ? "" : `, declared ${declared}`;
-  return onOneLine(`${place}${object} is ${there}${wanted}: ${consequence}`);
+/** Whether something is found in the way that needs no facts beside it. */
+export function isFound(found: Found, is: Plain): boolean {
+  return typeof found === "object" && found.is === is;
 }
 
-/** The greater of two consequences. */
-export function greater(one: Consequence, other: Consequence): Consequence {
-  return consequences.indexOf(one) >= consequences.indexOf(other) ? one : other;
-}
-export type Make = (object: string, there: string, consequence: Consequence, declared?: string) => Difference;
+/** Makes a difference of one server. */
+export type Make = (object: Thing, there: Found, consequence: Consequence, declared?: Found) => Difference;

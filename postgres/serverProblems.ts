@@ -36,6 +36,18 @@ export type StreamProblem =
   /** `state`: of its walsender, as pg_stat_replication has it. */
   | { readonly code: "walsenderWaits"; readonly upstream: string; readonly state: string };
 
+/** Another server of the site took over: this one has the data of an earlier timeline. */
+export interface Superseded {
+  readonly by: string;
+  /** `10.0.0.3:5442` */
+  readonly at: string;
+  readonly timeline: number;
+  /** That of this server's data. */
+  readonly own: number;
+  /** The program that makes it a standby again. */
+  readonly rejoin: string;
+}
+
 /** What is wrong with a server: a code to decide by, and facts. */
 export type ServerProblem =
   | { readonly code: "lost" }
@@ -46,8 +58,8 @@ export type ServerProblem =
   | { readonly code: "halfFilled" }
   | { readonly code: "noData" }
   | { readonly code: "stopped" }
-  /** `because`: the guard of its runbook, in its start.log. */
-  | { readonly code: "startRefused"; readonly because: string }
+  /** By the guard of its runbook. */
+  | ({ readonly code: "startRefused" } & Superseded)
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
   | { readonly code: "severalWrite"; readonly others: readonly string[] }
   | { readonly code: "writesUndeclared"; readonly role: "primary" | "standby" | "mirror" }

@@ -12,7 +12,7 @@ import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs
 const dist = join(checkout, "dist");
 
 /** What is built; see `bundle`. `launcher`: the name under which Pulumi looks for the plugin. */
-const targets = [
+export const targets = [
   // The program shares its instance of the SDK with Pulumi's own runner, which loads it from node_modules.
   // It runs what a CommonJS program exports as a whole: our default export.
   {

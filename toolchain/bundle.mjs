@@ -24,7 +24,7 @@ const unused = /^(typescript|@npmcli\/arborist|@logdna\/tail-file|normalize-pack
 /**
  * Bundles `entry` into `output`, both below the checkout. `compiled`: arguments with which the outcome runs to its end
  * without doing anything, and flags of Node's, so that V8's compiled form of it can be kept. `apart`: ends of modules'
- * paths, and the bundles beside the output that have them.
+ * paths, and the bundles beside the output that have them. `plugins`: further ones of esbuild's.
  */
 export async function bundle(target) {
   const {
@@ -37,6 +37,7 @@ export async function bundle(target) {
     partOfSdk,
     compiled,
     apart = {},
+    plugins = [],
   } = target;
   const esbuild = await import("esbuild");
   const result = await esbuild
@@ -59,7 +60,7 @@ export async function bundle(target) {
       define: { "import.meta.url": "importMetaUrl", Response: "undefined" },
       banner: { js: `const importMetaUrl = require("node:url").pathToFileURL(__filename).href;` },
       footer: { js: footer },
-      plugins: [stubs, ...(partOfSdk ? [sdk] : []), ...Object.entries(apart).map(otherBundle)],
+      plugins: [...plugins, stubs, ...(partOfSdk ? [sdk] : []), ...Object.entries(apart).map(otherBundle)],
     })
     .catch((error) => {
       const told = (error.errors ?? []).map(({ text, location }) => `  ${location?.file}:${location?.line}: ${text}`);

@@ -3,6 +3,7 @@ import type { ResolvedStack } from "../../config/resolve.js";
 import type { Server } from "../../config/site.js";
 import { type ConfigurationState, configurationDifferences } from "../../postgres/files/differences.js";
 import { maskedFile } from "../../postgres/secrets/index.js";
+import { shownDifference } from "../../servers/words/differences.js";
 
 /** What differs between two readings of a stack file, before any server is asked: one line each. */
 export function changesBetween(base: ResolvedStack, head: ResolvedStack): readonly string[] {
@@ -37,10 +38,12 @@ function serverChanges(base: Server, head: Server): readonly string[] {
   const [there, here] = [facts(base), facts(head)];
   return [
     ...Object.keys(here).flatMap((fact) => changed(`${name}: ${fact}`, there[fact], here[fact])),
-    ...configurationDifferences(name, head.version, stateOf(base), stateOf(head)).map(
-      ({ object, there, declared, consequence }) =>
-        `${name}: ${object}: ${there}${declared === undefined ? "" : ` → ${declared}`}: ${consequence}`,
-    ),
+    ...configurationDifferences(name, head.version, stateOf(base), stateOf(head))
+      .map(shownDifference)
+      .map(({ object, there, declared, consequence }) => {
+        const to = declared === undefined ? "" : ` → ${declared}`;
+        return `${name}: ${object}: ${there}${to}: ${consequence}`;
+      }),
   ];
 }
 

@@ -1,7 +1,9 @@
 import Table from "cli-table3";
 import { Command } from "commander";
+import type { PlanReport } from "../../postgres/rollout/model.js";
 import { shownInLine } from "../../postgres/shown.js";
-import { type Digest, type Drift, readDigest } from "../drift/digest.js";
+import { type Digest, type Drift, readDigest, type Unknown } from "../drift/digest.js";
+import { withFindings } from "../drift/findings.js";
 import { say, sayJson } from "../find.js";
 import { projectFolder, stacksOf } from "../load.js";
 import { runPulumi } from "../pulumi.js";
@@ -12,11 +14,18 @@ export interface StackDrift {
   /** `drift` as soon as one difference is known; `unknown` where none is, and not everything could be asked. */
   readonly outcome: "clean" | "drift" | "unknown";
   readonly differences: readonly Drift[];
-  /** Why something, or everything, is not known. */
+  /** Why something, or everything, is not known; for people. */
   readonly reasons: readonly string[];
-  /** What `pulumi up` would do on the servers, in order. */
+  /** What resources could not ask, for programs. */
+  readonly unknown: readonly Unknown[];
+  /** What `pulumi up` would do on the servers, in order; for people. */
   readonly plan: readonly string[];
+  /** The same for programs. */
+  readonly rollout: PlanReport;
 }
+
+const nothing = { differences: [], unknown: [] } as const;
+const noPlan = { plan: [], rollout: { steps: [], refusals: [] } } as const;
 
 const exitCodes = { clean: 0, unknown: 1, drift: 2 } as const;
 
@@ -43,25 +52,28 @@ export function outcomeOf(stacks: readonly Pick<StackDrift, "outcome">[]): Stack
   return stacks.every(({ outcome }) => outcome === "clean") ? "clean" : "unknown";
 }
 
-/** One truth with the preview: what it shows is read, nothing is compared here. Never throws. */
+/** One truth with the preview: what its resources found is read, nothing is compared here. Never throws. */
 async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
-  const result = await runPulumi(project, ["preview", "--json", "--refresh", "--stack", stack], timeout);
-  const failed = (reasons: readonly string[]): StackDrift => ({
-    stack,
-    outcome: "unknown",
-    differences: [],
-    reasons,
-    plan: [],
+  const failed = (
+    reasons: readonly string[],
+    found: Pick<StackDrift, "differences" | "unknown"> = nothing,
+  ): StackDrift => ({
+    ...{ stack, outcome: "unknown", ...found, reasons, ...noPlan },
   });
+  const preview = ["preview", "--json", "--refresh", "--stack", stack];
+  const run = await withFindings((env) => runPulumi(project, preview, timeout, env)).catch((error: Error) => error);
+  if (run instanceof Error) return failed([run.message]);
+  const { result, read } = run;
   const digest = result.exitCode === undefined ? undefined : digestIn(result.stdout);
   if (digest === undefined) return failed([result.failure ?? "pulumi preview printed nothing to be read"]);
-  const { differences, unknown, plan, errors } = readDigest(digest);
+  const { differences, unknown, plan, rollout, errors } = readDigest(digest, "told" in read ? read.told : []);
   if (result.exitCode !== 0) {
     const reasons = errors.length > 0 ? errors : [`pulumi preview ended with status ${result.exitCode}`];
-    return { ...failed([...reasons, ...unknown]), differences };
+    return failed([...reasons, ...unknown.map(({ message }) => message)], { differences, unknown });
   }
+  if ("failure" in read) return failed([read.failure]);
   const outcome = differences.length > 0 ? "drift" : unknown.length > 0 ? "unknown" : "clean";
-  return { stack, outcome, differences, reasons: unknown, plan };
+  return { stack, outcome, differences, reasons: unknown.map(({ message }) => message), unknown, plan, rollout };
 }
 
 function digestIn(stdout: string): Digest | undefined {

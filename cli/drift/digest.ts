@@ -1,20 +1,35 @@
-import { type Consequence, consequences, type Difference, hangs, notKnown } from "../../postgres/differences.js";
+import { type Consequence, type Difference, isFound } from "../../postgres/differences.js";
+import type { PlanReport } from "../../postgres/rollout/model.js";
+import type { NotKnown } from "../../servers/status/findings.js";
+import { type ShownDifference, sentence, shownDifference } from "../../servers/words/differences.js";
+import { notKnownWords } from "../../servers/words/findings.js";
+import { planLines } from "../../servers/words/plan.js";
+import type { Told } from "./findings.js";
 
 /** A difference as `pgsite drift` tells it. */
-export interface Drift extends Omit<Difference, "consequence" | "severity"> {
+export interface Drift extends Omit<ShownDifference, "consequence"> {
   /** `pulumi up` where the preview changes a resource and its provider says nothing of why. */
   readonly consequence: Consequence | "pulumi up";
+  /** The same for programs, which read no words; left out with `pulumi up`. */
+  readonly facts?: Pick<Difference, "object" | "there" | "declared">;
 }
 
 /** What one preview found. */
 export interface Findings {
   readonly differences: readonly Drift[];
-  /** What could not be asked, and why; one sentence each. */
-  readonly unknown: readonly string[];
-  /** The rollout in words, step by step; empty where nothing is to be done on the servers. */
+  /** What could not be asked, and why. */
+  readonly unknown: readonly Unknown[];
+  /** The rollout in words, step by step; empty if nothing is to be done on the servers. */
   readonly plan: readonly string[];
+  /** The same for programs. */
+  readonly rollout: PlanReport;
   /** Pulumi's own errors. */
   readonly errors: readonly string[];
+}
+
+/** One sentence says all of it; `code` is what programs decide by. */
+export interface Unknown extends Omit<NotKnown, "kind" | "code"> {
+  readonly code: NotKnown["code"] | "silent";
 }
 
 /** As much of `pulumi preview --json` as is read here. */
@@ -30,7 +45,6 @@ interface Step {
 }
 
 interface Diagnostic {
-  readonly urn?: string;
   readonly message: string;
   readonly severity: string;
 }
@@ -42,58 +56,58 @@ const quiet = new Set(["same", "refresh", "read", "read-discard", "import"]);
 const following = new Set(["pgsite:index:Rollout", "pgsite:index:Topology"]);
 
 /**
- * Reads a preview. The provider logs a sentence for each difference (`postgres/differences.ts`); a resource that would
- * change and says nothing is a difference all the same, so that nothing which a preview shows is left out here.
+ * What a preview found: what its resources told, and the steps of those that told nothing. So nothing that a preview shows
+ * is left out here.
  */
-export function readDigest(digest: Digest): Findings {
-  const told = new Set<string>();
+export function readDigest(digest: Digest, told: readonly Told[]): Findings {
   const differences = new Map<string, Drift>();
-  const unknown = new Set<string>();
-  const errors = new Set<string>();
-  const plan: string[] = [];
-  for (const { urn = "", message, severity } of digest.diagnostics ?? []) {
-    const text = message.replace(/^(?:warning|error): /, "").trim();
-    if (severity === "error") errors.add(text);
-    else if (severity === "warning" && text.includes(notKnown)) unknown.add(text);
-    else if (text.startsWith("the rollout:\n")) plan.push(...text.split("\n").slice(1));
-    else {
-      for (const line of text.split("\n")) {
-        const difference = parseSentence(line);
-        if (difference === undefined) continue;
-        told.add(urn);
-        if (difference.there === hangs) unknown.add(line);
-        else differences.set(line, difference);
-      }
+  const unknown = new Map<string, Unknown>();
+  const plans: PlanReport[] = [];
+  const speaking = new Set<string>();
+  for (const finding of told) {
+    if (finding.kind === "not known") {
+      const { code, server } = finding;
+      const message = notKnownWords(finding);
+      unknown.set(message, { code, ...(server === undefined ? {} : { server }), message });
+    } else if (finding.kind === "plan") {
+      plans.push(finding.plan);
+    } else {
+      const { difference, urn } = finding;
+      speaking.add(urn);
+      // Both a refresh and the comparison after it may tell of the same.
+      const key = JSON.stringify(difference);
+      if (isFound(difference.there, "silent")) unknown.set(key, silentServer(difference));
+      else differences.set(key, { ...shownDifference(difference), facts: factsOf(difference) });
     }
   }
-  const changed = (digest.steps ?? []).filter(({ op, urn }) => !quiet.has(op) && !told.has(urn));
+  const changed = (digest.steps ?? []).filter(({ op, urn }) => !quiet.has(op) && !speaking.has(urn));
   const silent = changed.filter(({ urn }) => !following.has(typeOf(urn)));
   const explained = silent.length > 0 || differences.size > 0 || unknown.size > 0;
   const counted = explained ? silent : changed;
   return {
     differences: [...differences.values(), ...stepDifferences(counted)],
-    unknown: [...unknown],
-    plan,
-    errors: [...errors],
+    unknown: [...unknown.values()],
+    plan: plans.flatMap(planLines),
+    rollout: {
+      steps: plans.flatMap(({ steps }) => steps),
+      refusals: plans.flatMap(({ refusals }) => refusals),
+    },
+    errors: errorsIn(digest),
   };
 }
 
-/** The reverse of `sentence`: `server3: postgresql.conf max_connections is 300, declared 400: restart in order`. */
-export function parseSentence(line: string): Drift | undefined {
-  const consequence = consequences.find((one) => line.endsWith(`: ${one}`));
-  if (consequence === undefined) return undefined;
-  const said = line.slice(0, -consequence.length - 2);
-  const match = /^(?:([a-z0-9][a-z0-9_-]*): )?(.+?) is (.+)$/s.exec(said);
-  if (match === null) return undefined;
-  const [, server, object = "", values = ""] = match;
-  const comma = values.lastIndexOf(", declared ");
-  return {
-    ...(server === undefined ? {} : { server }),
-    object,
-    there: comma < 0 ? values : values.slice(0, comma),
-    ...(comma < 0 ? {} : { declared: values.slice(comma + ", declared ".length) }),
-    consequence,
-  };
+function silentServer(difference: Difference): Unknown {
+  const { server } = difference;
+  return { code: "silent", ...(server === undefined ? {} : { server }), message: sentence(difference) };
+}
+
+function factsOf({ object, there, declared }: Difference): NonNullable<Drift["facts"]> {
+  return { object, there, ...(declared === undefined ? {} : { declared }) };
+}
+
+function errorsIn({ diagnostics = [] }: Digest): readonly string[] {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  return [...new Set(errors.map(({ message }) => message.replace(/^error: /, "").trim()))];
 }
 
 function stepDifferences(steps: readonly Step[]): Drift[] {

@@ -36,13 +36,19 @@ export async function installRunbook(host: Host, facts: RunbookFacts): Promise<v
   await installFiles(host, await runbookFiles(facts));
 }
 
-/** One sentence a file. */
+/** One a file. */
 export function runbookDifferences(facts: RunbookFacts, host: string, is: string, shall: string): Difference[] {
   return compare(parseListing(shall), parseListing(is)).map((difference): Difference => {
-    const object = `${join(runbookFolder(facts.controlDirectory), difference.name)} on ${host}`;
-    if (difference.kind === "missing") return { object, there: "missing", consequence: "install" };
+    const path = join(runbookFolder(facts.controlDirectory), difference.name);
+    const object = { kind: "host file", path, host } as const;
+    if (difference.kind === "missing") return { object, there: { is: "missing" }, consequence: "install" };
     return difference.kind === "content"
-      ? { object: `the content of ${object}`, there: "another than declared", consequence: "install" }
-      : { object: `the mode of ${object}`, there: difference.is, declared: difference.shall, consequence: "install" };
+      ? { object: { ...object, part: "content" }, there: { is: "another" }, consequence: "install" }
+      : {
+          object: { ...object, part: "mode" },
+          there: difference.is,
+          declared: difference.shall,
+          consequence: "install",
+        };
   });
 }

@@ -1,5 +1,6 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
+import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Voice, Voices } from "../../postgres/voice.js";
 
@@ -55,6 +56,13 @@ export const shared = ["common.sh", "stream.awk", "messages"] as const;
 
 /** The guard's exit status where the server may not start. */
 export const refusedToStart = 3;
+
+/** What the guard says to programs in start.log of another server that took over: `pgsite: superseded NAME PLACE TIMELINE OWN`. */
+export function supersededIn(line: string, controlDirectory: string): Superseded | undefined {
+  const [, by, at, timeline, own] = /^pgsite: superseded (\S+) (\S+) (\d+) (\d+)$/.exec(line) ?? [];
+  if (by === undefined || at === undefined) return undefined;
+  return { by, at, timeline: Number(timeline), own: Number(own), rejoin: `${runbookFolder(controlDirectory)}/rejoin` };
+}
 
 export function runbookFolder(controlDirectory: string): string {
   return controlPath({ controlDirectory }, "runbook");

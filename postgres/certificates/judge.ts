@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import type { Found } from "../differences.js";
 import { atLeast, type Major } from "../versions.js";
 
 /** A server's certificate beside everything that it must fit. */
@@ -107,12 +108,12 @@ export function isKept(
   return left > renewBeforeDays * day && left <= validityDays * day;
 }
 
-/** `valid until 2027-11-21`, `one that ended on 2026-11-01`; of a PEM text. */
-export function describeEnd(pem: string, now: Date): string {
+/** The certificate of a PEM text, by the end of its validity. */
+export function foundCertificate(pem: string, now: Date): Found {
   const own = readable(pem)?.[0];
-  if (own === undefined) return pem.trim() === "" ? "missing" : "no certificate";
+  if (own === undefined) return { is: pem.trim() === "" ? "missing" : "no certificate" };
   const { to } = validityOf(own);
-  return to < now ? `one that ended on ${dayOf(to)}` : `valid until ${dayOf(to)}`;
+  return { is: "certificate", ends: to.toISOString(), ended: to < now };
 }
 
 function keyFaults({ key }: Presented, own?: X509Certificate): readonly Fault[] {

@@ -1,12 +1,13 @@
-import { type Consequence, type Difference, hangs, type Make } from "../differences.js";
-import { anotherSecret, mask, shownValue } from "../secrets/index.js";
+import type { Consequence, Difference, Found, Make, SettingFound, Thing } from "../differences.js";
+import { mask, shownValue } from "../secrets/index.js";
+import type { Superseded } from "../serverProblems.js";
 import { context, findSetting } from "../settings/catalogue.js";
 import { floorSettings } from "../settings/floors.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import type { Major } from "../versions.js";
 import { parseConninfo } from "./conninfo.js";
 import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./facts.js";
-import { accessDifferences, hbaText } from "./hbaDifferences.js";
+import { accessDifferences } from "./hbaDifferences.js";
 import { parseConfiguration } from "./postgresqlConf.js";
 
 /** A setting that a server runs with although its files say another value, or none. */
@@ -33,7 +34,7 @@ export interface ConfigurationState {
   /** pg_hba.conf was touched after the server last read it. */
   readonly unread: boolean;
   /** Of a stopped one: why it was refused its last start. */
-  readonly superseded?: string;
+  readonly supersededBy?: Superseded;
 }
 
 /** How a server differs from what is declared of it, in the order in which an administrator would read its files. */
@@ -46,7 +47,7 @@ export function configurationDifferences(
   // Whoever sees that the data are gone says that, and the rest follows from it.
   if (is.state === "no data") return [];
   const running = is.state !== "stopped";
-  const make = (object: string, there: string, consequence: Consequence, declared?: string): Difference => ({
+  const make = (object: Thing, there: Found, consequence: Consequence, declared?: Found): Difference => ({
     server,
     object,
     there,
@@ -70,7 +71,7 @@ export function configurationDifferences(
     ...permissionDifferences(is, shall, make),
     ...is.refused
       .filter((line) => !isOfMissing(is, line))
-      .map((line) => make("the server", `not willing to take ${line}`, "reload")),
+      .map((line) => make({ kind: "server" }, { is: "not taken", line }, "reload")),
   ];
 }
 
@@ -81,37 +82,33 @@ function isOfMissing({ files }: ConfigurationState, line: string): boolean {
 }
 
 function stateDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
-  const upgraded = `${is.version} (data are brought to another by pg_upgrade, or by dump and restore)`;
-  const version = is.version === shall.version ? [] : [make("version", upgraded, "by hand", shall.version)];
+  const version = is.version === shall.version ? [] : [make({ kind: "version" }, is.version, "by hand", shall.version)];
   if (is.state === "stopped") {
-    const why = is.superseded === undefined ? "" : ` (its last start was refused: ${is.superseded})`;
-    return [...version, make("the server", `stopped${why}`, "start", "running")];
+    const superseded = is.supersededBy === undefined ? {} : { superseded: is.supersededBy };
+    return [...version, make({ kind: "server" }, { is: "stopped", ...superseded }, "start", { is: "running" })];
   }
-  if (is.state === "silent") {
-    return [...version, make("the server", hangs, "by hand")];
-  }
-  return version;
+  return is.state === "silent" ? [...version, make({ kind: "server" }, { is: "silent" }, "by hand")] : version;
 }
 
 /** Another build, or another minor version: the declared one is in force when the server is started with it. */
 function programDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
   if (is.program === undefined || shall.program === undefined || is.program === shall.program) return [];
-  return [make("the program of the running server", is.program, "restart", shall.program)];
+  return [make({ kind: "program" }, is.program, "restart", shall.program)];
 }
 
 /** Files that are there and must not be, or the other way round. */
 function presence(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
   const names = [...new Set([...Object.keys(is.files), ...Object.keys(shall.files)])].sort();
-  return names.flatMap((name) => {
-    const [left, right] = [is.files[name], shall.files[name]];
+  return names.flatMap((file) => {
+    const [left, right] = [is.files[file], shall.files[file]];
     if (left !== undefined && right !== undefined) return [];
-    const rereads = name === "pg_hba.conf" ? "reload" : "install";
-    if (left !== undefined) return [make(name, "there and must not be", rereads)];
-    const settings = Object.keys(parseConfiguration(shall.files[name] ?? "").values).length > 0;
-    const lost = settings && settingFiles.some((one) => one === name);
+    const rereads = file === "pg_hba.conf" ? "reload" : "install";
+    if (left !== undefined) return [make({ kind: "file", file }, { is: "unwanted" }, rereads)];
+    const settings = Object.keys(parseConfiguration(shall.files[file] ?? "").values).length > 0;
+    const lost = settings && settingFiles.some((one) => one === file);
     // What a server runs with is known of one that answers, save for what recovery.conf says.
-    const known = Object.keys(is.runs).length > 0 && name !== "recovery.conf";
-    return [make(name, "missing", lost ? (known ? "reload" : "restart") : rereads)];
+    const known = Object.keys(is.runs).length > 0 && file !== "recovery.conf";
+    return [make({ kind: "file", file }, { is: "missing" }, lost ? (known ? "reload" : "restart") : rereads)];
   });
 }
 
@@ -138,22 +135,26 @@ function settingDifferences(
     // A whole file that is missing is said once.
     const missing = there === undefined && wanted !== undefined && is.files[wanted.file] === undefined;
     if (filesDiffer && !missing) {
-      const object = `${there?.file ?? wanted?.file} ${shown.name}`;
-      const effective = runsDiffer || running === undefined ? "" : waiting(shown, inForce, consequence);
+      const object = { kind: "setting", file: there?.file ?? wanted?.file ?? "", name: shown.name } as const;
+      const waits = runsDiffer || running === undefined ? undefined : waiting(shown, inForce, consequence);
       const [from, to] = shown.both(there, wanted);
-      return [make(object, `${from}${effective}`, effective === "" ? consequence : "reload", to)];
+      return waits === undefined
+        ? [make(object, from, consequence, to)]
+        : [make(object, { ...from, waits }, "reload", to)];
     }
     if (!runsDiffer) return [];
     const [from, to] = shown.both({ name, value: inForce ?? "", file: "" }, wanted);
-    const source = running.source === "configuration file" ? "an earlier version of its files" : running.source;
-    return [make(`${shown.name} of the running server`, `${from} (from ${source})`, consequence, to)];
+    const object = { kind: "running setting", name: shown.name } as const;
+    return [make(object, { ...from, source: running.source }, consequence, to)];
   });
 }
 
 /** An edit that is not in force yet: to undo it takes no more than to read the files again. */
-function waiting(shown: Shown, inForce: string | undefined, consequence: Consequence): string {
-  const until = consequence.startsWith("restart") ? "waits for a restart" : "waits for a reload";
-  return ` (${until}: the server runs with ${shown.text(inForce)})`;
+function waiting(shown: Shown, inForce: string | undefined, consequence: Consequence): SettingFound["waits"] {
+  return {
+    for: consequence.startsWith("restart") ? "restart" : "reload",
+    ...(inForce === undefined ? {} : { inForce: shown.text(inForce) }),
+  };
 }
 
 /** How one setting is compared and shown at one version. */
@@ -189,38 +190,42 @@ class Shown {
     return sameValue(this.#setting, left, right);
   }
 
-  text(value: string | undefined): string {
-    if (value === undefined) return "unset";
+  text(value: string): string {
     const means = this.#setting === undefined ? undefined : meaning(this.#setting, value);
     const plain = this.#setting === undefined || means === undefined ? value : formatValue(this.#setting, means);
     const text = shownValue(this.name, plain);
     return text === "" || /\s/.test(text) ? `'${text}'` : text;
   }
 
-  /** What is there and what is declared, in words. */
-  both(there: FiledSetting | undefined, wanted: FiledSetting | undefined): readonly [string, string] {
+  /** What is there and what is declared. */
+  both(there: FiledSetting | undefined, wanted: FiledSetting | undefined): readonly [SettingFound, SettingFound] {
     const conninfo = this.name === "primary_conninfo" ? this.#byParameter(there, wanted) : undefined;
     if (conninfo !== undefined) return conninfo;
-    const named = (one: FiledSetting | undefined) => {
-      if (one !== undefined) return this.text(one.value);
-      return this.#setting?.default === undefined ? "unset" : `unset (${this.text(this.#setting.default)})`;
+    const named = (one: FiledSetting | undefined): SettingFound => {
+      if (one !== undefined) return { is: "setting", value: this.text(one.value) };
+      const standard = this.#setting?.default;
+      return { is: "setting", ...(standard === undefined ? {} : { default: this.text(standard) }) };
     };
     const [left, right] = [named(there), named(wanted)];
-    return left === right ? [`${left} ${anotherSecret}`, right] : [left, right];
+    const same = left.value === right.value && left.default === right.default;
+    return same ? [{ ...left, anotherSecret: true }, right] : [left, right];
   }
 
   /** By the parameters of the connection that differ; undefined where that tells nothing. */
   #byParameter(
     there: FiledSetting | undefined,
     wanted: FiledSetting | undefined,
-  ): readonly [string, string] | undefined {
+  ): readonly [SettingFound, SettingFound] | undefined {
     const [left, right] = [there, wanted].map((one) => parseConninfo(one?.value ?? "") ?? {}) as [Words, Words];
     const names = [...new Set([...Object.keys(left), ...Object.keys(right)])].sort();
     const differing = names.filter((name) => left[name] !== right[name]);
     if (there === undefined || wanted === undefined || differing.length === 0) return undefined;
     const say = (words: Words) =>
       differing.map((name) => `${name}=${words[name] === undefined ? "" : open.has(name) ? words[name] : mask}`);
-    return [say(left).join(" "), say(right).join(" ")];
+    return [
+      { is: "setting", value: say(left).join(" ") },
+      { is: "setting", value: say(right).join(" ") },
+    ];
   }
 }
 
@@ -234,29 +239,28 @@ function textDifferences(
   make: Make,
   others: readonly Difference[],
 ): readonly Difference[] {
-  return settingFiles.flatMap((name) => {
-    const [left, right] = [is.files[name], shall.files[name]];
+  return settingFiles.flatMap((file) => {
+    const [left, right] = [is.files[file], shall.files[file]];
     if (left === undefined || right === undefined || left === right) return [];
     const wrong = parseConfiguration(left).problems.map(({ path }) =>
-      make(`${name} ${path}`, "not a setting", "install"),
+      make({ kind: "line", file, line: path }, { is: "no setting" }, "install"),
     );
-    if (wrong.length > 0 || others.some(({ object }) => object.startsWith(`${name} `))) return wrong;
-    return [make(`the text of ${name}`, "not as declared, and means the same", "nothing")];
+    if (wrong.length > 0 || others.some(({ object }) => object.kind === "setting" && object.file === file))
+      return wrong;
+    return [make({ kind: "file text", file }, { is: "same meaning" }, "nothing")];
   });
 }
 
 function permissionDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {
-  return Object.entries(shall.permissions).flatMap(([name, wanted]) => {
-    const found = is.permissions[name];
+  return Object.entries(shall.permissions).flatMap(([file, wanted]) => {
+    const found = is.permissions[file];
     if (found === undefined || found === wanted) return [];
-    return [make(`mode and owner of ${name}`, found, name === "pg_hba.conf" ? "reload" : "install", wanted)];
+    return [make({ kind: "file access", file }, found, file === "pg_hba.conf" ? "reload" : "install", wanted)];
   });
 }
 
 /** Said where nothing else is said of its rules: an edit that was reloaded and put back leaves no other trace. */
 function unreadDifferences(is: ConfigurationState, access: readonly Difference[], make: Make): readonly Difference[] {
-  if (!is.unread || access.some(({ object }) => object !== hbaText)) return [];
-  const there =
-    "in doubt (the file was touched after the server last read it: rules that it no longer has may be in force)";
-  return [make("pg_hba.conf of the running server", there, "reload")];
+  if (!is.unread || access.some(({ object }) => object.kind !== "file text")) return [];
+  return [make({ kind: "rules in force" }, { is: "in doubt" }, "reload")];
 }

@@ -1,5 +1,5 @@
-import type { Difference } from "../differences.js";
-import { anotherSecret, shownValue } from "../secrets/index.js";
+import type { Difference, SettingFound } from "../differences.js";
+import { shownValue } from "../secrets/index.js";
 import type { Major } from "../versions.js";
 import { context, findSetting, isCustomName } from "./catalogue.js";
 import { listKind, splitList, splitPaths } from "./lists.js";
@@ -45,8 +45,8 @@ export function sessionDifferences(version: Major, is: SettingsByWhom, shall: Se
       .map((name) => {
         const [left, right] = [shown(name, there[name]), shown(name, wanted[name])];
         return {
-          object: `${name} of ${whom}`,
-          there: left === right ? `${left} ${anotherSecret}` : left,
+          object: { kind: "session setting", name, whom } as const,
+          there: left.value === right.value ? { ...left, anotherSecret: true as const } : left,
           declared: right,
           consequence: "SQL" as const,
         };
@@ -54,13 +54,10 @@ export function sessionDifferences(version: Major, is: SettingsByWhom, shall: Se
   });
 }
 
-/** What is there of a setting that nobody set. */
-export const unset = "unset";
-
-function shown(name: string, value: string | undefined): string {
-  if (value === undefined) return unset;
+function shown(name: string, value: string | undefined): SettingFound {
+  if (value === undefined) return { is: "setting" };
   const text = shownValue(name, value);
-  return text === "" || /\s/.test(text) ? `'${text}'` : text;
+  return { is: "setting", value: text === "" || /\s/.test(text) ? `'${text}'` : text };
 }
 
 /** The elements of a value that ALTER ROLE … SET takes as a list; undefined for one that is a single text. */

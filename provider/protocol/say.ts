@@ -1,7 +1,7 @@
-import { type Difference, sentence } from "../../postgres/differences.js";
+import type { Difference } from "../../postgres/differences.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 
 /** Says differences among the run's diagnostics, one sentence each. */
 export async function say(context: Context, differences: readonly Difference[]): Promise<void> {
-  for (const one of differences) await context.log(one.severity ?? "info", sentence(one));
+  for (const difference of differences) await context.report({ kind: "difference", difference });
 }

@@ -7,9 +7,9 @@ import { Status } from "@pulumi/pulumi/proto/status_pb.js";
 import { Any } from "google-protobuf/google/protobuf/any_pb.js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
 import { type JavaScriptValue, Struct } from "google-protobuf/google/protobuf/struct_pb.js";
-import { notKnown } from "../../postgres/differences.js";
 import { shown } from "../../postgres/shown.js";
-import { type Context, messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
+import { type Context, messageOf } from "../../servers/rollout/reporter.js";
+import { codeOf, type FindingRecord, findingsFile, format, record } from "../../servers/status/findings.js";
 import { acting } from "../../servers/status/refresh.js";
 import { conceal, concealedIn, reveal } from "./concealed.js";
 import { Engine } from "./engine.js";
@@ -41,6 +41,12 @@ import {
 export type AnyResourceType = ResourceType<any, any>;
 
 const version = "0.1.0";
+
+/** Writes down what is found for whoever started the preview; nothing if nobody asked for it. */
+async function writeDown(one: FindingRecord): Promise<void> {
+  const file = process.env[findingsFile];
+  if (file !== undefined) await record(file, one);
+}
 const anyType = "pulumirpc.ErrorResourceInitFailed";
 
 /**
@@ -104,6 +110,13 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     name: urn.split("::").at(-1) ?? urn,
     signal: cancelled.signal,
     log: (severity, message) => engine.log(urn, severity, message),
+    report: async (finding) => {
+      await writeDown({ urn, ...finding });
+      // Loaded when there is something to say, which is seldom.
+      const { findingWords } = await import("../../servers/words/findings.js");
+      const { severity, message } = findingWords(finding);
+      await engine.log(urn, severity, message);
+    },
     progress: (message) => engine.log(urn, "info", message, true),
   });
 
@@ -195,7 +208,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
       return response.setInputs(struct).setProperties(struct);
     } catch (error) {
       if (known === undefined) throw error;
-      await context.log("warning", `${sentenceOf(error)} ${notKnown}; shown is what was last known.`);
+      await context.report({ kind: "not known", code: codeOf(error), message: messageOf(error) });
       response.setId(request.getId());
       response.setInputs(request.getInputs());
       return response.setProperties(toStruct(type, { ...last, reachable: false }, outputs.secrets));
@@ -235,6 +248,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     // it in the state: also a secret that stands in it in clear.
     checkConfig: answer(async () => new pb.CheckResponse().setInputs(Struct.fromJavaScript({}))),
     configure: answer(async () => {
+      await writeDown({ begun: format });
       // The engine now waits for its other plugins.
       setImmediate(warmUp);
       return new pb.ConfigureResponse().setAcceptsecrets(true);

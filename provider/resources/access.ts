@@ -7,7 +7,6 @@ import {
   type SettingsByWhom,
   sameText,
   sessionDifferences,
-  unset,
 } from "../../postgres/settings/session.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
@@ -46,11 +45,16 @@ export const access: ResourceType<AccessArgs, AccessState> = {
     const found = actual ?? (await firstLook(context, args));
     if (found !== undefined) {
       const superusers = found.superusers.map((name): Difference => {
-        return { object: `role ${name}`, there: "a superuser", declared: "nowhere", consequence: "SQL" };
+        return {
+          object: { kind: "role", name },
+          there: { is: "superuser" },
+          declared: { is: "nowhere" },
+          consequence: "SQL",
+        };
       });
       const all = sessionDifferences(version, found.settings, settings);
       // What a new site has not got yet is no difference: a first preview says what is there and would be undone.
-      const differences = actual === undefined ? all.filter(({ there }) => there !== unset) : all;
+      const differences = actual === undefined ? all.filter(isSet) : all;
       await say(context, [...superusers, ...differences]);
     }
     return { state: { ...args, superusers: [], settings: inTheirWords(version, settings, actual?.settings ?? {}) } };
@@ -82,6 +86,11 @@ async function firstLook(context: Context, args: AccessArgs): Promise<Observed |
   } catch {
     return undefined;
   }
+}
+
+/** Whether somebody set what differs. */
+function isSet({ there }: Difference): boolean {
+  return typeof there === "string" || there.is !== "setting" || there.value !== undefined;
 }
 
 type Observed = Pick<AccessState, "superusers" | "settings">;

@@ -54,10 +54,10 @@ function differences({ host, folder, links }: ClientLinksArgs, is: ClientLinksAr
   return Object.entries(links).flatMap(([name, declared]): Difference[] => {
     const there = is.links[name] ?? missing;
     if (there === declared) return [];
-    const object = `the link ${folder}/${name} on ${host.name}`;
-    if (there === missing) return [{ object, there: "missing", consequence: "install" }];
+    const object = { kind: "link", path: `${folder}/${name}`, host: host.name } as const;
+    if (there === missing) return [{ object, there: { is: "missing" }, consequence: "install" }];
     return there === noLink
-      ? [{ object, there: "no link: move away what is there", declared, consequence: "by hand", severity: "warning" }]
+      ? [{ object, there: { is: "no link" }, declared, consequence: "by hand", severity: "warning" }]
       : [{ object, there, declared, consequence: "install" }];
   });
 }

@@ -1,7 +1,7 @@
 import type { Place } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { isLostServer } from "../../hosts/lost.js";
-import type { Difference } from "../../postgres/differences.js";
+import type { DataRefusal, Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { foreignData } from "../../preflight/foreign.js";
@@ -92,14 +92,16 @@ function isGone(data: DataDirectoryState["data"]): boolean {
 /** It is seeded again, but not while another server holds the site's data and none takes writes. */
 async function goneDifference(args: DataDirectoryArgs, data: DataDirectoryState["data"]): Promise<Difference> {
   const { server, others = [] } = args;
-  const difference = { server, object: "the data directory" } as const;
-  const refusal = await refusalToMake(server, others).catch((error) => messageOf(error));
-  if (refusal === undefined) return { ...difference, there: goneAs(data), consequence: "seed again" };
-  const there = `${goneAs(data)}, and \`up\` will refuse to make it anew: ${refusal}`;
-  return { ...difference, there, consequence: "by hand", severity: "warning" };
+  const difference = { server, object: { kind: "data directory" } } as const;
+  const is = data === "incomplete" || data === "empty" ? data : "gone";
+  const refused = await refusalToMake(server, others).catch(
+    (error): DataRefusal => ({ code: "not known", message: messageOf(error) }),
+  );
+  if (refused === undefined) return { ...difference, there: { is }, consequence: "seed again" };
+  return { ...difference, there: { is, refused }, consequence: "by hand", severity: "warning" };
 }
 
-async function refusalToMake(server: string, others: readonly Place[]): Promise<string | undefined> {
+async function refusalToMake(server: string, others: readonly Place[]): Promise<DataRefusal | undefined> {
   const { holderAmong, refusalFor } = await import("../../servers/seed/dataHolders.js");
   for (const other of others.filter(({ name }) => !isLostServer(name))) {
     const look = await lookOfRefresh(other);
@@ -107,14 +109,10 @@ async function refusalToMake(server: string, others: readonly Place[]): Promise<
     if (control === undefined || recordedRole(control) !== "primary") continue;
     if ((await look.process()).kind === "running") return undefined;
     const { name, dataDirectory, host } = other;
-    return `${name} (${dataDirectory} on ${host.name}) is to be copied from, and is stopped. Start ${name} and run again`;
+    return { code: "source stopped", server: name, dataDirectory, host: host.name };
   }
   const holder = await holderAmong(others, hostOf);
   return holder === undefined ? undefined : refusalFor(server, holder.place, holder.state);
-}
-
-function goneAs(data: DataDirectoryState["data"]): string {
-  return data === "incomplete" ? "incomplete (its seeding was cut off)" : data === "empty" ? "empty" : "gone";
 }
 
 async function observe(args: DataDirectoryArgs, lookAt: LookAt = newLooks()): Promise<DataDirectoryState["data"]> {

@@ -52,8 +52,8 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
 /** Those that can be undone; a database with another encoding is refused as a problem. */
 function databaseDifferences(is: DatabaseState, shall: DatabaseArgs): readonly Difference[] {
   const limit = shall.connectionLimit ?? -1;
-  const make = (what: string, there: string, declared: string): Difference => {
-    return { object: `${what} of database ${shall.name}`, there, declared, consequence: "SQL" };
+  const make = (part: string, there: string, declared: string): Difference => {
+    return { object: { kind: "database", name: shall.name, part }, there, declared, consequence: "SQL" };
   };
   return [
     ...(is.owner === shall.owner ? [] : [make("owner", is.owner, shall.owner)]),

@@ -6,7 +6,7 @@ import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js
 import { listingText } from "../../installed/listing.js";
 import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
-import type { Difference } from "../../postgres/differences.js";
+import type { Difference, FilePart, Found, Thing } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import { hostOf } from "../../servers/status/look.js";
@@ -79,7 +79,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
       known.runbook === undefined ? undefined : installedOf(host, known.runbook),
     ]);
     if (status === undefined || content === undefined) {
-      await say(context, [{ object: nameOf(known), there: "missing", consequence: "install" }]);
+      await say(context, [{ object: nameOf(known), there: { is: "missing" }, consequence: "install" }]);
       return undefined;
     }
     const found = installed === undefined ? {} : { installed };
@@ -121,30 +121,22 @@ async function installedOf(host: Host, runbook: RunbookFacts): Promise<string> {
   return listingText(await readFiles(host, await runbookFiles(runbook)));
 }
 
-function nameOf({ path, host }: HostFileArgs): string {
-  return `${path} on ${host.name}`;
+function nameOf({ path, host }: HostFileArgs, part?: FilePart): Thing {
+  return { kind: "host file", path, host: host.name, ...(part === undefined ? {} : { part }) };
 }
 
 function fileDifferences(args: HostFileArgs, is: HostFileState, mode: string, secret: boolean): readonly Difference[] {
-  const object = nameOf(args);
-  const unlike = secret ? "another than declared (secret, so not shown)" : "another than declared";
+  const make = (part: FilePart, there: Found, declared?: string): Difference => ({
+    object: nameOf(args, part),
+    there,
+    ...(declared === undefined ? {} : { declared }),
+    consequence: "install",
+  });
+  const { user } = args.host;
   return [
-    ...(is.content === args.content
-      ? []
-      : [{ object: `the content of ${object}`, there: unlike, consequence: "install" as const }]),
-    ...(is.mode === mode
-      ? []
-      : [{ object: `the mode of ${object}`, there: is.mode, declared: mode, consequence: "install" as const }]),
-    ...(is.owner === args.host.user
-      ? []
-      : [
-          {
-            object: `the owner of ${object}`,
-            there: is.owner,
-            declared: args.host.user,
-            consequence: "install" as const,
-          },
-        ]),
+    ...(is.content === args.content ? [] : [make("content", { is: secret ? "another secret" : "another" })]),
+    ...(is.mode === mode ? [] : [make("mode", is.mode, mode)]),
+    ...(is.owner === user ? [] : [make("owner", is.owner, user)]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { Difference } from "../../postgres/differences.js";
+import type { Difference, Found } from "../../postgres/differences.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { ResourceType } from "../protocol/resource.js";
@@ -36,7 +36,7 @@ export interface RoleState extends RoleArgs {
   readonly connectionLimit: number;
   readonly memberOf: readonly string[];
   /** Whether the verifier on the server is the password's; the password itself is never shown. */
-  readonly passwordIs?: keyof typeof passwordWords;
+  readonly passwordIs?: "as declared" | keyof typeof otherPasswords;
 }
 
 /** A role of a site: made and altered on whichever server takes writes, adopted where it exists, never dropped. */
@@ -73,34 +73,29 @@ export const role: ResourceType<RoleArgs, RoleState> = {
 };
 
 function roleDifferences(is: RoleState, shall: RoleState): readonly Difference[] {
-  const make = (what: string, there: unknown, declared?: unknown): Difference => ({
-    object: `${what} of role ${shall.name}`,
-    there: `${there}`,
-    ...(declared === undefined ? {} : { declared: `${declared}` }),
+  const make = (part: string, there: Found, declared?: Found): Difference => ({
+    object: { kind: "role", name: shall.name, part },
+    there,
+    ...(declared === undefined ? {} : { declared }),
     consequence: "SQL",
   });
   const attributes = (
     ["superuser", "login", "replication", "createdb", "createrole", "connectionLimit"] as const
   ).filter((one) => is[one] !== shall[one]);
-  const list = (names: readonly string[]) => (names.length === 0 ? "nothing" : names.join(", "));
+  const list = (names: readonly string[]): Found => (names.length === 0 ? { is: "none" } : names.join(", "));
+  const { passwordIs = "as declared" } = is;
   return [
-    ...attributes.map((one) => make(words[one], shown(is[one]), shown(shall[one]))),
+    ...attributes.map((one) => make(keywords[one], shown(is[one]), shown(shall[one]))),
     ...(same(is.memberOf, shall.memberOf) ? [] : [make("membership", list(is.memberOf), list(shall.memberOf))]),
-    ...(shall.password === undefined || (is.passwordIs ?? "as declared") === "as declared"
+    ...(shall.password === undefined || passwordIs === "as declared"
       ? []
-      : [make("the password", passwordWords[is.passwordIs ?? "as declared"])]),
+      : [make("the password", { is: otherPasswords[passwordIs] })]),
   ];
 }
 
-const passwordWords = {
-  "as declared": "as declared",
-  another: "another than declared",
-  none: "missing",
-  "not known":
-    "not known to be as declared (its verifier has more iterations than pgsite computes; a new one takes its place)",
-} as const;
+const otherPasswords = { another: "another", none: "missing", "not known": "not comparable" } as const;
 
-const words = {
+const keywords = {
   superuser: "SUPERUSER",
   login: "LOGIN",
   replication: "REPLICATION",

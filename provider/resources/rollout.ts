@@ -1,12 +1,11 @@
 import { isLostServer } from "../../hosts/lost.js";
-import { notKnown } from "../../postgres/differences.js";
-import { onOneLine } from "../../postgres/printable.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
-import { messageOf, sentenceOf } from "../../servers/rollout/reporter.js";
+import { messageOf } from "../../servers/rollout/reporter.js";
 import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../servers/rollout/state.js";
 import { observedAnew, withDivergence, withNewcomers } from "../../servers/rollout/survey.js";
+import { codeOf } from "../../servers/status/findings.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
@@ -44,8 +43,8 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
         try {
           return [name, await observedAnew(server, known, context.signal)] as const;
         } catch (error) {
-          await context.log("warning", `${name}: ${sentenceOf(error)} ${notKnown}`);
           unreachable[name] = messageOf(error);
+          await context.report({ kind: "not known", code: codeOf(error), server: name, message: messageOf(error) });
           return [name, server] as const;
         }
       }),
@@ -111,9 +110,7 @@ function planIn({ steps, refusals }: PlanReport): Pick<RolloutState, "plan" | "r
 
 async function sayPlan(context: Context, plan: PlanReport, found: RolloutState["servers"]): Promise<void> {
   if (plan.steps.length + plan.refusals.length === 0) return;
-  const { planLines } = await import("../../servers/words/plan.js");
-  const isLoud = plan.refusals.length > 0 || takeWrites(found);
-  await context.log(isLoud ? "warning" : "info", ["the rollout:", ...planLines(plan).map(onOneLine)].join("\n"));
+  await context.report({ kind: "plan", plan, loud: plan.refusals.length > 0 || takeWrites(found) });
 }
 
 async function planFor(

@@ -87,8 +87,8 @@ export const serverCertificate: ResourceType<ServerCertificateArgs, ServerCertif
       host.stat(keyPath),
     ]);
     if (certificate === undefined && key === undefined) {
-      const object = `${certificatePath} on ${known.host.name}`;
-      await say(context, [{ server: known.server, object, there: "missing", consequence: "install" }]);
+      const object = { kind: "host file", path: certificatePath, host: known.host.name } as const;
+      await say(context, [{ server: known.server, object, there: { is: "missing" }, consequence: "install" }]);
       return undefined;
     }
     const found = { ...known, certificate: certificate?.toString("utf8") ?? "", key: key?.toString("utf8") ?? "" };
@@ -142,16 +142,16 @@ async function differences(
   now: Date,
 ): Promise<readonly Difference[]> {
   const { server } = shall;
-  const { describeEnd } = await import("../../postgres/certificates/judge.js");
+  const { foundCertificate } = await import("../../postgres/certificates/judge.js");
   const consequence = atLeast(shall.version as Major, reloadsFrom) ? "reload" : "restart in order";
-  const object = "the certificate";
+  const object = { kind: "certificate" } as const;
   const fileDifference = (file: "certificate" | "key") =>
     is.permissions[file] === shall.permissions[file]
       ? []
       : [
           {
             server,
-            object: file === "key" ? shall.keyPath : shall.certificatePath,
+            object: { kind: "private file", path: file === "key" ? shall.keyPath : shall.certificatePath } as const,
             there: is.permissions[file],
             declared: shall.permissions[file],
             consequence: "install" as const,
@@ -164,8 +164,8 @@ async function differences(
           {
             server,
             object,
-            there: describeEnd(is.certificate, now),
-            declared: describeEnd(shall.certificate, now),
+            there: foundCertificate(is.certificate, now),
+            declared: foundCertificate(shall.certificate, now),
             consequence,
           } as const,
         ]),
@@ -174,14 +174,14 @@ async function differences(
       : [
           {
             server,
-            object: "the key of the certificate",
-            there: "another (secret, so not shown)",
+            object: { kind: "certificate key" },
+            there: { is: "another secret" },
             consequence,
           } as const,
         ]),
     ...(is.presents === shall.presents
       ? []
-      : [{ server, object, there: "not the one that it presents", consequence: "reload" } as const]),
+      : [{ server, object, there: { is: "not presented" }, consequence: "reload" } as const]),
     ...fileDifference("certificate"),
     ...fileDifference("key"),
   ];

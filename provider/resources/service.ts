@@ -1,8 +1,8 @@
 import type { Manager } from "../../config/schema/service.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { ServiceFacts } from "../../installed/service/facts.js";
-import type { Service as Found } from "../../installed/service/manager.js";
-import type { Difference } from "../../postgres/differences.js";
+import type { Service as FoundService } from "../../installed/service/manager.js";
+import type { Difference, Found } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
@@ -28,7 +28,7 @@ export interface ServiceState extends ServiceArgs {
   readonly enabled: boolean;
   /** Absolute path of the unit or script; empty where there is none to be. */
   readonly path: string;
-  readonly maker: NonNullable<Found["maker"]> | "nobody";
+  readonly maker: NonNullable<FoundService["maker"]> | "nobody";
 }
 
 /** What starts a server with its machine: a systemd unit, or a System V script. It starts nothing itself. */
@@ -103,14 +103,22 @@ async function declared(args: ServiceArgs, is: Observed): Promise<ServiceState> 
 }
 
 function differences(is: ServiceState, shall: ServiceState): readonly Difference[] {
-  const object = `the service ${shall.facts.name}`;
-  const server = shall.facts.server;
-  const there = is.text === "" ? "missing" : "another than declared";
+  const { server, name } = shall.facts;
+  const object = { kind: "service", name } as const;
+  const there: Found = { is: is.text === "" ? "missing" : "another" };
   return [
     ...(is.text === shall.text ? [] : [{ server, object, there, consequence: "install" as const }]),
     ...(is.enabled === shall.enabled
       ? []
-      : [{ server, object: `${object} at boot`, there: "off", declared: "on", consequence: "install" as const }]),
+      : [
+          {
+            server,
+            object: { ...object, part: "at boot" } as const,
+            there: "off",
+            declared: "on",
+            consequence: "install" as const,
+          },
+        ]),
   ];
 }
 

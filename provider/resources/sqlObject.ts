@@ -21,7 +21,7 @@ export async function readObject<State extends Named>(
   }
   const found = await onWritable(context, known, (session) => observe(session, known), { reading: true });
   if (found === undefined) {
-    await say(context, [{ object: `${kind} ${known.name}`, there: "missing", consequence: "SQL" }]);
+    await say(context, [{ object: { kind, name: known.name }, there: { is: "missing" }, consequence: "SQL" }]);
   }
   return found;
 }

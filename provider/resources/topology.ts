@@ -1,8 +1,12 @@
 import { isLostServer } from "../../hosts/lost.js";
 import { secretsInText } from "../../postgres/secrets/index.js";
-import { declaredPositions, positionDifferences, type TopologyState } from "../../servers/rollout/positions.js";
+import {
+  declaredPositions,
+  positionDifference,
+  positionDifferences,
+  type TopologyState,
+} from "../../servers/rollout/positions.js";
 import type { TopologyArgs } from "../../servers/rollout/state.js";
-import { positionDifference } from "../../servers/words/positions.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 

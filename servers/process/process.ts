@@ -4,12 +4,14 @@ import type { KnownServer, Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { guardOf, refusedToStart } from "../../installed/runbook/render.js";
+import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
 import { findManager } from "../../installed/service/manager.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
+import type { Superseded } from "../../postgres/serverProblems.js";
 import { atLeast } from "../../postgres/versions.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
+import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { until } from "./until.js";
 
@@ -134,23 +136,21 @@ async function askGuard(host: Host, server: KnownServer): Promise<string | undef
   const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
   // It waits a minute for a network that is not there.
   const { code, stderr } = await host.run(argv, { timeout: 90_000 });
-  return code === refusedToStart ? withoutName(stderr, server.name) : undefined;
+  if (code !== refusedToStart) return undefined;
+  const superseded = await refusedBefore(host, server);
+  return superseded === undefined ? `its guard refuses it: ${stderr.trim()}` : supersededWords(superseded);
 }
 
-/** Why a stopped server did not start the last time, where that was the guard of its runbook. */
+/**
+ * Why a stopped server did not start the last time, if the guard of its runbook refused it: the guard's word is then the last
+ * line of start.log. An older pgsite's guard, until an `up` renews it, says so to people alone.
+ */
 export async function refusedBefore(
   host: Host,
-  { name, controlDirectory }: Pick<Server, "name" | "controlDirectory">,
-): Promise<string | undefined> {
+  { controlDirectory }: Pick<Server, "controlDirectory">,
+): Promise<Superseded | undefined> {
   const last = (await host.readTail(controlPath({ controlDirectory }, "startLog"), 1000))?.trimEnd().split("\n").at(-1);
-  // The guard's own line begins with the name; what a client says stands behind a severity, and then comes the server's end.
-  return last?.startsWith(`${name} does not start: `) === true && last.includes(" superseded")
-    ? withoutName(last, name)
-    : undefined;
-}
-
-function withoutName(line: string, server: string): string {
-  return line.trim().replace(`${server} does not start: `, "");
+  return last === undefined ? undefined : supersededIn(last, controlDirectory);
 }
 
 /** The server's service, and the host as root, where systemd looks after it. */

@@ -4,6 +4,7 @@ import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { ConfigurationState } from "../../postgres/files/differences.js";
 import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
+import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { type CountedFiles, countedPermissions } from "../data/countedFiles.js";
 import { declaredPermissions, type Files, shownHash, stage, stagedDirectory } from "../data/staging.js";
@@ -48,7 +49,7 @@ const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", 
 /** What is there of a declared configuration. @throws HostUnreachable */
 export async function observeConfiguration(
   look: Look,
-  { superseded: _before, ...known }: ServerConfigurationState,
+  { supersededBy: _before, ...known }: ServerConfigurationState,
   signal: AbortSignal,
 ): Promise<ServerConfigurationState> {
   // What was found beside the declared files the last time is no longer looked for once it is gone.
@@ -82,7 +83,7 @@ export async function observeConfiguration(
     ...(isLive(live) ? { version: live.version, runs: seen.runs, refused: quotingNone(live.refused, files) } : {}),
     ...defined({
       program: seen.program ?? (known.binDirectory === undefined ? undefined : declaredProgram(known.binDirectory)),
-      superseded: process.kind === "running" ? undefined : await whyRefused(look, known.server),
+      supersededBy: process.kind === "running" ? undefined : await whyRefused(look),
     }),
   };
 }
@@ -143,7 +144,7 @@ function quotingNone(lines: readonly string[], files: Files): readonly string[] 
   return lines.map((line) => withoutPieces(line, secrets));
 }
 
-async function whyRefused({ host, directories }: Look, name: string): Promise<string | undefined> {
+async function whyRefused({ host, directories }: Look): Promise<Superseded | undefined> {
   const { refusedBefore } = await import("../process/process.js");
-  return refusedBefore(host, { name, controlDirectory: directories.controlDirectory });
+  return refusedBefore(host, directories);
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Consequence } from "../../postgres/differences.js";
+import type { Consequence, Difference } from "../../postgres/differences.js";
 import type { Position, Positions, Replication, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
@@ -18,6 +18,31 @@ export type PositionDifference = { readonly server: string; readonly consequence
   | { readonly kind: "replication"; readonly there: Replication; readonly declared: Replication }
   | { readonly kind: "timeline"; readonly diverged: Divergence }
 );
+
+/** The same as differences of every kind are told. */
+export function positionDifference(one: PositionDifference): Difference {
+  const { server, consequence } = one;
+  const common = { server, consequence, ...(consequence === "by hand" ? { severity: "warning" as const } : {}) };
+  switch (one.kind) {
+    case "foreign slot": {
+      const object = { kind: "slot", slot: one.slot } as const;
+      return { ...common, object, there: { is: "kept WAL" }, declared: { is: "nowhere" } };
+    }
+    case "role": {
+      const declared = { is: "replication", replication: one.declared } as const;
+      return { ...common, object: { kind: "position" }, there: { is: "primary" }, declared };
+    }
+    case "replication": {
+      const declared = { is: "replication", replication: one.declared } as const;
+      const there = { is: "replication", replication: one.there } as const;
+      return { ...common, object: { kind: "replication" }, there, declared };
+    }
+    case "timeline": {
+      const there = { is: "diverged", divergence: one.diverged } as const;
+      return { ...common, object: { kind: "timeline" }, there, declared: { is: "the site's" } };
+    }
+  }
+}
 
 export function declaredPositions(servers: TopologyArgs["servers"]): Positions {
   return Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, declaredPosition(server)]));

@@ -1,3 +1,5 @@
+import type { Finding } from "../status/findings.js";
+
 /** What a resource may use of the engine. */
 export interface Context {
   /** Name of the resource in the program. */
@@ -12,16 +14,13 @@ export interface Context {
   /** Shown among the run's diagnostics. Never holds a secret's value. */
   log(severity: "info" | "warning" | "error", message: string): Promise<void>;
 
+  /** What was found, for people and for programs. Never holds a secret's value. */
+  report(finding: Finding): Promise<void>;
+
   /** Shown beside the resource while it is worked on. */
   progress(message: string): Promise<void>;
 }
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : `${error}`;
-}
-
-/** What went wrong, as a sentence that another one may follow. */
-export function sentenceOf(error: unknown): string {
-  const message = messageOf(error);
-  return /[.?!]$/.test(message) ? message : `${message}.`;
 }

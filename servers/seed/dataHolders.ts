@@ -1,5 +1,6 @@
 import type { Place } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
+import type { DataRefusal } from "../../postgres/differences.js";
 import { type DataDirectoryState, inspectDataDirectory } from "../data/dataDirectory.js";
 
 /** The first of these servers that holds data: to make a new cluster beside it would abandon what it holds. */
@@ -14,7 +15,12 @@ export async function holderAmong<P extends Place>(
   return undefined;
 }
 
-/** Why no new cluster is made for a server while another one holds data, and what to do. */
-export function refusalFor(lost: string, place: Place, { kind, systemIdentifier }: DataDirectoryState): string {
-  return `${place.name} holds ${kind === "ours" ? "the site's data" : "data"} (${place.dataDirectory} on ${place.host.name}, system identifier ${systemIdentifier}): a new cluster would abandon it. Promote ${place.name} and run again (${lost} is then copied from it), or move its data away if the site is to begin anew`;
+/** Why no new cluster is made for a server while another one holds data. */
+export function refusalFor(
+  lost: string,
+  { name, dataDirectory, host }: Place,
+  { kind, systemIdentifier = "" }: DataDirectoryState,
+): Extract<DataRefusal, { code: "data elsewhere" }> {
+  const place = { server: name, dataDirectory, host: host.name };
+  return { code: "data elsewhere", ...place, ours: kind === "ours", systemIdentifier, lost };
 }

@@ -12,6 +12,7 @@ import { processState } from "../process/process.js";
 import { administratorOf, endpointsOf, serverNamed } from "../sql/login.js";
 import type { Login } from "../sql/session.js";
 import { findWritable, type Writable } from "../sql/writable.js";
+import { heldElsewhere } from "../words/differences.js";
 import { holderAmong, refusalFor } from "./dataHolders.js";
 import { initialise } from "./initdb.js";
 
@@ -206,6 +207,6 @@ async function refuseNewCluster(
   const others = site.servers.filter(({ name }) => name !== server.name);
   const holder = await holderAmong(others, options.hostOf ?? hostOf);
   if (holder === undefined) return;
-  const refusal = refusalFor(server.name, holder.place, holder.state);
+  const refusal = heldElsewhere(refusalFor(server.name, holder.place, holder.state));
   throw new Refused(`${server.name}'s data is gone, but ${refusal}; nothing was touched`);
 }

@@ -1,6 +1,6 @@
 import type { Endpoint, KnownServer } from "../../config/site.js";
 import type { Slot } from "../../postgres/positions.js";
-import type { HostProblem } from "../../postgres/serverProblems.js";
+import type { HostProblem, Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import type { DataDirectoryState } from "../data/dataDirectory.js";
 import type { ProcessState } from "../process/process.js";
@@ -26,7 +26,7 @@ export interface Observation {
   readonly process?: ProcessState;
   readonly titles: RecoveryTitles;
   /** Of a stopped one: why it was refused its last start. */
-  readonly superseded?: string;
+  readonly superseded?: Superseded;
   /** Why its host told nothing. */
   readonly hostProblem?: HostProblem;
   readonly sql: SqlAnswer;

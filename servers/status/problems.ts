@@ -26,7 +26,7 @@ export function problemsOf(facts: {
   }
   if (state === "no data") problems.push({ code: data?.kind === "incomplete" ? "halfFilled" : "noData" });
   if (state === "stopped") {
-    problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", because: superseded });
+    problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", ...superseded });
   }
   if (state === "unreachable") {
     problems.push({ code: "unanswered", ...sql.unreachable?.said });

@@ -1,50 +1,7 @@
-import type { Difference } from "../../postgres/differences.js";
 import type { Positions, Replication, Slot } from "../../postgres/positions.js";
-import { isDroppable, type PositionDifference } from "../rollout/positions.js";
+import { isDroppable } from "../rollout/positions.js";
 import { divergenceInWords } from "./divergence.js";
 import { problemInWords } from "./problems.js";
-
-/** The difference as the preview and `pgsite drift` tell it. */
-export function positionDifference(one: PositionDifference): Difference {
-  const { server, consequence } = one;
-  const severity = consequence === "by hand" ? ({ severity: "warning" } as const) : {};
-  switch (one.kind) {
-    case "foreign slot":
-      return {
-        server,
-        object: `replication slot ${slotInWords(one.slot)}`,
-        there: `there and keeps WAL${slotRemedy(one.slot)}`,
-        declared: "nowhere",
-        consequence,
-        ...severity,
-      };
-    case "role":
-      return {
-        server,
-        object: "role",
-        there: "primary (it takes writes)",
-        declared: `${roleInWords(one.declared)}; if it is meant to be the primary, declare pgsite:primary: ${server}`,
-        consequence,
-      };
-    case "replication":
-      return {
-        server,
-        object: "replication",
-        there: replicationInWords(one.there),
-        declared: replicationInWords(one.declared),
-        consequence,
-      };
-    case "timeline":
-      return {
-        server,
-        object: "timeline",
-        there: divergenceInWords(server, one.diverged),
-        declared: "the site's",
-        consequence,
-        ...severity,
-      };
-  }
-}
 
 /** What servers that did not come right in time are to be, and are. */
 export function misplacedInWords(names: readonly string[], found: Positions, wanted: Positions): string {
@@ -80,15 +37,15 @@ export function replicationInWords(replication: Replication): string {
   }
 }
 
-function roleInWords(declared: Replication): string {
+export function roleInWords(declared: Replication): string {
   return declared.kind === "streams" ? `a standby of ${declared.from}` : replicationInWords(declared);
 }
 
-function slotInWords({ name, kind, active }: Slot): string {
+export function slotInWords({ name, kind, active }: Slot): string {
   return `${name} (${kind}${active ? ", active" : ""})`;
 }
 
-function slotRemedy(slot: Slot): string {
+export function slotRemedy(slot: Slot): string {
   if (isDroppable(slot)) return "";
   const reader = slot.active ? "end whoever streams from it, or " : "drop it where its reader is gone for good, or ";
   return ` (${reader}declare it in slots)`;

@@ -1,5 +1,5 @@
 import { declaredLost } from "../../hosts/lost.js";
-import type { ServerProblem } from "../../postgres/serverProblems.js";
+import type { ServerProblem, Superseded } from "../../postgres/serverProblems.js";
 
 /** The sentence about a server's problem, and what to do about it if that is known. */
 export function problemInWords(problem: ServerProblem): string {
@@ -23,7 +23,7 @@ export function problemInWords(problem: ServerProblem): string {
     case "stopped":
       return "it does not run: run pulumi up, or pgsite start";
     case "startRefused":
-      return `it does not run, and its last start was refused: ${problem.because}`;
+      return `it does not run, and its last start was refused: ${supersededWords(problem)}`;
     case "unanswered":
       return problem.because ?? "it does not answer";
     case "severalWrite":
@@ -45,4 +45,9 @@ export function problemInWords(problem: ServerProblem): string {
     case "nobodyWrites":
       return "no server of the site takes writes";
   }
+}
+
+/** Why a server is refused its start, with what to do. */
+export function supersededWords({ by, at, timeline, own, rejoin }: Superseded): string {
+  return `${by} (${at}) is on timeline ${timeline} and this data on ${own}: it was superseded; make it a standby: pulumi up, or ${rejoin} NAME with the name of the server that takes writes`;
 }

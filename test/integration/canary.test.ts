@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -53,11 +53,13 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     rmSync(events, { recursive: true, force: true });
   });
 
+  const findings = () => join(events, "findings");
   /** Runs Pulumi with all that it can be asked to say, and its events in a file. */
   const pulumi = async (name: string, command: string, ...more: readonly string[]) => {
     const log = ["--event-log", join(events, `${name}.json`)];
     const args = [command, ...more, "--diff", "--debug", "--stack", "site", ...log];
-    const run = await site.sandbox.run(args, { env: { PULUMI_DEBUG_COMMANDS: "true" }, seconds: 120 });
+    const told = name === "found" ? { PGSITE_FINDINGS: findings() } : {};
+    const run = await site.sandbox.run(args, { env: { PULUMI_DEBUG_COMMANDS: "true", ...told }, seconds: 120 });
     printed[name] = `${run.stdout}${run.stderr}`;
     return run.code;
   };
@@ -106,7 +108,11 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
       data("server2", "pg_hba.conf"),
       `hostssl all all 203.0.113.9/32 ldap ldapserver=ldap.example ldapbasedn="dc=x" ldapbinddn="cn=x" ldapbindpasswd="${handWritten}"\n`,
     );
+    // As pgsite drift has it written, and removes it again.
+    writeFileSync(findings(), "", { mode: 0o600 });
     expect(await pulumi("found", "preview")).toBe(0);
+    printed.findings = readFileSync(findings(), "utf8");
+    for (const held of ["primary_conninfo", "ldap"]) expect(printed.findings).toContain(held);
     expect(printed.found).toContain("postgresql.auto.conf primary_conninfo");
     printed.drift = await pgsite(["drift"]);
     printed.status = await pgsite(["status"]);
@@ -150,12 +156,21 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     expect(found.length).toBeGreaterThan(4);
   });
 
-  it.each(["failing", "up", "found", "drift", "status", "refresh", "exported", "history", "import", "healing"])(
-    "are not printed: %s",
-    (name) => {
-      const text = printed[name] ?? "";
-      expect(text.length).toBeGreaterThan(20);
-      expect(canaries.around(text)).toBe("");
-    },
-  );
+  it.each([
+    "failing",
+    "up",
+    "found",
+    "findings",
+    "drift",
+    "status",
+    "refresh",
+    "exported",
+    "history",
+    "import",
+    "healing",
+  ])("are not printed: %s", (name) => {
+    const text = printed[name] ?? "";
+    expect(text.length).toBeGreaterThan(20);
+    expect(canaries.around(text)).toBe("");
+  });
 });

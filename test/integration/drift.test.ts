@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -71,9 +71,15 @@ describe("pgsite drift", { timeout: 60_000 }, () => {
             there: expect.stringMatching(/^9MB/),
             declared: "8MB",
             consequence: "reload",
+            facts: {
+              object: { kind: "setting", file: "postgresql.conf", name: "work_mem" },
+              there: { is: "setting", value: "9MB", waits: { for: "reload", inForce: "8MB" } },
+              declared: { is: "setting", value: "8MB" },
+            },
           },
         ],
         reasons: [],
+        unknown: [],
         plan: [expect.stringMatching(/^1\. db1: reload/)],
       },
     ]);
@@ -87,6 +93,33 @@ describe("pgsite drift", { timeout: 60_000 }, () => {
     expect(hung.code, hung.stdout).toBe(1);
     expect(stack).toMatchObject({ stack: "orders", outcome: "unknown", differences: [] });
     expect(stack?.reasons.join("\n")).toMatch(/db1.* does not answer within/);
+    expect(stack?.unknown.map(({ code, server }) => `${server}: ${code}`)).toContain("db1: silent");
+  });
+
+  it("ends with 1, and never calls clean, what a provider of another build looked at, or what could not be written down", async () => {
+    const settings = join(rehearsal.project, "Pulumi.yaml");
+    const before = readFileSync(settings, "utf8");
+    const provider = join(rehearsal.folder, "provider");
+    mkdirSync(provider);
+    writeFileSync(settings, before.replace("path: dist/provider", `path: ${provider}`));
+    const by = (line: string) => {
+      const script = `#!/bin/sh\n${line}\nexec ${join(checkout, "dist/provider/pulumi-resource-pgsite")} "$@"\n`;
+      writeFileSync(join(provider, "pulumi-resource-pgsite"), script, { mode: 0o755 });
+      return drift("--json");
+    };
+    try {
+      const silent = await by("unset PGSITE_FINDINGS");
+      expect(silent.code, silent.stdout).toBe(1);
+      expect(stacksIn(silent.stdout)).toMatchObject([
+        { outcome: "unknown", reasons: [expect.stringMatching(/not of this build/)] },
+      ]);
+      const hindered = await by('rm -f "$PGSITE_FINDINGS"');
+      expect(hindered.code, hindered.stdout).toBe(1);
+      expect(hindered.stdout).toMatch(/what is found cannot be written down in .*PGSITE_FINDINGS/);
+    } finally {
+      writeFileSync(settings, before);
+    }
+    expect(await drift()).toEqual({ code: 0, stdout: "orders: clean\n" });
   });
 
   it("ends with 1 where Pulumi cannot read a stack, and tells of the others", async () => {

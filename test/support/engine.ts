@@ -5,7 +5,9 @@ import { differences, type Properties, unpack } from "../../provider/protocol/wi
 import { resourceTypes } from "../../provider/resources/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
+import type { Finding } from "../../servers/status/findings.js";
 import { forgetRefresh } from "../../servers/status/refresh.js";
+import { reportBy } from "./reportBy.js";
 
 type State = Readonly<Record<string, unknown>>;
 type AnyType = (typeof resourceTypes)[number];
@@ -23,6 +25,8 @@ interface Resource {
 export interface Shown {
   /** One line each, of every resource: what a plain preview prints among its diagnostics. */
   readonly said: readonly string[];
+  /** The same as data, without what is told to people alone. */
+  readonly found: readonly Finding[];
   /** Names of the resources that the engine would update. */
   readonly changed: readonly string[];
   readonly details: string;
@@ -75,10 +79,11 @@ export class InProcess {
   }
 
   async preview(): Promise<Shown> {
-    const { said, steps } = await this.#plan();
+    const { said, found, steps } = await this.#plan();
     const changed = steps.filter(({ found }) => found.length > 0);
     return {
       said,
+      found,
       changed: changed.map(({ resource }) => resource.name),
       details: changed.map(({ resource, found }) => `${resource.name}: ${JSON.stringify(found)}`).join("\n"),
     };
@@ -89,7 +94,7 @@ export class InProcess {
     const { said, steps } = await this.#plan();
     for (const { resource, actual, wanted, found } of steps) {
       if (found.length === 0) continue;
-      const context = contextFor(resource.name, said);
+      const context = contextFor(resource.name, said, []);
       if (actual === undefined) await resource.type.create(context, wanted);
       else await resource.type.update(context, wanted, actual);
     }
@@ -101,9 +106,10 @@ export class InProcess {
     forgetRefresh();
     await endSharedSessions();
     const said: string[] = [];
+    const told: Finding[] = [];
     const steps = await Promise.all(
       this.resources.map(async (resource) => {
-        const context = contextFor(resource.name, said);
+        const context = contextFor(resource.name, said, told);
         const actual = await this.#read(resource, context);
         const { state, problems = [] } = await resource.type.check(
           context,
@@ -115,7 +121,7 @@ export class InProcess {
         return { resource, actual, wanted: state as State, found };
       }),
     );
-    return { said, steps };
+    return { said, found: told, steps };
   }
 
   async #read({ type, id, declared }: Resource, context: Context): Promise<State | undefined> {
@@ -135,13 +141,18 @@ interface ExportedResource {
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
-function contextFor(name: string, said: string[]): Context {
+function contextFor(name: string, said: string[], found: Finding[]): Context {
+  const log: Context["log"] = async (_severity, message) => {
+    said.push(message);
+  };
   return {
     name,
     signal: new AbortController().signal,
     isSecret: (property) => property === "content",
-    log: async (_severity, message) => {
-      said.push(message);
+    log,
+    report: (finding) => {
+      found.push(finding);
+      return reportBy(log)(finding);
     },
     progress: async () => undefined,
   };

@@ -21,6 +21,7 @@ import { endSharedSessions } from "../../servers/sql/sharedSession.js";
 import { forgetRefresh } from "../../servers/status/refresh.js";
 import { planLines } from "../../servers/words/plan.js";
 import { programsOf } from "./programs.js";
+import { reportBy } from "./reportBy.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 type Servers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -245,13 +246,15 @@ export class RolloutSite {
   }
 
   #context(): Context {
+    const log: Context["log"] = async (severity, message) => {
+      this.said.push(severity === "warning" ? `warning: ${message}` : message);
+    };
     return {
       name: "test",
       signal: this.#signal,
       isSecret: () => false,
-      log: async (severity, message) => {
-        this.said.push(severity === "warning" ? `warning: ${message}` : message);
-      },
+      log,
+      report: reportBy(log),
       progress: (step) => this.beforeStep(step),
     };
   }

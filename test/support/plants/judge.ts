@@ -1,3 +1,4 @@
+import type { Finding } from "../../../servers/status/findings.js";
 import type { Plot } from "../plantSite.js";
 import type { Plant } from "./plant.js";
 
@@ -21,14 +22,17 @@ export function saysSo(lines: readonly string[], plant: Plant, plot: Plot): bool
 const actions = ["nothing", "install", "reload", "restart", "start"] as const;
 
 /** Where a server's turn in the rollout is not what its differences say is needed. */
-export function contradictions(said: readonly string[]): readonly string[] {
-  const plan = said.find((line) => line.startsWith("the rollout:\n"))?.split("\n") ?? [];
-  return plan.slice(1).flatMap((step) => {
-    const [, server, action] = /^\d+\. (\S+): (\w+)/.exec(step) ?? [];
-    const needed = said
-      .filter((line) => line.startsWith(`${server}: `) && !/: (?:SQL|wait)$/.test(line))
-      .map((line) => actions.findIndex((one) => new RegExp(`: ${one}(?: in order)?$`).test(line)));
+export function contradictions(found: readonly Finding[]): readonly string[] {
+  const steps = found.flatMap((one) => (one.kind === "plan" ? one.plan.steps : []));
+  const differences = found.flatMap((one) => (one.kind === "difference" ? [one.difference] : []));
+  return steps.flatMap((step) => {
+    if (!("because" in step)) return [];
+    const { server, action } = step;
+    const needed = differences
+      .filter((one) => one.server === server)
+      .map(({ consequence }) => (consequence === "restart in order" ? "restart" : consequence))
+      .map((consequence) => (actions as readonly string[]).indexOf(consequence));
     const most = actions[Math.max(...needed)];
-    return (most === "nothing" ? "install" : most) === action ? [] : [`${step}, and not: ${most}`];
+    return (most === "nothing" ? "install" : most) === action ? [] : [`${JSON.stringify(step)}, and not: ${most}`];
   });
 }

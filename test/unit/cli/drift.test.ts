@@ -1,79 +1,118 @@
 import { describe, expect, it } from "vitest";
 import { outcomeOf, renderDrift } from "../../../cli/commands/drift.js";
-import { parseSentence, readDigest } from "../../../cli/drift/digest.js";
-import { consequences, type Difference, notKnown, sentence } from "../../../postgres/differences.js";
+import { readDigest } from "../../../cli/drift/digest.js";
+import { findingsIn, type Told } from "../../../cli/drift/findings.js";
+import type { Difference } from "../../../postgres/differences.js";
+import type { PlannedStep } from "../../../postgres/rollout/model.js";
+import { sentence } from "../../../servers/words/differences.js";
 
 const urn = (type: string, name: string) => `urn:pulumi:ctio::pgsite::pgsite:index:Site$${type}::${name}`;
 const configuration = urn("pgsite:index:ServerConfiguration", "server3-configuration");
 const rollout = urn("pgsite:index:Rollout", "sispi-rollout");
 
+const missing: Difference = {
+  server: "server3",
+  object: { kind: "file", file: "pg_hba.conf" },
+  there: { is: "missing" },
+  consequence: "reload",
+};
+const stopped: Difference = {
+  server: "server3",
+  object: { kind: "server" },
+  there: { is: "stopped" },
+  declared: { is: "running" },
+  consequence: "start",
+};
+const started: PlannedStep = { server: "server3", action: "start", because: [{ code: "stopped" }] };
+const told = (...differences: readonly Difference[]) =>
+  differences.map((difference): Told => ({ urn: configuration, kind: "difference", difference }));
+
 describe("a difference's sentence", () => {
-  it("is read back as what it was said of", () => {
-    for (const consequence of consequences) {
-      for (const difference of [
-        { server: "server3", object: "postgresql.conf work_mem", there: "9MB", declared: "8MB", consequence },
-        { object: "role reader", there: "superuser", consequence },
-        { server: "des10", object: "primary_conninfo", there: "host=a port=1: x", declared: "host=b", consequence },
-      ] satisfies Difference[]) {
-        expect(parseSentence(sentence(difference))).toEqual(difference);
-      }
-    }
+  it("says the server, what differs, both values, and what it takes", () => {
+    expect(sentence(missing)).toBe("server3: pg_hba.conf is missing: reload");
+    expect(sentence(stopped)).toBe("server3: the server is stopped, declared running: start");
+  });
+});
+
+describe("what the provider wrote down", () => {
+  const begun = JSON.stringify({ begun: 1 });
+
+  it("is read record by record, whichever of its processes wrote them", () => {
+    const lines = [begun, ...told(missing, stopped).map((one) => JSON.stringify(one)), begun];
+    expect(findingsIn(`${lines.join("\n")}\n`)).toEqual({ told: told(missing, stopped) });
   });
 
-  it("is told from other messages", () => {
-    for (const line of ["the rollout:", "1. db1: reload (work_mem 9MB → 8MB)", "left the role x: drop it by hand?"]) {
-      expect(parseSentence(line)).toBeUndefined();
-    }
+  it("is no silence: a provider that does not know the file, or writes otherwise, has not said that nothing differs", () => {
+    const another = { failure: expect.stringMatching(/not of this build/) };
+    expect(findingsIn("")).toEqual(another);
+    expect(findingsIn('{"begun":2}\n')).toEqual(another);
+    expect(findingsIn(`${begun}\n{"urn":"a","ki`)).toEqual({ failure: expect.stringMatching(/cut off/) });
   });
 });
 
 describe("a preview", () => {
   it("of a clean stack has no difference", () => {
     const steps = ["same", "refresh", "read"].map((op) => ({ op, urn: configuration }));
-    expect(readDigest({ steps })).toEqual({ differences: [], unknown: [], plan: [], errors: [] });
+    expect(readDigest({ steps }, [])).toEqual({ differences: [], unknown: [], plan: [], rollout: { steps: [], refusals: [] }, errors: [] });
   });
 
-  it("counts what the provider says, and not what follows from it", () => {
-    const found = readDigest({
-      steps: [
-        { op: "update", urn: configuration, detailedDiff: { hash: {} } },
-        { op: "update", urn: rollout, detailedDiff: { plan: {} } },
+  it("counts what the provider says, once, and not what follows from it", () => {
+    const found = readDigest(
+      {
+        steps: [
+          { op: "update", urn: configuration, detailedDiff: { hash: {} } },
+          { op: "update", urn: rollout, detailedDiff: { plan: {} } },
+        ],
+      },
+      [
+        ...told(missing, stopped, missing),
+        { urn: rollout, kind: "plan", plan: { steps: [started], refusals: [] }, loud: false },
       ],
-      diagnostics: [
-        {
-          urn: configuration,
-          message: "server3: pg_hba.conf is missing: reload\nserver3: the server is stopped, declared running: start\n",
-          severity: "info",
-        },
-        { urn: rollout, message: "the rollout:\n1. server3: start (stopped)\n", severity: "info" },
-      ],
-    });
+    );
     expect(found.differences.map(({ object }) => object)).toEqual(["pg_hba.conf", "the server"]);
+    expect(found.differences[0]?.facts).toEqual({ object: missing.object, there: missing.there });
     expect(found.plan).toEqual(["1. server3: start (stopped)"]);
+    expect(found.rollout).toEqual({ steps: [started], refusals: [] });
   });
 
   it("counts a resource that would change and says nothing", () => {
     const steps = [{ op: "update", urn: urn("pgsite:index:Role", "reader"), detailedDiff: { superuser: {} } }];
-    expect(readDigest({ steps }).differences).toEqual([
+    expect(readDigest({ steps }, []).differences).toEqual([
       { object: "Role reader", there: "different in superuser", consequence: "pulumi up" },
     ]);
     expect(
-      readDigest({ steps: [{ op: "update", urn: rollout, detailedDiff: { plan: {} } }] }).differences,
+      readDigest({ steps: [{ op: "update", urn: rollout, detailedDiff: { plan: {} } }] }, []).differences,
     ).toHaveLength(1);
   });
 
   it("says what could not be asked", () => {
-    const message = `warning: no server of sispi takes writes: … ${notKnown}; shown is …\n`;
-    const hangs = "server2: the server is running and does not answer within a few seconds: by hand";
-    const found = readDigest({
-      steps: [{ op: "update", urn: configuration, detailedDiff: {} }],
-      diagnostics: [
-        { urn: rollout, message, severity: "warning" },
-        { urn: configuration, message: hangs, severity: "warning" },
-      ],
-    });
+    const message = "no server of sispi takes writes: …";
+    const silent: Difference = {
+      server: "server2",
+      object: { kind: "server" },
+      there: { is: "silent" },
+      consequence: "by hand",
+    };
+    const found = readDigest({ steps: [{ op: "update", urn: configuration, detailedDiff: {} }] }, [
+      { urn: rollout, kind: "not known", code: "other", message },
+      { urn: rollout, kind: "not known", code: "host", server: "des10", message: "des10 cannot be reached." },
+      ...told(silent),
+    ]);
     expect(found.differences).toEqual([]);
-    expect(found.unknown).toEqual([message.slice("warning: ".length).trim(), hangs]);
+    expect(found.unknown).toEqual([
+      { code: "other", message: `${message}. What is there now is not known; shown is what was last known.` },
+      { code: "host", server: "des10", message: "des10: des10 cannot be reached. What is there now is not known" },
+      {
+        code: "silent",
+        server: "server2",
+        message: "server2: the server is running and does not answer within a few seconds: by hand",
+      },
+    ]);
+  });
+
+  it("takes Pulumi's own errors from Pulumi", () => {
+    const diagnostics = [{ message: "error: no passphrase\n", severity: "error" }];
+    expect(readDigest({ diagnostics }, []).errors).toEqual(["no passphrase"]);
   });
 });
 
@@ -83,7 +122,9 @@ describe("several stacks", () => {
     outcome,
     differences: [],
     reasons: outcome === "unknown" ? ["no passphrase"] : [],
+    unknown: [],
     plan: [],
+    rollout: { steps: [], refusals: [] },
   });
 
   it("have a drift as soon as one has, and are clean where all are", () => {

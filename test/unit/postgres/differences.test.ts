@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { sentence } from "../../../postgres/differences.js";
 import { type ConfigurationState, configurationDifferences } from "../../../postgres/files/differences.js";
 import { emptyAutoFile, normalised } from "../../../postgres/files/facts.js";
 import { changeOf } from "../../../postgres/rollout/changes.js";
 import { byWhom, sessionDifferences } from "../../../postgres/settings/session.js";
 import type { Major } from "../../../postgres/versions.js";
+import { sentence } from "../../../servers/words/differences.js";
 import { reasonInWords } from "../../../servers/words/plan.js";
 
 const declared: ConfigurationState = {

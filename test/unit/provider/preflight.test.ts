@@ -19,6 +19,7 @@ beforeAll(() => {
     signal: new AbortController().signal,
     isSecret: () => false,
     log: async (severity, message) => void said.push(`${severity}: ${message}`),
+    report: async () => undefined,
     progress: async () => undefined,
   };
   request = requestFor("db1");

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { sentence } from "../../../postgres/differences.js";
 import type { Position, Positions } from "../../../postgres/positions.js";
 import type { Divergence } from "../../../postgres/rollout/model.js";
-import { misplaced, positionDifferences } from "../../../servers/rollout/positions.js";
-import { misplacedInWords, positionDifference } from "../../../servers/words/positions.js";
+import { misplaced, positionDifference, positionDifferences } from "../../../servers/rollout/positions.js";
+import { sentence } from "../../../servers/words/differences.js";
+import { misplacedInWords } from "../../../servers/words/positions.js";
 
 const declared: Positions = {
   server2: { replication: { kind: "writes" } },

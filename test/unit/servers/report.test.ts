@@ -48,6 +48,8 @@ function report(...servers: readonly Observation[]) {
   return reportOf({ primary: "server2" }, { servers, answers: servers.map(({ sql }) => sql) });
 }
 
+const superseded = { by: "server3", at: "10.0.0.3:5442", timeline: 2, own: 1, rejoin: "/runbook/rejoin" };
+
 describe("a report", () => {
   it("has servers, streams and slots, and says nothing where all is well", () => {
     const told = report(seen(primary, { sql: writing }), seen(server("server3"), { sql: recovering }));
@@ -69,13 +71,13 @@ describe("a report", () => {
     const hostProblem = { code: "hostUnreachable", host: "db1", because: "no route" } as const;
     const { data: _data, process: _process, ...dark } = seen(server("des10"), { hostProblem, sql: { unreachable } });
     const told = report(
-      seen(primary, { process: { kind: "stopped" }, superseded: "it was superseded", sql: { unreachable } }),
+      seen(primary, { process: { kind: "stopped" }, superseded, sql: { unreachable } }),
       seen(server("server3"), { sql: { ...recovering, receives: false } }),
       dark,
     );
     expect(JSON.parse(JSON.stringify(told))).toEqual(told);
     expect(told.problems).toEqual([
-      { server: "server2", code: "startRefused", because: "it was superseded" },
+      { server: "server2", code: "startRefused", ...superseded },
       { server: "server2", code: "nobodyWrites" },
       {
         server: "server3",

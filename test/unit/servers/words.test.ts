@@ -19,7 +19,10 @@ const problems: Sentences<ServerProblem> = {
   halfFilled: [{}, "its data directory is half filled: run pulumi up"],
   noData: [{}, "it has no data: run pulumi up"],
   stopped: [{}, "it does not run: run pulumi up, or pgsite start"],
-  startRefused: [{ because: "superseded" }, "it does not run, and its last start was refused: superseded"],
+  startRefused: [
+    { by: "server3", at: "10.0.0.3:5442", timeline: 2, own: 1, rejoin: "/data.pgsite/runbook/rejoin" },
+    "it does not run, and its last start was refused: server3 (10.0.0.3:5442) is on timeline 2 and this data on 1: it was superseded; make it a standby: pulumi up, or /data.pgsite/runbook/rejoin NAME with the name of the server that takes writes",
+  ],
   unanswered: [{ kind: "timeout", because: "it hangs" }, "it hangs"],
   severalWrite: [{ others: ["a", "b"] }, "it takes writes, and so does a, b: stop the one that clients do not use"],
   writesUndeclared: [{ role: "mirror" }, "it takes writes, and is declared mirror"],

@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   certificatesIn,
-  describeEnd,
+  foundCertificate,
   isKept,
   judge,
   judgeAuthority,
@@ -10,6 +10,7 @@ import {
 } from "../../../postgres/certificates/judge.js";
 import { type KeyPair, makeAuthority, makeCertificate } from "../../../postgres/certificates/make.js";
 import type { Major } from "../../../postgres/versions.js";
+import { shownDifference } from "../../../servers/words/differences.js";
 
 const now = new Date("2026-11-21T12:00:00Z");
 const inDays = (days: number) => new Date(now.getTime() + days * 86_400_000);
@@ -80,10 +81,14 @@ describe("a made certificate", () => {
   });
 
   it("is described by its end", () => {
-    expect(describeEnd(own.certificate, now)).toBe("valid until 2027-11-21");
-    expect(describeEnd(own.certificate, inDays(400))).toBe("one that ended on 2027-11-21");
-    expect(describeEnd("", now)).toBe("missing");
-    expect(describeEnd("hello", now)).toBe("no certificate");
+    const said = (pem: string, at: Date) => {
+      const there = foundCertificate(pem, at);
+      return shownDifference({ object: { kind: "certificate" }, there, consequence: "reload" }).there;
+    };
+    expect(said(own.certificate, now)).toBe("valid until 2027-11-21");
+    expect(said(own.certificate, inDays(400))).toBe("one that ended on 2027-11-21");
+    expect(said("", now)).toBe("missing");
+    expect(said("hello", now)).toBe("no certificate");
   });
 });
 

@@ -1,0 +1,26 @@
+import { onOneLine } from "../../postgres/printable.js";
+import type { Finding, NotKnown } from "../status/findings.js";
+import { sentence } from "./differences.js";
+import { planLines } from "./plan.js";
+
+/** A finding as a preview says it, and how loudly. */
+export function findingWords(finding: Finding): { readonly severity: "info" | "warning"; readonly message: string } {
+  switch (finding.kind) {
+    case "difference":
+      return { severity: finding.difference.severity ?? "info", message: sentence(finding.difference) };
+    case "not known":
+      return { severity: "warning", message: notKnownWords(finding) };
+    case "plan":
+      return {
+        severity: finding.loud ? "warning" : "info",
+        message: ["the rollout:", ...planLines(finding.plan).map(onOneLine)].join("\n"),
+      };
+  }
+}
+
+export function notKnownWords({ server, message }: NotKnown): string {
+  const reason = /[.?!]$/.test(message) ? message : `${message}.`;
+  return server === undefined
+    ? `${reason} What is there now is not known; shown is what was last known.`
+    : `${server}: ${reason} What is there now is not known`;
+}
