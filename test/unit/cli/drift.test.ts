@@ -53,7 +53,13 @@ describe("what the provider wrote down", () => {
 describe("a preview", () => {
   it("of a clean stack has no difference", () => {
     const steps = ["same", "refresh", "read"].map((op) => ({ op, urn: configuration }));
-    expect(readDigest({ steps }, [])).toEqual({ differences: [], unknown: [], plan: [], rollout: { steps: [], refusals: [] }, errors: [] });
+    expect(readDigest({ steps }, [])).toEqual({
+      differences: [],
+      unknown: [],
+      plan: [],
+      rollout: { steps: [], refusals: [] },
+      errors: [],
+    });
   });
 
   it("counts what the provider says, once, and not what follows from it", () => {

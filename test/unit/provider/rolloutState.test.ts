@@ -4,6 +4,7 @@ import { rollout } from "../../../provider/resources/rollout.js";
 import { mapServers } from "../../../provider/sdk/rollout.js";
 import type { Context } from "../../../servers/rollout/reporter.js";
 import type { Observed, RolloutServer, RolloutState } from "../../../servers/rollout/state.js";
+import { reportBy } from "../../support/reportBy.js";
 
 const { stack, problems } = resolveStack("test", {
   "pgsite:site": "test",
@@ -32,13 +33,15 @@ function found(name: string, more: Partial<Observed> = {}): RolloutServer & Obse
 /** What a preview makes of servers as `read` found them, and what it says. */
 async function preview(actual: RolloutState) {
   const said: string[] = [];
-  const context = {
+  const log: Context["log"] = async (severity, message) => void said.push(`${severity}: ${message}`);
+  const context: Context = {
     name: "rollout",
     signal: new AbortController().signal,
     isSecret: () => false,
-    log: async (severity: string, message: string) => void said.push(`${severity}: ${message}`),
+    log,
+    report: reportBy(log),
     progress: async () => undefined,
-  } as unknown as Context;
+  };
   const { state } = await rollout.check(context, args, actual);
   return { state, said };
 }
