@@ -11,9 +11,9 @@ export const floors = [
   [{ room: "components/", holds: "what a program composes: a site, and its servers whatever their roles" }],
   [
     { room: "provider/", holds: "Pulumi's protocol and the resource types; nothing that acts by itself" },
-    { room: "cli/", holds: "the program `pgsite`, one file a command" },
+    { room: "cli/", holds: "the program `pgsite` and its commands" },
   ],
-  [{ room: "servers/", holds: "looks at real servers, and is the only room that changes one" }],
+  [{ room: "servers/", holds: "looks at real servers and acts on them" }],
   [
     { room: "preflight/", holds: "whether hosts can take their servers" },
     { room: "installed/", holds: "what stays on a host and runs without Pulumi" },

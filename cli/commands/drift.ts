@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { Command } from "commander";
-import type { PlanReport } from "../../postgres/rollout/model.js";
 import { shownInLine } from "../../postgres/shown.js";
+import type { Report } from "../../servers/status/report.js";
 import { type Digest, type Drift, readDigest, type Unknown } from "../drift/digest.js";
 import { withFindings } from "../drift/findings.js";
 import { say, sayJson } from "../find.js";
@@ -21,7 +21,7 @@ export interface StackDrift {
   /** What `pulumi up` would do on the servers, in order; for people. */
   readonly plan: readonly string[];
   /** The same for programs. */
-  readonly rollout: PlanReport;
+  readonly rollout: Report["plan"];
 }
 
 const nothing = { differences: [], unknown: [] } as const;

@@ -1,6 +1,5 @@
 import { type Consequence, type Difference, isFound } from "../../postgres/differences.js";
-import type { PlanReport } from "../../postgres/rollout/model.js";
-import type { NotKnown } from "../../servers/status/findings.js";
+import { comparedBy, type NotKnown, type Report } from "../../servers/status/report.js";
 import { type ShownDifference, sentence, shownDifference } from "../../servers/words/differences.js";
 import { notKnownWords } from "../../servers/words/findings.js";
 import { planLines } from "../../servers/words/plan.js";
@@ -22,13 +21,13 @@ export interface Findings {
   /** The rollout in words, step by step; empty if nothing is to be done on the servers. */
   readonly plan: readonly string[];
   /** The same for programs. */
-  readonly rollout: PlanReport;
+  readonly rollout: Report["plan"];
   /** Pulumi's own errors. */
   readonly errors: readonly string[];
 }
 
 /** One sentence says all of it; `code` is what programs decide by. */
-export interface Unknown extends Omit<NotKnown, "kind" | "code"> {
+export interface Unknown extends Omit<NotKnown, "code"> {
   readonly code: NotKnown["code"] | "silent";
 }
 
@@ -60,38 +59,22 @@ const following = new Set(["pgsite:index:Rollout", "pgsite:index:Topology"]);
  * is left out here.
  */
 export function readDigest(digest: Digest, told: readonly Told[]): Findings {
-  const differences = new Map<string, Drift>();
-  const unknown = new Map<string, Unknown>();
-  const plans: PlanReport[] = [];
-  const speaking = new Set<string>();
-  for (const finding of told) {
-    if (finding.kind === "not known") {
-      const { code, server } = finding;
-      const message = notKnownWords(finding);
-      unknown.set(message, { code, ...(server === undefined ? {} : { server }), message });
-    } else if (finding.kind === "plan") {
-      plans.push(finding.plan);
-    } else {
-      const { difference, urn } = finding;
-      speaking.add(urn);
-      // Both a refresh and the comparison after it may tell of the same.
-      const key = JSON.stringify(difference);
-      if (isFound(difference.there, "silent")) unknown.set(key, silentServer(difference));
-      else differences.set(key, { ...shownDifference(difference), facts: factsOf(difference) });
-    }
-  }
+  const { differences: found, unknown: unasked, plan } = comparedBy(told);
+  const hanging = found.filter(({ there }) => isFound(there, "silent"));
+  const differences = found
+    .filter((one) => !hanging.includes(one))
+    .map((one): Drift => ({ ...shownDifference(one), facts: factsOf(one) }));
+  const unknown = [...unasked.map((one) => ({ ...one, message: notKnownWords(one) })), ...hanging.map(silentServer)];
+  const speaking = new Set(told.flatMap((one) => (one.kind === "difference" ? [one.urn] : [])));
   const changed = (digest.steps ?? []).filter(({ op, urn }) => !quiet.has(op) && !speaking.has(urn));
   const silent = changed.filter(({ urn }) => !following.has(typeOf(urn)));
-  const explained = silent.length > 0 || differences.size > 0 || unknown.size > 0;
+  const explained = silent.length > 0 || differences.length > 0 || unknown.length > 0;
   const counted = explained ? silent : changed;
   return {
-    differences: [...differences.values(), ...stepDifferences(counted)],
-    unknown: [...unknown.values()],
-    plan: plans.flatMap(planLines),
-    rollout: {
-      steps: plans.flatMap(({ steps }) => steps),
-      refusals: plans.flatMap(({ refusals }) => refusals),
-    },
+    differences: [...differences, ...stepDifferences(counted)],
+    unknown,
+    plan: planLines(plan),
+    rollout: plan,
     errors: errorsIn(digest),
   };
 }

@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Finding, type FindingRecord, findingsFile, format } from "../../servers/status/findings.js";
+import { type FindingRecord, findingsFile, format } from "../../servers/status/findings.js";
+import type { Finding } from "../../servers/status/report.js";
 import { notOurs } from "../../toolchain/ownFolder.mjs";
 
 /** What a resource found. */

@@ -1,4 +1,4 @@
-import type { Finding } from "../status/findings.js";
+import type { Finding } from "../status/report.js";
 
 /** What a resource may use of the engine. */
 export interface Context {

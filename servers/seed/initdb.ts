@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { controlPath, incompleteMarker } from "../../config/controlDirectory.js";
+import { passwordKey } from "../../config/parse.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { unloggedOptions } from "../../postgres/unlogged.js";
@@ -117,7 +118,9 @@ export async function administratorSql(site: Site, server: Server, passwords: Pa
   if (/[\r\n]/.test(role)) throw new Error("a role's name has a line break");
   const password = passwords[role];
   if (password === undefined) {
-    throw new Error(`there is no password for the administrator ${role}: pulumi config set --secret ${role}Password`);
+    throw new Error(
+      `there is no password for the administrator ${role}: pulumi config set --secret ${passwordKey(role)}`,
+    );
   }
   const verifier = await verifierFor(server.version, role, password);
   const verb = role === bootstrapSuperuser ? "ALTER" : "CREATE";

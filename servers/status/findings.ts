@@ -1,26 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import type { Difference } from "../../postgres/differences.js";
-import type { PlanReport } from "../../postgres/rollout/model.js";
 import { withoutSecrets } from "../../postgres/secrets/text.js";
-
-/** What a resource has to say of what it found, as data: `servers/words/findings.ts` makes the sentences. */
-export type Finding =
-  | { readonly kind: "difference"; readonly difference: Difference }
-  | NotKnown
-  /** What a rollout would do. `loud`: it is refused, or two servers take writes. */
-  | { readonly kind: "plan"; readonly plan: PlanReport; readonly loud: boolean };
-
-/** Something could not be looked at. */
-export interface NotKnown {
-  readonly kind: "not known";
-  /** Which of the ways to the truth failed. */
-  readonly code: "host" | "SQL" | "other";
-  /** The server; left out where it is a resource as a whole, which is then shown as it was last known. */
-  readonly server?: string;
-  /** What went wrong, in a sentence for people. */
-  readonly message: string;
-}
+import type { Finding, NotKnown } from "./report.js";
 
 /** What the provider writes for `pgsite drift`: that it does so, and then what each resource found. */
 export type FindingRecord = { readonly begun: typeof format } | ({ readonly urn: string } & Finding);

@@ -1,7 +1,8 @@
 import type { ServerRole, Site } from "../../config/site.js";
+import { defined } from "../../postgres/defined.js";
 import type { Difference } from "../../postgres/differences.js";
 import type { Slot } from "../../postgres/positions.js";
-import type { Step } from "../../postgres/rollout/model.js";
+import type { PlanReport } from "../../postgres/rollout/model.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
@@ -19,9 +20,33 @@ export interface Report {
   readonly problems: readonly (ServerProblem & { readonly server: string })[];
   /** Ways in which what is there differs from what is declared, each with what it takes to undo it. */
   readonly differences: readonly Difference[];
-  /** What an `up` would do on the servers, in order. */
-  readonly steps: readonly Step[];
+  /** What could not be looked at. */
+  readonly unknown: readonly NotKnown[];
+  /** What an `up` would do on the servers, in order, or why it refuses. */
+  readonly plan: PlanReport;
 }
+
+/** Something could not be looked at. */
+export interface NotKnown {
+  /** Which of the ways to the truth failed. */
+  readonly code: "host" | "SQL" | "other";
+  /** The server; left out if it is a resource as a whole, which is then shown as it was last known. */
+  readonly server?: string;
+  /** What went wrong, in a sentence for people. */
+  readonly message: string;
+}
+
+/** One part of a report, from whoever found it: a preview's resources tell what they find one by one. */
+export type Finding =
+  | { readonly kind: "difference"; readonly difference: Difference }
+  | ({ readonly kind: "not known" } & NotKnown)
+  /** `loud`: it is refused, or two servers take writes. */
+  | { readonly kind: "plan"; readonly plan: PlanReport; readonly loud: boolean };
+
+/** The parts of a report that are found by comparing with what is declared. */
+export type Compared = Pick<Report, "differences" | "unknown" | "plan">;
+
+const nothing: Compared = { differences: [], unknown: [], plan: { steps: [], refusals: [] } };
 
 /** A server as it is now. Null: not known, or it does not apply. */
 export interface ServerReport {
@@ -69,7 +94,7 @@ export interface Seen {
 export function reportOf(
   site: Pick<Site, "primary">,
   { servers: all, answers }: Seen,
-  { differences, steps }: Pick<Report, "differences" | "steps"> = { differences: [], steps: [] },
+  compared: Compared = nothing,
 ): Report {
   const seen = all.map((observation) => {
     const server = serverReport(observation, answers);
@@ -83,9 +108,31 @@ export function reportOf(
     streams: seen.flatMap(({ stream }) => stream ?? []),
     slots: seen.flatMap(({ server, slots }) => slots.map((slot) => ({ server: server.name, ...slot }))),
     problems: seen.flatMap(({ server, problems }) => problems.map((problem) => ({ server: server.name, ...problem }))),
-    differences,
-    steps,
+    ...compared,
   };
+}
+
+/** Findings put together, each once: both a refresh and the comparison after it may tell of the same. */
+export function comparedBy(findings: readonly Finding[]): Compared {
+  const plans = findings.flatMap((one) => (one.kind === "plan" ? [one.plan] : []));
+  return {
+    differences: once(findings.flatMap((one) => (one.kind === "difference" ? [one.difference] : []))),
+    unknown: once(
+      findings.flatMap((one) => {
+        if (one.kind !== "not known") return [];
+        const { code, server, message } = one;
+        return [{ code, ...defined({ server }), message }];
+      }),
+    ),
+    plan: {
+      steps: plans.flatMap(({ steps }) => steps),
+      refusals: plans.flatMap(({ refusals }) => refusals),
+    },
+  };
+}
+
+function once<T>(all: readonly T[]): readonly T[] {
+  return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 /** Each server with its problems beside it. */

@@ -1,5 +1,5 @@
 import { onOneLine } from "../../postgres/printable.js";
-import type { Finding, NotKnown } from "../status/findings.js";
+import type { Finding, NotKnown } from "../status/report.js";
 import { sentence } from "./differences.js";
 import { planLines } from "./plan.js";
 

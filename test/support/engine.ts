@@ -5,8 +5,8 @@ import { differences, type Properties, unpack } from "../../provider/protocol/wi
 import { resourceTypes } from "../../provider/resources/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { endSharedSessions } from "../../servers/sql/sharedSession.js";
-import type { Finding } from "../../servers/status/findings.js";
 import { forgetRefresh } from "../../servers/status/refresh.js";
+import type { Finding } from "../../servers/status/report.js";
 import { reportBy } from "./reportBy.js";
 
 type State = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import type { Finding } from "../../../servers/status/findings.js";
+import type { Finding } from "../../../servers/status/report.js";
 import type { Plot } from "../plantSite.js";
 import type { Plant } from "./plant.js";
 

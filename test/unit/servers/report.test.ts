@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { KnownServer } from "../../../config/site.js";
 import { SqlUnreachable } from "../../../servers/sql/session.js";
 import type { Observation, SqlAnswer } from "../../../servers/status/observation.js";
-import { reportOf, rowsOf } from "../../../servers/status/report.js";
+import { comparedBy, type Finding, reportOf, rowsOf } from "../../../servers/status/report.js";
 import { proof } from "../../support/proof.js";
 
 const server = (name: string, more: Partial<KnownServer> = {}): KnownServer => ({
@@ -60,7 +60,7 @@ describe("a report", () => {
       ],
       problems: [],
       differences: [],
-      steps: [],
+      plan: { steps: [], refusals: [] },
     });
     expect(told.streams).toEqual([{ server: "server3", from: "server2", lagBytes: 2048, lagSeconds: 0.25 }]);
     expect(told.slots).toEqual([{ server: "server2", name: "left_over", kind: "physical", active: false }]);
@@ -117,5 +117,44 @@ describe("a report", () => {
       { code: "walsenderWaits", upstream: "server2", state: "catchup" },
     ]);
     expect(told.streams).toMatchObject([{ off: { code: "walsenderWaits" } }]);
+  });
+});
+
+describe("findings of a preview's resources", () => {
+  const stopped = {
+    server: "server3",
+    object: { kind: "server" },
+    there: { is: "stopped" },
+    consequence: "start",
+  } as const;
+  const plan = {
+    steps: [{ server: "server3", action: "start", because: [{ code: "stopped" }] }],
+    refusals: [],
+  } as const;
+  const all: readonly Finding[] = [
+    { kind: "difference", difference: stopped },
+    { kind: "not known", code: "host", server: "des10", message: "des10 cannot be reached" },
+    { kind: "plan", plan, loud: false },
+    { kind: "difference", difference: { ...stopped } },
+    { kind: "not known", code: "host", server: "des10", message: "des10 cannot be reached" },
+    { kind: "not known", code: "SQL", message: "no server takes writes" },
+  ];
+
+  it("are parts of the report, each once", () => {
+    expect(comparedBy(all)).toEqual({
+      differences: [stopped],
+      unknown: [
+        { code: "host", server: "des10", message: "des10 cannot be reached" },
+        { code: "SQL", message: "no server takes writes" },
+      ],
+      plan,
+    });
+  });
+
+  it("stand in the report beside what was seen of the servers", () => {
+    const seenOfOne = seen(primary, { sql: writing });
+    const whole = reportOf({ primary: "server2" }, { servers: [seenOfOne], answers: [seenOfOne.sql] }, comparedBy(all));
+    expect(whole).toMatchObject({ differences: [stopped], plan, servers: [{ name: "server2", state: "read-write" }] });
+    expect(JSON.parse(JSON.stringify(whole))).toEqual(whole);
   });
 });
