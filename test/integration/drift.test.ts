@@ -81,6 +81,16 @@ describe("pgsite drift", { timeout: 60_000 }, () => {
         reasons: [],
         unknown: [],
         plan: [expect.stringMatching(/^1\. db1: reload/)],
+        rollout: {
+          steps: [
+            {
+              server: "db1",
+              action: "reload",
+              because: [expect.objectContaining({ code: "setting", setting: "work_mem", from: "9MB", to: "8MB" })],
+            },
+          ],
+          refusals: [],
+        },
       },
     ]);
   });

@@ -8,7 +8,7 @@ import { Plot, plantSite } from "../support/plantSite.js";
 import { byHand } from "../support/plants/byHand.js";
 import { runPreview } from "../support/previews.js";
 
-const clean = { said: [], changed: [], details: "" };
+const clean = { said: [], found: [], changed: [], details: "" };
 /** A version, and another one whose data no program of it starts on. */
 const majors = [
   ["11", "12"],
