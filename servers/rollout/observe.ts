@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { FileStatus, Host } from "../../hosts/host.js";
+import { keyText } from "../../hosts/key.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
@@ -9,7 +10,7 @@ import { configurationFacts } from "../data/configurationFacts.js";
 import { type CountedFiles, countedRuns } from "../data/countedFiles.js";
 import { declaredPermissions } from "../data/staging.js";
 import type { ProcessState } from "../process/process.js";
-import { isLive, isUnread, type LiveAccess, type LiveAnswer, runningBeside } from "../status/live.js";
+import { isLive, isUnread, keyOf, type LiveAccess, type LiveAnswer, runningBeside } from "../status/live.js";
 import type { Look } from "../status/look.js";
 import { ifTold } from "./ifTold.js";
 import { type Pending, readPending } from "./pending.js";
@@ -46,8 +47,21 @@ export interface ServerObservation {
   readonly unread: boolean;
 }
 
-/** @throws HostUnreachable */
-export async function observeServer(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
+/** The observations that a look has already brought, by what was asked. */
+const brought = new WeakMap<Look, Map<string, Promise<ServerObservation>>>();
+
+/** One observation a look: whoever asks the same again gets the same. @throws HostUnreachable */
+export function observeServer(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
+  const observations = brought.get(look) ?? new Map<string, Promise<ServerObservation>>();
+  brought.set(look, observations);
+  const { version, names, binDirectory, access } = asked;
+  const key = keyText([version, [...names].sort(), binDirectory, access === undefined ? null : keyOf(access)]);
+  const observation = observations.get(key) ?? observe(look, asked, signal);
+  observations.set(key, observation);
+  return observation;
+}
+
+async function observe(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
   const [version, counted, access, { process, program, live }] = await Promise.all([
     look.version(),
     look.files(asked.names),

@@ -1,3 +1,4 @@
+import { keyText } from "../../hosts/key.js";
 import { openSession, type Session, type withSession } from "./session.js";
 
 /** Milliseconds for which a session that nobody uses stays: one refresh asks the same server several times. */
@@ -18,7 +19,7 @@ const all = new Map<string, Shared>();
 export const withSharedSession: typeof withSession = async (endpoint, login, options, act) => {
   const { signal: _signal, ...rest } = options;
   const { name, address, port, proof } = endpoint;
-  const key = JSON.stringify([name, address, port, proof, login.user, login.password, rest]);
+  const key = keyText([name, address, port, proof, login.user, login.password, rest]);
   const shared = all.get(key) ?? { users: 0, opening: openSession(endpoint, login, options) };
   all.set(key, shared);
   clearTimeout(shared.closing);

@@ -1,4 +1,5 @@
 import type { FileStatus } from "../../hosts/host.js";
+import { keyText } from "../../hosts/key.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import { filedSettings, type Texts } from "../../postgres/files/facts.js";
 import type { Address, SqlUnreachable } from "../sql/session.js";
@@ -15,7 +16,7 @@ export type LiveAnswer = Live | SqlUnreachable;
 
 /** Tells apart whom is asked, and as whom. */
 export function keyOf({ address: { name, address, port, proof }, ...login }: LiveAccess): string {
-  return JSON.stringify([name, address, port, proof, login.administrator, login.administratorPassword]);
+  return keyText([name, address, port, proof, login.administrator, login.administratorPassword]);
 }
 
 /**

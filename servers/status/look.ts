@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Directories } from "../../config/controlDirectory.js";
 import type { FileStatus, Host, HostSpec } from "../../hosts/host.js";
+import { keyText } from "../../hosts/key.js";
 import type { Major } from "../../postgres/versions.js";
 import { readControlFile } from "../data/controlFile.js";
 import { type CountedFiles, countFiles, readStandIns } from "../data/countedFiles.js";
@@ -137,5 +138,5 @@ async function lookAt({ host, dataDirectory, controlDirectory }: Located, shared
 }
 
 function placeKey({ host, dataDirectory, controlDirectory }: Located): string {
-  return JSON.stringify([host, dataDirectory, controlDirectory]);
+  return keyText([host, dataDirectory, controlDirectory]);
 }
