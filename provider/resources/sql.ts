@@ -1,3 +1,4 @@
+import { keyText } from "../../hosts/key.js";
 import { atLeast, type Major, majorOfNumber } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { Address, Login, Session, SqlUnreachable } from "../../servers/sql/session.js";
@@ -40,7 +41,7 @@ export async function onWritable<T>(
   for (const [attempt, password] of passwords.entries()) {
     const login = { user: args.administrator, password };
     const ask = () => find(args.endpoints, login, context.signal, reading);
-    const answer = await (reading ? onceARefresh(`writable ${JSON.stringify([args.endpoints, login])}`, ask) : ask());
+    const answer = await (reading ? onceARefresh(`writable ${keyText([args.endpoints, login])}`, ask) : ask());
     states = answer.states;
     if (answer.writable !== undefined) {
       let begun = false;

@@ -47,18 +47,11 @@ export interface ServerObservation {
   readonly unread: boolean;
 }
 
-/** The observations that a look has already brought, by what was asked. */
-const brought = new WeakMap<Look, Map<string, Promise<ServerObservation>>>();
-
 /** One observation a look: whoever asks the same again gets the same. @throws HostUnreachable */
 export function observeServer(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
-  const observations = brought.get(look) ?? new Map<string, Promise<ServerObservation>>();
-  brought.set(look, observations);
   const { version, names, binDirectory, access } = asked;
-  const key = keyText([version, [...names].sort(), binDirectory, access === undefined ? null : keyOf(access)]);
-  const observation = observations.get(key) ?? observe(look, asked, signal);
-  observations.set(key, observation);
-  return observation;
+  const what = keyText([version, [...names].sort(), binDirectory, access === undefined ? null : keyOf(access)]);
+  return look.once(`observation ${what}`, () => observe(look, asked, signal));
 }
 
 async function observe(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {

@@ -46,7 +46,7 @@ export class Look {
   ) {}
 
   data(): Promise<DataDirectoryState> {
-    return this.#once("data", async () => {
+    return this.once("data", async () => {
       const { inspectDataDirectory } = await import("../data/dataDirectory.js");
       return inspectDataDirectory(this.host, this.directories, this);
     });
@@ -54,18 +54,18 @@ export class Look {
 
   /** Content of PG_VERSION; undefined where there is none. */
   version(): Promise<string | undefined> {
-    return this.#once("version", async () => {
+    return this.once("version", async () => {
       const content = await this.host.readFile(join(this.directories.dataDirectory, "PG_VERSION"));
       return content?.toString("utf8").trim();
     });
   }
 
   control(): Promise<Buffer | undefined> {
-    return this.#once("control", () => readControlFile(this.host, this.directories.dataDirectory));
+    return this.once("control", () => readControlFile(this.host, this.directories.dataDirectory));
   }
 
   process(): Promise<ProcessState> {
-    return this.#once("process", async () => {
+    return this.once("process", async () => {
       const { processState } = await import("../process/process.js");
       return processState(this.host, this.directories.dataDirectory);
     });
@@ -73,7 +73,7 @@ export class Look {
 
   /** The program that it runs as, where that is not the declared one. */
   otherProgram(binDirectory: string): Promise<string | undefined> {
-    return this.#once(`program ${binDirectory}`, async () =>
+    return this.once(`program ${binDirectory}`, async () =>
       otherProgram(this.host, await this.process(), binDirectory),
     );
   }
@@ -82,29 +82,29 @@ export class Look {
   async files(names: readonly string[]): Promise<CountedFiles> {
     const [texts, standIns] = await Promise.all([
       Promise.all([...new Set(names)].sort().map(async (name) => [name, await this.#text(name)] as const)),
-      this.#once("stand-ins", () => readStandIns(this.host, this.directories)),
+      this.once("stand-ins", () => readStandIns(this.host, this.directories)),
     ]);
     const there = texts.filter((entry): entry is [string, string] => entry[1] !== undefined);
     return countFiles(Object.fromEntries(there) as Files, standIns, names);
   }
 
   #text(name: string): Promise<string | undefined> {
-    return this.#once(`text ${name}`, () => readFile(this.host, this.directories.dataDirectory, name));
+    return this.once(`text ${name}`, () => readFile(this.host, this.directories.dataDirectory, name));
   }
 
   /** Of a file in the data directory. */
   stat(name: string): Promise<FileStatus | undefined> {
-    return this.#once(`stat ${name}`, () => this.host.stat(join(this.directories.dataDirectory, name)));
+    return this.once(`stat ${name}`, () => this.host.stat(join(this.directories.dataDirectory, name)));
   }
 
   /** What the running server says of itself, or why it says nothing. */
   live(access: LiveAccess, signal: AbortSignal): Promise<LiveAnswer> {
-    return this.#once(`live ${keyOf(access)}`, () => askLive(access, signal, this.shared));
+    return this.once(`live ${keyOf(access)}`, () => askLive(access, signal, this.shared));
   }
 
   /** Undefined where there is no whole control file. */
   branch(version: Major): Promise<Branch | undefined> {
-    return this.#once(`branch ${version}`, async () => {
+    return this.once(`branch ${version}`, async () => {
       const control = await this.control();
       if (control === undefined) return undefined;
       const { branchOf } = await import("../wal/timelines.js");
@@ -112,7 +112,8 @@ export class Look {
     });
   }
 
-  #once<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  /** What is asked by this name, once. */
+  once<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#facts.get(name) ?? ask();
     this.#facts.set(name, known);
     return known as Promise<T>;
