@@ -4,6 +4,7 @@ import type { Layer } from "../postgres/settings/resolve.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { containerName, containersOf, isMade, serviceNameOf } from "./containers.js";
 import { asksReplicasOf, type Peer, type RuleInputs, type ServerInputs, type SiteFacts } from "./describe.js";
+import { programsIn, unitOf } from "./layouts.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
 
@@ -52,13 +53,14 @@ export class Context {
     const { description } = this;
     const server = this.#server(name);
     const upstream = this.#upstreamOf(name);
+    const placed = this.#placed(server);
     return {
       ...this.#rulesOf(name),
       host: this.#hostSpec(server.host ?? name),
       port: server.port ?? description.port,
-      dataDirectory: server.dataDirectory,
-      binDirectory: description.binaries ?? `/usr/lib/postgresql/${this.version}/bin`,
-      service: this.#serviceOf(name),
+      ...placed,
+      binDirectory: description.binaries ?? programsIn(server.layout ?? description.layout, this.version),
+      service: this.#serviceOf(name, unitOf({ ...placed, version: this.version })),
       ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
       ...(upstream === undefined ? {} : { upstream }),
       peers: this.#peers(),
@@ -161,6 +163,14 @@ export class Context {
     ];
   }
 
+  #placed({ layout = this.description.layout, dataDirectory, configurationDirectory }: ServerDescription) {
+    return {
+      dataDirectory,
+      ...(configurationDirectory === undefined ? {} : { configurationDirectory }),
+      ...(layout === "plain" ? {} : { layout }),
+    };
+  }
+
   #server(name: string): ServerDescription {
     return this.description.servers[name] as ServerDescription;
   }
@@ -194,10 +204,15 @@ export class Context {
   }
 
   /** A container that the stack did not make starts with whatever its maker gave it: no service of ours. */
-  #serviceOf(name: string): ServiceDeclaration {
+  #serviceOf(name: string, unit: string | undefined): ServiceDeclaration {
     const { service } = this.description;
     const own = this.#containerOf(this.#server(name).host ?? name)?.made === false && service.manager === "auto";
-    return { ...service, name: serviceNameOf(this.description, name), ...(own ? { manager: "none" } : {}) };
+    return {
+      ...service,
+      name: serviceNameOf(this.description, name),
+      ...(unit === undefined ? {} : { unit }),
+      ...(own ? { manager: "none" } : {}),
+    };
   }
 }
 

@@ -4,12 +4,12 @@
  * What is not here: PostgreSQL's own files, services (installed/service/manager.ts), and what a stack file names by its path.
  */
 import { temporaryEnding } from "../hosts/temporary.js";
+import type { Folders } from "../postgres/files/places.js";
 
 export { temporaryEnding };
 
-/** The two folders of a server on its host. */
-export interface Directories {
-  readonly dataDirectory: string;
+/** The folders of a server on its host. */
+export interface Directories extends Folders {
   readonly controlDirectory: string;
 }
 

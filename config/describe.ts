@@ -18,6 +18,7 @@ import {
   validateHba,
 } from "../postgres/files/hba/index.js";
 import { type Expected, insistence, isCredulous } from "../postgres/files/insistence.js";
+import { placeSettings } from "../postgres/files/places.js";
 import { renderConfiguration } from "../postgres/files/postgresqlConf.js";
 import { renderRecovery } from "../postgres/files/recovery.js";
 import { type Problem, warning } from "../postgres/problem.js";
@@ -28,6 +29,7 @@ import { atLeast, type Major } from "../postgres/versions.js";
 import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
 import { controlDirectoryOf, controlNames, controlPath } from "./controlDirectory.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
+import { type LayoutName, settingsIn } from "./layouts.js";
 import type { AccessDescription } from "./schema.js";
 import { notMade, type Proof, type Server, type ServerRole, type ServiceDeclaration, type TlsFiles } from "./site.js";
 
@@ -67,6 +69,10 @@ export interface ServerInputs {
   readonly address: string;
   readonly port: number;
   readonly dataDirectory: string;
+  /** Where its configuration is. @default in the data directory */
+  readonly configurationDirectory?: string;
+  /** @default "plain" */
+  readonly layout?: LayoutName;
   /** Folder of the server programs. */
   readonly binDirectory: string;
   /** What starts it with its machine. */
@@ -107,8 +113,9 @@ export function describeServer(
   const controlDirectory = controlDirectoryOf(dataDirectory);
   const passfile = controlPath({ controlDirectory }, "passfile");
   const tlsFiles = site.tls === undefined && !site.verifiesUpstream ? undefined : tlsFilesOf(inputs, controlDirectory);
+  const ofLayout = settingsIn({ ...inputs, version });
   const layers: Layer[] = [
-    { source: "pgsite's defaults", path: "", defaults: true, values: defaultsOf(version) },
+    { source: "pgsite's defaults", path: "", defaults: true, values: { ...defaultsOf(version), ...ofLayout.defaults } },
     ...inputs.settings,
     {
       source: "pgsite",
@@ -121,9 +128,11 @@ export function describeServer(
         ssl: "tls",
         ssl_cert_file: "tls",
         ssl_key_file: "tls",
+        external_pid_file: "the layout",
       },
       values: {
         ...mandatoryOf(role, version),
+        ...ofLayout.mandatory,
         ...(site.tls === undefined || tlsFiles === undefined ? {} : tlsSettings(version, tlsFiles)),
         port: inputs.port,
         ...(inputs.upstream === undefined || role === "primary"
@@ -151,6 +160,8 @@ export function describeServer(
       address: inputs.address,
       port: inputs.port,
       dataDirectory,
+      ...(inputs.configurationDirectory === undefined ? {} : { configurationDirectory: inputs.configurationDirectory }),
+      ...(inputs.layout === undefined ? {} : { layout: inputs.layout }),
       controlDirectory,
       binDirectory: inputs.binDirectory,
       version,
@@ -165,7 +176,7 @@ export function describeServer(
       ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name),
       ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
       files: {
-        "postgresql.conf": renderConfiguration(postgresql, { header }),
+        "postgresql.conf": renderConfiguration({ ...postgresql, ...placeSettings(inputs) }, { header }),
         "pg_hba.conf": renderHba(rules.rules, { header }),
         // Whatever ALTER SYSTEM said is drift, and a base backup brings what was said on its source.
         ...(atLeast(version, "9.4") ? { [autoFile]: emptyAutoFile } : {}),

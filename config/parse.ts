@@ -1,6 +1,8 @@
 import type * as z from "zod";
 import { error, nearest, type Problem } from "../postgres/problem.js";
-import { type StackDescription, stackSchema } from "./schema.js";
+import { majorOf } from "../postgres/versions.js";
+import { configurationDirectoryIn, dataDirectoryIn } from "./layouts.js";
+import { type ServerDescription, type StackDescription, stackSchema } from "./schema.js";
 
 /** The stack's configuration as Pulumi hands it over: `pgsite:KEY` to text, where objects and lists are JSON. */
 export type RawConfiguration = Readonly<Record<string, string>>;
@@ -51,13 +53,44 @@ export function parseStack(raw: RawConfiguration): { description?: StackDescript
   const takenOut = new Set<string>();
   for (;;) {
     const result = stackSchema.safeParse(values);
-    if (result.success) return { description: result.data, problems };
+    if (result.success) {
+      const placed = placeServers(result.data);
+      // What was wrong with it was told already.
+      const missing = placed.problems.filter(({ path }) => !takenOut.has(path));
+      return { description: placed.description, problems: [...problems, ...missing] };
+    }
     const { issues } = result.error;
     // What was taken out in an earlier round is missing now, and was reported then.
     const found = issues.flatMap((issue) => problemsOf(issue, values));
     problems.push(...found.filter(({ path }) => !takenOut.has(path)));
     if (!issues.every((issue) => takeOut(values, issue, takenOut))) return { problems };
   }
+}
+
+/** Puts each server where its layout does, unless it says where. One that nobody places is left out, and told of. */
+function placeServers(described: z.output<typeof stackSchema>): {
+  readonly description: StackDescription;
+  readonly problems: readonly Problem[];
+} {
+  const version = majorOf(described.postgresql);
+  const problems: Problem[] = [];
+  const servers: Record<string, ServerDescription> = {};
+  for (const [name, server] of Object.entries(described.servers)) {
+    const layout = server.layout ?? described.layout;
+    const dataDirectory =
+      server.dataDirectory ?? (version === undefined ? undefined : dataDirectoryIn(layout, version));
+    if (dataDirectory === undefined || version === undefined) {
+      const path = `servers.${name}.dataDirectory`;
+      problems.push(error(path, "is missing; say where it has its data, or a layout that does (layout: debian)"));
+      continue;
+    }
+    const configurationDirectory =
+      server.configurationDirectory ?? configurationDirectoryIn(layout, dataDirectory, version);
+    const apart = configurationDirectory !== undefined && configurationDirectory !== dataDirectory;
+    const { configurationDirectory: _said, ...rest } = server;
+    servers[name] = { ...rest, dataDirectory, ...(apart ? { configurationDirectory } : {}) };
+  }
+  return { description: { ...described, servers }, problems };
 }
 
 function decode(text: string): unknown {

@@ -37,13 +37,16 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
   const servers = Object.fromEntries(
     Object.entries(description.servers).map(([name, server]): [string, ServerDescription] => {
       const host = server.host ?? name;
-      const { address: _address, certificate: _certificate, ...rest } = server;
+      const { address: _address, certificate: _certificate, layout: _layout, configurationDirectory, ...rest } = server;
       const socketFolder = `${folderOf(host)}/run`;
       return [
         name,
         {
           ...rest,
           dataDirectory: inFolder(host, server.dataDirectory),
+          ...(configurationDirectory === undefined
+            ? {}
+            : { configurationDirectory: inFolder(host, configurationDirectory) }),
           settings: {
             ...translateSettings(moved, (path) => inFolder(host, path)),
             ...translateSettings(server.settings ?? {}, (path) => inFolder(host, path)),
@@ -61,6 +64,8 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
   return {
     ...rest,
     ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
+    // The distribution's own units are not a rehearsal's to start.
+    layout: "plain",
     // This machine is not the site's: its disk is not sized for it, and nothing is installed on it.
     install: "nothing",
     // Nor is anything far away here.

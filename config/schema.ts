@@ -4,7 +4,7 @@ import { majorOf, majors } from "../postgres/versions.js";
 import { clients } from "./schema/clients.js";
 import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";
-import { accessRule, server, settings, upstream } from "./schema/servers.js";
+import { accessRule, layout, server, settings, upstream } from "./schema/servers.js";
 import { managers, serviceName } from "./schema/service.js";
 import { tls } from "./schema/tls.js";
 import {
@@ -45,7 +45,14 @@ export const stackSchema = strict({
     .describe("The version of PostgreSQL"),
   binaries: pathOfServer
     .optional()
-    .describe("Folder of the server programs (by default /usr/lib/postgresql/MAJOR/bin)"),
+    .describe(
+      "Folder of the server programs (by default their layout's: /usr/lib/postgresql/MAJOR/bin, pgdg /usr/pgsql-MAJOR/bin, arch /usr/bin)",
+    ),
+  layout: layout
+    .default("plain")
+    .describe(
+      "How servers stand on their hosts: debian (also Ubuntu), pgdg (Red Hat's family with packages of postgresql.org), arch: where their data, configuration, programs and logs are, and the distribution's own unit starts them; plain: where the stack says, and a unit of pgsite's",
+    ),
   osUser: serverUser.default("postgres").describe("The OS user that owns the data and runs the servers; not root"),
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
@@ -171,8 +178,15 @@ export const stackSchema = strict({
 });
 
 /** A stack file as it was understood: defaults filled in, nothing resolved yet. */
-export type StackDescription = z.output<typeof stackSchema>;
-export type ServerDescription = StackDescription["servers"][string];
+type Described = z.output<typeof stackSchema>;
+
+/** As it was understood, with each server where its layout puts it. */
+export interface StackDescription extends Omit<Described, "servers"> {
+  readonly servers: Readonly<Record<string, ServerDescription>>;
+}
+export interface ServerDescription extends Omit<Described["servers"][string], "dataDirectory"> {
+  readonly dataDirectory: string;
+}
 export type AccessDescription = StackDescription["access"][number];
 export type UpstreamDescription = NonNullable<StackDescription["upstream"]>;
 export type TlsDescription = NonNullable<StackDescription["tls"]>;

@@ -1,6 +1,7 @@
 import type { HostSpec } from "../hosts/host.js";
 import type { Asks } from "../postgres/files/hba/index.js";
 import type { Major } from "../postgres/versions.js";
+import type { LayoutName } from "./layouts.js";
 import type { Manager } from "./schema/service.js";
 
 /**
@@ -99,6 +100,10 @@ export interface Endpoint {
 
 /** One server of this stack, with everything that is to stand on its host. */
 export interface Server extends Endpoint {
+  /** Where its configuration is, if that is not in the data directory (`postgres/files/places.ts`). */
+  readonly configurationDirectory?: string;
+  /** How it stands on its host (`config/layouts.ts`). @default "plain" */
+  readonly layout?: LayoutName;
   readonly role: ServerRole;
   readonly version: Major;
   /** Folder of the server programs (postgres, initdb, pg_ctl). */
@@ -114,7 +119,7 @@ export interface Server extends Endpoint {
   /** Effective settings in the version's own names, as rendered. */
   readonly settings: Readonly<Record<string, string>>;
   /**
-   * Content of the files that pgsite declares in the data directory, by name (`postgresql.conf`, `pg_hba.conf`,
+   * Content of the files that pgsite declares, by name, wherever each is (`postgresql.conf`, `pg_hba.conf`,
    * `recovery.conf`, `standby.signal`); null where the file must not exist.
    */
   readonly files: Readonly<Record<string, string | null>>;
@@ -153,6 +158,8 @@ export interface Lost {
 /** What the stack says of services. */
 export interface ServiceDeclaration {
   readonly name: string;
+  /** The distribution's own systemd unit, without `.service`. @default pgsite makes one, of that name */
+  readonly unit?: string;
   readonly manager: "auto" | Manager;
   /** System V run levels. */
   readonly runLevels: readonly number[];

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { controlDirectoryOf } from "../controlDirectory.js";
+import { layoutNames } from "../layouts.js";
 import { address, flag, name, pathOfServer, pem, port, settingValue, strict } from "./values.js";
 
 /** Settings by PostgreSQL's own names or the portable ones; checked against the version by `postgres/`. */
@@ -30,13 +31,24 @@ export const accessRule = z
   ])
   .describe("A line of pg_hba.conf, or its columns; a name of hosts: may stand for an address");
 
+/** Where a server's parts are, and what starts it: docs/layouts.md. */
+export const layout = z.enum(layoutNames);
+
 export const server = strict({
   host: name.optional().describe("Its host, a key of hosts: (by default the server's own name)"),
   address: address.optional().describe("The address it listens on (by default its host's)"),
   port: port.optional().describe("By default the stack's port"),
-  dataDirectory: pathOfServer.describe(
-    `Absolute; beside it ${controlDirectoryOf("DATADIRECTORY")} holds what pgsite keeps`,
-  ),
+  dataDirectory: pathOfServer
+    .optional()
+    .describe(
+      `Absolute; beside it ${controlDirectoryOf("DATADIRECTORY")} holds what pgsite keeps (by default its layout's; plain has none)`,
+    ),
+  configurationDirectory: pathOfServer
+    .optional()
+    .describe(
+      "Where postgresql.conf, pg_hba.conf and pg_ident.conf are, if not among the data (by default its layout's: with debian /etc/postgresql/VERSION/CLUSTER)",
+    ),
+  layout: layout.optional().describe("By default the stack's layout"),
   role: z
     .enum(["standby", "mirror"])
     .default("standby")

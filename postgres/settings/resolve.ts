@@ -50,10 +50,10 @@ interface Entry {
 
 /** Settings that follow from the rest of the description, so that a value of one's own is refused. */
 const managed: Readonly<Record<string, string>> = {
-  config_file: "pgsite decides it: postgresql.conf is in the data directory",
+  config_file: "pgsite decides it: say configurationDirectory of the server",
   data_directory: "pgsite decides it: say dataDirectory of the server",
-  hba_file: "pgsite decides it: pg_hba.conf is in the data directory",
-  ident_file: "pgsite decides it: pg_ident.conf is in the data directory",
+  hba_file: "pgsite decides it: pg_hba.conf is beside postgresql.conf (configurationDirectory)",
+  ident_file: "pgsite decides it: pg_ident.conf is beside postgresql.conf (configurationDirectory)",
   primary_conninfo: "pgsite decides it from the server's upstream",
   standby_mode: "pgsite decides it by the server's role",
 };

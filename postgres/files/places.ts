@@ -1,0 +1,45 @@
+import { join } from "node:path";
+
+/** Where a server has its files. */
+export interface Folders {
+  readonly dataDirectory: string;
+  /** Where its configuration is, if that is not in the data directory: Debian's /etc/postgresql/VERSION/CLUSTER. */
+  readonly configurationDirectory?: string | undefined;
+}
+
+/**
+ * Files that PostgreSQL looks for beside postgresql.conf, or where that says. All others, those that it writes itself and those
+ * that make a standby, are in the data directory wherever its configuration is.
+ */
+const configuration = new Set(["postgresql.conf", "pg_hba.conf", "pg_ident.conf"]);
+
+export function isConfiguration(name: string): boolean {
+  return configuration.has(name) || name.startsWith("conf.d/");
+}
+
+/** The folder of postgresql.conf, pg_hba.conf, pg_ident.conf and conf.d. */
+export function configurationFolder({ dataDirectory, configurationDirectory }: Folders): string {
+  return configurationDirectory ?? dataDirectory;
+}
+
+/** The path of a file of a server by the name that PostgreSQL knows it by. */
+export function fileOf(folders: Folders, name: string): string {
+  return join(isConfiguration(name) ? configurationFolder(folders) : folders.dataDirectory, name);
+}
+
+/** What postgresql.conf says of these places: nothing, if all are in the data directory. */
+export function placeSettings(folders: Folders): Readonly<Record<string, string>> {
+  const { dataDirectory, configurationDirectory } = folders;
+  if (configurationDirectory === undefined) return {};
+  return {
+    data_directory: dataDirectory,
+    hba_file: fileOf(folders, "pg_hba.conf"),
+    ident_file: fileOf(folders, "pg_ident.conf"),
+  };
+}
+
+/** For `postgres`, and for whoever hands words over to it: where postgresql.conf is, if not in the data directory. */
+export function placeArguments(folders: Folders): readonly string[] {
+  if (folders.configurationDirectory === undefined) return [];
+  return ["-c", `config_file=${fileOf(folders, "postgresql.conf")}`];
+}
