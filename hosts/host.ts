@@ -153,6 +153,18 @@ export class HostUnreachable extends HostError {
   }
 }
 
+/** The host answers, and gives nobody of ours a shell as that OS user: a fact that no waiting changes. */
+export class NotThatUser extends HostUnreachable {
+  constructor(
+    host: string,
+    reason: string,
+    /** `missing`: there is no such user. `refused`: whoever logs in may not become it. */
+    readonly why: "missing" | "refused",
+  ) {
+    super(host, reason);
+  }
+}
+
 /** What stands in place of a file that is to be read. It was not opened. */
 export class NotAFile extends HostError {
   constructor(

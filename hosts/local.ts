@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
 import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
-import { HostUnreachable, maximalError, maximalOutput, TooLong } from "./host.js";
+import { maximalError, maximalOutput, NotThatUser, TooLong } from "./host.js";
 import { localUser } from "./localUser.js";
 import { absentAsUndefined, type Held, holding, kindOf, laidInFolderOf, listHeld, readHeld, within } from "./opened.js";
 import { ShellHost } from "./shell/host.js";
@@ -223,10 +223,8 @@ export class LocalHost implements Host {
     const itself = me.uid !== 0 || me.username === "root";
     if (me.username === this.user && itself) return { name: me.username, uid: me.uid, gid: me.gid, home: me.homedir };
     if (me.uid !== 0) {
-      throw new HostUnreachable(
-        this.name,
-        `its OS user is ${this.user} and we are ${me.username}: run as ${this.user} or as root`,
-      );
+      const reason = `its OS user is ${this.user} and we are ${me.username}: run as ${this.user} or as root`;
+      throw new NotThatUser(this.name, reason, "refused");
     }
     return osUser(this.user);
   }

@@ -1,11 +1,11 @@
 import { controlDirectoryOf } from "../config/controlDirectory.js";
-import { socketFolders } from "../config/socketFolders.js";
-import { type Host, type HostSpec, HostTimeout, HostUnreachable } from "../hosts/host.js";
-import type { HostFacts, Observation } from "./facts.js";
+import { declaresSocketFolders, socketFolders } from "../config/socketFolders.js";
+import { type Host, type HostSpec, HostTimeout, HostUnreachable, NotThatUser } from "../hosts/host.js";
+import type { HostFacts, Observation, RootAccess } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
 import type { Place, PreflightRequest, ServerRequest } from "./request.js";
-import { factsScript } from "./script.js";
+import { compiledIn, factsScript } from "./script.js";
 import { strangersOn } from "./way.js";
 
 export type HostOf = (spec: HostSpec) => Host | Promise<Host>;
@@ -34,7 +34,8 @@ export async function collect(
       try {
         return { host, facts: await factsOf(request, host, here, hostOf, looking) };
       } catch (error) {
-        return { host, unreachable: error instanceof Error ? error.message : `${error}` };
+        const unreachable = error instanceof Error ? error.message : `${error}`;
+        return { host, unreachable, ...(error instanceof NotThatUser ? { user: error.why } : {}) };
       }
     }),
   );
@@ -49,14 +50,45 @@ async function factsOf(
   { measure, run }: Looking,
 ): Promise<HostFacts> {
   const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
+  const judged = places.some((place) => "port" in place);
+  const known = judged ? await rootAccess(spec, hostOf) : unasked;
   try {
-    const facts = await ask(spec.user);
+    const facts = { ...(await ask(spec.user)), root: known };
     return run ? withVersions(facts, await hostOf(spec), places) : facts;
   } catch (error) {
-    if (error instanceof HostUnreachable || error instanceof HostTimeout || spec.user === "root") throw error;
+    const isCut = error instanceof HostUnreachable && !(error instanceof NotThatUser);
+    if (isCut || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
-    return { ...facts, instead: error instanceof Error ? error.message : `${error}` };
+    return { ...facts, root: known, instead: error instanceof Error ? error.message : `${error}` };
+  }
+}
+
+const unasked: RootAccess = { can: false, why: "nobody asked" };
+
+/** Whether we can be root there. @throws HostUnreachable where there is no way to the host at all */
+async function rootAccess(spec: HostSpec, hostOf: HostOf): Promise<RootAccess> {
+  try {
+    const { code } = await (await hostOf({ ...spec, user: "root" })).run(["true"]);
+    return code === 0 ? { can: true } : { can: false, why: `true ends with status ${code}` };
+  } catch (error) {
+    const why = error instanceof HostUnreachable ? error.reason : error instanceof Error ? error.message : `${error}`;
+    if (error instanceof HostUnreachable && !(error instanceof NotThatUser)) throw error;
+    const login = spec.transport === "ssh" ? await loginOf(spec, hostOf) : undefined;
+    return { can: false, why, ...(login === undefined ? {} : { login }) };
+  }
+}
+
+const whoScript = "id -un; command -v sudo >/dev/null 2>&1 && sudo -n -l 2>/dev/null";
+
+/** Who one is after the login, and the rules of sudo's that ask no password. */
+async function loginOf(spec: HostSpec, hostOf: HostOf) {
+  try {
+    const { stdout } = await (await hostOf({ ...spec, user: "" })).run(["sh", "-c", whoScript]);
+    const [user = "", ...lines] = stdout.split("\n").map((line) => line.trim());
+    return { user, sudo: lines.filter((line) => /^\(.*\).*NOPASSWD:/.test(line)) };
+  } catch {
+    return undefined;
   }
 }
 
@@ -80,7 +112,7 @@ async function look(
   osUser: string,
   places: readonly Place[],
   measure: boolean,
-): Promise<HostFacts> {
+): Promise<Omit<HostFacts, "root">> {
   const argv = ["sh", "-c", factsScript, "sh", osUser, measure ? "yes" : "no", debian.server(request.version)];
   const sent = Date.now() / 1000;
   const { code, stdout, stderr } = await host.run([...argv, ...places.flatMap(argumentsOf)], {
@@ -106,6 +138,7 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
     own ? place.controlDirectory : controlDirectoryOf(dataDirectory),
     own ? place.binDirectory : "/nonexistent",
     own ? `${place.port}` : "0",
-    own ? socketFolders(place).join("\n") : "",
+    own ? (declaresSocketFolders(place) ? socketFolders(place).join("\n") : compiledIn) : "",
+    own ? (place.service?.name ?? "") : "",
   ];
 }

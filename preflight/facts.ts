@@ -13,6 +13,14 @@ export interface HostFacts {
   /** Why it was looked at as root in place of the OS user; undefined where it was not. */
   readonly instead?: string;
   readonly userExists: boolean;
+  /** Whether we can be root there; of a host that is only compared with, nobody asks. */
+  readonly root: RootAccess;
+  /** What starts services there. */
+  readonly manager: "systemd" | "sysv" | "none";
+  /** Whether the OS user can have a crontab, and cron runs. */
+  readonly crontab: "usable" | "stopped" | "refused" | "missing";
+  /** Programs there that carry bytes to a socket, where sshd lets nobody forward. */
+  readonly pipes: readonly string[];
   readonly system: { readonly id: string; readonly like: readonly string[]; readonly name: string };
   readonly platform: Platform;
   readonly memory: Memory;
@@ -28,6 +36,15 @@ export interface HostFacts {
   readonly clock: Clock;
   readonly servers: Readonly<Record<string, ServerFacts>>;
 }
+
+export type RootAccess =
+  | { readonly can: true }
+  | {
+      readonly can: false;
+      readonly why: string;
+      /** Who one is after the login, and what sudo lets that user do without a password (`sudo -n -l`). */
+      readonly login?: { readonly user: string; readonly sudo: readonly string[] };
+    };
 
 export interface Platform {
   /** `uname -m`: x86_64 */
@@ -80,7 +97,15 @@ export interface ServerFacts {
   /** Content of PG_VERSION. */
   readonly dataVersion?: string;
   /** The folder in which the data directory is, or the nearest one above it that exists. */
-  readonly parent: { readonly path: string; readonly owner: string; readonly writable: boolean };
+  readonly parent: {
+    readonly path: string;
+    readonly owner: string;
+    readonly writable: boolean;
+    /** To it, as far as who may write there tells whether root makes something in it. */
+    readonly way: readonly Step[];
+  };
+  /** Whether something of its service's name starts with the machine. */
+  readonly startsAtBoot: boolean;
   /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */
   readonly control: "absent" | "writable" | "closed";
   readonly sockets: readonly SocketFolder[];
@@ -130,4 +155,9 @@ export interface Listener {
 /** What came of looking at a host. */
 export type Observation =
   | { readonly host: HostSpec; readonly facts: HostFacts }
-  | { readonly host: HostSpec; readonly unreachable: string };
+  | {
+      readonly host: HostSpec;
+      readonly unreachable: string;
+      /** The host answers, and we can be neither the OS user there nor root. */
+      readonly user?: "missing" | "refused";
+    };

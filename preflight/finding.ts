@@ -1,3 +1,4 @@
+import { quote } from "../hosts/quote.js";
 import type { Problem } from "../postgres/problem.js";
 import type { HostFacts, ServerFacts } from "./facts.js";
 import type { PreflightRequest, ServerRequest } from "./request.js";
@@ -18,13 +19,17 @@ export type CheckName =
   | "locale"
   | "platform"
   | "memory"
-  | "limits";
+  | "limits"
+  | "service"
+  | "root";
 
 /** A problem of a host, or of a server on it. Its message is one line: server and host, cause, remedy. */
 export interface Finding extends Problem {
   readonly check: CheckName;
   readonly host: string;
   readonly server?: string;
+  /** As its message begins: `server2 on host2`. */
+  readonly where: string;
   readonly cause: string;
   readonly remedy: string;
 }
@@ -46,8 +51,14 @@ export function findingAt(host: string, server: string | undefined, complaint: C
     ...complaint,
     host,
     ...(server === undefined ? {} : { server }),
+    where,
     message: oneLine(`${where}: ${cause}: ${remedy}`),
   };
+}
+
+/** A path as a person types it in a remedy. */
+export function typed(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : quote(path);
 }
 
 function oneLine(text: string): string {

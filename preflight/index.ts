@@ -1,8 +1,8 @@
 import { collect, type HostOf } from "./collect.js";
 import type { Observation } from "./facts.js";
 import type { Finding } from "./finding.js";
-import { judge } from "./judge.js";
-import { missingPackages } from "./packages/missing.js";
+import { type FoldersByHost, foldersToMake } from "./folders.js";
+import { judge, packagesOf, seenOf } from "./judge.js";
 import type { PreflightRequest } from "./request.js";
 
 /** What one preflight found. */
@@ -11,6 +11,8 @@ export interface PreflightReport {
   readonly findings: readonly Finding[];
   /** What `install: packages` has to install, by host. */
   readonly packages: Readonly<Record<string, readonly string[]>>;
+  /** What an `up` makes as root before anything else, by host. */
+  readonly folders: FoldersByHost;
 }
 
 export interface PreflightOptions {
@@ -25,17 +27,11 @@ export interface PreflightOptions {
 export async function preflight(request: PreflightRequest, options: PreflightOptions): Promise<PreflightReport> {
   const { hostOf, measure = true, run = false } = options;
   const observations = await collect(request, hostOf, { measure, run });
-  const inhabited = observations.flatMap((one) =>
-    "facts" in one
-      ? [{ host: one.facts, servers: request.servers.filter(({ host }) => host.name === one.host.name) }]
-      : [],
-  );
+  const seen = seenOf(request, observations);
   return {
     observations,
     findings: judge(request, observations),
-    packages: missingPackages(
-      request,
-      inhabited.filter(({ servers }) => servers.length > 0),
-    ),
+    packages: packagesOf(request, seen),
+    folders: foldersToMake(seen),
   };
 }

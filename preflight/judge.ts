@@ -5,10 +5,12 @@ import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
+import { checkInstalling, checkService } from "./checks/root.js";
 import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
 import { type Complaint, type Finding, findingAt, holdsData, type Seen } from "./finding.js";
+import { missingPackages } from "./packages/missing.js";
 import type { Place, PreflightRequest } from "./request.js";
 
 const serverChecks = [
@@ -19,28 +21,27 @@ const serverChecks = [
   checkPort,
   checkSockets,
   checkLimits,
+  checkService,
 ] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */
 export function judge(request: PreflightRequest, observations: readonly Observation[]): readonly Finding[] {
   const facts = observations.flatMap((one) => ("facts" in one ? [one.facts] : []));
-  const seen = request.servers.flatMap((server): Seen[] => {
-    const host = facts.find((one) => one.host === server.host.name);
-    const found = host?.servers[server.name];
-    return host === undefined || found === undefined ? [] : [{ request, server, host, facts: found }];
-  });
+  const seen = seenOf(request, observations);
   const ours = new Set(request.servers.map(({ host }) => host.name));
   const reference = referenceOf(request, facts);
   const space = checkSpace(seen, largestSource(request, facts));
+  const packages = packagesOf(request, seen);
   const findings = observations.flatMap((one) => {
-    if ("unreachable" in one) return [unreachable(one.host.name, one.unreachable, ours.has(one.host.name))];
+    if ("unreachable" in one) return [unreachable(one, ours.has(one.host.name))];
     const host = one.facts;
     if (!ours.has(host.host)) return [];
     const servers = seen.filter((other) => other.host === host);
     return [
-      ...hostComplaints(request, host, reference, one.host.transport === "ssh").map((complaint) =>
-        findingAt(host.host, undefined, complaint),
-      ),
+      ...[
+        ...hostComplaints(request, host, reference, one.host.transport === "ssh"),
+        ...checkInstalling(host, one.host, packages[host.host] ?? []),
+      ].map((complaint) => findingAt(host.host, undefined, complaint)),
       ...servers.flatMap((server) =>
         [
           ...serverChecks.flatMap((check) => check(server)),
@@ -50,6 +51,25 @@ export function judge(request: PreflightRequest, observations: readonly Observat
     ];
   });
   return [...new Map(findings.map((finding) => [finding.message, finding])).values()];
+}
+
+/** Servers with what was seen of them, where anything was. */
+export function seenOf(request: PreflightRequest, observations: readonly Observation[]): readonly Seen[] {
+  return request.servers.flatMap((server): Seen[] => {
+    const one = observations.find(({ host }) => host.name === server.host.name);
+    const host = one !== undefined && "facts" in one ? one.facts : undefined;
+    const found = host?.servers[server.name];
+    return host === undefined || found === undefined ? [] : [{ request, server, host, facts: found }];
+  });
+}
+
+/** What `install: packages` has to install, by host. */
+export function packagesOf(request: PreflightRequest, seen: readonly Seen[]) {
+  const hosts = [...new Set(seen.map(({ host }) => host))];
+  return missingPackages(
+    request,
+    hosts.map((host) => ({ host, servers: seen.filter((one) => one.host === host).map(({ server }) => server) })),
+  );
 }
 
 function hostComplaints(
@@ -70,13 +90,18 @@ function hostComplaints(
 }
 
 /** Another stack's host is only looked at: what cannot be compared with it is worth no more than a warning. */
-function unreachable(host: string, reason: string, ours: boolean): Finding {
+function unreachable(
+  { host: { name: host }, unreachable: reason, user }: Extract<Observation, { unreachable: string }>,
+  ours: boolean,
+): Finding {
   const said = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
   return {
-    check: "reachable",
+    // A host that answers and does not let us be its OS user is told in the preview: no waiting changes that.
+    check: user === undefined ? "reachable" : "user",
     severity: ours ? "error" : "warning",
-    path: `hosts.${host}`,
+    path: user === "missing" ? "osUser" : `hosts.${host}`,
     host,
+    where: host,
     cause: said,
     remedy: "",
     message: reason.includes(host) ? reason : `${host}: ${reason}`,

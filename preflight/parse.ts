@@ -51,7 +51,7 @@ export function parseFacts(
   lines: Lines,
   trip: Trip,
   servers: readonly string[],
-): Omit<HostFacts, "host" | "machine" | "osUser"> {
+): Omit<HostFacts, "host" | "machine" | "osUser" | "root"> {
   const kilobytes = (key: string) => lines.number(key, 0) * 1024;
   const byteOrder = lines.text("platform.order") === "256" ? "big" : "little";
   return {
@@ -80,6 +80,9 @@ export function parseFacts(
     openFiles: lines.number("files", Number.POSITIVE_INFINITY),
     locales: lines.text("locales") === undefined ? undefined : lines.words("locales"),
     missingTools: lines.all("tool.missing"),
+    manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
+    crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
+    pipes: lines.all("pipe"),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
@@ -130,7 +133,13 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     incomplete: lines.flag(`${at}.incomplete`),
     identity: lines.flag(`${at}.identity`),
     ...(version === undefined ? {} : { dataVersion: version }),
-    parent: { path: parent.join(" "), owner: parentOwner, writable: writable === "yes" },
+    parent: {
+      path: parent.join(" "),
+      owner: parentOwner,
+      writable: writable === "yes",
+      way: wayOf(lines.all(`${at}.above`)),
+    },
+    startsAtBoot: lines.flag(`${at}.service`),
     control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
     sockets: lines.all(`${at}.socket`).map((line, index) => {
       const [found, owner = "", ...path] = line.split(" ");

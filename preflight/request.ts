@@ -1,4 +1,4 @@
-import type { Site } from "../config/site.js";
+import type { ServiceDeclaration, Site } from "../config/site.js";
 import type { HostSpec } from "../hosts/host.js";
 import type { Major } from "../postgres/versions.js";
 
@@ -35,6 +35,8 @@ export interface ServerRequest extends Place {
   readonly binDirectory: string;
   /** The declared settings on which what the host must give depends (`watchedSettings`). */
   readonly settings: Readonly<Record<string, string>>;
+  /** What starts it with its machine; absent where nothing shall. */
+  readonly service?: { readonly name: string; readonly manager: ServiceDeclaration["manager"] };
   /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
   readonly disposable: boolean;
 }
@@ -78,6 +80,9 @@ export function requestOf(site: Site): PreflightRequest {
       settings: Object.fromEntries(
         watchedSettings.flatMap((name) => (server.settings[name] === undefined ? [] : [[name, server.settings[name]]])),
       ),
+      ...(server.service === undefined
+        ? {}
+        : { service: { name: server.service.name, manager: server.service.manager } }),
       disposable: server.disposable,
     })),
     ...(upstream === undefined

@@ -1,18 +1,26 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
+import { compiledInFunction } from "../postgres/socketFolder.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
 export const tools = ["flock", "rsync"] as const;
 
+/** Programs of which any carries bytes to a socket of the host's, where its sshd lets nobody forward. */
+export const pipes = ["perl", "python3", "socat", "nc"] as const;
+
+/** In place of folders of sockets: the one that is compiled into the server program, where that is not /tmp. */
+export const compiledIn = "compiled in";
+
 /** How many arguments the script takes of each server. */
-export const argumentsOfServer = 6;
+export const argumentsOfServer = 7;
 
 /**
  * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
  * prints KEY=VALUE lines, `end=yes` last. A key may come more than once. What cannot be found out is left out.
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
- * of each server its name, data directory, control directory, folder of programs, port, and folders of sockets, one a line.
+ * of each server its name, data directory, control directory, folder of programs, port, folders of sockets (one a line, or
+ * `compiledIn`), and the name of its service, if it has one.
  *
  * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
  * The version is read in the file.
@@ -55,6 +63,7 @@ look() {
   writable=no
   [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
   say "$at.parent" "$writable $(stat -L -c %U -- "$parent") $parent"
+  way "$parent/." above
   if [ ! -e "$control" ]; then
     say "$at.control" absent
   elif [ -w "$control" ] && [ -x "$control" ]; then
@@ -86,7 +95,17 @@ look() {
     [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$here" ] && say "$at.postmaster" "$pid"
   fi
   [ "$port" = 0 ] || listeners "$at.listener" "$(printf %04X "$port")"
-  [ -z "$6" ] || printf '%s\n' "$6" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
+  folders=$6
+  [ "$folders" != '${compiledIn}' ] || folders=$(compiled_in "$bin/postgres")
+  [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
+  if [ -n "$7" ] && at_boot "$7"; then say "$at.service" yes; fi
+}
+
+# Whether something of that name starts with the machine.
+at_boot() {
+  [ -e "/etc/systemd/system/multi-user.target.wants/$1.service" ] && return 0
+  for link in /etc/rc[2-5].d/S[0-9][0-9]"$1"; do [ -e "$link" ] && return 0; done
+  return 1
 }
 
 # Whether sockets can be put there: what stands there, or above it, and whose that is.
@@ -105,6 +124,7 @@ sockets() {
 }
 
 ${wayFunction}
+${compiledInFunction}
 # Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
 listeners() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
@@ -146,9 +166,21 @@ content kernel.sem /proc/sys/kernel/sem
 say files "$(ulimit -n)"
 command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
 for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
+for tool in ${pipes.join(" ")}; do command -v "$tool" >/dev/null 2>&1 && say pipe "$tool"; done
+if [ -d /run/systemd/system ]; then say manager systemd; elif [ -d /etc/init.d ]; then say manager sysv; fi
+crontab=missing
+if command -v crontab >/dev/null 2>&1; then
+  crontab=stopped
+  for file in /proc/[0-9]*/comm; do
+    read -r name <"$file" && case $name in cron | crond) crontab=usable ;; esac
+  done 2>/dev/null
+  # Without a line in it, it fails as well; a user who may have none is told so in other words.
+  case $(crontab -l 2>&1 >/dev/null) in *'not allowed'* | *'not authorized'*) crontab=refused ;; esac
+fi
+say crontab "$crontab"
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
-  look "$1" "$2" "$3" "$4" "$5" "$6"
+  look "$1" "$2" "$3" "$4" "$5" "$6" "$7"
   shift ${argumentsOfServer}
 done
 if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then

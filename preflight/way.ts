@@ -17,9 +17,9 @@ export interface Step {
 /** An expansion of the shell's, as a template of ours can hold it. */
 const expanded = (word: string) => `\${${word}}`;
 
-/** For the facts script: `way PATH` says each step as `$at.way`. Links are followed as the kernel does, up to as many. */
+/** For the facts script: `way PATH [KEY]` says each step as `$at.way`, or as `$at.KEY`. Links are followed as the kernel does, up to as many. */
 export const wayFunction = `way() {
-  rest=$1 folder=/ links=0
+  rest=$1 key=${expanded("2:-way")} folder=/ links=0
   set -- /
   while [ -n "$rest" ]; do
     name=${expanded("rest%%/*")}
@@ -39,7 +39,7 @@ export const wayFunction = `way() {
       folder=$step
     fi
   done
-  stat -c '%f %u %U %G %n' -- "$@" 2>/dev/null | while IFS= read -r step; do say "$at.way" "$step"; done
+  stat -c '%f %u %U %G %n' -- "$@" 2>/dev/null | while IFS= read -r step; do say "$at.$key" "$step"; done
 }
 `;
 

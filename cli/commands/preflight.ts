@@ -3,6 +3,7 @@ import { hostOf } from "../../hosts/index.js";
 import { clockText } from "../../preflight/checks/clock.js";
 import type { Observation } from "../../preflight/facts.js";
 import type { Finding } from "../../preflight/finding.js";
+import { folderText } from "../../preflight/folders.js";
 import { type PreflightReport, preflight } from "../../preflight/index.js";
 import { requestOf } from "../../preflight/request.js";
 import { say, sayJson } from "../find.js";
@@ -44,7 +45,7 @@ export function outcomeOf({ findings }: Pick<PreflightReport, "findings">): Stac
 }
 
 /** For people: host by host, what it is and what is wrong there. */
-export function renderPreflight({ stack, findings, observations, packages }: StackPreflight): string {
+export function renderPreflight({ stack, findings, observations, packages, folders }: StackPreflight): string {
   const count = (severity: Finding["severity"], noun: string) => {
     const number = findings.filter((one) => one.severity === severity).length;
     return number === 0 ? [] : [`${number} ${noun}${number === 1 ? "" : "s"}`];
@@ -59,6 +60,9 @@ export function renderPreflight({ stack, findings, observations, packages }: Sta
         .filter(({ check }) => check !== "reachable")
         .map(({ severity, message }) => `    ${severity === "error" ? "problem" : "warning"}: ${message}`),
       ...(packages[one.host.name] === undefined ? [] : [`    to be installed: ${packages[one.host.name]?.join(", ")}`]),
+      ...(folders[one.host.name] ?? []).map(
+        (folder) => `    to be made, as root: ${folderText(folder, one.host.user)}`,
+      ),
     ]),
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { HostTimeout, HostUnreachable, maximalError, maximalFile, TooLong } from "../host.js";
+import { HostTimeout, HostUnreachable, maximalError, maximalFile, NotThatUser, TooLong } from "../host.js";
 import { rootByAnotherName } from "../root.js";
 import { type Frame, Frames } from "./frames.js";
 import { whenOver } from "./over.js";
@@ -146,9 +146,10 @@ export class Session {
       );
     }
     if (this.transport.user !== "" && user !== this.transport.user) {
-      throw new HostUnreachable(
+      throw new NotThatUser(
         this.transport.name,
         `we are ${user} there, and its OS user is ${this.transport.user}: ${this.transport.becoming}`,
+        "refused",
       );
     }
     if (uid === "0" && !["", "root"].includes(this.transport.user)) {

@@ -1,9 +1,12 @@
-import { type HostSpec, HostUnreachable } from "../host.js";
+import { type HostSpec, HostUnreachable, NotThatUser } from "../host.js";
 import { ConnectionCut } from "../shell/transport.js";
 import { byHand, connectSeconds, destinationOf } from "./client.js";
 
-/** What ssh, sudo or su say → the cause and the remedy, in one line. The first that matches counts. */
-const causes: readonly (readonly [RegExp, (spec: HostSpec, match: RegExpExecArray) => string])[] = [
+/** A cause, and the remedy in one line; of a login that came through, also why it cannot be that user. */
+type Cause = readonly [RegExp, (spec: HostSpec, match: RegExpExecArray) => string, NotThatUser["why"]?];
+
+/** What ssh, sudo or su say. The first that matches counts. */
+const causes: readonly Cause[] = [
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for (?:.*) has changed|REVOKED HOST KEY/,
     (spec, { input }) => {
@@ -49,29 +52,40 @@ const causes: readonly (readonly [RegExp, (spec: HostSpec, match: RegExpExecArra
   [
     /sudo: unknown user|su: user \S+ does not exist|su: .*[Nn]o passwd entry/,
     (spec) => `it has no OS user ${spec.user}: create it there, or name another in osUser`,
+    "missing",
   ],
   [
     /sudo: (?:a password is required|a terminal is required|sorry, you must have a tty|no tty present)|(?:is not in the sudoers file|may not run sudo|is not allowed to )/,
     (spec) =>
-      `sudo to ${spec.user} was refused there: allow it without a password and terminal (visudo: LOGIN ALL=(${spec.user}) NOPASSWD: /bin/sh), or log in as ${spec.user} or root (hosts.${spec.name}.login)`,
+      `sudo to ${spec.user} was refused there: allow it without a password and terminal (visudo: LOGIN ALL=(${spec.user}) NOPASSWD: /bin/sh), or log in as ${logins(spec)} (hosts.${spec.name}.login)`,
+    "refused",
   ],
   [
     /sudo: (?:command )?not found/,
-    (spec) => `it has no sudo: install it, or log in as ${spec.user} or root (hosts.${spec.name}.login)`,
+    (spec) => `it has no sudo: install it, or log in as ${logins(spec)} (hosts.${spec.name}.login)`,
+    "refused",
   ],
   [
     /su: (?:must be run from a terminal|Authentication failure|Permission denied)|account is currently not available/,
     (spec) => `su to ${spec.user} was refused there: su takes a login as root (hosts.${spec.name}.login: root)`,
+    "refused",
   ],
 ];
+
+/** Who needs no sudo there. */
+function logins({ user }: HostSpec): string {
+  return user === "root" ? "root" : `${user} or root`;
+}
 
 const cut = /Connection (?:closed|reset)|Broken pipe|closed by remote host|not responding|mux_client|control socket/i;
 
 /** Why a channel could not be opened, or ended of itself, by what was said on standard error until then. */
 export function unreachable(spec: HostSpec, said: string): HostUnreachable {
-  for (const [pattern, say] of causes) {
+  for (const [pattern, say, why] of causes) {
     const match = pattern.exec(said);
-    if (match !== null) return new HostUnreachable(spec.name, say(spec, match));
+    if (match === null) continue;
+    const reason = say(spec, match);
+    return why === undefined ? new HostUnreachable(spec.name, reason) : new NotThatUser(spec.name, reason, why);
   }
   const last = said.trim().split("\n").pop()?.trim() ?? "";
   if (last !== "" && !cut.test(said)) return new HostUnreachable(spec.name, `${byHand(spec)} failed: ${last}`);

@@ -1,6 +1,7 @@
 import { atLeast, majorOf } from "../../postgres/versions.js";
 import { unfitFor } from "../fileSystems.js";
-import type { Complaint, Seen } from "../finding.js";
+import { type Complaint, type Seen, typed } from "../finding.js";
+import { areMade, missingFolders, strangerAbove } from "../folders.js";
 import { foreignData } from "../foreign.js";
 
 /** Who may be in a data directory: from 11 on its group may read it. */
@@ -70,17 +71,18 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
     if (facts.control === "closed") {
       say(`${server.controlDirectory} is closed to ${user}`, `chown -R ${user} ${server.controlDirectory}`);
     }
-    const missing = [
-      ...(facts.data === "absent" ? [dataDirectory] : []),
-      ...(facts.control === "absent" ? [server.controlDirectory] : []),
-    ];
-    if (missing.length > 0 && !facts.parent.writable) {
-      const { path, owner } = facts.parent;
-      say(
-        `${user} cannot make ${missing.join(" and ")} (${path} belongs to ${owner})`,
-        `install -d -o ${user} -m 0700 ${missing.join(" ")}`,
-      );
-    }
+  }
+  const missing = missingFolders({ request, server, host, facts });
+  const [first] = missing;
+  if (first !== undefined && !areMade({ request, server, host, facts })) {
+    const { path, owner } = facts.parent;
+    const paths = missing.map((folder) => folder.path);
+    const stranger = host.root.can ? strangerAbove({ request, server, host, facts }) : undefined;
+    const why = stranger === undefined ? "" : `, and root makes nothing where others may write: ${stranger.step.path}`;
+    say(
+      `${user} cannot make ${paths.join(" and ")} (${path} belongs to ${owner}${why})`,
+      `install -d -o ${user} -m 0${first.mode.toString(8)} ${paths.map(typed).join(" ")}`,
+    );
   }
   return found;
 }

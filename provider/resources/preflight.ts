@@ -1,4 +1,5 @@
-import { error, type Problem, warning } from "../../postgres/problem.js";
+import type { Finding } from "../../preflight/finding.js";
+import type { FoldersByHost } from "../../preflight/folders.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
 import type { Context } from "../../servers/rollout/reporter.js";
@@ -9,6 +10,8 @@ import { same } from "../protocol/wire.js";
 export interface PreflightState extends PreflightRequest {
   /** What pgsite installs with the hosts' package managers, by host. */
   readonly packages: Readonly<Record<string, readonly string[]>>;
+  /** What pgsite makes as root, by host: `/srv/postgresql 0755 postgres`; absent where that is nothing. */
+  readonly folders?: Readonly<Record<string, readonly string[]>>;
   /** Servers without data, by `read`: they are to be seeded, so their hosts are looked at again. No difference by itself. */
   readonly __unseeded: readonly string[];
 }
@@ -30,15 +33,25 @@ export const preflight: ResourceType<PreflightRequest, PreflightState> = {
   id: (state) => `${state.site}/${state.stack}`,
 
   async check(context, args, actual) {
-    const known = actual === undefined ? { packages: {}, __unseeded: [] } : derivedOf(actual);
+    const known: ReturnType<typeof derivedOf> =
+      actual === undefined ? { packages: {}, __unseeded: [] } : derivedOf(actual);
     const state = { ...args, ...known };
     reports.delete(context.name);
     if (actual !== undefined && known.__unseeded.length === 0 && same(args, requestIn(actual))) return { state };
     const report = await look(args, newServers(state, actual).length > 0);
+    // A check cannot tell a preview from an `up`: a host that does not answer is what an `up` alone refuses.
+    const list = (await words()).listOf(report, (finding) => isWrong(finding) && finding.check !== "reachable");
+    // A problem of a check's has a prefix of Pulumi's, on each line; what a check throws is shown as it stands, once.
+    if (list?.severity === "error") throw new Error(list.text);
     reports.set(context.name, report);
+    if (list !== undefined) await context.log(list.severity, list.text);
+    const made = { ...known.folders, ...(await foldersShown(report)) };
     return {
-      state: { ...state, packages: { ...known.packages, ...report.packages } },
-      problems: problemsOf(report),
+      state: {
+        ...state,
+        packages: { ...known.packages, ...report.packages },
+        ...(Object.keys(made).length === 0 ? {} : { folders: made }),
+      },
     };
   },
 
@@ -53,8 +66,16 @@ export const preflight: ResourceType<PreflightRequest, PreflightState> = {
     const unseeded = (await Promise.all(known.servers.map(unseededAt))).flat();
     const gone = new Set(unseeded.map(({ host }) => host.name));
     // A host whose data is gone may have been made anew: what is missing there is found and installed again.
-    const packages = Object.entries(known.packages).filter(([host]) => !gone.has(host));
-    return { ...known, packages: Object.fromEntries(packages), __unseeded: unseeded.map(({ name }) => name) };
+    const left = <T>(byHost: Readonly<Record<string, T>> = {}) =>
+      Object.fromEntries(Object.entries(byHost).filter(([host]) => !gone.has(host)));
+    const { folders: _folders, ...rest } = known;
+    const folders = left(known.folders);
+    return {
+      ...rest,
+      packages: left(known.packages),
+      ...(Object.keys(folders).length === 0 ? {} : { folders }),
+      __unseeded: unseeded.map(({ name }) => name),
+    };
   },
 
   async update(context, wanted, actual) {
@@ -67,11 +88,20 @@ export const preflight: ResourceType<PreflightRequest, PreflightState> = {
   },
 };
 
-function derivedOf({ packages, __unseeded }: PreflightState): Pick<PreflightState, "packages" | "__unseeded"> {
-  return { packages, __unseeded };
+function derivedOf({
+  packages,
+  folders,
+  __unseeded,
+}: PreflightState): Pick<PreflightState, "packages" | "folders" | "__unseeded"> {
+  return { packages, ...(folders === undefined ? {} : { folders }), __unseeded };
 }
 
-function requestIn({ packages: _packages, __unseeded, ...request }: PreflightState): PreflightRequest {
+function requestIn({
+  packages: _packages,
+  folders: _folders,
+  __unseeded,
+  ...request
+}: PreflightState): PreflightRequest {
   return request;
 }
 
@@ -97,10 +127,17 @@ async function look(request: PreflightRequest, seeding: boolean, run = false): P
   return preflights.preflight(request, { hostOf, measure: seeding || request.expectedGrowth !== undefined, run });
 }
 
-/** A check cannot tell a preview from an `up`: what only an `up` must refuse is a warning until `create` or `update`. */
-function problemsOf({ findings }: PreflightReport): readonly Problem[] {
-  return findings.map(({ message, check, severity }) =>
-    severity === "warning" || check === "reachable" ? warning("", message) : error("", message),
+const words = () => import("../../preflight/list.js");
+
+function isWrong({ severity }: Finding): boolean {
+  return severity === "error";
+}
+
+async function foldersShown({ folders, observations }: PreflightReport): Promise<Record<string, string[]>> {
+  const { folderText } = await import("../../preflight/folders.js");
+  const userOf = (name: string) => observations.find(({ host }) => host.name === name)?.host.user ?? "";
+  return Object.fromEntries(
+    Object.entries(folders).map(([host, list]) => [host, list.map((folder) => folderText(folder, userOf(host)))]),
   );
 }
 
@@ -108,28 +145,33 @@ function problemsOf({ findings }: PreflightReport): readonly Problem[] {
 async function prepare(context: Context, state: PreflightState, needed: readonly ServerRequest[]): Promise<void> {
   const first = reports.get(context.name) ?? (await look(requestIn(state), needed.length > 0));
   reports.delete(context.name);
-  await refuse(context, first, needed);
+  await refuse(first, needed);
+  const progress = (line: string) => context.progress(line);
   const installs = Object.keys(first.packages).length > 0;
   if (installs) {
     const { installPackages } = await import("../../preflight/install.js");
-    await installPackages(first, hostOf, (line) => context.progress(line));
+    await installPackages(first, hostOf, progress);
   }
   // Nothing more is promised now: what is not there has to be said.
-  await refuse(
-    context,
-    await look({ ...requestIn(state), install: false }, installs && needed.length > 0, true),
-    needed,
+  const last = await look({ ...requestIn(state), install: false }, installs && needed.length > 0, true);
+  await refuse(last, needed);
+  await make(last.folders, state, progress);
+}
+
+async function make(folders: FoldersByHost, { servers }: PreflightState, progress: (line: string) => Promise<void>) {
+  if (Object.keys(folders).length === 0) return;
+  const { makeFolders } = await import("../../preflight/folders.js");
+  await makeFolders(
+    folders,
+    servers.map(({ host }) => host),
+    hostOf,
+    progress,
   );
 }
 
-async function refuse(context: Context, report: PreflightReport, needed: readonly ServerRequest[]): Promise<void> {
+async function refuse(report: PreflightReport, needed: readonly ServerRequest[]): Promise<void> {
   const hosts = new Set(needed.map(({ host }) => host.name));
-  const fatal = report.findings.filter(
-    ({ severity, check, host }) => severity === "error" && (check !== "reachable" || hosts.has(host)),
-  );
-  if (fatal.length === 0) return;
-  for (const { message } of fatal) await context.log("error", message);
-  throw new Error(
-    `the preflight found ${fatal.length === 1 ? "1 problem" : `${fatal.length} problems`}: nothing was changed`,
-  );
+  const isFatal = (finding: Finding) => isWrong(finding) && (finding.check !== "reachable" || hosts.has(finding.host));
+  const list = (await words()).listOf({ ...report, findings: report.findings.filter(isFatal) }, isFatal);
+  if (list?.severity === "error") throw new Error(list.text);
 }

@@ -7,7 +7,7 @@ const facts = (text: string, sent = 100, received = 101) => parseFacts(new Lines
 describe("what a host printed", () => {
   it("is read by key, values with = and spaces whole", () => {
     const { servers } = facts("server.db1.parent=no root /data/a = b c\nserver.db1.data=absent\nend=yes\n");
-    expect(servers.db1?.parent).toEqual({ path: "/data/a = b c", owner: "root", writable: false });
+    expect(servers.db1?.parent).toEqual({ path: "/data/a = b c", owner: "root", writable: false, way: [] });
   });
 
   it("tells a file system by its blocks, and the nearest thing to unlimited for what is not said", () => {

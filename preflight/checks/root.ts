@@ -1,0 +1,62 @@
+import type { HostSpec } from "../../hosts/host.js";
+import type { HostFacts } from "../facts.js";
+import type { Complaint, Seen } from "../finding.js";
+
+/** What lets pgsite be root on a host, for whoever administers it. */
+export function waysToRoot(host: HostFacts, { transport, name }: HostSpec): string {
+  if (transport !== "ssh") return "run pgsite as root";
+  const login = host.root.can ? undefined : host.root.login?.user;
+  return `let sudo make it root too (visudo: ${login ?? "LOGIN"} ALL=(root, ${host.osUser}) NOPASSWD: /bin/sh), or log in as root (hosts.${name}.login: root)`;
+}
+
+/** Why it is not root there, in a few words. */
+function whyNot({ root, osUser }: HostFacts): string {
+  if (root.can) return "";
+  if (root.login === undefined) return root.why;
+  const { user, sudo } = root.login;
+  if (user === osUser) return `it logs in as ${user}`;
+  return `it logs in as ${user}, and sudo lets it ${sudo.length === 0 ? "do nothing without a password" : `use ${sudo.join(", ")} alone`}`;
+}
+
+/** What starts the server with its machine takes root, if it is not the OS user's own crontab. */
+export function checkService({ server, host, facts }: Seen): Complaint[] {
+  const { service } = server;
+  if (service === undefined || host.root.can) return [];
+  const complaint = { check: "service", path: "service.manager" } as const;
+  const kind = service.manager === "auto" ? host.manager : service.manager;
+  if (kind === "none") return [];
+  // One that is there already, the distribution's say, is used as it is.
+  if (facts.startsAtBoot) return [];
+  const what = kind === "systemd" ? "a systemd unit" : "a script in /etc/init.d";
+  const cause = `${service.name}, ${what} that starts it with its machine, takes root (${whyNot(host)})`;
+  const ways = waysToRoot(host, server.host);
+  if (service.manager !== "auto" || host.crontab !== "usable") {
+    const own =
+      host.crontab === "usable"
+        ? `say service.manager: crontab, and ${host.osUser}'s own crontab starts it`
+        : "say service.manager: none, and it comes back by hand";
+    return [{ ...complaint, severity: "error", cause, remedy: `${ways}; or ${own}` }];
+  }
+  return [
+    {
+      ...complaint,
+      severity: "warning",
+      cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, which systemctl knows nothing of, and nobody stops it in order at a shutdown`,
+      remedy: `${ways}; service.manager: crontab says that it is meant`,
+    },
+  ];
+}
+
+/** Packages are installed by root. */
+export function checkInstalling(host: HostFacts, spec: HostSpec, packages: readonly string[]): Complaint[] {
+  if (packages.length === 0 || host.root.can) return [];
+  return [
+    {
+      check: "root",
+      severity: "error",
+      path: "install",
+      cause: `installing ${packages.join(" and ")} takes root (${whyNot(host)})`,
+      remedy: `${waysToRoot(host, spec)}; or install by hand, without install: packages`,
+    },
+  ];
+}

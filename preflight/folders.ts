@@ -1,0 +1,92 @@
+import { dirname } from "node:path";
+import type { HostSpec } from "../hosts/host.js";
+import { makeFolderAsRoot } from "../hosts/rootFolder.js";
+import type { HostOf } from "./collect.js";
+import type { Seen } from "./finding.js";
+import { strangersOn } from "./way.js";
+
+/** A folder that is missing, and that the OS user cannot make. It is to be that user's. */
+export interface Folder {
+  readonly path: string;
+  readonly mode: number;
+}
+
+export type FoldersByHost = Readonly<Record<string, readonly Folder[]>>;
+
+/**
+ * What somebody else has to make, so that the OS user can make the rest: the folder in which the data directory is to be or,
+ * where that is there and another's, the data directory and what pgsite keeps beside it.
+ */
+export function missingFolders({ server, host, facts }: Seen): readonly Folder[] {
+  const { path, owner, writable } = facts.parent;
+  // Looked at as root, every folder seems writable.
+  if (host.user === host.osUser ? writable : owner === host.osUser) return [];
+  const parent = dirname(server.dataDirectory);
+  if (facts.data === "absent" && parent !== path) return [{ path: parent, mode: 0o755 }];
+  return [
+    ...(facts.data === "absent" ? [server.dataDirectory] : []),
+    ...(facts.control === "absent" ? [server.controlDirectory] : []),
+  ].map((folder) => ({ path: folder, mode: 0o700 }));
+}
+
+/** Who but root may put something into the nearest folder above that is there: root makes nothing below it. Undefined for nobody. */
+export function strangerAbove({ facts }: Seen) {
+  return strangersOn(facts.parent.way, "root")[0];
+}
+
+/** Whether an `up` makes what is missing, as root. */
+export function areMade(seen: Seen): boolean {
+  return seen.host.root.can && strangerAbove(seen) === undefined;
+}
+
+/** The folders that an `up` makes as root, by host. */
+export function foldersToMake(servers: readonly Seen[]): FoldersByHost {
+  const made = new Map<string, Map<string, Folder>>();
+  for (const seen of servers.filter(areMade)) {
+    const { host } = seen.host;
+    for (const folder of missingFolders(seen)) {
+      made.set(host, (made.get(host) ?? new Map<string, Folder>()).set(folder.path, folder));
+    }
+  }
+  return Object.fromEntries([...made].map(([host, folders]) => [host, [...folders.values()]]));
+}
+
+/** As a preview shows it: `/srv/postgresql 0755 postgres`. */
+export function folderText({ path, mode }: Folder, owner: string): string {
+  return `${path} 0${mode.toString(8)} ${owner}`;
+}
+
+const script = `${makeFolderAsRoot}
+user=$1
+shift
+while [ $# -ge 2 ]; do
+  make_folder "$user" "$1" "$2"
+  [ -d "$1" ] || exit 1
+  shift 2
+done`;
+
+/**
+ * Makes folders as root, on all hosts at once. One that fails does not stop the others.
+ * @throws with every host's failure
+ */
+export async function makeFolders(
+  folders: FoldersByHost,
+  hosts: readonly HostSpec[],
+  hostOf: HostOf,
+  progress: (line: string) => Promise<void> | void = () => undefined,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(
+    Object.entries(folders).map(async ([name, list]) => {
+      const spec = hosts.find((host) => host.name === name);
+      if (spec === undefined) return;
+      const paths = list.map(({ path }) => path).join(" and ");
+      await progress(`making ${paths} on ${name}`);
+      const root = await hostOf({ ...spec, user: "root" });
+      const words = list.flatMap(({ path, mode }) => [path, mode.toString(8)]);
+      const { code, stderr } = await root.run(["sh", "-c", script, "sh", spec.user, ...words]);
+      if (code !== 0) throw new Error(`${paths} cannot be made on ${name}: ${stderr.trim()}`);
+    }),
+  );
+  const failures = outcomes.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
+  if (failures.length > 0) throw new Error(failures.map(({ message }) => message).join("\n"));
+}

@@ -1,0 +1,65 @@
+import type { Finding } from "./finding.js";
+import { folderText } from "./folders.js";
+import type { PreflightReport } from "./index.js";
+
+/** A report as one list: what is wrong, what is worth knowing, and what an `up` makes. Each thing once, of all hosts that have it. */
+export interface PreflightList {
+  readonly severity: "info" | "warning" | "error";
+  readonly text: string;
+}
+
+/**
+ * Undefined where there is nothing to say. The first line says how much there is: Pulumi shows that beside the resource, and the
+ * whole of it once.
+ * @param isFatal whether a problem is one now: a host that does not answer fails an `up` alone
+ */
+export function listOf(report: PreflightReport, isFatal: (finding: Finding) => boolean): PreflightList | undefined {
+  const [problems, warnings] = [true, false].map((fatal) => report.findings.filter((one) => isFatal(one) === fatal));
+  const wrong = together(problems ?? []);
+  const worthKnowing = together(warnings ?? []);
+  const made = wrong.length > 0 ? [] : madeBefore(report);
+  const count = (lines: readonly string[], noun: string) =>
+    lines.length === 0 ? [] : [`${lines.length} ${noun}${lines.length === 1 ? "" : "s"}`];
+  const counts = [...count(wrong, "problem"), ...count(worthKnowing, "warning")].join(" and ");
+  const lines = [
+    ...wrong,
+    ...worthKnowing.map((line) => (wrong.length === 0 ? line : `(warning) ${line}`)),
+    ...(counts === "" ? made : made.map((line) => `an up first makes ${line}`)),
+  ];
+  if (lines.length === 0) return undefined;
+  const text = (heading: string) => `${heading}\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
+  if (wrong.length > 0) return { severity: "error", text: text(`the preflight found ${counts}: nothing was changed`) };
+  if (counts !== "") return { severity: "warning", text: text(`the preflight found ${counts}:`) };
+  return { severity: "info", text: text("an up makes, before anything else:") };
+}
+
+/** One line for all hosts of which the same is said: its remedy is one command for all of them. */
+function together(findings: readonly Finding[]): readonly string[] {
+  const groups = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    // What a host says of itself names it.
+    const key =
+      finding.remedy === "" ? finding.message : JSON.stringify([finding.check, finding.cause, finding.remedy]);
+    groups.set(key, [...(groups.get(key) ?? []), finding]);
+  }
+  return [...groups.values()].map((group) => {
+    const [first] = group as [Finding, ...Finding[]];
+    if (group.length === 1) return first.message;
+    return `${listed(group.map(({ where }) => where))}: ${first.message.slice(first.where.length + 2)}`;
+  });
+}
+
+function madeBefore({ folders, packages, observations }: PreflightReport): readonly string[] {
+  const users = new Map(observations.map(({ host }) => [host.name, host.user]));
+  const hosts = new Map<string, string[]>();
+  const add = (what: string, host: string) => hosts.set(what, [...(hosts.get(what) ?? []), host]);
+  for (const [host, names] of Object.entries(packages)) add(`the packages ${names.join(" and ")}`, host);
+  for (const [host, list] of Object.entries(folders)) {
+    for (const folder of list) add(`the folder ${folderText(folder, users.get(host) ?? "")}`, host);
+  }
+  return [...hosts].map(([what, names]) => `${what} on ${listed(names)}, as root`);
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
