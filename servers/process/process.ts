@@ -129,6 +129,7 @@ async function attempt(
   if (failure !== "") return failure;
   const reason = await answer(host, server, end, signal, mark, bySystemd === undefined ? 3000 : 8000);
   if (reason !== undefined) await stopTrying(host, server);
+  else if (bySystemd !== undefined) await untilUnitKnows(host, server);
   return reason;
 }
 
@@ -170,6 +171,16 @@ function unitNameOf({ name, unit = name }: ServiceDeclaration): string {
 async function stopTrying(host: Host, server: KnownServer): Promise<void> {
   const systemd = await systemdOf(host, server);
   await systemd?.root.run(["systemctl", "stop", unitNameOf(systemd.service)], { timeout: 60_000 });
+}
+
+/**
+ * A distribution's unit is up a moment after its server: Debian's asks that every half second. Whoever is told that the server
+ * runs hears the same from systemd. A warm standby it may wait for in vain.
+ */
+async function untilUnitKnows(host: Host, { service }: KnownServer): Promise<void> {
+  if (service?.unit === undefined) return;
+  const argv = ["systemctl", "is-active", unitNameOf(service)];
+  await until(async () => (await host.run(argv)).stdout.trim() !== "activating", { deadline: 5000, interval: 100 });
 }
 
 /** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
