@@ -133,6 +133,9 @@ export abstract class Server extends pulumi.ComponentResource {
         server: name,
         host,
         dataDirectory,
+        ...(server.configurationDirectory === undefined
+          ? {}
+          : { configurationDirectory: server.configurationDirectory }),
         controlDirectory,
         version: server.version,
         binDirectory: server.binDirectory,

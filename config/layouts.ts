@@ -24,6 +24,8 @@ interface Layout {
   readonly configuration?: (dataDirectory: string, version: Major) => string;
   /** The systemd unit that the distribution starts it by, without `.service`. @default one of pgsite's own */
   readonly unit?: (version: Major, cluster: Cluster) => string;
+  /** What tells that unit where the data are. @default it knows by the cluster's name */
+  readonly unitEnvironment?: (dataDirectory: string) => Readonly<Record<string, string>>;
   /** Where what it says goes until it has a log of its own, and all it says without logging_collector. @default start.log */
   readonly log?: (cluster: Cluster) => string;
   /** What the distribution's own postgresql.conf says and pgsite's does too, where a stack says nothing. */
@@ -49,12 +51,14 @@ const layouts: Readonly<Record<LayoutName, Layout>> = {
     programs: (version) => `/usr/pgsql-${version}/bin`,
     data: (version) => `/var/lib/pgsql/${version}/data`,
     unit: (version) => `postgresql-${version}`,
+    unitEnvironment: (PGDATA) => ({ PGDATA }),
     defaults: collected,
   },
   arch: {
     programs: () => "/usr/bin",
     data: () => "/var/lib/postgres/data",
     unit: () => "postgresql",
+    unitEnvironment: (dataDirectory) => ({ PGROOT: posix.dirname(dataDirectory) }),
     defaults: collected,
   },
 };
@@ -94,6 +98,11 @@ export function clusterOf(server: Placed): Cluster | undefined {
 /** The distribution's unit for a server, without `.service`; undefined where pgsite makes one. */
 export function unitOf(server: Placed): string | undefined {
   return layouts[server.layout ?? "plain"].unit?.(server.version, clusterIn(server));
+}
+
+/** For that unit. */
+export function unitEnvironmentOf(server: Placed): Readonly<Record<string, string>> | undefined {
+  return layouts[server.layout ?? "plain"].unitEnvironment?.(server.dataDirectory);
 }
 
 /** The file that a distribution's start writes what the server says into; undefined where that is pgsite's start.log. */

@@ -13,7 +13,7 @@ tab='	'
 dry=no
 
 # What `settings` gives.
-server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix=''
+server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit=''
 # shellcheck source=/dev/null
 . "$here/settings"
 # Its table: pgsite may replace it while this runs.
@@ -22,6 +22,10 @@ operators_passfile=${PGPASSFILE-}
 PGPASSFILE=$passfile
 export PGPASSFILE
 runbook=$control/runbook
+# Where what a start says goes, and for pg_ctl, which gives it to a shell, where postgresql.conf is.
+log=${log:-$control/start.log}
+options=''
+[ -z "$configuration" ] || options="-c \"config_file=$configuration/postgresql.conf\""
 
 # What a server or its log says may come from anyone, and hold what a terminal obeys or does not show (ASCII's controls,
 # C1, marks of direction, what has no width, in UTF-8): it is printed as ?.
@@ -162,7 +166,7 @@ sessions() { processes | grep -Ec ' (\[local\]|[^ ]+\([0-9]+\))( |$)'; }
 
 # The server's log, the older part first. A line that was cut off ends with its file.
 log_text() {
-  cat "$control/start.log" 2>/dev/null && echo
+  cat "$log" 2>/dev/null && echo
   [ -n "$logs" ] || return 0
   # shellcheck disable=SC2012
   ls -1tr "$logs" 2>/dev/null | tail -n 20 | while IFS= read -r name; do cat "$logs/$name" && echo; done
@@ -339,6 +343,11 @@ fork_of() {
 # The file that says whom it follows.
 upstream_file() { if at_least 1200; then echo postgresql.conf; else echo recovery.conf; fi; }
 
+# Its path for a server with these data: upstream_place FOLDER.
+upstream_place() {
+  if at_least 1200 && [ -n "$configuration" ]; then echo "$configuration/postgresql.conf"; else echo "$1/$(upstream_file)"; fi
+}
+
 # line CONNINFO: primary_conninfo as that file has it.
 line() {
   # 9.0 reads recovery.conf with a parser of its own, in which a backslash is itself.
@@ -349,7 +358,7 @@ line() {
 # with_line FOLDER LINE: prints its postgresql.conf, or the recovery.conf that a standby is to have, with this line in its place
 # among the sorted ones; without a line, without any.
 with_line() {
-  if at_least 1200; then source=$1/postgresql.conf; else source=$here/recovery.conf; fi
+  if at_least 1200; then source=$(upstream_place "$1"); else source=$here/recovery.conf; fi
   line=$2 awk '
     function put() { if (!done && ENVIRON["line"] != "") print ENVIRON["line"]; done = 1 }
     /^[ \t]*[Pp][Rr][Ii][Mm][Aa][Rr][Yy]_[Cc][Oo][Nn][Nn][Ii][Nn][Ff][Oo][ \t=]/ { next }
@@ -361,7 +370,8 @@ with_line() {
 # put_file PATH: puts standard input there, whole or not at all. A file that has these bytes is left as it is.
 put_file() {
   new=$1.runbook-new
-  cat >"$new" || return 1
+  # Its mode is whatever the file has.
+  { [ ! -e "$1" ] || cp -p -- "$1" "$new"; } && cat >"$new" || return 1
   if cmp -s "$new" "$1"; then
     rm -f "$new"
     return 0
@@ -372,7 +382,7 @@ put_file() {
 
 write_upstream() {
   text=$(with_line "$1" "$2" && echo .) || return 1
-  printf '%s' "${text%.}" | put_file "$1/$(upstream_file)"
+  printf '%s' "${text%.}" | put_file "$(upstream_place "$1")"
 }
 
 # standby_files FOLDER CONNINFO: it is a standby of that server when it starts. What makes it one comes first.
@@ -405,12 +415,12 @@ trigger_file() {
   at_least 1600 && return 0
   escape=''
   at_least 901 && escape='s/\\\\/\\/g'
-  sed -n "s/^$name = '\(.*\)'\$/\1/p" "$1/$(upstream_file)" 2>/dev/null | sed "s/''/'/g; $escape"
+  sed -n "s/^$name = '\(.*\)'\$/\1/p" "$(upstream_place "$1")" 2>/dev/null | sed "s/''/'/g; $escape"
 }
 
 # The peer that its files tell it to follow.
 followed() {
-  wanted=$(sed -n '/^primary_conninfo = /p' "$data/$(upstream_file)" 2>/dev/null)
+  wanted=$(sed -n '/^primary_conninfo = /p' "$(upstream_place "$data")" 2>/dev/null)
   found=''
   peer() { [ "$(line "$4")" != "$wanted" ] || found=$1; }
   eval "$peers"
@@ -444,10 +454,12 @@ start_server() {
     sudo -n systemctl start "$service.service" 2>/dev/null 9>&- && return 0
     say "  systemd does not know of this start: as root, systemctl start $service.service after the next stop"
   fi
+  set -- "$bin/pg_ctl" start -W -D "$data" -l "$log"
+  [ -z "$options" ] || set -- "$@" -o "$options"
   if command -v setsid >/dev/null; then
-    setsid "$bin/pg_ctl" start -W -D "$data" -l "$control/start.log" >/dev/null 9>&-
+    setsid "$@" >/dev/null 9>&-
   else
-    "$bin/pg_ctl" start -W -D "$data" -l "$control/start.log" >/dev/null 9>&-
+    "$@" >/dev/null 9>&-
   fi
 }
 

@@ -1,6 +1,8 @@
 import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "../../config/describe.js";
+import { logFileIn } from "../../config/layouts.js";
 import type { Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
+import { defined } from "../../postgres/defined.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { insisted } from "../../postgres/files/insistence.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
@@ -42,6 +44,11 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     port,
     passfile,
     ...(server.service === undefined ? {} : { service: server.service.name }),
+    ...defined({
+      configurationDirectory: server.configurationDirectory,
+      log: logFileIn(server),
+      unit: server.service?.unit,
+    }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
     prefix: prefixOf(version, settings),

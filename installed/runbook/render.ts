@@ -1,5 +1,6 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
+import { defined } from "../../postgres/defined.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Voice, Voices } from "../../postgres/voice.js";
@@ -12,6 +13,8 @@ export interface RunbookFacts {
   /** The OS user that runs the server. */
   readonly user: string;
   readonly dataDirectory: string;
+  /** Where its configuration is. @default in the data directory */
+  readonly configurationDirectory?: string;
   readonly controlDirectory: string;
   /** Folder of the server programs. */
   readonly binDirectory: string;
@@ -19,8 +22,12 @@ export interface RunbookFacts {
   readonly passfile: string;
   /** Name of what starts it with its machine. @default nothing does */
   readonly service?: string;
+  /** The distribution's unit, which starts it in place of that: what the server says then may go to the journal. */
+  readonly unit?: string;
   /** The first of the folders in which it puts its sockets. @default it has none */
   readonly socketFolder?: string;
+  /** Where a distribution's start writes what the server says. @default start.log */
+  readonly log?: string;
   /** Where logging_collector writes. @default start.log has all of its log */
   readonly logFolder?: string;
   /** Its log_line_prefix, for a message. */
@@ -85,10 +92,11 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     bin: facts.binDirectory,
     port: `${facts.port}`,
     passfile: facts.passfile,
-    service: facts.service ?? "",
+    service: facts.unit ?? facts.service ?? "",
     sockets: facts.socketFolder ?? "",
     logs: facts.logFolder ?? "",
     prefix: facts.prefix,
+    ...defined({ configuration: facts.configurationDirectory, log: facts.log, unit: facts.unit }),
     ...headsOf("walreceiver", facts.voices?.walreceiver),
     ...headsOf("server", facts.voices?.server),
   };

@@ -2,15 +2,33 @@ import type { Manager } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
 import { must } from "../must.js";
 import type { ServiceFacts } from "./facts.js";
+import { readStartMode, type StartMode, setStartMode } from "./startConf.js";
 
 /** Whether a service starts with its machine, in the declared run levels and no other. */
-export async function isEnabledAtBoot(
-  host: Host,
-  manager: Manager,
-  { name, runLevels }: ServiceFacts,
-): Promise<boolean> {
-  if (manager === "systemd") return isWanted(host, name);
-  return `${await upIn(host, name)}` === `${[...runLevels].sort()}`;
+export async function isEnabledAtBoot(host: Host, manager: Manager, facts: ServiceFacts): Promise<boolean> {
+  const [wanted, mode] = await Promise.all([isWantedAtBoot(host, manager, facts), startModeOf(host, facts)]);
+  return wanted && (mode === undefined || mode === startModeBy(manager));
+}
+
+async function isWantedAtBoot(host: Host, manager: Manager, facts: ServiceFacts): Promise<boolean> {
+  if (manager === "systemd") return isWanted(host, wantedOf(facts));
+  return `${await upIn(host, facts.name)}` === `${[...facts.runLevels].sort()}`;
+}
+
+/** What systemd is to want for a server to start: of Debian's clusters, what starts all whose start.conf says so. */
+function wantedOf({ name, unit, startConf }: ServiceFacts): string {
+  return startConf === true ? "postgresql" : (unit ?? name);
+}
+
+function startModeOf(host: Host, { startConf, configurationDirectory }: ServiceFacts): Promise<string> | undefined {
+  return startConf === true && configurationDirectory !== undefined
+    ? readStartMode(host, configurationDirectory)
+    : undefined;
+}
+
+/** Debian's init script knows no guard, so that a script of pgsite's starts the server in its place. */
+function startModeBy(manager: Manager): StartMode {
+  return manager === "systemd" ? "auto" : "manual";
 }
 
 export async function isWanted(host: Host, name: string): Promise<boolean> {
@@ -46,17 +64,26 @@ done`;
 const unlink = 'for link in /etc/rc[0-6].d/[SK][0-9][0-9]"$1"; do [ -L "$link" ] && rm "$link"; done; true';
 
 /** @param root the host, as root. The service is not started. */
-export async function enableAtBoot(root: Host, manager: Manager, { name, runLevels }: ServiceFacts): Promise<void> {
+export async function enableAtBoot(root: Host, manager: Manager, facts: ServiceFacts): Promise<void> {
+  const { name, runLevels, user, startConf, configurationDirectory } = facts;
+  if (startConf === true && configurationDirectory !== undefined && manager !== "none") {
+    await setStartMode(root, user, configurationDirectory, startModeBy(manager));
+  }
   if (manager === "sysv") {
     await must(root, ["sh", "-c", link, "sh", name, ...runLevels.map(String)]);
   } else if (manager === "systemd") {
     await must(root, ["systemctl", "daemon-reload"]);
-    await must(root, ["systemctl", "enable", `${name}.service`]);
+    await must(root, ["systemctl", "enable", `${wantedOf(facts)}.service`]);
   }
 }
 
-export async function disableAtBoot(root: Host, manager: Manager, { name }: ServiceFacts): Promise<void> {
-  if (manager === "systemd") await must(root, ["systemctl", "disable", `${name}.service`]);
+export async function disableAtBoot(root: Host, manager: Manager, facts: ServiceFacts): Promise<void> {
+  const { name, user, startConf, configurationDirectory } = facts;
+  if (startConf === true && configurationDirectory !== undefined) {
+    await setStartMode(root, user, configurationDirectory, "manual");
+  } else if (manager === "systemd") {
+    await must(root, ["systemctl", "disable", `${wantedOf(facts)}.service`]);
+  }
   if (manager === "sysv") await must(root, ["sh", "-c", unlink, "sh", name]);
 }
 

@@ -8,6 +8,16 @@ export interface ServiceFacts {
   readonly user: string;
   readonly dataDirectory: string;
   readonly controlDirectory: string;
+  /** Where its configuration is. @default in the data directory */
+  readonly configurationDirectory?: string;
+  /** The distribution's own systemd unit, without `.service`. @default pgsite makes one */
+  readonly unit?: string;
+  /** What tells that unit where the data are. @default it knows */
+  readonly unitEnvironment?: Readonly<Record<string, string>>;
+  /** Whether its configuration has a start.conf of Debian's. @default it has none */
+  readonly startConf?: true;
+  /** Where what it says goes. @default start.log */
+  readonly log?: string;
   /** Folder of the server programs. */
   readonly binDirectory: string;
   readonly passfile: string;

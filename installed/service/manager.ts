@@ -3,6 +3,7 @@ import { type Manager, serviceName } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
 import { type FileSet, installFiles, type LeftFile, removeFiles } from "../folder.js";
 import { disableAtBoot, enableAtBoot, forget, isEnabledAtBoot, isWanted, upIn } from "./atBoot.js";
+import { renderDropIn } from "./dropIn.js";
 import { mark, type ServiceFacts } from "./facts.js";
 import { renderScript } from "./script.js";
 import { renderUnit } from "./unit.js";
@@ -27,7 +28,9 @@ export interface Service {
   readonly enabled: boolean;
 }
 
+/** The file that pgsite keeps of it: a unit or a script, or what it adds to the distribution's unit. */
 export function renderService(manager: Manager, facts: ServiceFacts): string | undefined {
+  if (manager === "systemd" && facts.unit !== undefined) return renderDropIn(facts);
   return manager === "systemd" ? renderUnit(facts) : manager === "sysv" ? renderScript(facts) : undefined;
 }
 
@@ -39,13 +42,26 @@ function serviceFiles(manager: Manager, facts: ServiceFacts, path: string): File
   return { folder: dirname(path), kind: "shared", owner: "root", files, mark: mark(facts) };
 }
 
+function dropInOf(unit: string): string {
+  return `/etc/systemd/system/${unit}.service.d/pgsite.conf`;
+}
+
+/** Whether the distribution's unit is there: of a cluster's, what all clusters have in common. */
+async function hasUnit(host: Host, unit: string): Promise<boolean> {
+  const names = [`${unit}.service`, `${unit.replace(/@.*/, "@")}.service`];
+  const found = await Promise.all(unitFolders.flatMap((folder) => names.map((name) => host.stat(join(folder, name)))));
+  return found.some((status) => status !== undefined);
+}
+
 const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 export async function readService(host: Host, manager: Manager, facts: ServiceFacts): Promise<Service> {
   const places =
-    manager === "systemd"
-      ? unitFolders.map((folder) => join(folder, `${facts.name}.service`))
-      : [join("/etc/init.d", facts.name)];
+    manager === "systemd" && facts.unit !== undefined
+      ? [dropInOf(facts.unit)]
+      : manager === "systemd"
+        ? unitFolders.map((folder) => join(folder, `${facts.name}.service`))
+        : [join("/etc/init.d", facts.name)];
   const found = await Promise.all(places.map((path) => host.readFile(path)));
   const index = found.findIndex((content) => content !== undefined);
   const enabled = await isEnabledAtBoot(host, manager, facts);
@@ -61,6 +77,7 @@ async function makerOf(
   facts: ServiceFacts,
 ): Promise<NonNullable<Service["maker"]>> {
   if (text.includes(mark(facts))) return "pgsite";
+  if (facts.unit !== undefined) return "foreign";
   const folder = `/etc/systemd/system/${facts.name}.service.d`;
   const parts = manager === "systemd" ? ((await host.list(folder)) ?? []) : [];
   const added = await Promise.all(parts.map((part) => host.readFile(join(folder, part))));
@@ -107,6 +124,14 @@ export async function installService(
 ): Promise<void> {
   const set = serviceFiles(manager, facts, path);
   if (set === undefined) return;
+  if (manager === "systemd" && facts.unit !== undefined) {
+    if (!(await hasUnit(root, facts.unit))) {
+      throw new Error(
+        `${root.name} has no ${facts.unit}.service, by which its distribution would start ${facts.server}: install the distribution's packages (install: packages does), or declare layout: plain with its directories`,
+      );
+    }
+    await root.makeDirectory(set.folder, 0o755);
+  }
   if (maker !== "own") await installFiles(root, set);
   await enableAtBoot(root, manager, facts);
 }

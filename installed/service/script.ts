@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
+import { startOptions } from "../../postgres/files/places.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
 import { makeAsRoot, makeOwn } from "./socketFolders.js";
@@ -21,6 +22,7 @@ export function renderScript(facts: ServiceFacts): string {
     make_folder "$user" "$folder"
   done
 `;
+  const options = startOptions(facts);
   const hasFolders = facts.socketFolders.length > 0;
   return `#!/bin/sh
 ${heading(facts)
@@ -50,10 +52,10 @@ name=${quote(facts.name)}
 user=${quote(facts.user)}
 pg_ctl=${quote(join(facts.binDirectory, "pg_ctl"))}
 data=${quote(facts.dataDirectory)}
-log=${quote(controlPath(facts, "startLog"))}
+log=${quote(facts.log ?? controlPath(facts, "startLog"))}
 guard=${quote(guardOf(facts.controlDirectory))}
 PGPASSFILE=${quote(facts.passfile)}
-export nl pg_ctl data log guard PGPASSFILE
+${options === undefined ? "" : `options=${quote(options)}\nexport options\n`}export nl pg_ctl data log guard PGPASSFILE
 
 # For so many seconds, where that can be said: what stands in the user's folders is not to keep the machine from booting.
 as_user() {
@@ -78,7 +80,7 @@ start() {
 ${hasFolders ? making : ""}  # A primary that was superseded does not start; any other trouble of the guard is no reason.
   as_user 300 '[ ! -x "$guard" ] || "$guard"'
   [ "$?" -ne ${refusedToStart} ] || return 1
-  as_user 300 '"$pg_ctl" start -W -D "$data" -l "$log"' >/dev/null || return 1
+  as_user 300 '"$pg_ctl" start -W -D "$data" -l "$log"${options === undefined ? "" : ' -o "$options"'}' >/dev/null || return 1
   # It has started once it holds its data directory; how long it recovers is its own affair.
   tries=0
   while [ "$tries" -lt 20 ]; do

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
+import { placeArguments } from "../../postgres/files/places.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { argument, word } from "../systemd.js";
 import { heading, type ServiceFacts } from "./facts.js";
@@ -11,6 +12,9 @@ import { makeFoldersAsRoot, makeOwnFolders } from "./socketFolders.js";
  */
 const run = `[ ! -x "$3" ] || "$3"; [ "$?" != ${refusedToStart} ] || exit ${refusedToStart}; exec "$0" -D "$1" >>"$2" 2>&1`;
 
+/** The same for one whose configuration is elsewhere. */
+const runElsewhere = run.replace('-D "$1"', '-D "$1" -c "$4"');
+
 /**
  * The systemd unit of a server. Type=simple, since Type=notify takes a server that was built with systemd, and with
  * Type=forking systemd waits for the PID file of a server that has ended. Nothing ends a server that recovers for hours:
@@ -18,14 +22,16 @@ const run = `[ ! -x "$3" ] || "$3"; [ "$?" != ${refusedToStart} ] || exit ${refu
  */
 export function renderUnit(facts: ServiceFacts): string {
   const log = controlPath(facts, "startLog");
+  const place = placeArguments(facts);
   const words = [
     "/bin/sh",
     "-c",
-    run,
+    place.length === 0 ? run : runElsewhere,
     join(facts.binDirectory, "postgres"),
     facts.dataDirectory,
     log,
     guardOf(facts.controlDirectory),
+    ...place.slice(1),
   ];
   const folders = facts.socketFolders.map(argument).join(" ");
   const making = [

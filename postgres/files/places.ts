@@ -38,6 +38,12 @@ export function placeSettings(folders: Folders): Readonly<Record<string, string>
   };
 }
 
+/** For pg_ctl's `-o`, which it gives to a shell: the same. Paths of servers have nothing in them that a shell minds in double quotes. */
+export function startOptions(folders: Folders): string | undefined {
+  const words = placeArguments(folders);
+  return words.length === 0 ? undefined : words.map((text) => `"${text}"`).join(" ");
+}
+
 /** For `postgres`, and for whoever hands words over to it: where postgresql.conf is, if not in the data directory. */
 export function placeArguments(folders: Folders): readonly string[] {
   if (folders.configurationDirectory === undefined) return [];

@@ -1,3 +1,4 @@
+import { configurationFolder } from "../../postgres/files/places.js";
 import { secretsInFile, secretsInValue } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { declaredPermissions, shownHash } from "../../servers/data/staging.js";
@@ -29,7 +30,9 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   id: (state) => `${state.site}/${state.server}`,
 
   async check(context, args, actual) {
-    const permissions = Object.fromEntries(Object.keys(args.files).map((name) => [name, declaredPermissions(args)]));
+    const permissions = Object.fromEntries(
+      Object.entries(args.files).map(([name, text]) => [name, declaredPermissions(args, name, text)]),
+    );
     const declared = {
       ...(args.binDirectory === undefined ? {} : { program: declaredProgram(args.binDirectory) }),
       state: "running",
@@ -63,7 +66,7 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   },
 
   async delete(context, state) {
-    const where = `${state.dataDirectory} on ${state.host.name}`;
+    const where = `${configurationFolder(state)} on ${state.host.name}`;
     try {
       await (await acts()).dropStaged(state);
     } catch (error) {

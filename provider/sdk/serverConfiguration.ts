@@ -10,6 +10,7 @@ export interface ServerConfigurationArgs {
   readonly server: pulumi.Input<string>;
   readonly host: HostSpec;
   readonly dataDirectory: pulumi.Input<string>;
+  readonly configurationDirectory?: pulumi.Input<string>;
   /** `Server.controlDirectory` */
   readonly controlDirectory: pulumi.Input<string>;
   /** Major version of the server. */

@@ -13,13 +13,13 @@ export interface CountedFiles {
   readonly standIns?: StandIns;
 }
 
-/** As `readFiles`, in a server's data directory. One that was never adopted costs one more look at its host. */
+/** As `readFiles`, of a server. One that was never adopted costs one more look at its host. */
 export async function readServerFiles(
   host: Host,
   server: Directories,
   names: readonly string[],
 ): Promise<CountedFiles> {
-  const [files, found] = await Promise.all([readFiles(host, server.dataDirectory, names), readStandIns(host, server)]);
+  const [files, found] = await Promise.all([readFiles(host, server, names), readStandIns(host, server)]);
   return countFiles(files, found, names);
 }
 
@@ -39,9 +39,13 @@ export function countFiles(files: Files, found: StandIns | undefined, names: rea
 }
 
 /** The modes that were found at adoption pass for the declared ones. */
-export function countedPermissions(found: Files, { permissions }: CountedFiles, declared: string): Files {
+export function countedPermissions(
+  found: Files,
+  { permissions }: CountedFiles,
+  declared: (name: string) => string,
+): Files {
   return Object.fromEntries(
-    Object.entries(found).map(([name, value]) => [name, permissions[name] === value ? declared : value]),
+    Object.entries(found).map(([name, value]) => [name, permissions[name] === value ? declared(name) : value]),
   );
 }
 

@@ -2,10 +2,12 @@ import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
+import { octal } from "../../hosts/permissions.js";
 import { normalised } from "../../postgres/files/facts.js";
-import { maskedFile } from "../../postgres/secrets/index.js";
+import { type Folders, fileOf, isConfiguration } from "../../postgres/files/places.js";
+import { maskedFile, secretsInFile } from "../../postgres/secrets/index.js";
 
-/** Files of a data directory by name. */
+/** Files of a server by name. */
 export type Files = Readonly<Record<string, string>>;
 
 /** Where configuration waits for the rollout. */
@@ -27,26 +29,45 @@ export function shownHash(files: Files): string {
   return hashOf(JSON.stringify(hashesOf(Object.fromEntries(shown))));
 }
 
-/** Mode and owner of a server's files. */
-export function declaredPermissions({ host }: { readonly host: Pick<HostSpec, "user"> }): string {
-  return `0600 ${host.user}`;
+/**
+ * Mode of a server's file. In a folder of its own configuration is as distributions have it: everybody's programs read there
+ * which port a server has, and nobody's a secret.
+ */
+export function modeOf(folders: Folders, name: string, text = ""): number {
+  if (folders.configurationDirectory === undefined || !isConfiguration(name)) return 0o600;
+  if (secretsInFile(name, text).length > 0) return 0o600;
+  return name === "pg_hba.conf" || name === "pg_ident.conf" ? 0o640 : 0o644;
+}
+
+/** Mode and owner of a server's file. */
+export function declaredPermissions(
+  server: Folders & { readonly host: Pick<HostSpec, "user"> },
+  name: string,
+  text?: string,
+): string {
+  return `${octal(modeOf(server, name, text))} ${server.host.user}`;
+}
+
+/** Puts a file of a server where it belongs. */
+export async function writeServerFile(host: Host, folders: Folders, name: string, text: string): Promise<void> {
+  await host.writeFile(fileOf(folders, name), text, { mode: modeOf(folders, name, text) });
 }
 
 /** The files that are there, of those named; each as pgsite compares it. */
 export async function readFiles(
   host: Host,
-  directory: string,
+  folders: Folders,
   names: readonly string[],
 ): Promise<Record<string, string>> {
   const found = await Promise.all(
-    [...new Set(names)].sort().map(async (name) => [name, await readFile(host, directory, name)] as const),
+    [...new Set(names)].sort().map(async (name) => [name, await readFile(host, fileOf(folders, name), name)] as const),
   );
   return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** A file as pgsite compares it; undefined where it is not there. */
-export async function readFile(host: Host, directory: string, name: string): Promise<string | undefined> {
-  const content = await host.readFile(join(directory, name));
+export async function readFile(host: Host, path: string, name: string): Promise<string | undefined> {
+  const content = await host.readFile(path);
   return content === undefined ? undefined : normalised(name, content.toString("utf8"));
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
+import { logFileIn } from "../../config/layouts.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
@@ -7,7 +8,10 @@ import { shownInLine } from "../../postgres/shown.js";
 import { voicesOf } from "../../postgres/voice.js";
 
 /** What tells where a server's log is. */
-export type LogOwner = Pick<Server, "controlDirectory" | "dataDirectory" | "settings" | "version">;
+export type LogOwner = Pick<
+  Server,
+  "controlDirectory" | "dataDirectory" | "configurationDirectory" | "layout" | "settings" | "version"
+>;
 
 /** How far a server's logs reached at one moment: what comes after is about what happened after. */
 export interface LogMark {
@@ -42,9 +46,14 @@ export async function logSince(host: Host, server: LogOwner, mark: LogMark): Pro
   return texts.join("\n");
 }
 
-/** start.log, and with logging_collector the files of log_directory that were written last, the last one first. */
+/** Where what a start says goes, and the server until it writes a log of its own. */
+export function startLogOf(server: LogOwner): string {
+  return logFileIn(server) ?? controlPath(server, "startLog");
+}
+
+/** That file, and with logging_collector the files of log_directory that were written last, the last one first. */
 export async function logFiles(host: Host, server: LogOwner, count = 2): Promise<readonly string[]> {
-  const files = [controlPath(server, "startLog")];
+  const files = [startLogOf(server)];
   if (server.settings.logging_collector !== undefined && /^(on|true|yes|1)$/i.test(server.settings.logging_collector)) {
     const directory = logFolderOf(server);
     const { code, stdout } = await host.run(["ls", "-1t", directory]);

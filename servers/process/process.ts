@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
-import type { KnownServer, Server } from "../../config/site.js";
+import type { KnownServer, Server, ServiceDeclaration } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
 import { findManager } from "../../installed/service/manager.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
+import { startOptions } from "../../postgres/files/places.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
 import { atLeast } from "../../postgres/versions.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
-import { causesIn, type LogMark, logMark, logSince } from "./log.js";
+import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
 import { until } from "./until.js";
 
 /**
@@ -128,6 +129,7 @@ async function attempt(
   if (failure !== "") return failure;
   const reason = await answer(host, server, end, signal, mark, bySystemd === undefined ? 3000 : 8000);
   if (reason !== undefined) await stopTrying(host, server);
+  else if (bySystemd !== undefined) await untilUnitKnows(host, server);
   return reason;
 }
 
@@ -160,10 +162,25 @@ async function systemdOf(host: Host, { service, host: spec }: KnownServer) {
   return { root: hostOf({ ...spec, user: "root" }), service };
 }
 
+/** The unit that starts it. */
+function unitNameOf({ name, unit = name }: ServiceDeclaration): string {
+  return `${unit}.service`;
+}
+
 /** systemd would try again for ever, behind the back of whoever was told that the server does not start. */
 async function stopTrying(host: Host, server: KnownServer): Promise<void> {
   const systemd = await systemdOf(host, server);
-  await systemd?.root.run(["systemctl", "stop", `${systemd.service.name}.service`], { timeout: 60_000 });
+  await systemd?.root.run(["systemctl", "stop", unitNameOf(systemd.service)], { timeout: 60_000 });
+}
+
+/**
+ * A distribution's unit is up a moment after its server: Debian's asks that every half second. Whoever is told that the server
+ * runs hears the same from systemd. A warm standby it may wait for in vain.
+ */
+async function untilUnitKnows(host: Host, { service }: KnownServer): Promise<void> {
+  if (service?.unit === undefined) return;
+  const argv = ["systemctl", "is-active", unitNameOf(service)];
+  await until(async () => (await host.run(argv)).stdout.trim() !== "activating", { deadline: 5000, interval: 100 });
 }
 
 /** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
@@ -171,15 +188,16 @@ async function startBySystemd(host: Host, server: KnownServer): Promise<string |
   const systemd = await systemdOf(host, server);
   if (systemd === undefined) return undefined;
   const { root, service } = systemd;
-  // It returns once the program runs, whatever becomes of it.
-  const { code, stdout, stderr } = await root.run(["systemctl", "start", `${service.name}.service`], {
-    timeout: 60_000,
-  });
+  // Ours returns once the program runs, whatever becomes of it; a distribution's would once it answers, or never.
+  const waits = service.unit === undefined ? [] : ["--no-block"];
+  const argv = ["systemctl", "start", ...waits, unitNameOf(service)];
+  const { code, stdout, stderr } = await root.run(argv, { timeout: 60_000 });
   return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
 }
 
 /** What it says of why the server does not start, or nothing. */
 async function startByPgCtl(host: Host, server: KnownServer, env: StartOptions["env"]): Promise<string> {
+  const options = startOptions(server);
   const pgCtl = [
     join(server.binDirectory, "pg_ctl"),
     "start",
@@ -187,7 +205,8 @@ async function startByPgCtl(host: Host, server: KnownServer, env: StartOptions["
     "-D",
     server.dataDirectory,
     "-l",
-    controlPath(server, "startLog"),
+    startLogOf(server),
+    ...(options === undefined ? [] : ["-o", options]),
   ];
   const environment = { PGPASSFILE: server.passfile, ...env };
   // A session of its own, so that neither a Ctrl-C nor the end of pulumi reaches the server.
@@ -280,7 +299,7 @@ export type StopMode = "smart" | "fast" | "immediate";
  */
 export async function stopServer(
   host: Host,
-  server: Pick<Server, "name" | "dataDirectory" | "binDirectory">,
+  server: KnownServer,
   mode: StopMode = "fast",
   deadline = 60_000,
 ): Promise<{ readonly wasRunning: boolean }> {
@@ -290,17 +309,36 @@ export async function stopServer(
     const now = await processState(host, server.dataDirectory);
     return now.kind !== "running" || now.pid !== before.pid;
   };
-  const pgCtl = join(server.binDirectory, "pg_ctl");
-  const result = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
-  if (result.code !== 0 && !(await gone())) {
-    throw new Error(`${server.name} cannot be stopped: ${(result.stderr + result.stdout).trim()}`);
-  }
+  const complaint =
+    (mode === "fast" ? await stopByUnit(host, server) : undefined) ?? (await stopByPgCtl(host, server, mode));
+  if (complaint !== "" && !(await gone())) throw new Error(`${server.name} cannot be stopped: ${complaint}`);
   if (!(await until(gone, { deadline, interval: 50 }))) {
     throw new Error(
       `${server.name} (process ${before.pid}) still runs ${Math.round(deadline / 1000)} s after a ${mode} stop was asked for; its log tells what it waits for`,
     );
   }
   return { wasRunning: true };
+}
+
+/**
+ * By the distribution's unit, if that runs it: Debian's would count a server that ended by itself as failed. Undefined where it
+ * does not; else what systemd says of why it cannot, or nothing.
+ */
+async function stopByUnit(host: Host, server: KnownServer): Promise<string | undefined> {
+  if (server.service?.unit === undefined) return undefined;
+  const systemd = await systemdOf(host, server);
+  if (systemd === undefined) return undefined;
+  const unit = unitNameOf(systemd.service);
+  if ((await host.run(["systemctl", "is-active", "--quiet", unit])).code !== 0) return undefined;
+  const { code, stdout, stderr } = await systemd.root.run(["systemctl", "stop", "--no-block", unit]);
+  return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
+}
+
+/** What it says of why it cannot, or nothing. */
+async function stopByPgCtl(host: Host, server: KnownServer, mode: StopMode): Promise<string> {
+  const pgCtl = join(server.binDirectory, "pg_ctl");
+  const { code, stdout, stderr } = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
+  return code === 0 ? "" : (stderr + stdout).trim();
 }
 
 /** Makes a running server read its configuration files again. @throws where it does not run */

@@ -3,6 +3,7 @@ import type { Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings, settingFiles } from "../../postgres/files/facts.js";
+import { fileOf } from "../../postgres/files/places.js";
 import { atLeast } from "../../postgres/versions.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
@@ -80,7 +81,7 @@ async function missingNow(host: Host, server: Server): Promise<readonly string[]
   if (!server.hotStandby || server.upstream === undefined) return [];
   const files = await Promise.all(
     settingFiles.map(async (name) => {
-      const content = await host.readFile(join(server.dataDirectory, name));
+      const content = await host.readFile(fileOf(server, name));
       return [name, content?.toString("utf8") ?? ""] as const;
     }),
   );
@@ -96,9 +97,7 @@ async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: Working
   const upstream = site.servers.find(({ name }) => name === server.upstream);
   if (upstream === undefined) return false;
   const host = open(upstream.host);
-  const real = await Promise.all(
-    Object.keys(upstream.files).map((name) => host.readFile(join(upstream.dataDirectory, name))),
-  );
+  const real = await Promise.all(Object.keys(upstream.files).map((name) => host.readFile(fileOf(upstream, name))));
   const differs = Object.values(upstream.files).some(
     (text, index) => (text ?? undefined) !== real[index]?.toString("utf8"),
   );

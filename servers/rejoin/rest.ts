@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { asideName } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
+import { placeArguments } from "../../postgres/files/places.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
 import type { Member } from "../takeover/promotion.js";
@@ -22,7 +23,14 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
   await putBack(host, dataDirectory);
   if (await isResting(member)) return;
   for (const name of recoveryFiles) await rename(host, dataDirectory, name, asideName(name));
-  const argv = [join(binDirectory, "postgres"), "--single", "-D", dataDirectory, "template1"];
+  const argv = [
+    join(binDirectory, "postgres"),
+    "--single",
+    "-D",
+    dataDirectory,
+    ...placeArguments(server),
+    "template1",
+  ];
   const end = Date.now() + 60_000;
   for (;;) {
     const { code, stderr } = await host.run(argv, { input: "", timeout: recovering, signal });

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { HostSpec } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
@@ -7,7 +6,14 @@ import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { type CountedFiles, countedPermissions } from "../data/countedFiles.js";
-import { declaredPermissions, type Files, shownHash, stage, stagedDirectory } from "../data/staging.js";
+import {
+  declaredPermissions,
+  type Files,
+  shownHash,
+  stage,
+  stagedDirectory,
+  writeServerFile,
+} from "../data/staging.js";
 import { declaredProgram } from "../process/program.js";
 import type { Address } from "../sql/session.js";
 import { isLive } from "../status/live.js";
@@ -20,9 +26,11 @@ export interface ConfigurationArgs {
   readonly server: string;
   readonly host: HostSpec;
   readonly dataDirectory: string;
+  /** @default its data directory */
+  readonly configurationDirectory?: string;
   readonly controlDirectory: string;
   readonly version: string;
-  /** What the files in the data directory are to hold, by name. */
+  /** What its files are to hold, by name. */
   readonly files: Files;
   /** Files that must not be in the data directory (`recovery.conf`, `standby.signal`). */
   readonly absent: readonly string[];
@@ -69,7 +77,7 @@ export async function observeConfiguration(
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.
     absent: names.filter((name) => roleFiles.has(name) && files[name] === undefined).sort(),
     hash: shownHash(files),
-    permissions: countedPermissions(found, seen.counted, declaredPermissions(known)),
+    permissions: countedPermissions(found, seen.counted, (name) => declaredPermissions(known, name, known.files[name])),
     unread: false,
     runs: {},
     refused: [],
@@ -108,12 +116,12 @@ export async function bringConfiguration(state: ServerConfigurationState, fresh:
     fresh ? look.process().then(({ kind }) => kind === "running") : true,
   ]);
   const direct = fresh && !running;
-  const there = countedPermissions(found, counted, declaredPermissions(state));
+  const there = countedPermissions(found, counted, (name) => declaredPermissions(state, name, state.files[name]));
   for (const [name, content] of Object.entries(state.files)) {
     const differs = counted.files[name] !== content;
     // The same bytes with the right owner and mode change nothing for a running server.
     if (differs ? direct : there[name] !== state.permissions[name]) {
-      await host.writeFile(join(state.dataDirectory, name), content);
+      await writeServerFile(host, state, name, content);
     }
   }
   await stage(host, state.controlDirectory, direct ? {} : state.files);

@@ -138,7 +138,8 @@ async function presented({ certificate, ...server }: RolloutServer, signal: Abor
 function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileStatus | undefined): boolean {
   if (access === undefined) return false;
   const found = permissionsOf(access);
-  return found !== declaredPermissions(server) && found !== counted.permissions["pg_hba.conf"];
+  const declared = declaredPermissions(server, "pg_hba.conf", counted.files["pg_hba.conf"]);
+  return found !== declared && found !== counted.permissions["pg_hba.conf"];
 }
 
 /** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */

@@ -1,12 +1,12 @@
-import { join } from "node:path";
 import { keptNames } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
 import { hostOf } from "../../hosts/index.js";
+import { fileOf } from "../../postgres/files/places.js";
 import { quoteValue } from "../../postgres/files/postgresqlConf.js";
 import type { Step } from "../../postgres/rollout/model.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
-import { readFiles, stage, stagedDirectory } from "../data/staging.js";
+import { readFiles, stage, stagedDirectory, writeServerFile } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
 import { memberOf, of } from "./member.js";
@@ -21,7 +21,7 @@ export async function contentFor(server: RolloutServer, observed: Observed): Pro
   const host = hostOf(server.host);
   const names = Object.keys(server.files);
   const [staged, real] = await Promise.all([
-    readFiles(host, stagedDirectory(server.controlDirectory), names),
+    readFiles(host, { dataDirectory: stagedDirectory(server.controlDirectory) }, names),
     readServerFiles(host, server, names),
   ]);
   const found = names.map((name): readonly [string, string] => {
@@ -103,10 +103,10 @@ async function install(
     real = (await readServerFiles(host, server, names)).files;
   }
   for (const [name, text] of Object.entries(wanted)) {
-    if (real[name] !== text || handMade.includes(name)) await host.writeFile(join(server.dataDirectory, name), text);
+    if (real[name] !== text || handMade.includes(name)) await writeServerFile(host, server, name, text);
   }
   for (const name of server.absent) {
-    if (real[name] !== undefined) await host.remove(join(server.dataDirectory, name));
+    if (real[name] !== undefined) await host.remove(fileOf(server, name));
   }
 }
 

@@ -15,6 +15,9 @@ import { identifier, literal } from "../sql/sql.js";
 /** The superuser that initdb makes. It gets no password, so nobody comes in as it over TCP. */
 const bootstrapSuperuser = "postgres";
 
+/** The configuration that initdb makes among the data. */
+const initdbsFiles = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"];
+
 /**
  * Makes a new cluster in a data directory that is absent, empty or half filled by us (the caller has looked, and
  * holds the server's lock). It is made beside the data directory, in `CONTROLDIRECTORY/initdb`, since initdb wants an
@@ -38,7 +41,10 @@ export async function initialise(
   await host.remove(made);
   await run(host, server, initdbArguments(site, server, made), signal);
   await createAdministrator(host, site, server, passwords, made, signal);
-  await writeDeclaredFiles(host, server, made);
+  // What is apart from the data is written where it belongs, and its place in them is not initdb's either.
+  const apart = server.configurationDirectory !== undefined;
+  if (apart) for (const name of initdbsFiles) await host.remove(join(made, name));
+  await writeDeclaredFiles(host, { ...server, dataDirectory: made });
   const names = (await host.list(made)) ?? [];
   for (const name of [...names.filter((entry) => entry !== "global"), "global"]) {
     await run(host, server, ["mv", "-T", "--", join(made, name), join(dataDirectory, name)], signal);

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import type { Directories } from "../../config/controlDirectory.js";
 import type { FileStatus, Host, HostSpec } from "../../hosts/host.js";
 import { keyText } from "../../hosts/key.js";
+import { defined } from "../../postgres/defined.js";
+import { fileOf } from "../../postgres/files/places.js";
 import type { Major } from "../../postgres/versions.js";
 import { readControlFile } from "../data/controlFile.js";
 import { type CountedFiles, countFiles, readStandIns } from "../data/countedFiles.js";
@@ -89,12 +91,12 @@ export class Look {
   }
 
   #text(name: string): Promise<string | undefined> {
-    return this.once(`text ${name}`, () => readFile(this.host, this.directories.dataDirectory, name));
+    return this.once(`text ${name}`, () => readFile(this.host, fileOf(this.directories, name), name));
   }
 
-  /** Of a file in the data directory. */
+  /** Of a file of the server. */
   stat(name: string): Promise<FileStatus | undefined> {
-    return this.once(`stat ${name}`, () => this.host.stat(join(this.directories.dataDirectory, name)));
+    return this.once(`stat ${name}`, () => this.host.stat(fileOf(this.directories, name)));
   }
 
   /** What the running server says of itself, or why it says nothing. */
@@ -134,10 +136,12 @@ export function newLooks(): LookAt {
   };
 }
 
-async function lookAt({ host, dataDirectory, controlDirectory }: Located, shared: boolean): Promise<Look> {
-  return new Look(await hostOf(host), { dataDirectory, controlDirectory }, shared);
+async function lookAt({ host, ...place }: Located, shared: boolean): Promise<Look> {
+  const { dataDirectory, controlDirectory, configurationDirectory } = place;
+  const directories = { dataDirectory, controlDirectory, ...defined({ configurationDirectory }) };
+  return new Look(await hostOf(host), directories, shared);
 }
 
-function placeKey({ host, dataDirectory, controlDirectory }: Located): string {
-  return keyText([host, dataDirectory, controlDirectory]);
+function placeKey({ host, dataDirectory, controlDirectory, configurationDirectory = dataDirectory }: Located): string {
+  return keyText([host, dataDirectory, controlDirectory, configurationDirectory]);
 }

@@ -5,13 +5,13 @@ units=/etc/systemd/system
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 if [ ! -e /etc/pgsite-test/installed ]; then
   rm -rf "$units"/*.wants
+  for unit in ssh.service ssh.socket postgresql.service getty.target systemd-logind.service systemd-udevd.service \
+    systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-journald-audit.socket; do
+    ln -sf /dev/null "$units/$unit"
+  done
   sh /etc/pgsite-test/install && touch /etc/pgsite-test/installed
 fi
 mkdir -p "$units/multi-user.target.wants"
-for unit in ssh.service ssh.socket postgresql.service getty.target systemd-logind.service systemd-udevd.service \
-  systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-journald-audit.socket; do
-  ln -sf /dev/null "$units/$unit"
-done
 cat >"$units/test-sshd.service" <<UNIT
 [Service]
 ExecStartPre=/bin/mkdir -p /run/sshd
