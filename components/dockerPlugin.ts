@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { version } from "@pulumi/docker/package.json";
+import { installedPlugin, pluginOnPath, pulumiHome } from "../toolchain/plugins.mjs";
 
 const program = "pulumi-resource-docker";
 
@@ -30,36 +30,17 @@ export async function missingDockerPlugin(
 }
 
 function isThere(project: string, env: NodeJS.ProcessEnv): boolean {
-  const path = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const ambient = path.some(
-    (folder) =>
-      existsSync(join(folder, program)) ||
-      (existsSync(join(folder, "pulumi")) && existsSync(join(dirname(realpathSync(join(folder, "pulumi"))), program))),
+  return (
+    pluginOnPath("docker", env.PATH) !== undefined ||
+    isNamed(project) ||
+    installedPlugin("docker", version, pulumiHome(env)) !== undefined
   );
-  return ambient || isNamed(project) || isInstalled(env.PULUMI_HOME || join(homedir(), ".pulumi"));
 }
 
 /** `plugins.providers` of Pulumi.yaml may name a folder of it. */
 function isNamed(project: string): boolean {
   const file = join(project, "Pulumi.yaml");
   return existsSync(file) && /\bname:\s*["']?docker["']?\s*[,}\n]/.test(readFileSync(file, "utf8"));
-}
-
-/** Pulumi takes the version that is asked for, or a newer one. */
-function isInstalled(home: string): boolean {
-  const folder = join(home, "plugins");
-  const wanted = numbersOf(version);
-  return (existsSync(folder) ? readdirSync(folder) : []).some((name) => {
-    const found = /^resource-docker-v(\d+\.\d+\.\d+)$/.exec(name)?.[1];
-    if (found === undefined || !existsSync(join(folder, name, program))) return false;
-    const numbers = numbersOf(found);
-    const different = numbers.findIndex((number, index) => number !== wanted[index]);
-    return different === -1 || (numbers[different] as number) > (wanted[different] as number);
-  });
-}
-
-function numbersOf(text: string): readonly number[] {
-  return text.split(".").map(Number);
 }
 
 /** Returns why it could not be had, in a few words; undefined where it was. */

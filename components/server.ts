@@ -81,7 +81,7 @@ export abstract class Server extends pulumi.ComponentResource {
     const data = new local.Command(
       `${name}-data`,
       {
-        create: "node pgsite.js seed",
+        create: commandOf("seed"),
         environment: {
           PGSITE_STACK: args.stack,
           PGSITE_SERVER: name,
@@ -164,7 +164,7 @@ export abstract class Server extends pulumi.ComponentResource {
     this.start = new local.Command(
       `${name}-start`,
       {
-        create: "node pgsite.js start",
+        create: commandOf("start"),
         environment: {
           PGSITE_STACK: args.stack,
           PGSITE_SERVER: name,
@@ -177,6 +177,13 @@ export abstract class Server extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 }
+
+/**
+ * A command's text. It stands in the state: another text is an update of every server, in which the command finds that it has
+ * nothing to do. `exec`, so that there is no shell between Pulumi's command plugin and pgsite: an interrupt ends the
+ * plugin's child, and nothing below it.
+ */
+const commandOf = (act: "seed" | "start") => `exec node pgsite.js ${act}`;
 
 /** How it is asked what it runs with. */
 function endpointOf({ name, address, port, proof }: ServerSite, demand: TlsDemand | undefined) {

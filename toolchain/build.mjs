@@ -11,7 +11,7 @@ import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs
 
 const dist = join(checkout, "dist");
 
-/** What is built; see `bundle`. `launcher`: the name under which Pulumi looks for the plugin. */
+/** What is built; see `bundle`. Pulumi comes to the first three by way of toolchain/launch/. */
 export const targets = [
   // The program shares its instance of the SDK with Pulumi's own runner, which loads it from node_modules.
   // It runs what a CommonJS program exports as a whole: our default export.
@@ -29,7 +29,6 @@ export const targets = [
     entry: "provider/main.ts",
     output: "dist/provider/main.js",
     compiled: {},
-    launcher: "pulumi-resource-pgsite",
     apart: { "/certificates/make.js": "./certificates.js" },
   },
   { entry: "provider/protocol/lostNames.ts", output: "dist/provider/lost.js" },

@@ -4,17 +4,6 @@ import { basename, dirname, join } from "node:path";
 import { checkout } from "./paths.mjs";
 import { must, ToolchainError } from "./steps.mjs";
 
-// Starts the bundle beside it; Pulumi runs this as the plugin. A plugin that is called like the project gets the whole
-// configuration in its environment, passwords in clear: neither it nor what it starts keeps that. But a refresh comes before
-// the program: which servers are declared lost, and must not be contacted, is known from here alone.
-const launcherScript = `#!/bin/sh
-case $PULUMI_CONFIG in
-*lost*) PGSITE_LOST=$(node "\${0%/*}/lost.js") || exit; export PGSITE_LOST ;;
-esac
-unset PULUMI_CONFIG
-exec node "\${0%/*}/main.js" "$@"
-`;
-
 /**
  * What the SDK loads for turning functions into programs, and for its Automation API: a compiler, a package manager.
  * Bundled they would make a plugin of 10 MB that starts slowly.
@@ -32,7 +21,6 @@ export async function bundle(target) {
     output,
     external = [],
     executable = false,
-    launcher: plugin,
     footer = "",
     partOfSdk,
     compiled,
@@ -68,7 +56,6 @@ export async function bundle(target) {
     });
   const [file] = result.outputFiles;
   const path = join(checkout, output);
-  if (plugin !== undefined) place(join(dirname(path), plugin), launcherScript, 0o755);
   const mode = executable ? 0o755 : 0o644;
   if (compiled === undefined) place(path, file.text, mode);
   else await placeCompiled(path, file.text, compiled, mode);

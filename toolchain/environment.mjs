@@ -1,5 +1,6 @@
 // The environment in which Pulumi, and what it starts, runs.
 import { delimiter, dirname } from "node:path";
+import { usersPulumiHome } from "./plugins.mjs";
 import { pulumiFolder } from "./pulumi.mjs";
 import { othersEnvironment } from "./steps.mjs";
 
@@ -11,6 +12,8 @@ export async function toolchainEnvironment({ home, state, passphrase } = {}) {
   const path = [await pulumiFolder(), process.env.PATH ?? "", dirname(process.execPath)];
   return {
     ...othersEnvironment(),
+    // The official plugins that they have installed are used all the same.
+    PGSITE_PULUMI_HOME: usersPulumiHome(),
     PATH: path.filter((part) => part !== "").join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",

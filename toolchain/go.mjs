@@ -16,12 +16,18 @@ export function goEnvironment() {
   return { ...rest, GOFLAGS: flags.join(" ").trim(), GOWORK: "off", GO111MODULE: "on" };
 }
 
-/** Throws where there is no Go. `needed`: a sentence on what it is needed for. */
-export async function requireGo(env, needed) {
-  const result = await run("go", ["env", "GOVERSION"], { env, seconds: 60 }).catch(() => undefined);
-  if (result?.code === 0) return;
-  throw new ToolchainError(`${needed}
-  Go 1.25.11 or newer (or any since 1.21, which fetches that itself): https://go.dev/dl/`);
+/** Whether there is a Go that can build ours. */
+export async function hasGo() {
+  const result = await run("go", ["env", "GOVERSION"], { env: goEnvironment(), seconds: 60 }).catch(() => undefined);
+  return result?.code === 0;
+}
+
+/** Throws where there is no Go, in one sentence: `why` it is needed, and the `otherWay` out. */
+export async function wantGo(why, otherWay) {
+  if (await hasGo()) return;
+  throw new ToolchainError(
+    `${why}: ${otherWay}, or Go 1.25.11 or newer (https://go.dev/dl/; any since 1.21 gets that itself), and run this again`,
+  );
 }
 
 /**

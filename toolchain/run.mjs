@@ -2,15 +2,15 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, buildBench } from "./build.mjs";
-import { findCommandPlugin } from "./commandPlugin.mjs";
+import { findCommandPlugin, useCommandPlugin } from "./commandPlugin.mjs";
 import { installDebianPackages } from "./debian.mjs";
 import { toolchainEnvironment } from "./environment.mjs";
 import { installPackages } from "./packages.mjs";
 import { checkout } from "./paths.mjs";
-import { pulumiFolder } from "./pulumi.mjs";
+import { findPulumi } from "./pulumi.mjs";
 import { recall, say, ToolchainError } from "./steps.mjs";
 
 const pgsite = join(checkout, "dist", "pgsite.js");
@@ -32,17 +32,17 @@ async function main([task, ...args]) {
     throw new ToolchainError(`run.mjs TASK, where TASK is one of: ${Object.keys(tasks).join(", ")}`);
   await installPackages();
   await build();
-  const env = await toolchainEnvironment();
+  const pulumi = await findPulumi();
   const plugin = await findCommandPlugin();
-  return act(env, args, plugin);
+  useCommandPlugin(plugin.program);
+  say(`Pulumi ${pulumi.version} ${pulumi.from} (${pulumi.folder}), its command plugin: ${plugin.from}`);
+  return act(await toolchainEnvironment(), args, pulumi);
 }
 
-/** A rehearsal finds what was built by itself; who works with a site's own state calls Pulumi by hand. */
-async function sayWhatIsMissingOnPath(_env, _args, { kind, program }) {
-  const needed = [await pulumiFolder(), ...(kind === "stand-in" ? [dirname(program)] : [])];
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const missing = needed.filter((folder) => !folders.includes(folder));
-  if (missing.length > 0) say(`to call Pulumi by hand:\n  export PATH=${[...missing, "$PATH"].join(delimiter)}`);
+/** A rehearsal finds what was got by itself; who works with a site's own state calls Pulumi by hand. */
+function sayWhatIsMissingOnPath(_env, _args, { folder }) {
+  const isThere = (process.env.PATH ?? "").split(delimiter).includes(folder);
+  if (!isThere) say(`to call Pulumi by hand:\n  export PATH=${folder}${delimiter}$PATH`);
   return 0;
 }
 

@@ -15,9 +15,9 @@ export function say(line) {
 
 /**
  * Runs a program and returns `{ code, stdout, stderr }`; never throws for its exit status. It is ended, with its
- * children, after `seconds`. `onLine` gets each line of standard error as it comes.
+ * children, after `seconds`, or when `signal` aborts. `onLine` gets each line of standard error as it comes.
  */
-export function run(program, args, { cwd, env, seconds, onLine, inherit = false } = {}) {
+export function run(program, args, { cwd, env, seconds, signal: ending, onLine, inherit = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
@@ -47,6 +47,7 @@ export function run(program, args, { cwd, env, seconds, onLine, inherit = false 
         child.kill("SIGKILL");
       }
     };
+    ending?.addEventListener("abort", end);
     const timer = seconds === undefined ? undefined : setTimeout(end, seconds * 1000);
     // A group of its own does not hear the terminal's Ctrl-C: pass it on.
     const stop = () => {
@@ -56,6 +57,7 @@ export function run(program, args, { cwd, env, seconds, onLine, inherit = false 
     if (seconds !== undefined) process.once("SIGINT", stop).once("SIGTERM", stop);
     const finish = () => {
       clearTimeout(timer);
+      ending?.removeEventListener("abort", end);
       process.off("SIGINT", stop).off("SIGTERM", stop);
     };
     child.on("error", (error) => {

@@ -158,7 +158,7 @@ export class Rehearsal {
 
   async #makeProject(files: readonly StackFile[], passwords: Readonly<Record<string, string>>): Promise<void> {
     await writeFile(join(this.project, "Pulumi.yaml"), await readFile(join(checkout, "Pulumi.yaml")));
-    for (const link of ["dist", "node_modules"]) {
+    for (const link of ["dist", "node_modules", "toolchain"]) {
       await rm(join(this.project, link), { force: true });
       await symlink(join(checkout, link), join(this.project, link));
     }

@@ -61,11 +61,11 @@ describe("the resources of a stack", () => {
         expect(inputs).toEqual(
           command.endsWith("-data")
             ? {
-                create: "node pgsite.js seed",
+                create: "exec node pgsite.js seed",
                 environment: { ...environment, PGSITE_INCARNATION: "1" },
                 addPreviousOutputInEnv: false,
               }
-            : { create: "node pgsite.js start", environment, addPreviousOutputInEnv: false },
+            : { create: "exec node pgsite.js start", environment, addPreviousOutputInEnv: false },
         );
         expect(JSON.stringify(inputs)).not.toMatch(/primary|standby|mirror|upstream|"\/|\s\/|password/i);
       }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findCommandPlugin } from "../../toolchain/commandPlugin.mjs";
 import { type CommandProgram, prepare, preview, stack, type UpResult, up } from "../support/commands.js";
 import { runs, until } from "../support/processes.js";
 import { PulumiSandbox, type StateResource } from "../support/pulumi.js";
@@ -10,6 +11,7 @@ import { PulumiSandbox, type StateResource } from "../support/pulumi.js";
  * folder that PGSITE_COMMAND_PLUGIN names: the official plugin passes too, except where a line says that it does not.
  */
 const given = process.env.PGSITE_COMMAND_PLUGIN;
+const isStandIn = given === undefined && (await findCommandPlugin()).kind === "stand-in";
 
 type State = ReadonlyMap<string, StateResource>;
 
@@ -244,45 +246,51 @@ describe("a command that is not as it should be", () => {
 
   // The official plugin has words of its own, and serves assets.
   it
-    .skipIf(given !== undefined)
+    .skipIf(!isStandIn)
     .each([
       "create must be a string",
       "environment must be a map of strings",
       "interpreter must be a list of strings",
       "assetPaths is not served by pgsite's stand-in for Pulumi's command plugin; install the official plugin for it",
     ])("is told: %s", (reason) => expect(refused.stdout.replaceAll(/\s+/g, " ")).toContain(reason));
-  it.skipIf(given !== undefined)("is not told its values", () => expect(refused.stdout).not.toMatch(/\b7[1-5]\b/));
+  it.skipIf(!isStandIn)("is not told its values", () => expect(refused.stdout).not.toMatch(/\b7[1-5]\b/));
   it("does not run", () => expect(refused.code).not.toBe(0));
 });
 
 describe("a command that is cut off", () => {
-  // The first shell is the command's child, and holds its output open.
-  const long = (name: string): CommandProgram => ({
-    commands: { [name]: { create: `sh -c 'echo $$ > ${name}.pid; sleep 120; true'; true` } },
-  });
+  const waiting = (name: string) => `sh -c 'echo $$ > ${name}.pid; sleep 120; true'`;
 
-  async function started(name: string) {
-    sandbox.write({ "commands.json": JSON.stringify(long(name)) });
+  async function started(name: string, create: string) {
+    sandbox.write({ "commands.json": JSON.stringify({ commands: { [name]: { create } } }) });
     const running = sandbox.start(["up", "--yes", "--skip-preview", "--stack", stack]);
     const file = join(sandbox.program, `${name}.pid`);
     await until("the command starts", () => existsSync(file) && readFileSync(file, "utf8").endsWith("\n"));
     return { running, command: Number(readFileSync(file, "utf8")) };
   }
 
-  it("by an interrupt of Pulumi ends, and so does the update", async () => {
-    const { running, command } = await started("interrupted");
-    process.kill(running.pid, "SIGINT");
-    const result = await running.finished;
-    expect(result.code).not.toBe(0);
-    await until("the command ends", () => !runs(command), 5);
-  }, 60_000);
+  it.each([
+    ["that is the plugin's own child", "executed", `exec ${waiting("executed")}`],
+    // It holds the command's output open. The official plugin ends the shell alone, and waits for the rest.
+    ...(isStandIn ? [["below a shell", "interrupted", `${waiting("interrupted")}; true`]] : []),
+  ] as [string, string, string][])(
+    "by an interrupt of Pulumi ends, one %s, and so does the update",
+    async (_, name, create) => {
+      const { running, command } = await started(name, create);
+      process.kill(running.pid, "SIGINT");
+      const result = await running.finished;
+      expect(result.code).not.toBe(0);
+      await until("the command ends", () => !runs(command), 5);
+    },
+    60_000,
+  );
 
   it("by the death of Pulumi leaves a stack that works again after `pulumi cancel`", async () => {
-    const { running, command } = await started("orphaned");
+    const { running, command } = await started("orphaned", `${waiting("orphaned")}; true`);
     process.kill(running.pid, "SIGKILL");
     await running.finished;
     // The official plugin does not notice, and lets the command run on to its end.
-    if (given === undefined) await until("the command ends", () => !runs(command), 5);
+    if (isStandIn) await until("the command ends", () => !runs(command), 5);
+    else process.kill(command, "SIGKILL");
     await sandbox.must(["cancel", "--yes", stack]);
     const result = await up(sandbox, { commands: { orphaned: { create: "echo done" } } });
     expect(result.code, result.stdout + result.stderr).toBe(0);

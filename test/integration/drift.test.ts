@@ -111,9 +111,9 @@ describe("pgsite drift", { timeout: 60_000 }, () => {
     const before = readFileSync(settings, "utf8");
     const provider = join(rehearsal.folder, "provider");
     mkdirSync(provider);
-    writeFileSync(settings, before.replace("path: dist/provider", `path: ${provider}`));
+    writeFileSync(settings, before.replace("path: toolchain/launch/provider", `path: ${provider}`));
     const by = (line: string) => {
-      const script = `#!/bin/sh\n${line}\nexec ${join(checkout, "dist/provider/pulumi-resource-pgsite")} "$@"\n`;
+      const script = `#!/bin/sh\n${line}\nexec ${join(checkout, "toolchain/launch/provider/pulumi-resource-pgsite")} "$@"\n`;
       writeFileSync(join(provider, "pulumi-resource-pgsite"), script, { mode: 0o755 });
       return drift("--json");
     };

@@ -1,4 +1,13 @@
-import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,6 +77,8 @@ describe("pgsite in other words", { timeout: 180_000 }, () => {
     for (const file of ["Pulumi.yaml", `Pulumi.${stack}.yaml`])
       copyFileSync(join(own.project, file), join(other.project, file));
     symlinkSync(other.dist, join(other.project, "dist"));
+    // No link: what starts a build looks for it beside itself.
+    cpSync(join(checkout, "toolchain/launch"), join(other.project, "toolchain/launch"), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(other.project, "node_modules"));
   }, 180_000);
 

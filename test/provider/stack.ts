@@ -23,7 +23,7 @@ main: index.js
 options: {refresh: always}
 plugins:
   providers:
-    - {name: pgsite, path: ${join(checkout, "dist/provider")}}
+    - {name: pgsite, path: ${join(checkout, "toolchain/launch/provider")}}
 `,
     });
     await build({

@@ -46,7 +46,7 @@ export interface StateResource {
  * read or written. `await sandbox.remove()` in the end, also after a failure: it ends every process that was started.
  */
 export class PulumiSandbox {
-  /** The folder of the program; `node_modules` in it is the checkout's. */
+  /** The folder of the program; `node_modules` and `toolchain` in it are the checkout's. */
   readonly program: string;
   readonly home: string;
   readonly env: Readonly<Record<string, string>>;
@@ -66,7 +66,7 @@ export class PulumiSandbox {
     const home = join(folder, "home");
     mkdirSync(join(folder, "state"));
     mkdirSync(join(folder, "program"));
-    symlinkSync(join(checkout, "node_modules"), join(folder, "program", "node_modules"));
+    for (const link of ["node_modules", "toolchain"]) symlinkSync(join(checkout, link), join(folder, "program", link));
     await prepareHome(home, commandPlugin === undefined ? {} : { given: commandPlugin });
     const state = join(folder, "state");
     return new PulumiSandbox(folder, await toolchainEnvironment({ home, state, passphrase }));

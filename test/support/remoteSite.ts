@@ -353,7 +353,7 @@ export function said({ stdout, stderr }: Pick<PulumiResult, "stdout" | "stderr">
 
 /** What a run ends with, its causes alone: neither Pulumi's summing up nor that a command of ours ended; each once. */
 function errorsIn(text: string): readonly string[] {
-  const summedUp = /^error: (update failed|preview failed|exit status \d+: running "node pgsite\.js)/;
+  const summedUp = /^error: (update failed|preview failed|exit status \d+: running "exec node pgsite\.js)/;
   const lines = text
     .slice(text.indexOf("Diagnostics:"))
     .split("\n")
