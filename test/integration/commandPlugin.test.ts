@@ -258,7 +258,7 @@ describe("a command that is not as it should be", () => {
 });
 
 describe("a command that is cut off", () => {
-  const waiting = (name: string) => `sh -c 'echo $$ > ${name}.pid; sleep 120; true'`;
+  const waiting = (name: string) => `sh -c 'echo $$ > ${name}.pid; exec sleep 120'`;
 
   async function started(name: string, create: string) {
     sandbox.write({ "commands.json": JSON.stringify({ commands: { [name]: { create } } }) });
