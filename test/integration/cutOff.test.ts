@@ -76,6 +76,18 @@ describe("a pulumi up that is killed", { timeout: 90_000 }, () => {
     expect(site.postmaster("server3")).toBeUndefined();
   });
 
+  it("by an interrupt while it copies: the copy ends with it, at once, whichever command plugin there is", async () => {
+    await site.cancel();
+    const seeds = () => site.processes().filter((line) => /pgsite\.js seed$/.test(line));
+    const run = site.startUp();
+    await until("server3 is seeded", () => /an earlier copy was cut off here/.test(site.events()), 60);
+    expect(seeds()).not.toEqual([]);
+    process.kill(run.pid, "SIGINT");
+    await until("the end of the copy", () => seeds().length === 0, 5);
+    expect((await run.finished).code).not.toBe(0);
+    expect(existsSync(marker("server3"))).toBe(true);
+  });
+
   it("then cancel and up give a working site: the half copy is recognised and redone", async () => {
     await site.cancel();
     const before = await site.query("server2", "select pg_postmaster_start_time()");
@@ -91,6 +103,20 @@ describe("a pulumi up that is killed", { timeout: 90_000 }, () => {
     expect(row).toEqual({ application_name: "server3", state: "streaming" });
     const sum = "select count(*), sum(hashtext(filler)) from ballast";
     expect(await site.query("server3", sum)).toEqual(await site.query("server2", sum));
+    expect(await site.preview()).toMatch(/Resources:\n {4}\d+ unchanged\n/);
+  });
+
+  it("and a site whose commands have the text of an older pgsite gets them updated once, and nothing is done to its servers", async () => {
+    const before = await site.exported();
+    await site.imported(JSON.parse(before.replaceAll('"exec node pgsite.js', '"node pgsite.js')));
+    const starts = async () =>
+      Promise.all(["server2", "server3"].map((server) => site.query(server, "select pg_postmaster_start_time()")));
+    const since = await starts();
+    const shown = await site.preview();
+    expect(shown.match(/create: "node pgsite.js (seed|start)" => "exec node pgsite.js \1"/g)).toHaveLength(4);
+    expect(shown).toMatch(/Resources:\n {4}~ 4 to update\n {4}\d+ unchanged\n/);
+    await site.up();
+    expect(await starts()).toEqual(since);
     expect(await site.preview()).toMatch(/Resources:\n {4}\d+ unchanged\n/);
   });
 
