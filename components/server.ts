@@ -89,7 +89,7 @@ export abstract class Server extends pulumi.ComponentResource {
         },
         addPreviousOutputInEnv: false,
       },
-      { ...parent, dependsOn: [directory, ...authorities, ...(args.after ?? [])] },
+      { ...parent, ...keepsText, dependsOn: [directory, ...authorities, ...(args.after ?? [])] },
     );
     const passfile = new HostFile(
       `${name}-passfile`,
@@ -172,18 +172,20 @@ export abstract class Server extends pulumi.ComponentResource {
         },
         addPreviousOutputInEnv: false,
       },
-      { ...parent, dependsOn: [this.configuration, passfile, ...certificate, ...service] },
+      { ...parent, ...keepsText, dependsOn: [this.configuration, passfile, ...certificate, ...service] },
     );
     this.registerOutputs({});
   }
 }
 
-/**
- * A command's text. It stands in the state: another text is an update of every server, in which the command finds that it has
- * nothing to do. `exec`, so that there is no shell between Pulumi's command plugin and pgsite: an interrupt ends the
- * plugin's child, and nothing below it.
- */
+/** A command's text. `exec`, so that an interrupt of Pulumi's command plugin, which ends its child alone, ends pgsite itself. */
 const commandOf = (act: "seed" | "start") => `exec node pgsite.js ${act}`;
+
+/**
+ * A site that an older pgsite made keeps its commands' texts. Another text would run every command once more, before the
+ * roles and the rollout: in an `up` that changes a password or replaces a lost primary, that fails, again and again.
+ */
+const keepsText = { ignoreChanges: ["create"] };
 
 /** How it is asked what it runs with. */
 function endpointOf({ name, address, port, proof }: ServerSite, demand: TlsDemand | undefined) {

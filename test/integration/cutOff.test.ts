@@ -120,17 +120,11 @@ describe("a pulumi up that is killed", { timeout: 90_000 }, () => {
     expect(await site.preview()).toMatch(/Resources:\n {4}\d+ unchanged\n/);
   });
 
-  it("a site whose commands have the text of an older pgsite gets them updated once, and nothing is done to its servers", async () => {
-    const before = await site.exported();
-    await site.imported(JSON.parse(before.replaceAll('"exec node pgsite.js', '"node pgsite.js')));
-    const starts = async () =>
-      Promise.all(["server2", "server3"].map((server) => site.query(server, "select pg_postmaster_start_time()")));
-    const since = await starts();
-    const shown = await site.preview();
-    expect(shown.match(/create: "node pgsite.js (seed|start)" => "exec node pgsite.js \1"/g)).toHaveLength(4);
-    expect(shown).toMatch(/Resources:\n {4}~ 4 to update\n {4}\d+ unchanged\n/);
-    await site.up();
-    expect(await starts()).toEqual(since);
+  it("a site whose commands have the text of an older pgsite keeps it, and none of them runs again", async () => {
+    const older = (await site.exported()).replaceAll('"exec node pgsite.js', '"node pgsite.js');
+    await site.imported(JSON.parse(older));
     expect(await site.preview()).toMatch(/Resources:\n {4}\d+ unchanged\n/);
+    await site.up();
+    expect(await site.exported()).not.toContain("exec node pgsite.js");
   });
 });
