@@ -12,14 +12,14 @@ const needs = ["/usr/bin/pg_ctlcluster", "/usr/lib/postgresql/15/bin/postgres", 
 const why = whyNoHosts() ?? needs.flatMap((path) => (existsSync(path) ? [] : [`not installed: ${path}`]))[0];
 
 const none =
-  "rm -rf /etc/postgresql/* /var/lib/postgresql/15 /usr/lib/postgresql-common; chown postgres: /etc/postgresql";
+  "rm -rf /etc/postgresql/* /var/lib/postgresql/15/main* /usr/lib/postgresql-common; chown postgres: /etc/postgresql";
 
 /** As a package of postgresql.org has it: a check of the folder, Type=notify, and the folder in its environment. */
 const pgdg = `${none}
 mkdir -p /usr/pgsql-15 && mv /usr/lib/postgresql/15/bin /usr/pgsql-15/bin && mv /usr/lib/postgresql/15/lib /usr/pgsql-15/lib
 ln -s /usr/pgsql-15/lib /usr/lib/postgresql/15/lib
 install -d -o postgres -m 0700 /var/lib/pgsql /var/lib/pgsql/15
-cat >/usr/lib/systemd/system/postgresql-15.service <<UNIT
+cat >/usr/lib/systemd/system/postgresql-15.service <<'UNIT'
 [Unit]
 Description=A database server as a package of Red Hat's family starts it
 [Service]
@@ -42,7 +42,7 @@ const arch = `${none}
 for program in /usr/lib/postgresql/15/bin/*; do ln -sf "$program" /usr/bin/; done
 install -d -o postgres -m 0700 /var/lib/postgres
 rm -f /etc/systemd/system/postgresql.service
-cat >/usr/lib/systemd/system/postgresql.service <<UNIT
+cat >/usr/lib/systemd/system/postgresql.service <<'UNIT'
 [Unit]
 Description=A database server as Arch starts it
 [Service]
@@ -60,7 +60,7 @@ WantedBy=multi-user.target
 UNIT
 systemctl daemon-reload`;
 
-const debian = `rm -rf /etc/postgresql/* /var/lib/postgresql/15 /var/log/postgresql/*
+const debian = `rm -rf /etc/postgresql/* /var/lib/postgresql/15/main* /var/log/postgresql/*
 chown postgres: /var/lib/postgresql /etc/postgresql
 chgrp postgres /var/log/postgresql && chmod 1775 /var/log/postgresql
 ln -sf ../init.d/postgresql /etc/rc3.d/S01postgresql`;
