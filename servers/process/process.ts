@@ -127,10 +127,12 @@ async function attempt(
   const bySystemd = await startBySystemd(host, server);
   const failure = bySystemd ?? (await startByPgCtl(host, server, env));
   if (failure !== "") return failure;
-  const reason = await answer(host, server, end, signal, mark, bySystemd === undefined ? 3000 : 8000);
+  const unit = bySystemd === undefined ? undefined : server.service?.unit;
+  const grace = bySystemd === undefined ? 3000 : unit === undefined ? 8000 : 15_000;
+  const reason = await answer(host, server, end, signal, mark, grace);
   if (reason !== undefined) await stopTrying(host, server);
-  else if (bySystemd !== undefined) await untilUnitKnows(host, server);
-  return reason;
+  else if (unit !== undefined) await untilUnitKnows(host, server);
+  return reason === undefined || unit === undefined ? reason : `${reason} (journalctl -u ${unit} may say more)`;
 }
 
 /** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */

@@ -7,7 +7,7 @@ const needs = ["/usr/bin/pg_ctlcluster", "/usr/lib/postgresql/15/bin/postgres", 
 const why = whyNoHosts() ?? needs.flatMap((path) => (existsSync(path) ? [] : [`not installed: ${path}`]))[0];
 
 /** A host as Debian's packages leave it, without a cluster; the test's systemd has its unit masked. */
-const prepare = `rm -rf /etc/postgresql/* /var/lib/postgresql/15 /var/log/postgresql/* /etc/systemd/system/postgresql.service
+const prepare = `rm -rf /etc/postgresql/* /var/lib/postgresql/15/main* /var/log/postgresql/* /etc/systemd/system/postgresql.service
 chown postgres: /var/lib/postgresql /etc/postgresql
 chgrp postgres /var/log/postgresql && chmod 1775 /var/log/postgresql
 systemctl daemon-reload`;

@@ -78,7 +78,10 @@ export class HostMachine {
     const args = [this.name, this.#disk, this.around.init];
     this.#namespace = await startNamespace(kinds, script, args, this.around.network);
     await this.plug();
-    if (this.around.init === "systemd") return;
+    if (this.around.init === "systemd") {
+      await this.run(["systemctl", "is-system-running", "--wait"], { seconds: 90 });
+      return;
+    }
     // Its services start once there is a network ($network of the Linux Standard Base).
     await until(`the services of ${this.name}`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 90);
   }
