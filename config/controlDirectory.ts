@@ -40,6 +40,8 @@ export const controlNames = {
   adoptedFiles: "adopted",
   /** A folder of scripts for the server's operator, and the guard of every start: it goes with its resource. */
   runbook: "runbook",
+  /** The script by which cron starts the server with its machine, where pgsite is not root: `NAME-service`. */
+  service: "service",
   /** What a start says, and the server until it writes a log of its own: every start, the service's and the guard's too. Appended to. */
   startLog: "start.log",
   /** flock(1)'s: whoever acts on the server holds it, and it goes with his process. The file is empty. */

@@ -139,7 +139,9 @@ export const stackSchema = strict({
     manager: z
       .enum(["auto", ...managers])
       .default("auto")
-      .describe("auto: systemd where it runs, else System V; none: a server comes back by hand after a reboot"),
+      .describe(
+        "auto: systemd where it runs, else System V, and where pgsite cannot be root the OS user's crontab, which takes none; none: a server comes back by hand after a reboot",
+      ),
     runLevels: z
       .array(z.number().int().min(0).max(6))
       .min(1)

@@ -11,5 +11,5 @@ export const packagedSocketFolders = ["/run/postgresql", "/var/run/postgresql"] 
  */
 export const compiledInFunction = `compiled_in() {
   [ -f "$1" ] || return 0
-  grep -a -o -E '(/var)?/run/postgresql' -- "$1" 2>/dev/null | head -n 1
+  grep -a -o -E "(/var)?/run/postgresql" -- "$1" 2>/dev/null | head -n 1
 }`;

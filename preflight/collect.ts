@@ -1,11 +1,11 @@
 import { controlDirectoryOf } from "../config/controlDirectory.js";
-import { declaresSocketFolders, socketFolders } from "../config/socketFolders.js";
+import { placesOfSockets } from "../config/socketFolders.js";
 import { type Host, type HostSpec, HostTimeout, HostUnreachable, NotThatUser } from "../hosts/host.js";
 import type { HostFacts, Observation, RootAccess } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
 import type { Place, PreflightRequest, ServerRequest } from "./request.js";
-import { compiledIn, factsScript } from "./script.js";
+import { factsScript } from "./script.js";
 import { strangersOn } from "./way.js";
 
 export type HostOf = (spec: HostSpec) => Host | Promise<Host>;
@@ -51,16 +51,17 @@ async function factsOf(
 ): Promise<HostFacts> {
   const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
   const judged = places.some((place) => "port" in place);
-  const known = judged ? await rootAccess(spec, hostOf) : unasked;
+  // Who does not answer the OS user is not asked again: each time takes as long.
+  const root = async () => (judged ? rootAccess(spec, hostOf) : unasked);
   try {
-    const facts = { ...(await ask(spec.user)), root: known };
+    const facts = { ...(await ask(spec.user)), root: await root() };
     return run ? withVersions(facts, await hostOf(spec), places) : facts;
   } catch (error) {
     const isCut = error instanceof HostUnreachable && !(error instanceof NotThatUser);
     if (isCut || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
-    return { ...facts, root: known, instead: error instanceof Error ? error.message : `${error}` };
+    return { ...facts, root: await root(), instead: error instanceof Error ? error.message : `${error}` };
   }
 }
 
@@ -138,7 +139,7 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
     own ? place.controlDirectory : controlDirectoryOf(dataDirectory),
     own ? place.binDirectory : "/nonexistent",
     own ? `${place.port}` : "0",
-    own ? (declaresSocketFolders(place) ? socketFolders(place).join("\n") : compiledIn) : "",
+    own ? [placesOfSockets(place)].flat().join("\n") : "",
     own ? (place.service?.name ?? "") : "",
   ];
 }

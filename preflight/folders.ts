@@ -21,6 +21,8 @@ export function missingFolders({ server, host, facts }: Seen): readonly Folder[]
   const { path, owner, writable } = facts.parent;
   // Looked at as root, every folder seems writable.
   if (host.user === host.osUser ? writable : owner === host.osUser) return [];
+  // What is there and not ours is refused, and nothing is made beside it.
+  if (facts.data !== "absent" && !facts.identity && facts.data !== "empty" && !facts.incomplete) return [];
   const parent = dirname(server.dataDirectory);
   if (facts.data === "absent" && parent !== path) return [{ path: parent, mode: 0o755 }];
   return [

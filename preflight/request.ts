@@ -82,7 +82,13 @@ export function requestOf(site: Site): PreflightRequest {
       ),
       ...(server.service === undefined
         ? {}
-        : { service: { name: server.service.name, manager: server.service.manager } }),
+        : {
+            service: {
+              name: server.service.name,
+              // A distribution's own unit is root's.
+              manager: server.service.unit === undefined ? server.service.manager : "systemd",
+            },
+          }),
       disposable: server.disposable,
     })),
     ...(upstream === undefined

@@ -1,4 +1,5 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
+import { compiledIn } from "../config/socketFolders.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
 import { wayFunction } from "./way.js";
 
@@ -7,9 +8,6 @@ export const tools = ["flock", "rsync"] as const;
 
 /** Programs of which any carries bytes to a socket of the host's, where its sshd lets nobody forward. */
 export const pipes = ["perl", "python3", "socat", "nc"] as const;
-
-/** In place of folders of sockets: the one that is compiled into the server program, where that is not /tmp. */
-export const compiledIn = "compiled in";
 
 /** How many arguments the script takes of each server. */
 export const argumentsOfServer = 7;

@@ -1,5 +1,8 @@
-/** Who starts services on a host. `none`: nobody; a server does not come back by itself after a reboot. */
-export const managers = ["systemd", "sysv", "none"] as const;
+/**
+ * Who starts services on a host. `crontab`: cron, by a line of the OS user's own, which takes no root. `none`: nobody; a server
+ * does not come back by itself after a reboot.
+ */
+export const managers = ["systemd", "sysv", "crontab", "none"] as const;
 export type Manager = (typeof managers)[number];
 
 /** Names of services that both systemd and System V take, and no shell minds. */

@@ -448,12 +448,23 @@ stop_server() {
   within 90 stops
 }
 
+# A reboot may have emptied the folder that they are in (/run): below one of root's, root makes it.
+make_socket_folders() {
+  "$bin/postgres" -C unix_socket_directories -D "$data" 2>/dev/null | tr ',' '\n' | sed 's/^[ "]*//; s/[ "]*$//' |
+    while IFS= read -r folder; do
+      case $folder in /*) ;; *) continue ;; esac
+      [ -d "$folder" ] || (umask 022; mkdir -p -- "$folder") 2>/dev/null && continue
+      say "  $folder, where the server puts its socket, is missing: as root, install -d -o $user -m 0755 $folder"
+    done
+}
+
 # By systemd where that looks after it and lets us, so that it knows the server.
 start_server() {
   if [ -n "$service" ] && [ -d /run/systemd/system ]; then
     sudo -n systemctl start "$service.service" 2>/dev/null 9>&- && return 0
     say "  systemd does not know of this start: as root, systemctl start $service.service after the next stop"
   fi
+  make_socket_folders
   set -- "$bin/pg_ctl" start -W -D "$data" -l "$log"
   [ -z "$options" ] || set -- "$@" -o "$options"
   if command -v setsid >/dev/null; then

@@ -13,8 +13,11 @@ export interface Schedule {
   readonly mark: string;
   /** What it is for, in a few words. */
   readonly description: string;
-  /** In the host's own time: a cron expression, which every host takes, or a calendar event of systemd's (systemd.time(7)). */
-  readonly when: { readonly cron: string } | { readonly calendar: string };
+  /**
+   * In the host's own time: a cron expression, which every host takes, or a calendar event of systemd's (systemd.time(7)). Or when
+   * the machine has started.
+   */
+  readonly when: { readonly cron: string } | { readonly calendar: string } | { readonly boot: true };
   /** The OS user that runs it. */
   readonly user: string;
   /** A program by its absolute path, and its arguments. */
@@ -77,8 +80,7 @@ function serviceUnit(schedule: Schedule): readonly string[] {
 }
 
 function timerUnit(schedule: Schedule): readonly string[] {
-  const { when, description } = schedule;
-  const events = "calendar" in when ? [when.calendar] : calendarOf(timesOf(when.cron));
+  const { description } = schedule;
   return [
     ...heading(schedule),
     "",
@@ -86,13 +88,19 @@ function timerUnit(schedule: Schedule): readonly string[] {
     `Description=${description.replaceAll("%", "%%")}`,
     "",
     "[Timer]",
-    ...events.map((event) => `OnCalendar=${event}`),
+    ...timesOfTimer(schedule),
     // As cron does, and not some time within the minute.
     "AccuracySec=1s",
     "",
     "[Install]",
     "WantedBy=timers.target",
   ];
+}
+
+function timesOfTimer({ when }: Schedule): readonly string[] {
+  if ("boot" in when) return ["OnBootSec=0"];
+  const events = "calendar" in when ? [when.calendar] : calendarOf(timesOf(when.cron));
+  return events.map((event) => `OnCalendar=${event}`);
 }
 
 /** The line of a crontab; `user` stands in /etc/cron.d alone. @throws ScheduleRefused */
@@ -106,7 +114,7 @@ export function cronLine(schedule: Schedule, user?: string): string {
   const line = `cd /; umask 077; PATH=${path}; export PATH; ${said}`;
   if (Buffer.byteLength(line) > longestCommand)
     throw new ScheduleRefused(name, [{ code: "long", length: Buffer.byteLength(line), longest: longestCommand }]);
-  return [timesOf(when.cron).text, ...(user === undefined ? [] : [user]), line].join(" ");
+  return ["boot" in when ? "@reboot" : timesOf(when.cron).text, ...(user === undefined ? [] : [user]), line].join(" ");
 }
 
 /** In a crontab % is a line break, and crons differ in what \ is: the shell makes both of its own accord. */

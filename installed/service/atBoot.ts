@@ -1,13 +1,36 @@
+import { controlPath } from "../../config/controlDirectory.js";
 import type { Manager } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
 import { must } from "../must.js";
-import type { ServiceFacts } from "./facts.js";
+import type { Schedule } from "../schedule/render.js";
+import { compareSchedule, declaredSchedule, installSchedule, readSchedule, removeSchedule } from "../schedule.js";
+import { mark, type ServiceFacts } from "./facts.js";
 import { readStartMode, type StartMode, setStartMode } from "./startConf.js";
+
+/** By which cron runs a service's script when its machine has started. */
+function atReboot(facts: ServiceFacts): Schedule {
+  return {
+    name: facts.name.replaceAll(".", "_"),
+    mark: mark(facts),
+    description: `PostgreSQL server ${facts.server} of the site ${facts.site}`,
+    when: { boot: true },
+    user: facts.user,
+    command: [controlPath(facts, "service"), "start"],
+  };
+}
 
 /** Whether a service starts with its machine, in the declared run levels and no other. */
 export async function isEnabledAtBoot(host: Host, manager: Manager, facts: ServiceFacts): Promise<boolean> {
+  if (manager === "crontab") return isInCrontab(host, facts);
   const [wanted, mode] = await Promise.all([isWantedAtBoot(host, manager, facts), startModeOf(host, facts)]);
   return wanted && (mode === undefined || mode === startModeBy(manager));
+}
+
+async function isInCrontab(host: Host, facts: ServiceFacts): Promise<boolean> {
+  const schedule = atReboot(facts);
+  const found = await readSchedule({ host }, "crontab", schedule);
+  // pgsite starts no cron; the preflight says where none runs.
+  return compareSchedule("crontab", declaredSchedule("crontab", schedule), { ...found, runs: true }).length === 0;
 }
 
 async function isWantedAtBoot(host: Host, manager: Manager, facts: ServiceFacts): Promise<boolean> {
@@ -63,8 +86,9 @@ done`;
 
 const unlink = 'for link in /etc/rc[0-6].d/[SK][0-9][0-9]"$1"; do [ -L "$link" ] && rm "$link"; done; true';
 
-/** @param root the host, as root. The service is not started. */
+/** @param root the host, as root; as the OS user for a crontab. The service is not started. */
 export async function enableAtBoot(root: Host, manager: Manager, facts: ServiceFacts): Promise<void> {
+  if (manager === "crontab") return installSchedule({ host: root }, "crontab", atReboot(facts));
   const { name, runLevels, user, startConf, configurationDirectory } = facts;
   if (startConf === true && configurationDirectory !== undefined && manager !== "none") {
     await setStartMode(root, user, configurationDirectory, startModeBy(manager));
@@ -78,6 +102,10 @@ export async function enableAtBoot(root: Host, manager: Manager, facts: ServiceF
 }
 
 export async function disableAtBoot(root: Host, manager: Manager, facts: ServiceFacts): Promise<void> {
+  if (manager === "crontab") {
+    await removeSchedule({ host: root }, "crontab", atReboot(facts));
+    return;
+  }
   const { name, user, startConf, configurationDirectory } = facts;
   if (startConf === true && configurationDirectory !== undefined) {
     await setStartMode(root, user, configurationDirectory, "manual");

@@ -1,3 +1,5 @@
+import type { compiledIn } from "../../config/socketFolders.js";
+
 /** What a service that starts a server with its machine is made from. */
 export interface ServiceFacts {
   /** The service's own name: of the unit without `.service`, or of the script in /etc/init.d. */
@@ -22,7 +24,7 @@ export interface ServiceFacts {
   readonly binDirectory: string;
   readonly passfile: string;
   /** Folders of sockets, which a reboot may empty (/run). */
-  readonly socketFolders: readonly string[];
+  readonly socketFolders: readonly string[] | typeof compiledIn;
   /** System V run levels in which it is up. */
   readonly runLevels: readonly number[];
 }

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { type Manager, serviceName } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
 import { type FileSet, installFiles, type LeftFile, removeFiles } from "../folder.js";
@@ -30,16 +31,31 @@ export interface Service {
 
 /** The file that pgsite keeps of it: a unit or a script, or what it adds to the distribution's unit. */
 export function renderService(manager: Manager, facts: ServiceFacts): string | undefined {
-  if (manager === "systemd" && facts.unit !== undefined) return renderDropIn(facts);
-  return manager === "systemd" ? renderUnit(facts) : manager === "sysv" ? renderScript(facts) : undefined;
+  if (manager === "none") return undefined;
+  if (manager === "systemd") return facts.unit === undefined ? renderUnit(facts) : renderDropIn(facts);
+  return renderScript(facts);
 }
 
 /** What of a service is a file; undefined where nobody starts services. */
 function serviceFiles(manager: Manager, facts: ServiceFacts, path: string): FileSet | undefined {
   const content = renderService(manager, facts);
   if (content === undefined) return undefined;
-  const files = { [basename(path)]: { content, mode: manager === "sysv" ? 0o755 : 0o644 } };
-  return { folder: dirname(path), kind: "shared", owner: "root", files, mark: mark(facts) };
+  const mode = { systemd: 0o644, sysv: 0o755, crontab: 0o700, none: 0 }[manager];
+  const owner = takesRoot(manager) ? "root" : facts.user;
+  const files = { [basename(path)]: { content, mode } };
+  return { folder: dirname(path), kind: "shared", owner, files, mark: mark(facts) };
+}
+
+/** Whether a service is root's to install. */
+export function takesRoot(manager: Manager): boolean {
+  return manager === "systemd" || manager === "sysv";
+}
+
+/** Where a service may lie; a new one goes to the first of them. */
+function placesOf(manager: Manager, facts: ServiceFacts): readonly string[] {
+  if (manager === "systemd" && facts.unit !== undefined) return [dropInOf(facts.unit)];
+  if (manager === "systemd") return unitFolders.map((folder) => join(folder, `${facts.name}.service`));
+  return [manager === "crontab" ? controlPath(facts, "service") : join("/etc/init.d", facts.name)];
 }
 
 function dropInOf(unit: string): string {
@@ -56,12 +72,7 @@ async function hasUnit(host: Host, unit: string): Promise<boolean> {
 const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 export async function readService(host: Host, manager: Manager, facts: ServiceFacts): Promise<Service> {
-  const places =
-    manager === "systemd" && facts.unit !== undefined
-      ? [dropInOf(facts.unit)]
-      : manager === "systemd"
-        ? unitFolders.map((folder) => join(folder, `${facts.name}.service`))
-        : [join("/etc/init.d", facts.name)];
+  const places = placesOf(manager, facts);
   const found = await Promise.all(places.map((path) => host.readFile(path)));
   const index = found.findIndex((content) => content !== undefined);
   const enabled = await isEnabledAtBoot(host, manager, facts);
@@ -115,9 +126,9 @@ export async function findService(host: Host, dataDirectory: string): Promise<Fo
   return undefined;
 }
 
-/** @param root the host, as root. The service is not started: who asks for that waits for it and proves that it works. */
+/** @param host as whom it is installed: root, or the OS user for a crontab. It is not started: who asks for that waits for it and proves that it works. */
 export async function installService(
-  root: Host,
+  host: Host,
   manager: Manager,
   facts: ServiceFacts,
   { path, maker }: Pick<Service, "path" | "maker">,
@@ -125,27 +136,27 @@ export async function installService(
   const set = serviceFiles(manager, facts, path);
   if (set === undefined) return;
   if (manager === "systemd" && facts.unit !== undefined) {
-    if (!(await hasUnit(root, facts.unit))) {
+    if (!(await hasUnit(host, facts.unit))) {
       throw new Error(
-        `${root.name} has no ${facts.unit}.service, by which its distribution would start ${facts.server}: install the distribution's packages (install: packages does), or declare layout: plain with its directories`,
+        `${host.name} has no ${facts.unit}.service, by which its distribution would start ${facts.server}: install the distribution's packages (install: packages does), or declare layout: plain with its directories`,
       );
     }
-    await root.makeDirectory(set.folder, 0o755);
+    await host.makeDirectory(set.folder, 0o755);
   }
-  if (maker !== "own") await installFiles(root, set);
-  await enableAtBoot(root, manager, facts);
+  if (maker !== "own") await installFiles(host, set);
+  await enableAtBoot(host, manager, facts);
 }
 
 /** Takes away what `installService` made. @returns what is left, since somebody else made it meanwhile */
 export async function removeService(
-  root: Host,
+  host: Host,
   manager: Manager,
   facts: ServiceFacts,
   path: string,
 ): Promise<readonly LeftFile[]> {
-  await disableAtBoot(root, manager, facts);
+  await disableAtBoot(host, manager, facts);
   const set = serviceFiles(manager, facts, path);
-  const left = set === undefined ? [] : await removeFiles(root, set);
-  await forget(root, manager);
+  const left = set === undefined ? [] : await removeFiles(host, set);
+  await forget(host, manager);
   return left;
 }

@@ -1,6 +1,6 @@
 import { clusterOf, logFileIn, unitEnvironmentOf } from "../../config/layouts.js";
 import type { Server } from "../../config/site.js";
-import { socketFolders } from "../../config/socketFolders.js";
+import { placesOfSockets } from "../../config/socketFolders.js";
 import { defined } from "../../postgres/defined.js";
 import type { ServiceFacts } from "./facts.js";
 
@@ -23,7 +23,7 @@ export function serviceFacts(site: string, server: Server): ServiceFacts {
     }),
     binDirectory: server.binDirectory,
     passfile: server.passfile,
-    socketFolders: socketFolders(server),
+    socketFolders: placesOfSockets(server),
     runLevels: server.service?.runLevels ?? [],
   };
 }

@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
+import { compiledIn } from "../../config/socketFolders.js";
 import { quote } from "../../hosts/quote.js";
+import { makeFolderAsRoot } from "../../hosts/rootFolder.js";
 import { startOptions } from "../../postgres/files/places.js";
+import { compiledInFunction } from "../../postgres/socketFolder.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { heading, type ServiceFacts } from "./facts.js";
-import { makeAsRoot, makeOwn } from "./socketFolders.js";
+import { makeOwn, packagedPattern } from "./socketFolders.js";
 
 const levels = [0, 1, 2, 3, 4, 5, 6] as const;
 
@@ -15,15 +18,24 @@ const levels = [0, 1, 2, 3, 4, 5, 6] as const;
 export function renderScript(facts: ServiceFacts): string {
   const up = levels.filter((level) => facts.runLevels.includes(level));
   const down = levels.filter((level) => !facts.runLevels.includes(level));
-  const making = `  set -- ${facts.socketFolders.map(quote).join(" ")}
-  for folder; do
+  const places = facts.socketFolders;
+  // The program may be its user's own: what it says is read as that user, and taken where it is one of those known.
+  const finding =
+    places === compiledIn
+      ? `  folder=$(as_user 60 '${compiledInFunction}
+compiled_in "$postgres"')
+  case $folder in ${packagedPattern}) set -- "$folder" ;; *) set -- ;; esac
+`
+      : `  set -- ${places.map(quote).join(" ")}
+`;
+  const making = `${finding}  for folder; do
     export folder
     as_user 60 '${makeOwn}'
     make_folder "$user" "$folder"
   done
 `;
   const options = startOptions(facts);
-  const hasFolders = facts.socketFolders.length > 0;
+  const hasFolders = places.length > 0;
   return `#!/bin/sh
 ${heading(facts)
   .map((line) => `# ${line}`)
@@ -51,11 +63,12 @@ nl='
 name=${quote(facts.name)}
 user=${quote(facts.user)}
 pg_ctl=${quote(join(facts.binDirectory, "pg_ctl"))}
+postgres=${quote(join(facts.binDirectory, "postgres"))}
 data=${quote(facts.dataDirectory)}
 log=${quote(facts.log ?? controlPath(facts, "startLog"))}
 guard=${quote(guardOf(facts.controlDirectory))}
 PGPASSFILE=${quote(facts.passfile)}
-${options === undefined ? "" : `options=${quote(options)}\nexport options\n`}export nl pg_ctl data log guard PGPASSFILE
+${options === undefined ? "" : `options=${quote(options)}\nexport options\n`}export nl pg_ctl postgres data log guard PGPASSFILE
 
 # For so many seconds, where that can be said: what stands in the user's folders is not to keep the machine from booting.
 as_user() {
@@ -67,7 +80,7 @@ as_user() {
     $limit su -s /bin/sh "$user" -c "$2"
   fi
 }
-${hasFolders ? `\n${makeAsRoot}\n` : ""}
+${hasFolders ? `\n${makeFolderAsRoot}\n` : ""}
 running() {
   as_user 60 '"$pg_ctl" status -D "$data" >/dev/null 2>&1'
 }

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
+import { compiledIn } from "../../config/socketFolders.js";
 import { placeArguments } from "../../postgres/files/places.js";
 import { guardOf, refusedToStart } from "../runbook/render.js";
 import { argument, word } from "../systemd.js";
 import { heading, type ServiceFacts } from "./facts.js";
-import { makeFoldersAsRoot, makeOwnFolders } from "./socketFolders.js";
+import { makeCompiledInAsRoot, makeFoldersAsRoot, makeOwnCompiledIn, makeOwnFolders } from "./socketFolders.js";
 
 /**
  * Takes the program, its data directory, the log and the guard, and appends to the log, which systemd itself does from 240
@@ -33,10 +34,13 @@ export function renderUnit(facts: ServiceFacts): string {
     guardOf(facts.controlDirectory),
     ...place.slice(1),
   ];
-  const folders = facts.socketFolders.map(argument).join(" ");
+  const places = facts.socketFolders;
+  const [own, asRoot] =
+    places === compiledIn ? [makeOwnCompiledIn, makeCompiledInAsRoot] : [makeOwnFolders, makeFoldersAsRoot];
+  const folders = (places === compiledIn ? [join(facts.binDirectory, "postgres")] : places).map(argument).join(" ");
   const making = [
-    `ExecStartPre=/bin/sh -c ${argument(makeOwnFolders)} sh ${folders}`,
-    `ExecStartPre=+/bin/sh -c ${argument(makeFoldersAsRoot)} sh ${argument(facts.user)} ${folders}`,
+    `ExecStartPre=/bin/sh -c ${argument(own)} sh ${folders}`,
+    `ExecStartPre=+/bin/sh -c ${argument(asRoot)} sh ${argument(facts.user)} ${folders}`,
   ];
   return [
     ...heading(facts).map((line) => `# ${line}`),
@@ -56,7 +60,7 @@ export function renderUnit(facts: ServiceFacts): string {
     "OOMScoreAdjust=-900",
     "Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0",
     `Environment=${word(`PGPASSFILE=${facts.passfile}`)}`,
-    ...(facts.socketFolders.length === 0 ? [] : making),
+    ...(places.length === 0 ? [] : making),
     `ExecStart=${words.map(argument).join(" ")}`,
     "ExecReload=/bin/kill -HUP $MAINPID",
     // At boot its address may not be there yet, whatever network-online.target says.

@@ -72,7 +72,8 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
       say(`${server.controlDirectory} is closed to ${user}`, `chown -R ${user} ${server.controlDirectory}`);
     }
   }
-  const missing = missingFolders({ request, server, host, facts });
+  // Looked at as root, since there is no such user, nothing can be said of what it may.
+  const missing = host.user === user ? missingFolders({ request, server, host, facts }) : [];
   const [first] = missing;
   if (first !== undefined && !areMade({ request, server, host, facts })) {
     const { path, owner } = facts.parent;

@@ -21,10 +21,22 @@ function whyNot({ root, osUser }: HostFacts): string {
 /** What starts the server with its machine takes root, if it is not the OS user's own crontab. */
 export function checkService({ server, host, facts }: Seen): Complaint[] {
   const { service } = server;
-  if (service === undefined || host.root.can) return [];
+  if (service === undefined) return [];
   const complaint = { check: "service", path: "service.manager" } as const;
+  if (service.manager === "crontab" && host.crontab !== "usable") {
+    const why = { stopped: "no cron runs", refused: `${host.osUser} may have no crontab`, missing: "there is no cron" };
+    return [
+      {
+        ...complaint,
+        severity: "error",
+        cause: `${server.name} is to be started with its machine by ${host.osUser}'s crontab, and ${why[host.crontab]}`,
+        remedy: "install and start cron (and see /etc/cron.allow), or declare another service.manager",
+      },
+    ];
+  }
+  if (host.root.can) return [];
   const kind = service.manager === "auto" ? host.manager : service.manager;
-  if (kind === "none") return [];
+  if (kind === "none" || kind === "crontab") return [];
   // One that is there already, the distribution's say, is used as it is.
   if (facts.startsAtBoot) return [];
   const what = kind === "systemd" ? "a systemd unit" : "a script in /etc/init.d";
@@ -41,7 +53,7 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
     {
       ...complaint,
       severity: "warning",
-      cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, which systemctl knows nothing of, and nobody stops it in order at a shutdown`,
+      cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown`,
       remedy: `${ways}; service.manager: crontab says that it is meant`,
     },
   ];

@@ -7,6 +7,11 @@ import { hostOf, lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
+export interface PreflightArgs extends PreflightRequest {
+  /** What its check is for, which that cannot tell by itself. It is no part of the state. @default an `up` */
+  readonly preview?: boolean;
+}
+
 export interface PreflightState extends PreflightRequest {
   /** What pgsite installs with the hosts' package managers, by host. */
   readonly packages: Readonly<Record<string, readonly string[]>>;
@@ -26,21 +31,21 @@ const reports = new Map<string, PreflightReport>();
  * Whether the hosts of a stack can take its servers. What is wrong fails the preview; a host that cannot be reached fails
  * only an `up`, and that only where a server is to be made there, so that a site whose host is down can be changed.
  */
-export const preflight: ResourceType<PreflightRequest, PreflightState> = {
+export const preflight: ResourceType<PreflightArgs, PreflightState> = {
   token: "pgsite:index:Preflight",
   packed: ["servers"],
 
   id: (state) => `${state.site}/${state.stack}`,
 
-  async check(context, args, actual) {
+  async check(context, { preview = false, ...args }, actual) {
     const known: ReturnType<typeof derivedOf> =
       actual === undefined ? { packages: {}, __unseeded: [] } : derivedOf(actual);
     const state = { ...args, ...known };
     reports.delete(context.name);
     if (actual !== undefined && known.__unseeded.length === 0 && same(args, requestIn(actual))) return { state };
-    const report = await look(args, newServers(state, actual).length > 0);
-    // A check cannot tell a preview from an `up`: a host that does not answer is what an `up` alone refuses.
-    const list = (await words()).listOf(report, (finding) => isWrong(finding) && finding.check !== "reachable");
+    const needed = newServers(state, actual);
+    const report = await look(args, needed.length > 0);
+    const list = (await words()).listOf(report, fatalFor(preview ? [] : needed));
     // A problem of a check's has a prefix of Pulumi's, on each line; what a check throws is shown as it stands, once.
     if (list?.severity === "error") throw new Error(list.text);
     reports.set(context.name, report);
@@ -129,8 +134,10 @@ async function look(request: PreflightRequest, seeding: boolean, run = false): P
 
 const words = () => import("../../preflight/list.js");
 
-function isWrong({ severity }: Finding): boolean {
-  return severity === "error";
+/** A host that does not answer is a problem where a server is to be made there, now. */
+function fatalFor(needed: readonly ServerRequest[]): (finding: Finding) => boolean {
+  const hosts = new Set(needed.map(({ host }) => host.name));
+  return ({ severity, check, host }) => severity === "error" && (check !== "reachable" || hosts.has(host));
 }
 
 async function foldersShown({ folders, observations }: PreflightReport): Promise<Record<string, string[]>> {
@@ -170,8 +177,7 @@ async function make(folders: FoldersByHost, { servers }: PreflightState, progres
 }
 
 async function refuse(report: PreflightReport, needed: readonly ServerRequest[]): Promise<void> {
-  const hosts = new Set(needed.map(({ host }) => host.name));
-  const isFatal = (finding: Finding) => isWrong(finding) && (finding.check !== "reachable" || hosts.has(finding.host));
+  const isFatal = fatalFor(needed);
   const list = (await words()).listOf({ ...report, findings: report.findings.filter(isFatal) }, isFatal);
   if (list?.severity === "error") throw new Error(list.text);
 }

@@ -1,5 +1,5 @@
 import type { Manager } from "../../config/schema/service.js";
-import type { HostSpec } from "../../hosts/host.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
 import type { ServiceFacts } from "../../installed/service/facts.js";
 import type { Service as FoundService } from "../../installed/service/manager.js";
 import type { Difference, Found } from "../../postgres/differences.js";
@@ -52,10 +52,15 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
   async read(_context, _id, known) {
     if (known === undefined)
       throw new Error("a service cannot be imported by its id: declare it, and `pulumi up` adopts it");
-    return { ...known, ...(await observe(known)) };
+    return { ...known, ...(await observe(known, known.found)) };
   },
 
-  update: (context, wanted) => apply(context, wanted),
+  async update(context, wanted, actual) {
+    const state = await apply(context, wanted);
+    // Root starts it from now on, and the crontab is not to start it a second time.
+    if (actual.found === "crontab" && state.found !== "crontab") await remove(actual);
+    return state;
+  },
 
   async delete(context, state) {
     const { found, facts, path, maker } = state;
@@ -64,8 +69,7 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
       await context.log("warning", `left the service ${facts.name} of ${facts.server} on ${state.host.name} (${path})`);
       return;
     }
-    const { removeService } = await import("../../installed/service/manager.js");
-    for (const left of await removeService(await asRoot(state.host), found, facts, path)) {
+    for (const left of await remove(state)) {
       await context.log("warning", `left ${left.path} on ${state.host.name}: it is no longer what pgsite wrote`);
     }
   },
@@ -73,12 +77,43 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 
 type Observed = Pick<ServiceState, "found" | "text" | "enabled" | "path" | "maker">;
 
-async function observe(args: ServiceArgs): Promise<Observed> {
-  const { findManager, readService } = await import("../../installed/service/manager.js");
+/**
+ * What starts services there and can be had: without root that is the OS user's crontab, if what the host has does not start
+ * this server already. Nobody is asked about root who has got a service made by it.
+ */
+async function findFor(
+  { host: spec, facts }: ServiceArgs,
+  host: Host,
+  before: ServiceState["found"],
+  {
+    findManager,
+    readService,
+  }: Pick<typeof import("../../installed/service/manager.js"), "findManager" | "readService">,
+): Promise<Manager> {
+  const found = await findManager(host);
+  if (found === "none" || facts.unit !== undefined || before === "systemd" || before === "sysv") return found;
+  if (await canBeRoot(spec)) return found;
+  const { text, enabled, maker } = await readService(host, found, facts);
+  return text !== undefined && enabled && maker !== "foreign" ? found : "crontab";
+}
+
+async function canBeRoot(spec: HostSpec): Promise<boolean> {
+  const { NotThatUser } = await import("../../hosts/host.js");
+  try {
+    await (await asRoot(spec)).run(["true"]);
+    return true;
+  } catch (error) {
+    if (error instanceof NotThatUser) return false;
+    throw error;
+  }
+}
+
+async function observe(args: ServiceArgs, before: ServiceState["found"] = "unknown"): Promise<Observed> {
+  const manager = await import("../../installed/service/manager.js");
   const host = await hostOf(args.host);
-  const found = args.manager === "auto" ? await findManager(host) : args.manager;
+  const found = args.manager === "auto" ? await findFor(args, host, before, manager) : args.manager;
   if (found === "none") return { found, text: "", enabled: false, path: "", maker: "nobody" };
-  const { path, text = "", enabled, maker = "nobody" } = await readService(host, found, args.facts);
+  const { path, text = "", enabled, maker = "nobody" } = await manager.readService(host, found, args.facts);
   return { found, text, enabled, path, maker };
 }
 
@@ -123,24 +158,30 @@ function differences(is: ServiceState, shall: ServiceState): readonly Difference
 }
 
 async function apply(context: Context, state: ServiceState): Promise<ServiceState> {
-  const is = await observe(state);
+  const is = await observe(state, state.found);
   if (is.maker === "foreign") throw new Error(refusal(state, is));
   const wanted = await declared(state, is);
   if (wanted.found === "none" || wanted.found === "unknown") {
     await context.log("warning", comesBackByHand(state));
     return wanted;
   }
-  const { installService } = await import("../../installed/service/manager.js");
+  const { installService, takesRoot } = await import("../../installed/service/manager.js");
   if (is.text !== wanted.text || !is.enabled) {
     const { path, maker } = is;
     await installService(
-      await asRoot(state.host),
+      takesRoot(wanted.found) ? await asRoot(state.host) : await hostOf(state.host),
       wanted.found,
       state.facts,
       maker === "nobody" ? { path } : { path, maker },
     );
   }
   return wanted;
+}
+
+async function remove({ host, found, facts, path }: ServiceState) {
+  if (found === "unknown") return [];
+  const { removeService, takesRoot } = await import("../../installed/service/manager.js");
+  return removeService(takesRoot(found) ? await asRoot(host) : await hostOf(host), found, facts, path);
 }
 
 async function asRoot(host: HostSpec) {

@@ -11,6 +11,7 @@ export type PreflightArgs = { readonly [Name in keyof PreflightRequest]: pulumi.
 export class Preflight extends pulumi.CustomResource {
   constructor(name: string, args: PreflightArgs, options?: pulumi.CustomResourceOptions) {
     const servers = pulumi.output(args.servers).apply((given) => JSON.stringify(given));
-    super("pgsite:index:Preflight", name, { ...args, servers, packages: undefined }, options);
+    const preview = pulumi.runtime.isDryRun();
+    super("pgsite:index:Preflight", name, { ...args, servers, preview, packages: undefined }, options);
   }
 }

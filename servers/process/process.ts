@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer, Server, ServiceDeclaration } from "../../config/site.js";
-import { socketFolders } from "../../config/socketFolders.js";
+import { placesOfSockets } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
@@ -90,7 +90,9 @@ export async function startServer(host: Host, server: KnownServer, options: Star
   const { deadline = 60_000, signal } = options;
   const before = await processState(host, server.dataDirectory);
   await host.makeDirectory(server.controlDirectory);
-  await makeSocketFolders(host, () => hostOf({ ...server.host, user: "root" }), socketFolders(server));
+  const postgres = join(server.binDirectory, "postgres");
+  const root = () => hostOf({ ...server.host, user: "root" });
+  await makeSocketFolders(host, root, placesOfSockets(server), postgres);
   if (before.kind === "running" && before.status !== "stopping") {
     const failure = await answer(host, server, Date.now() + deadline, signal, await logMark(host, server));
     if (failure !== undefined) throw new StartFailed(server.name, failure);
@@ -158,9 +160,11 @@ export async function refusedBefore(
 }
 
 /** The server's service, and the host as root, where systemd looks after it. */
-async function systemdOf(host: Host, { service, host: spec }: KnownServer) {
+async function systemdOf(host: Host, { service, host: spec, ...controls }: KnownServer) {
   if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
   if ((await findManager(host)) !== "systemd") return undefined;
+  // Without root cron starts it, and pg_ctl whenever pgsite does.
+  if (service.manager === "auto" && (await host.stat(controlPath(controls, "service"))) !== undefined) return undefined;
   return { root: hostOf({ ...spec, user: "root" }), service };
 }
 

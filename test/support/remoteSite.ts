@@ -357,6 +357,7 @@ function errorsIn(text: string): readonly string[] {
   const lines = text
     .slice(text.indexOf("Diagnostics:"))
     .split("\n")
-    .map((line) => line.trim());
+    // A preflight's are the lines of one list.
+    .map((line) => line.replace(/^ {6}(?=\S)/, "error: ").trim());
   return [...new Set(lines.filter((line) => /^(error|pgsite): /.test(line) && !summedUp.test(line)))];
 }

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,6 +63,25 @@ describe("a System V script", () => {
       );
       expect((await execa("shellcheck", [file], { reject: false })).stdout).toBe("");
     }
+    const file = join(folder, "compiled-in");
+    writeFileSync(file, renderScript({ ...facts, socketFolders: "compiled in" }));
+    expect((await execa("shellcheck", [file], { reject: false })).stdout).toBe("");
+  });
+
+  it("finds the folder that is compiled in by reading the program, and takes none but those of packages", async () => {
+    const found = async (content: string) => {
+      const bin = join(folder, "bin");
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(join(bin, "postgres"), content);
+      const { username: user } = userInfo();
+      const text = renderScript({ ...facts, user, binDirectory: bin, socketFolders: "compiled in" });
+      const until = text.slice(0, text.indexOf("running()"));
+      const finding = text.slice(text.indexOf("  folder=$(as_user"), text.indexOf("  for folder; do"));
+      return (await execa("sh", ["-c", `${until}\n${finding}\nprintf '%s|' "$#" "$@"`])).stdout;
+    };
+    expect(await found("x\0/var/run/postgresql\0y")).toBe("1|/var/run/postgresql|");
+    expect(await found("x\0/run/postgresql, /tmp\0y")).toBe("1|/run/postgresql|");
+    expect(await found("x\0/tmp\0y")).toBe("0|");
   });
 
   it("hands a path on as it is, whatever is in it", async () => {
