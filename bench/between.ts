@@ -33,24 +33,52 @@ async function main(rounds: number): Promise<void> {
       await site.asOwner("server3", `rm -rf ${copy}`);
       return took;
     };
-    const first = { rsync: await reference("rsync"), pg_basebackup: await reference("pg_basebackup") };
-    const faster = first.rsync < first.pg_basebackup ? "rsync" : "pg_basebackup";
-    say(`bare rsync ${seconds(first.rsync)}, bare pg_basebackup ${seconds(first.pg_basebackup)}: against ${faster}`);
+    // The first run of all also fills caches, and one run alone may have met whatever else the machine did: the best of two.
+    const best = { rsync: Number.POSITIVE_INFINITY, pg_basebackup: Number.POSITIVE_INFINITY };
+    for (const program of ["rsync", "pg_basebackup", "pg_basebackup", "rsync"] as const) {
+      best[program] = Math.min(best[program], await reference(program));
+    }
+    const faster = best.rsync < best.pg_basebackup ? "rsync" : "pg_basebackup";
+    say(`bare rsync ${seconds(best.rsync)}, bare pg_basebackup ${seconds(best.pg_basebackup)}: against ${faster}`);
     await compare({
       name: "base-backup-between",
-      target: 1.15,
+      target: 1.1,
       rounds,
       reference: () => reference(faster),
       subject: async () => {
+        const stages = new Stages();
         const took = await timed(async () => {
-          const { code, said } = await site.seed("server3");
+          const { code, said, outcome } = await site.seed("server3", undefined, (line) => stages.hear(line));
           if (code !== 0) throw new Error(said.join("\n"));
+          // Another way than the one that is meant to be measured would pass for a slow one.
+          if (outcome?.kind !== "base-backup" || outcome.method !== "pg_basebackup") {
+            throw new Error(`not by pg_basebackup: ${JSON.stringify(outcome)}`);
+          }
         });
+        say(stages.describe(took));
         await site.wipe("server3");
         return took;
       },
     });
   });
+}
+
+/** Where the time of one seed goes, by the lines of test/support/seedProgram.ts. */
+class Stages {
+  readonly #began = performance.now();
+  #told: number | undefined;
+  #last = 0;
+
+  hear(line: string): void {
+    const now = performance.now() - this.#began;
+    if (this.#told === undefined && line.startsWith("copying by ")) this.#told = now;
+    if (line.startsWith("at ")) this.#last = now;
+  }
+
+  describe(took: number): string {
+    const ready = this.#told ?? 0;
+    return `ours: ${seconds(ready)} until the copy, ${seconds(this.#last - ready)} copying, ${seconds(took - this.#last)} after it`;
+  }
 }
 
 main(Number(process.argv[2] ?? 5)).catch((error: unknown) => {
