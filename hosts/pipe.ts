@@ -4,7 +4,7 @@ import { quote } from "./quote.js";
 
 /** Why a program on the host did not connect. */
 export type PipeFailure =
-  /** The host has none of the programs. */
+  /** The host has no perl. */
   | "noProgram"
   /** Nothing listens there. */
   | "refused"
@@ -80,7 +80,7 @@ export class Piped extends Duplex {
 }
 
 /*
- * Each of the programs copies both ways until either side ends. Who listens at a Unix socket says the kernel (SO_PEERCRED)
+ * It copies both ways until either side ends. Who listens at a Unix socket says the kernel (SO_PEERCRED)
  * where the program can ask it; else who made its file, which in a folder such as /tmp nobody else can replace.
  */
 const perl = `use strict; use Socket; use IO::Select;
@@ -115,32 +115,6 @@ while (my @ready = $both->can_read) {
   }
 }`;
 
-const python = `import os, select, socket, struct, sys
-kind, at, port = sys.argv[1:]
-def out(code, said):
-    sys.stderr.write(str(said)); sys.exit(code)
-try:
-    if kind == "unix":
-        s = socket.socket(socket.AF_UNIX); s.connect(at)
-        uid = os.stat(at).st_uid
-        if hasattr(socket, "SO_PEERCRED"):
-            uid = struct.unpack("iII", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
-        if uid != os.geteuid(): out(77, "%s is listened to by the user with the number %d" % (at, uid))
-    else:
-        s = socket.create_connection((at, int(port)))
-except OSError as error:
-    out(74, "%s: %s" % (at, error))
-reading = [0, s]
-while reading:
-    for one in select.select(reading, [], [])[0]:
-        got = os.read(0, 65536) if one == 0 else s.recv(65536)
-        if not got:
-            if one != 0: sys.exit(0)
-            reading.remove(0); s.shutdown(socket.SHUT_WR)
-        elif one == 0: s.sendall(got)
-        else:
-            while got: got = got[os.write(1, got):]`;
-
 const script = `kind=$1 at=$2 port=$3
 if [ "$kind" = unix ]; then
   [ -S "$at" ] || { echo "there is no socket $at" >&2; exit 74; }
@@ -148,17 +122,5 @@ if [ "$kind" = unix ]; then
 fi
 has() { command -v "$1" >/dev/null 2>&1; }
 if has perl && perl -MSocket -MIO::Select -e 1 2>/dev/null; then exec perl -e ${quote(perl)} "$kind" "$at" "$port"; fi
-if has python3 && python3 -c '' 2>/dev/null; then exec python3 -c ${quote(python)} "$kind" "$at" "$port"; fi
-if has socat; then
-  case $kind$at in
-    unix*) exec socat -t 10 - "UNIX-CONNECT:$at" ;;
-    tcp*:*) exec socat -t 10 - "TCP6:[$at]:$port" ;;
-    *) exec socat -t 10 - "TCP:$at:$port" ;;
-  esac
-fi
-if has nc; then
-  [ "$kind" = unix ] || exec nc "$at" "$port"
-  if nc -h 2>&1 | grep -q -e -U; then exec nc -U "$at"; fi
-fi
-echo "the host has none of perl, python3, socat and nc" >&2
+echo "the host has no perl" >&2
 exit 69`;

@@ -78,7 +78,8 @@ export async function openSession(endpoint: Address, login: Login, options: Sess
     const before = barred.at(-1);
     if (before !== undefined && !leadsOn(way, before)) continue;
     if (way.by === "owner" && options.owner === false) continue;
-    const opened = await along(way, { endpoint, login, options, tls, asks, barred });
+    const down = listening === undefined && way.by === "forwarded";
+    const opened = await along(way, { endpoint, login, options, tls, asks, barred, down });
     if (!(opened instanceof SqlUnreachable)) return opened;
     // Why the OS user is not let in either is of interest only where nobody else was asked.
     if (way.by !== "owner" || refusal === undefined) refusal = opened;
@@ -94,6 +95,8 @@ interface Wanted {
   readonly tls: TlsDemand | "none";
   readonly asks: readonly Asks[];
   readonly barred: readonly Barred[];
+  /** Whether no server is known to run: a forwarded connection that ends unheard says just that. */
+  readonly down: boolean;
 }
 
 /** A session by one way, or why it leads to none. */
@@ -108,7 +111,7 @@ async function along(way: Way, wanted: Wanted): Promise<Session | SqlUnreachable
 
 async function open(
   way: Way,
-  { endpoint, login, options, asks, barred }: Wanted,
+  { endpoint, login, options, asks, barred, down }: Wanted,
   tls: ConnectionOptions | undefined,
 ): Promise<Session | SqlUnreachable> {
   const { database = "postgres", timeout = patience, queryTimeout = 30_000, signal } = options;
@@ -123,7 +126,7 @@ async function open(
     signal?.throwIfAborted();
     const attempt = attemptOn(way, endpoint, login, options);
     return unreachable(
-      { ...attempt, asks, encrypted: tls !== undefined, heard: stream === undefined || stream.bytesRead !== 0 },
+      { ...attempt, asks, down, encrypted: tls !== undefined, heard: stream === undefined || stream.bytesRead !== 0 },
       error,
     );
   }
@@ -149,7 +152,19 @@ function attemptOn(way: Way | undefined, endpoint: Address, { user }: Login, { t
   const declared = shownPlace({ address, port });
   const place = way === undefined ? declared : shownPlace(way.to);
   const at = `${server} (${place === declared || host === undefined ? place : `${place} on ${host.name}`})`;
-  return { server, host: host?.name, address, at, by: way?.by, user, timeout, asks: [], encrypted: false, heard: true };
+  return {
+    server,
+    host: host?.name,
+    address,
+    at,
+    by: way?.by,
+    user,
+    timeout,
+    asks: [],
+    encrypted: false,
+    heard: true,
+    down: false,
+  };
 }
 
 function notAsked({ name, address, port }: Address, why: string): SqlUnreachable {

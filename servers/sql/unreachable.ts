@@ -43,6 +43,8 @@ export interface Attempt {
   readonly timeout: number;
   /** Whether the other end said anything at all. */
   readonly heard: boolean;
+  /** Whether no server is known to run. */
+  readonly down: boolean;
 }
 
 /** What a server refuses by, for each SQLSTATE; `routine` of its source where one stands for several (in any language). */
@@ -77,8 +79,14 @@ export function unreachable(attempt: Attempt, error: unknown): SqlUnreachable {
   if (broken !== undefined) return make("tls", broken);
   if (code === "57P03") return make(cannotConnectNow(message), `answers "${message}"`);
   if (code?.startsWith("28") === true) return make("authentication", `does not let ${attempt.user} in: ${message}`);
-  if (!attempt.heard && (code === undefined || code === "ECONNRESET" || code === "EPIPE")) {
-    return make("silent", "gives no session: the connection ended before its first byte");
+  if (
+    attempt.by === "forwarded" &&
+    !attempt.heard &&
+    (code === undefined || code === "ECONNRESET" || code === "EPIPE")
+  ) {
+    return attempt.down
+      ? make("refused", "refuses connections: no server listens there")
+      : make("silent", "gives no session: the connection ended before its first byte");
   }
   if (error instanceof HostError) return make("silent", `gives no session: ${message}`);
   return make("other", `gives no session: ${message}`);
@@ -87,8 +95,8 @@ export function unreachable(attempt: Attempt, error: unknown): SqlUnreachable {
 function notPiped({ host, by }: Attempt, { why, message }: NotPiped): string {
   const otherwise =
     by === "owner"
-      ? "install one of them there"
-      : `and its sshd lets nobody forward: allow the one (AllowTcpForwarding local), install one of the others there, or have SQL go over the network (hosts.${host}.sessions: direct)`;
+      ? "install it there"
+      : `and its sshd lets nobody forward: allow the one (AllowTcpForwarding local), install the other there, or have SQL go over the network (hosts.${host}.sessions: direct)`;
   const words = {
     refused: `refuses connections: no server listens there (${message})`,
     foreign: `is not asked: ${message}, and is not believed`,
