@@ -188,8 +188,8 @@ const commandOf = (act: "seed" | "start") => `exec node pgsite.js ${act}`;
 const keepsText = { ignoreChanges: ["create"] };
 
 /** How it is asked what it runs with. */
-function endpointOf({ name, address, port, proof }: ServerSite, demand: TlsDemand | undefined) {
-  return { name, address, port, proof: demand === undefined ? proof : { ...proof, tls: demand } };
+function endpointOf({ name, address, port, proof, host, dataDirectory }: ServerSite, demand: TlsDemand | undefined) {
+  return { name, address, port, host, dataDirectory, proof: demand === undefined ? proof : { ...proof, tls: demand } };
 }
 
 function serviceOf(site: string, server: ServerSite) {

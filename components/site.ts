@@ -165,7 +165,9 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
 /** Servers that may take writes, with what each must prove. */
 function asked({ servers, upstream }: SiteDescription): readonly Address[] {
   const all = upstream === undefined ? servers : [...servers, upstream];
-  return all.map(({ name, address, port, proof }) => ({ name, address, port, proof }));
+  return all.map(({ name, address, port, proof, host, dataDirectory }) => {
+    return { name, address, port, proof, host, dataDirectory };
+  });
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

@@ -16,6 +16,8 @@ export interface HostSpec {
    * @default by who one is there: `user` already, nothing; root, su; anybody else, sudo
    */
   readonly become?: Become | undefined;
+  /** `direct`: SQL goes to a server's own address from here. @default as the host's own programs reach the server */
+  readonly sessions?: "direct" | undefined;
   /** The container that the host is; with `docker` alone. */
   readonly container?: ContainerSpec | undefined;
   /**
@@ -33,6 +35,17 @@ export interface ContainerSpec {
 }
 
 export type Become = "sudo" | "su" | "none";
+
+/** Where something listens on a host, as that host's own programs reach it. */
+export interface Port {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A Unix socket on a host. */
+export interface SocketFile {
+  readonly path: string;
+}
 
 /** What a program may take that says nothing else, in milliseconds. */
 export const defaultTimeout = 30_000;

@@ -4,7 +4,21 @@
 export type UnreachableKind =
   | "refused"
   | "timeout"
+  /** Its host could not be reached, and with it nothing of it. */
+  | "host"
+  /** The connection ended before its first byte: nothing listens there, or nobody lets us through. */
+  | "silent"
+  /** No rule of its pg_hba.conf lets us in, or one rejects us. */
+  | "noRule"
+  /** The password is another one; or the role is not there, and the rule does not tell. */
+  | "password"
+  /** The role is not there, or may not log in. */
+  | "role"
+  /** Another method than a password does not let us in: peer, cert … */
   | "authentication"
+  /** All connections are in use, or all that the role or database may have. */
+  | "full"
+  | "noDatabase"
   | "starting"
   | "recoveryRefusesQueries"
   | "stopping"
@@ -12,6 +26,19 @@ export type UnreachableKind =
   /** It asked for a password as it may not, or showed nothing by which it could be believed. It was told nothing. */
   | "unproven"
   | "other";
+
+/** Kinds by which a server says whom it does not let in. */
+const refusals: ReadonlySet<UnreachableKind> = new Set(["noRule", "password", "role", "authentication"]);
+
+/** Whether a server, or its rules, let the one who asks not in: another password or role may. */
+export function isRefusal(kind: UnreachableKind | undefined): boolean {
+  return kind !== undefined && refusals.has(kind);
+}
+
+/** Whether waiting does not mend it: somebody has to change something. */
+export function isDefinite(kind: UnreachableKind | undefined): boolean {
+  return isRefusal(kind) || kind === "noDatabase" || kind === "tls" || kind === "unproven";
+}
 
 /** Why a server gave no session. `because`: what it said, or what the connection failed with. */
 export interface Unanswered {

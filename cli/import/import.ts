@@ -2,7 +2,7 @@ import { passwordKey } from "../../config/parse.js";
 import { resolveStack } from "../../config/resolve.js";
 import { type SecretPlace, secretPath, secretPlaces } from "../../config/secrets.js";
 import type { Server, Site } from "../../config/site.js";
-import { asksOf } from "../../postgres/files/hba/index.js";
+import { asksOf, sortedAsks } from "../../postgres/files/hba/index.js";
 import { type Address, SqlUnreachable } from "../../servers/sql/session.js";
 import { adopt, firstWrite } from "./adopt.js";
 import { askContents, askRunning } from "./ask.js";
@@ -128,10 +128,11 @@ export function isName(text: string): boolean {
 
 /** Nobody has declared yet what it must prove: it may ask as its own rules do. */
 function endpointOf({ name, found }: Named, user: string): Address {
-  const { address } = found.place;
+  const { address, dataDirectory } = found.place;
   const rules = found.access.flatMap(({ rule }) => rule ?? []);
-  const asks = asksOf(rules, { user, replicates: false, to: address });
-  return { name, address, port: found.port, proof: { tls: "none", asks } };
+  // From its own host pgsite comes to it by loopback.
+  const asks = sortedAsks([address, "127.0.0.1"].flatMap((to) => asksOf(rules, { user, replicates: false, to })));
+  return { name, address, port: found.port, host: found.spec, dataDirectory, proof: { tls: "none", asks } };
 }
 
 /** What a running server says against its files. A warm standby says nothing, and need not. */

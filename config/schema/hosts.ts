@@ -68,6 +68,12 @@ export const host = z.union([
       .describe(
         "How the login user becomes osUser (by default by who one is there: osUser already, nothing; root, su; anybody else, sudo without a password)",
       ),
+    sessions: z
+      .enum(["direct"])
+      .optional()
+      .describe(
+        "direct: SQL goes by TCP to the server's address, from the machine that runs pgsite; by default through SSH, to where the server listens on its host",
+      ),
     container: container.optional(),
   }).superRefine(({ transport, container, ...reached }, context) => {
     if (container !== undefined && transport === "local") {
@@ -77,7 +83,7 @@ export const host = z.union([
     } else if (container === undefined && transport === "ssh") return;
     const what =
       container === undefined ? "transport: local says that it is this machine" : "container: says that it is one";
-    for (const key of ["ssh", "login", "become"] as const) {
+    for (const key of ["ssh", "login", "become", "sessions"] as const) {
       if (reached[key] === undefined) continue;
       const message = `says how to reach a host over SSH, and ${what}: take one of them away`;
       context.addIssue({ code: "custom", path: [key], message });

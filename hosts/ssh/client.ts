@@ -1,11 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectingEnvironment } from "../environment.js";
-import type { HostSpec } from "../host.js";
+import { HostError, type HostSpec, type Port, type SocketFile } from "../host.js";
 import { privateFolder } from "../privateFolder.js";
+import { Tail } from "../tail.js";
 
 /** Seconds in which a host has to answer at first: TCP, the protocol's start and the exchange of keys. */
 export const connectSeconds = 5;
@@ -15,6 +16,9 @@ const aliveInterval = 5;
 
 /** Seconds for which a connection is kept for whoever comes next. */
 const persistSeconds = 60;
+
+/** What is kept of what ssh says of itself, in bytes. */
+const maximalSaid = 64 * 1024;
 
 /** A key of ours, and ssh's hash of the machine, port, user and jump hosts that it resolved. */
 const socketName = (key: string) => `${key}-%C`;
@@ -46,15 +50,55 @@ export function startSsh(spec: HostSpec, remoteCommand: string): ChildProcessWit
  * Starts an ssh of its own that has a port of the host's loopback, which its sshd chooses and ssh says, lead to an address as
  * it is reached from here. It ends with its standard input.
  */
-export function startForward(
-  spec: HostSpec,
-  to: { readonly address: string; readonly port: number },
-): ChildProcessWithoutNullStreams {
+export function startForward(spec: HostSpec, to: Port | SocketFile): ChildProcessWithoutNullStreams {
   const { ClearAllForwardings: _cleared, ...lent } = nothingLent;
-  const listen = `127.0.0.1:0:${to.address.includes(":") ? `[${to.address}]` : to.address}:${to.port}`;
+  const listen = `127.0.0.1:0:${"path" in to ? to.path : portWord(to)}`;
   const own = { ...connecting, ControlPath: "none", ExitOnForwardFailure: "yes", ...lent, LogLevel: "INFO" };
   const argv = [...optionWords(own), ...loginOf(spec), "-R", listen, "--", destinationOf(spec), "cat >/dev/null"];
   return spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env: connectingEnvironment("ssh") });
+}
+
+/**
+ * Has the connection behind a control socket lead a Unix socket of this machine's to a port as its host reaches it; it answers
+ * once the socket is there. Nothing is read of ~/.ssh/config: what that forwards is not asked for again. @throws HostError
+ */
+export async function askForForward(spec: HostSpec, control: string, path: string, to: Port): Promise<void> {
+  const listen = `${path}:${portWord(to)}`;
+  const argv = ["-F", "none", ...optionWords({ ControlPath: control }), "-O", "forward", "-L", listen, "--", "host"];
+  const { code, said } = await talk(argv);
+  if (code !== 0) throw new HostError(`the connection to ${spec.name} does not forward: ${said}`);
+}
+
+/** The socket of the connection to a host, which stands. @throws HostError where ssh does not say it */
+export async function controlSocketOf(spec: HostSpec): Promise<string> {
+  const key = keyOf(spec);
+  const [one, ...others] = controlSockets().filter((path) => basename(path).startsWith(key));
+  if (one !== undefined && others.length === 0) return one;
+  // What a changed ~/.ssh/config meant before has one of its own for a while.
+  const { said } = await talk(["-G", ...options(spec), "--", destinationOf(spec)]);
+  const found = /^controlpath (.+)$/m.exec(said)?.[1];
+  if (found === undefined) throw new HostError(`ssh does not say where its control socket for ${spec.name} is`);
+  return found;
+}
+
+/** Those of all connections, whether they stand or not. */
+export function controlSockets(): readonly string[] {
+  const folder = controlFolder();
+  // While ssh makes one, its name has an ending.
+  return readdirSync(folder).flatMap((name) => (name.includes(".") ? [] : [join(folder, name)]));
+}
+
+/** Runs an ssh that connects to no host, to its end. */
+async function talk(argv: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
+  const child = spawn("ssh", argv, { stdio: ["ignore", "pipe", "pipe"], env: connectingEnvironment("ssh") });
+  const said = new Tail(maximalSaid);
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => said.push(text));
+  const late = setTimeout(() => child.kill(), connectSeconds * 1000);
+  const code = await new Promise<number | null>((resolve) => {
+    child.once("error", () => resolve(null)).once("close", resolve);
+  });
+  clearTimeout(late);
+  return { code, said: said.text.trim() };
 }
 
 /** Whether a connection may be there already. It may be stale: its host may have been switched off meanwhile. */
@@ -107,6 +151,10 @@ export const nothingLent = {
   RemoteCommand: "none",
   RequestTTY: "no",
 } as const;
+
+function portWord({ address, port }: Port): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
 
 /** Options of ssh_config(5) as words of a command. */
 export function optionWords(options: Readonly<Record<string, string | number>>): string[] {

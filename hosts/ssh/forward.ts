@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HostSpec } from "../host.js";
+import type { HostSpec, Port, SocketFile } from "../host.js";
 import { connectSeconds, startForward } from "./client.js";
 
 /** A port of a host's loopback that leads to an address as it is reached from here. */
@@ -9,10 +9,7 @@ export interface Forward {
 }
 
 /** @throws with what ssh says, where the host's sshd lets nobody forward, say */
-export async function forwardFrom(
-  spec: HostSpec,
-  to: { readonly address: string; readonly port: number },
-): Promise<Forward> {
+export async function forwardFrom(spec: HostSpec, to: Port | SocketFile): Promise<Forward> {
   const child = startForward(spec, to);
   child.stdin.on("error", () => undefined);
   let said = "";

@@ -1,4 +1,5 @@
 import { keyText } from "../../hosts/key.js";
+import { isRefusal } from "../../postgres/serverProblems.js";
 import { atLeast, type Major, majorOfNumber } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { Address, Login, Session, SqlUnreachable } from "../../servers/sql/session.js";
@@ -51,12 +52,12 @@ export async function onWritable<T>(
           return act(await prepared(session, reading));
         });
       } catch (error) {
-        const refused = (error as SqlUnreachable).kind === "authentication";
+        const refused = isRefusal((error as SqlUnreachable).kind);
         if (begun || !refused || attempt === passwords.length - 1) throw error;
         continue;
       }
     }
-    if (!states.some(({ unreachable }) => unreachable?.kind === "authentication")) break;
+    if (!states.some(({ unreachable }) => isRefusal(unreachable?.kind))) break;
   }
   throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
 }

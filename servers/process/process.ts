@@ -8,7 +8,7 @@ import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/r
 import { findManager } from "../../installed/service/manager.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
 import { startOptions } from "../../postgres/files/places.js";
-import type { Superseded } from "../../postgres/serverProblems.js";
+import { isDefinite, type Superseded } from "../../postgres/serverProblems.js";
 import { atLeast } from "../../postgres/versions.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
@@ -285,12 +285,16 @@ async function answers(
   if (atLeast(server.version, "10")) return status === "ready" || status === "standby";
   try {
     const nobody = { user: "pgsite_probe", password: "" };
-    const session = await openSession(server, nobody, { timeout: 2000, ...(signal === undefined ? {} : { signal }) });
+    const session = await openSession(server, nobody, {
+      timeout: 2000,
+      owner: false,
+      ...(signal === undefined ? {} : { signal }),
+    });
     await session.end();
     return true;
   } catch (error) {
     if (!(error instanceof SqlUnreachable)) throw error;
-    if (["authentication", "other", "tls", "unproven"].includes(error.kind)) return true;
+    if (isDefinite(error.kind) || error.kind === "other") return true;
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
     return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
   }

@@ -1,6 +1,7 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import { isDefinite } from "../../postgres/serverProblems.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
@@ -74,6 +75,7 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
   let asked = 0;
   let missing: Shortfall = { code: "nobodyWrites" };
   let looked = 0;
+  let barredSince: number | undefined;
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
@@ -91,7 +93,16 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
         code: "nobodyWrites",
         ...(own?.unreachable === undefined ? {} : { own: own.unreachable.said }),
       };
+      // pgsite's own session, which no standby's log tells of. Rules and passwords that were just changed need a moment.
+      const barred = [own, states.find(({ endpoint }) => endpoint.name === site.primary)]
+        .map((state) => state?.unreachable?.said)
+        .find((said) => isDefinite(said?.kind));
+      barredSince = barred === undefined ? undefined : (barredSince ?? Date.now());
+      if (barred !== undefined && Date.now() - (barredSince ?? 0) > definiteAfter) {
+        throw new NotWorking(server.name, { code: "nobodyWrites", own: barred });
+      }
     } else {
+      barredSince = undefined;
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
       const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
@@ -121,6 +132,9 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+/** Milliseconds after which what waiting does not mend is believed. */
+const definiteAfter = 1500;
 
 /** Milliseconds: which server takes writes may change while we wait, but not often. */
 const askAgain = 3000;

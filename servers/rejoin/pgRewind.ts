@@ -8,7 +8,9 @@ import { writing } from "../data/lock.js";
 import { standbyFile } from "../data/ownFiles.js";
 import { withPassfile } from "../data/passfile.js";
 import { type Login, withSession } from "../sql/session.js";
+import { listeningOf } from "../sql/stream.js";
 import { authoritiesFor, insisting } from "../sql/verify.js";
+import { waysTo } from "../sql/way.js";
 import type { Member } from "../takeover/promotion.js";
 import { checkpointedTimeline } from "../wal/timelines.js";
 import { begunFile } from "./aside.js";
@@ -28,9 +30,13 @@ interface Road {
 }
 
 /** By a port that leads from the server's host to the primary as we reach it, where we have one made over SSH. */
-async function throughUs<T>({ member, primary }: Rewind, act: (road: Road) => Promise<T>): Promise<T> {
+async function throughUs<T>({ member, primary, signal }: Rewind, act: (road: Road) => Promise<T>): Promise<T> {
   const { forwardFrom } = await import("../../hosts/ssh/forward.js");
-  const forward = await forwardFrom(member.server.host, primary.server);
+  const { placeFromHere } = await import("../../hosts/listener.js");
+  const [way] = waysTo(primary.server, await listeningOf(primary.server));
+  if (way === undefined || "path" in way.to) throw new Error(`${primary.server.name} listens on no address`);
+  const to = way.by === "direct" ? way.to : await placeFromHere(primary.server.host, way.to, signal);
+  const forward = await forwardFrom(member.server.host, to);
   try {
     return await act({ hostaddr: "127.0.0.1", port: forward.port });
   } finally {

@@ -1,7 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { Socket } from "node:net";
 import { connect } from "node:tls";
-import { type Address, SqlUnreachable } from "./session.js";
+import { SqlUnreachable } from "./session.js";
+import { type Heard, type Located, listeningOf, streamOn } from "./stream.js";
+import { shownPlace, type Way, waysTo } from "./way.js";
 
 /** Milliseconds. */
 const patience = 3000;
@@ -13,32 +14,54 @@ const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
  * The certificate that a server presents now, whoever signed it; undefined where it offers no TLS. Asks for no session, so
  * a warm standby answers too, and says nothing but that it asks. @throws SqlUnreachable where it does not answer
  */
-export async function presentedBy(
-  { address, port }: Pick<Address, "address" | "port">,
-  signal?: AbortSignal,
-): Promise<X509Certificate | undefined> {
-  const socket = new Socket();
-  const abort = () => socket.destroy(new Error("stopped on request"));
-  signal?.addEventListener("abort", abort, { once: true });
+export async function presentedBy(server: Located, signal?: AbortSignal): Promise<X509Certificate | undefined> {
+  let why: unknown;
   try {
-    return await new Promise((resolve, reject) => {
-      const fail = (why: string, cause?: Error) =>
-        reject(new SqlUnreachable(`${address}:${port}`, "other", why, cause === undefined ? {} : { cause }));
-      const failed = (error: Error) => fail(error.message, error);
-      socket.setTimeout(patience, () => fail(`does not answer within ${patience / 1000} s`));
-      socket.once("error", failed);
-      socket.once("close", () => fail("ended the connection"));
-      socket.once("data", (answer) => {
-        if (answer.toString("latin1", 0, 1) !== "S") return resolve(undefined);
-        const secured = connect({ socket, rejectUnauthorized: false }, () =>
-          resolve(new X509Certificate(secured.getPeerCertificate().raw)),
-        );
-        secured.once("error", failed);
-      });
-      socket.connect(port, address, () => socket.write(request));
-    });
-  } finally {
-    signal?.removeEventListener("abort", abort);
-    socket.destroy();
+    // At a Unix socket nobody presents one.
+    for (const way of waysTo(server, await listeningOf(server)).filter(({ by }) => by !== "owner")) {
+      const stream = await streamOn(server, way, patience, signal);
+      try {
+        return await presentedOn(stream, way, signal);
+      } catch (error) {
+        why = error;
+        if (stream.bytesRead !== 0) break;
+      } finally {
+        stream.destroy();
+      }
+    }
+  } catch (error) {
+    why = error;
   }
+  signal?.throwIfAborted();
+  if (why instanceof SqlUnreachable) throw why;
+  const { message } = (why ?? new Error("it listens on no address")) as Error;
+  throw new SqlUnreachable(shownPlace(server), "other", message, { cause: why });
+}
+
+function presentedOn(
+  stream: Heard,
+  { to }: Way,
+  signal: AbortSignal | undefined,
+): Promise<X509Certificate | undefined> {
+  const abort = () => stream.destroy(new Error("stopped on request"));
+  signal?.addEventListener("abort", abort, { once: true });
+  return new Promise<X509Certificate | undefined>((resolve, reject) => {
+    const fail = (why: string, cause?: Error) =>
+      reject(new SqlUnreachable(shownPlace(to), "other", why, cause === undefined ? {} : { cause }));
+    const failed = (error: Error) => fail(error.message, error);
+    const late = setTimeout(() => fail(`does not answer within ${patience / 1000} s`), patience);
+    stream.once("error", failed);
+    stream.once("close", () => {
+      clearTimeout(late);
+      fail("ended the connection");
+    });
+    stream.once("data", (answer: Buffer) => {
+      if (answer.toString("latin1", 0, 1) !== "S") return resolve(undefined);
+      const secured = connect({ socket: stream, rejectUnauthorized: false }, () =>
+        resolve(new X509Certificate(secured.getPeerCertificate().raw)),
+      );
+      secured.once("error", failed);
+    });
+    stream.write(request);
+  }).finally(() => signal?.removeEventListener("abort", abort));
 }

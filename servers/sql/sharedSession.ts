@@ -18,8 +18,8 @@ const all = new Map<string, Shared>();
  */
 export const withSharedSession: typeof withSession = async (endpoint, login, options, act) => {
   const { signal: _signal, ...rest } = options;
-  const { name, address, port, proof } = endpoint;
-  const key = keyText([name, address, port, proof, login.user, login.password, rest]);
+  const { name, address, port, proof, host, dataDirectory } = endpoint;
+  const key = keyText([name, address, port, proof, host, dataDirectory, login.user, login.password, rest]);
   const shared = all.get(key) ?? { users: 0, opening: openSession(endpoint, login, options) };
   all.set(key, shared);
   clearTimeout(shared.closing);

@@ -15,8 +15,9 @@ export interface LiveAccess {
 export type LiveAnswer = Live | SqlUnreachable;
 
 /** Tells apart whom is asked, and as whom. */
-export function keyOf({ address: { name, address, port, proof }, ...login }: LiveAccess): string {
-  return keyText([name, address, port, proof, login.administrator, login.administratorPassword]);
+export function keyOf({ address: to, ...login }: LiveAccess): string {
+  const { name, address, port, proof, host, dataDirectory } = to;
+  return keyText([name, address, port, proof, host, dataDirectory, login.administrator, login.administratorPassword]);
 }
 
 /**

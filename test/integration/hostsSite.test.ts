@@ -58,8 +58,8 @@ describe.skipIf(why !== undefined)(
       await expect
         .poll(() => site.query("des10", "select text from mark").catch(String), { timeout: 10_000 })
         .toBe("written on server2");
-      expect((await site.psql("control", "des10", "create table other ()")).stderr).toContain("read-only transaction");
-      expect((await site.psql("control", "server3", "select 1")).stderr).toMatch(
+      expect((await site.psql("inside", "des10", "create table other ()")).stderr).toContain("read-only transaction");
+      expect((await site.psql("inside", "server3", "select 1")).stderr).toMatch(
         /FATAL: {2}the database system is (not accepting connections|starting up)/,
       );
     });
@@ -67,12 +67,12 @@ describe.skipIf(why !== undefined)(
     describe("let in whom the stack file says, by the address that one calls from", () => {
       const own = "decam-dev-client";
       const addressOf = (from: string) =>
-        ({ control: insideAddress, [own]: site.host("client").address, undeclared: site.addressAt(99) })[from] ??
+        ({ inside: insideAddress, [own]: site.host("client").address, undeclared: site.addressAt(99) })[from] ??
         site.net.hosts.find(({ name }) => name === from)?.address ??
         from;
 
       it.each([
-        ["control", "server2", {}],
+        ["inside", "server2", {}],
         ["139.229.14.127", "server2", {}],
         ["139.229.14.127", "server2", { database: "decam_dev" }],
         [own, "server2", { database: "decam_dev" }],
@@ -108,7 +108,7 @@ describe.skipIf(why !== undefined)(
       it.each([
         ["server3", true],
         ["des10", true],
-        ["control", false],
+        ["inside", false],
         [own, false],
       ])("%s to server2 for replication: %s", async (from, isLetIn) => {
         const database = "dbname=postgres replication=yes";

@@ -98,7 +98,7 @@ describe.skipIf(why !== undefined)(
       });
       expect(replication.stderr).toMatch(/no pg_hba\.conf entry for replication connection .*no encryption/);
       expect(replication.code).toBe(2);
-      const query = await site.psql("control", "server2", "select 1", { database: `dbname=postgres ${plain}` });
+      const query = await site.psql("inside", "server2", "select 1", { database: `dbname=postgres ${plain}` });
       expect(query.stderr).toMatch(/no pg_hba\.conf entry for host .*no encryption/);
       const encrypted = { database: "dbname=postgres replication=yes sslmode=require" };
       expect((await site.psql("server3", "server2", "IDENTIFY_SYSTEM", encrypted)).code).toBe(0);

@@ -33,7 +33,8 @@ export interface MultiHost {
 /**
  * Makes hosts as one machine has never seen them: each with a network namespace and an address of a range for tests
  * (198.18.0.0/15), with processes, a name and a tree of its own over this machine's, so that everything that is
- * installed here is there. All of it lives in namespaces: nothing is seen, mounted or routed outside.
+ * installed here is there. The machine that runs Pulumi gets to them by SSH alone: what else comes from it is dropped, as by
+ * a firewall. All of it lives in namespaces: nothing is seen, mounted or routed outside.
  */
 export async function multiHost(
   names: readonly string[],
@@ -60,6 +61,7 @@ export async function multiHost(
       init,
       names: names.map((name, index) => `${addressOf(index)} ${name}\n`).join(""),
       authorizedKey: readFileSync(`${key}.pub`, "utf8"),
+      outsiders: [`${subnet}.1`],
     };
     const hosts = names.map((name, index) => new HostMachine(name, addressOf(index), index + 2, around));
     await Promise.all(

@@ -41,7 +41,7 @@ export const dataDirectories: Readonly<Record<string, string>> = {
   des10: "/data/database/sispi_db",
 };
 
-/** The machine that runs Pulumi is in CTIO's network, as the committed access rules expect of whoever administers. */
+/** An address in CTIO's network, from which the committed access rules let people in; the machine that runs Pulumi is not there. */
 export const insideAddress = "139.229.14.10";
 const network = "139.229.14.0/24";
 const answer = ["ip", "route", "add", network, "dev", "eth0"];
@@ -159,29 +159,28 @@ export class RemoteSite {
   }
 
   /**
-   * What psql prints on a machine; unaligned, without headings. @param from the machine that runs Pulumi, a host, or the machine
-   * of clients with that address as its own @param to a server
+   * What psql prints on a machine; unaligned, without headings. @param from a host, or the machine of clients with that address
+   * as its own: `inside` is one of CTIO's @param to a server
    */
   async psql(
-    from: "control" | string,
+    from: "inside" | string,
     to: string,
     sql: string,
-    { user = "dbadmin", database = "postgres" } = {},
+    { user = "dbadmin", database = "postgres", address = this.host(to).address } = {},
   ): Promise<Result> {
-    const options = ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", this.host(to).address, "-p", "5442"];
+    const options = ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", address, "-p", "5442"];
     const psql = [join(binaries, "psql"), ...options, "-U", user, "-d", database, "-c", sql];
     const argv = ["sh", "-c", 'IFS= read -r PGPASSWORD; export PGPASSWORD; exec "$@"', "sh", ...psql];
     const input = { input: `${this.password}\n`, env: { ...process.env, PGCONNECT_TIMEOUT: "5" } };
-    if (from === "control") return this.net.control.run(argv, input);
     const host = this.net.hosts.find(({ name }) => name === from);
     if (host !== undefined) return host.run(argv, input);
-    await this.#callFrom(from);
+    await this.#callFrom(from === "inside" ? insideAddress : from);
     return this.host(client).run(argv, input);
   }
 
-  /** What a query gives on a server, asked from the machine that runs Pulumi. @throws where it gives nothing */
+  /** What a query gives on a server, asked on its host. @throws where it gives nothing */
   async query(server: string, sql: string): Promise<string> {
-    const { code, stdout, stderr } = await this.psql("control", server, sql);
+    const { code, stdout, stderr } = await this.psql(server, server, sql, { address: "127.0.0.1" });
     if (code !== 0) throw new Error(`psql on ${server}: ${stderr}`);
     return stdout.trim();
   }
@@ -276,13 +275,9 @@ export class RemoteSite {
     await this.net.close();
   }
 
-  /** Hosts answer to CTIO's network, and the machine that runs Pulumi calls from it. */
+  /** Hosts answer to CTIO's network. */
   async #makeNetwork(): Promise<void> {
-    const { hosts, control } = this.net;
-    await Promise.all(hosts.map((host) => host.must(answer)));
-    const route = `ip address add ${insideAddress}/32 dev eth0 && ip route replace ${this.#subnet} dev eth0 src ${insideAddress}`;
-    const { code, stderr } = await control.run(["sh", "-c", route]);
-    if (code !== 0) throw new Error(stderr);
+    await Promise.all(this.net.hosts.map((host) => host.must(answer)));
   }
 
   /** The parents of the data directories: what an administrator mounts there. */

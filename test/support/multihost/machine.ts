@@ -19,6 +19,8 @@ export interface Surroundings {
   /** Lines of /etc/hosts. */
   readonly names: string;
   readonly authorizedKey: string;
+  /** Of the machine that runs Pulumi: a wall lets it in by SSH alone. */
+  readonly outsiders: readonly string[];
   /** What their first process is. */
   readonly init: Init;
 }
@@ -110,7 +112,7 @@ export class HostMachine {
     const peer = ["peer", "name", "eth0", "address", mac, "netns", `${this.pid}`];
     await this.#switch(["ip", "link", "add", this.#plug, "type", "veth", ...peer]);
     await this.#switch(["ip", "link", "set", this.#plug, "master", "bridge", "up"]);
-    const up = `ip link set lo up; ip address add ${this.address}/24 dev eth0; ip link set eth0 up`;
+    const up = `ip link set lo up; ip address add ${this.address}/24 dev eth0; ${wall(this.around.outsiders)}; ip link set eth0 up`;
     await must(["nsenter", `--target=${this.pid}`, "--net", "sh", "-c", up]);
   }
 
@@ -194,3 +196,12 @@ UseDNS no
 PidFile none
 Subsystem sftp internal-sftp
 `;
+
+/**
+ * What comes from these addresses to other ports than SSH's is dropped, as by a firewall. By rules of routing: they take nothing
+ * that is not installed.
+ */
+function wall(addresses: readonly string[]): string {
+  const drop = (address: string) => `ip rule add pref 1 from ${address} ipproto tcp dport 23-65534 blackhole`;
+  return ["ip rule add pref 10 lookup local", "ip rule del pref 0", ...addresses.map(drop)].join("; ");
+}
