@@ -62,7 +62,7 @@ export function initCommand(): Command {
 
 async function init(options: Options): Promise<void> {
   const project = projectFolder();
-  const asker = options.passwords === "stdin" ? undefined : whoCanBeAsked(options.yes === true);
+  const asker = options.passwords === "stdin" ? undefined : await whoCanBeAsked(options.yes === true);
   const named = await nameAll(options, asker);
   const path = join(project, `Pulumi.${named.stack}.yaml`);
   if (existsSync(path)) throw new Error(alreadyThere(path));

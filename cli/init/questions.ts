@@ -1,5 +1,3 @@
-import { isCancel, password, select, text } from "@clack/prompts";
-
 /** Somebody who can be asked. */
 export interface Asker {
   text(question: Question): Promise<string>;
@@ -24,43 +22,46 @@ export interface Choice<T extends string> {
 }
 
 /** Whoever sits at the terminal; undefined if nobody does, or nobody is to be asked. */
-export function whoCanBeAsked(yes: boolean): Asker | undefined {
-  return yes || !process.stdin.isTTY || !process.stderr.isTTY ? undefined : terminal;
+export async function whoCanBeAsked(yes: boolean): Promise<Asker | undefined> {
+  if (yes || !process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  // Nobody else pays for it at start-up.
+  return terminal(await import("@clack/prompts"));
 }
 
 // Standard output is for what comes of it.
 const output = process.stderr;
 
-const terminal: Asker = {
-  async text({ message, proposal, problem }) {
-    const said = await text({
-      message,
-      output,
-      ...(proposal === undefined ? {} : { defaultValue: proposal, placeholder: proposal }),
-      validate: (answer) => {
-        const given = answer === undefined || answer === "" ? proposal : answer;
-        return given === undefined ? "an answer is needed" : problem?.(given);
-      },
-    });
-    return answered(said);
-  },
-  async select<T extends string>({ message, choices }: { message: string; choices: readonly Choice<T>[] }) {
-    const options = choices.map((choice) => ({ ...choice }));
-    const said = await select<string>({ message, output, options });
-    return answered(said) as T;
-  },
-  async secret(message) {
-    const problem = (answer: string | undefined) =>
-      answer === undefined || answer === "" ? "an answer is needed" : undefined;
-    for (let again = ""; ; again = " (the two were not the same)") {
-      const first = answered(await password({ message: `${message}${again}`, output, validate: problem }));
-      const second = answered(await password({ message: "once more", output, validate: problem }));
-      if (first === second) return first;
-    }
-  },
-};
-
-function answered<T>(answer: T): Exclude<T, symbol> {
-  if (isCancel(answer)) throw new Error("ended; nothing was written");
-  return answer as Exclude<T, symbol>;
+function terminal({ isCancel, password, select, text }: typeof import("@clack/prompts")): Asker {
+  const answered = <T>(answer: T): Exclude<T, symbol> => {
+    if (isCancel(answer)) throw new Error("ended; nothing was written");
+    return answer as Exclude<T, symbol>;
+  };
+  return {
+    async text({ message, proposal, problem }) {
+      const said = await text({
+        message,
+        output,
+        ...(proposal === undefined ? {} : { defaultValue: proposal, placeholder: proposal }),
+        validate: (answer) => {
+          const given = answer === undefined || answer === "" ? proposal : answer;
+          return given === undefined ? "an answer is needed" : problem?.(given);
+        },
+      });
+      return answered(said);
+    },
+    async select<T extends string>({ message, choices }: { message: string; choices: readonly Choice<T>[] }) {
+      const options = choices.map((choice) => ({ ...choice }));
+      const said = await select<string>({ message, output, options });
+      return answered(said) as T;
+    },
+    async secret(message) {
+      const problem = (answer: string | undefined) =>
+        answer === undefined || answer === "" ? "an answer is needed" : undefined;
+      for (let again = ""; ; again = " (the two were not the same)") {
+        const first = answered(await password({ message: `${message}${again}`, output, validate: problem }));
+        const second = answered(await password({ message: "once more", output, validate: problem }));
+        if (first === second) return first;
+      }
+    },
+  };
 }
