@@ -8,6 +8,7 @@ import { passwordKey } from "../../config/parse.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
 import { hostOf } from "../../hosts/index.js";
 import { shownInLine } from "../../postgres/shown.js";
+import type { Finding } from "../../preflight/finding.js";
 import { preflight } from "../../preflight/index.js";
 import { requestOf } from "../../preflight/request.js";
 import type { Seen } from "../../preflight/survey/facts.js";
@@ -22,7 +23,7 @@ import { type InitFlags, nameAll, settle } from "../init/settle.js";
 import { type NewSite, stackTextOf } from "../init/stackText.js";
 import { alreadyThere, writeNew } from "../init/write.js";
 import { projectFolder } from "../load.js";
-import { renderStackText } from "../stackFile.js";
+import { renderStackText, type StackText } from "../stackFile.js";
 
 interface Options extends InitFlags {
   readonly passwords?: "generate" | "stdin";
@@ -75,14 +76,11 @@ async function init(options: Options): Promise<void> {
   const site = await settle(named, seen, options, asker);
   for (const one of seen) if (!("unreachable" in one)) tellOf(one, site);
 
-  const stackText = stackTextOf(site);
-  const resolved = resolvedOf(site, rawOf(stackText.keys));
-  const text = renderStackText(stackText);
+  const { stackText, resolved, findings } = await judged(site);
   const keys = [...new Set([resolved.site.administrator, resolved.site.replicationRole])].map(passwordKey);
   const passwords = await passwordsFor(keys, options, asker);
-  const { findings } = await preflight(requestOf(resolved.site), { hostOf, measure: false });
 
-  await writeNew(path, text);
+  await writeNew(path, renderStackText(stackText));
   try {
     await makeStack(project, named.stack, backEnd);
   } catch (error) {
@@ -99,6 +97,22 @@ async function init(options: Options): Promise<void> {
     say(`  ${severity === "error" ? "problem" : "warning"}: ${shownInLine(message)}`);
   }
   say(nextSteps(told.some(({ severity }) => severity === "error")));
+}
+
+/** The stack file and what the preflight says of it. Where nothing can start servers with their machines, it says that none does. */
+async function judged(site: NewSite): Promise<Judged> {
+  const stackText = stackTextOf(site);
+  const resolved = resolvedOf(site, rawOf(stackText.keys));
+  const { findings } = await preflight(requestOf(resolved.site), { hostOf, measure: false });
+  const unable = findings.filter(({ check, severity }) => check === "service" && severity === "error");
+  if (unable.length === 0) return { stackText, resolved, findings };
+  return judged({ ...site, withoutService: [...new Set(unable.map(({ host }) => host))] });
+}
+
+interface Judged {
+  readonly stackText: StackText;
+  readonly resolved: ResolvedStack;
+  readonly findings: readonly Finding[];
 }
 
 /** What happens, for whoever waits; what comes of it goes to standard output. */

@@ -128,7 +128,7 @@ export async function settle(
     port: flags.port === undefined ? freePort(found) : Number(flags.port),
     osUser: flags.osUser,
     ...(binaries === undefined ? {} : { binaries }),
-    withoutRoot: found.filter(({ notAsRoot }) => notAsRoot !== undefined).map(({ host }) => host.name),
+    withoutService: [],
     install: flags.install === true,
     network: network ?? "192.0.2.0/24",
     md5: !atLeast(version, "10"),

@@ -22,8 +22,8 @@ export interface NewSite {
   readonly osUser: string;
   /** Folder of the programs, if it is not where the version's usual packages put them. */
   readonly binaries?: string;
-  /** Hosts on which we cannot be root: nothing can be installed there that starts a server with its machine. */
-  readonly withoutRoot: readonly string[];
+  /** Hosts on which nothing can be installed that starts a server with its machine. */
+  readonly withoutService: readonly string[];
   readonly install: boolean;
   /** Before 10 there is no scram-sha-256. */
   readonly md5: boolean;
@@ -33,7 +33,7 @@ export interface NewSite {
 
 /** The stack file of a new site: what it must say, and where the next things go. */
 export function stackTextOf(site: NewSite): StackText {
-  const { stack, version, primary, servers, port, osUser, binaries, withoutRoot, install, md5, network } = site;
+  const { stack, version, primary, servers, port, osUser, binaries, withoutService, install, md5, network } = site;
   return {
     keys: {
       site: site.site,
@@ -46,7 +46,7 @@ export function stackTextOf(site: NewSite): StackText {
       hosts: Object.fromEntries(servers.map(({ host }) => [host.name, hostValue(host)])),
       primary,
       servers: Object.fromEntries(servers.map(({ host, dataDirectory }) => [host.name, { dataDirectory }])),
-      ...(withoutRoot.length === 0 ? {} : { service: { manager: "none" } }),
+      ...(withoutService.length === 0 ? {} : { service: { manager: "none" } }),
       settings: {},
       access: [],
     },
@@ -58,7 +58,7 @@ export function stackTextOf(site: NewSite): StackText {
       hosts: "Every host by name: its address for PostgreSQL, and how ssh gets there (docs/hosts.md).",
       primary: "Takes writes. Another server's name here is a switchover (docs/switchover.md).",
       servers: `DATADIRECTORY.pgsite beside the data holds what pgsite keeps.`,
-      service: `Nothing starts the servers with their machines: that takes root, and pgsite cannot become root on ${withoutRoot.join(", ")} (docs/service.md).`,
+      service: `Nothing starts the servers with their machines: that takes root, and pgsite cannot become root on ${withoutService.join(", ")} (docs/service.md).`,
       settings: "PostgreSQL's settings, the same on every server: { max_connections: 200, work_mem: 64MB }",
       access: `Who may connect, line by line as in pg_hba.conf: [host ${site.site} ${site.site} ${network} ${md5 ? "md5" : "scram-sha-256"}]\nThe servers and pgsite itself need none. Roles and databases: roles:, databases:`,
     },

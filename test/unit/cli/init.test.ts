@@ -145,7 +145,7 @@ it("the stack file is what a person would write", () => {
       servers: [server("db1", "192.0.2.11"), server("db2", "192.0.2.12", { ssh: "site-b", login: "admin" })],
       port: 5433,
       osUser: "postgres",
-      withoutRoot: ["db2"],
+      withoutService: ["db2"],
       install: false,
       md5: false,
       network: "192.0.2.0/24",
