@@ -76,7 +76,7 @@ async function init(options: Options): Promise<void> {
   const site = await settle(named, seen, options, asker);
   for (const one of seen) if (!("unreachable" in one)) tellOf(one, site);
 
-  const { stackText, resolved, findings } = await judged(site);
+  const { stackText, resolved, findings, unable } = await judged(site);
   const keys = [...new Set([resolved.site.administrator, resolved.site.replicationRole])].map(passwordKey);
   const passwords = await passwordsFor(keys, options, asker);
 
@@ -91,6 +91,9 @@ async function init(options: Options): Promise<void> {
   say(`wrote ${basename(path)}, and made the stack ${named.stack} in ${backEnd.url}`);
   const [key = ""] = passwords.generated;
   if (key !== "") say(`generated ${passwords.generated.join(", ")}; to see one: pulumi config get ${key}`);
+  if (unable.length > 0)
+    say("\nthe stack file says service: { manager: none }, all else works; after a reboot servers start by hand:");
+  for (const { message } of unable) say(`  ${shownInLine(message)}`);
   const told = findings.filter(({ check }) => check !== "reachable");
   if (told.length > 0) say("\non the hosts:");
   for (const { severity, message } of told) {
@@ -105,14 +108,16 @@ async function judged(site: NewSite): Promise<Judged> {
   const resolved = resolvedOf(site, rawOf(stackText.keys));
   const { findings } = await preflight(requestOf(resolved.site), { hostOf, measure: false });
   const unable = findings.filter(({ check, severity }) => check === "service" && severity === "error");
-  if (unable.length === 0) return { stackText, resolved, findings };
-  return judged({ ...site, withoutService: [...new Set(unable.map(({ host }) => host))] });
+  if (unable.length === 0) return { stackText, resolved, findings, unable };
+  return { ...(await judged({ ...site, withoutService: [...new Set(unable.map(({ host }) => host))] })), unable };
 }
 
 interface Judged {
   readonly stackText: StackText;
   readonly resolved: ResolvedStack;
   readonly findings: readonly Finding[];
+  /** Why the stack file leaves the servers' services out; empty if it does not. */
+  readonly unable: readonly Finding[];
 }
 
 /** What happens, for whoever waits; what comes of it goes to standard output. */

@@ -59,8 +59,8 @@ describe.skipIf(why !== undefined)(`README's first site${why ? ` (${why})` : ""}
     expect(await typed(preview)).toContain("to create");
     await typed(up);
     const table = await typed(status);
-    expect(table).toMatch(/│ db1 │ primary │ .* read-write .* db2 │/);
-    expect(table).toMatch(/│ db2 │ standby │ .* in recovery, read-only .* db1 /);
+    expect(table).toMatch(/│ db1 +│ primary │ .* read-write .* db2 +│/);
+    expect(table).toMatch(/│ db2 +│ standby │ .* in recovery, read-only .* db1 /);
     expect(table).toContain("left out, since nobody has set them up here (pulumi stack init STACK): ctio, fnal");
     expect(await typed(again)).toMatch(/Resources:\n {4}\d+ unchanged\n/);
   });

@@ -108,7 +108,8 @@ describe.skipIf(why !== undefined)(`pgsite init${why ? ` (${why})` : ""}`, { tim
     await site.net
       .host("db1")
       .must(["sh", "-c", "echo 'guest ALL=(postgres) NOPASSWD: /bin/sh' >/etc/sudoers.d/guest"]);
-    await begun("--host guest@192.0.2.11 --host db2=192.0.2.12 --primary db1");
+    const printed = await begun("--host guest@192.0.2.11 --host db2=192.0.2.12 --primary db1");
+    expect(printed).toMatch(/ {2}db1: postgresql-db1, .* takes root \(it logs in as guest, and sudo lets it use /);
     expect(config("a")["pgsite:service"]).toEqual({ manager: "none" });
     expect(readFileSync(file("a"), "utf8")).toContain("that takes root, and pgsite cannot become root on db1");
   });
