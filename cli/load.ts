@@ -9,7 +9,7 @@ import { withAuthority } from "../config/tls.js";
 import { declareLost } from "../hosts/lost.js";
 import { shownInLine } from "../postgres/shown.js";
 import { receiveHandover } from "./context/receive.js";
-import { runPulumi } from "./pulumi.js";
+import { knownStacks, runPulumi } from "./pulumi.js";
 
 /** Milliseconds for a question to Pulumi's state. */
 const patience = 60_000;
@@ -44,9 +44,43 @@ async function loadDeclared(names: readonly string[] | undefined): Promise<Loade
     if (handover !== undefined) return [{ ...handover, signal: AbortSignal.any([handover.signal, interrupted()]) }];
   }
   const project = projectFolder();
-  const stacks =
-    names !== undefined && names.length > 0 ? names : running === undefined ? await stacksOf(project) : [running];
-  return Promise.all(stacks.map((stack) => loadFromPulumi(project, stack)));
+  if (names !== undefined && names.length > 0) return Promise.all(names.map((stack) => loadFromPulumi(project, stack)));
+  if (running !== undefined) return [await loadFromPulumi(project, running)];
+  return loadAll(project, await stacksOf(project));
+}
+
+/** All stacks of a project but those that nobody has set up here: a checkout may have files of others'. These are said. */
+async function loadAll(project: string, stacks: readonly string[]): Promise<LoadedSite[]> {
+  const loaded = await Promise.allSettled(stacks.map((stack) => loadFromPulumi(project, stack)));
+  const good = loaded.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (good.length === stacks.length) return good;
+  const failures = loaded.map((one) => (one.status === "rejected" ? (one.reason as Error) : undefined));
+  const absent = await notSetUp(project, stacks);
+  const wrong = failures.filter(
+    (failure, index) => failure !== undefined && !absent?.includes(stacks[index] as string),
+  );
+  // A Pulumi that cannot be asked fails for all of them alike.
+  if (absent === undefined) throw wrong[0];
+  if (wrong.length > 0) throw new Error(wrong.map((failure) => failure?.message).join("\n"));
+  if (good.length === 0) {
+    throw new Error(
+      `nobody has set up a stack here yet (there are files of ${absent.join(", ")}): pgsite init begins a site, pulumi stack init STACK makes the stack of a file`,
+    );
+  }
+  sayLeftOut(absent);
+  return good;
+}
+
+/** Which of these stacks Pulumi's state does not know; undefined if it does not say. */
+export async function notSetUp(project: string, stacks: readonly string[]): Promise<readonly string[] | undefined> {
+  const known = await knownStacks(project).catch(() => undefined);
+  return known === undefined ? undefined : stacks.filter((stack) => !known.includes(stack));
+}
+
+/** Says which stacks of the checkout a command for all stacks did not look at. */
+export function sayLeftOut(absent: readonly string[]): void {
+  if (absent.length === 0) return;
+  process.stderr.write(`left out, since nobody has set them up here (pulumi stack init STACK): ${absent.join(", ")}\n`);
 }
 
 async function loadFromPulumi(project: string, stack: string): Promise<LoadedSite> {

@@ -5,6 +5,7 @@ import { checkCommand } from "./commands/check.js";
 import { driftCommand } from "./commands/drift.js";
 import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
+import { initCommand } from "./commands/init.js";
 import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
 import { schemaCommand } from "./commands/schema.js";
@@ -17,6 +18,7 @@ const program = new Command("pgsite")
   .description("acts on and looks at the servers of replicated PostgreSQL sites")
   .option("--verbose", "show where an error comes from")
   .enablePositionalOptions();
+program.addCommand(initCommand());
 program.addCommand(statusCommand());
 program.addCommand(driftCommand());
 program.addCommand(checkCommand());

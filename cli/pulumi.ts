@@ -9,25 +9,41 @@ export interface PulumiRun {
   readonly failure: string | undefined;
 }
 
-/**
- * Runs Pulumi's CLI without a terminal in the project's folder, for so many milliseconds at most. Never throws.
- * @param env added to ours
- */
+export interface PulumiOptions {
+  /** Added to ours. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it reads: a secret's value, which has no place on a command line. @default nothing */
+  readonly input?: string;
+}
+
+/** Runs Pulumi's CLI without a terminal in the project's folder, for so many milliseconds at most. Never throws. */
 export async function runPulumi(
   project: string,
   args: readonly string[],
   timeout: number,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, input }: PulumiOptions = {},
 ): Promise<PulumiRun> {
   const result = await execa("pulumi", [...args, "--non-interactive"], {
     cwd: project,
     env,
     reject: false,
-    stdin: "ignore",
+    ...(input === undefined ? { stdin: "ignore" } : { input }),
     timeout,
   });
   const { stdout, exitCode, failed } = result;
   return { stdout, exitCode, failure: failed ? whyFailed(result, args[0] ?? "", timeout) : undefined };
+}
+
+/** For a question to Pulumi's state. */
+const stateSeconds = 60;
+
+/** Names of the stacks of the project that Pulumi's state knows. @throws in Pulumi's words */
+export async function knownStacks(project: string): Promise<readonly string[]> {
+  const { stdout, failure } = await runPulumi(project, ["stack", "ls", "--json"], stateSeconds * 1000);
+  if (failure !== undefined) throw new Error(`Pulumi does not say which stacks there are: ${failure}`);
+  const stacks = JSON.parse(stdout) as readonly { readonly name: string }[];
+  // A service puts the organization before it.
+  return stacks.map(({ name }) => name.split("/").at(-1) ?? name);
 }
 
 interface Failed {

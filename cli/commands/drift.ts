@@ -5,7 +5,7 @@ import type { Report } from "../../servers/status/report.js";
 import { type Digest, type Drift, readDigest, type Unknown } from "../drift/digest.js";
 import { withFindings } from "../drift/findings.js";
 import { say, sayJson } from "../find.js";
-import { projectFolder, stacksOf } from "../load.js";
+import { notSetUp, projectFolder, sayLeftOut, stacksOf } from "../load.js";
 import { runPulumi } from "../pulumi.js";
 
 /** One stack, as `--json` prints it (docs/drift.md). */
@@ -39,11 +39,21 @@ export function driftCommand(): Command {
     .action(async (options: { stack?: string[]; json?: boolean; timeout: number }) => {
       const project = projectFolder();
       const names = options.stack ?? (await stacksOf(project));
-      const stacks = await Promise.all(names.map((stack) => driftOf(project, stack, options.timeout * 1000)));
+      const all = await Promise.all(names.map((stack) => driftOf(project, stack, options.timeout * 1000)));
+      const stacks = options.stack === undefined ? await setUp(project, all) : all;
       if (options.json === true) sayJson({ stacks });
       else say(renderDrift(stacks));
       process.exitCode = exitCodes[outcomeOf(stacks)];
     });
+}
+
+/** Without stacks that nobody has set up here, unless that is all of them. These are said. */
+async function setUp(project: string, stacks: readonly StackDrift[]): Promise<readonly StackDrift[]> {
+  const unsure = stacks.filter(({ outcome }) => outcome === "unknown").map(({ stack }) => stack);
+  const absent = unsure.length === 0 ? [] : ((await notSetUp(project, unsure)) ?? []);
+  if (absent.length === stacks.length) return stacks;
+  sayLeftOut(absent);
+  return stacks.filter(({ stack }) => !absent.includes(stack));
 }
 
 /** A drift anywhere is certain; that a stack is clean is only certain where all could be asked. */
@@ -61,7 +71,7 @@ async function driftOf(project: string, stack: string, timeout: number): Promise
     ...{ stack, outcome: "unknown", ...found, reasons, ...noPlan },
   });
   const preview = ["preview", "--json", "--refresh", "--stack", stack];
-  const run = await withFindings((env) => runPulumi(project, preview, timeout, env)).catch((error: Error) => error);
+  const run = await withFindings((env) => runPulumi(project, preview, timeout, { env })).catch((error: Error) => error);
   if (run instanceof Error) return failed([run.message]);
   const { result, read } = run;
   const digest = result.exitCode === undefined ? undefined : digestIn(result.stdout);

@@ -1,11 +1,10 @@
-import { lookup } from "node:dns/promises";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { controlNames } from "../../config/controlDirectory.js";
 import { say } from "../find.js";
+import { isHere } from "../here.js";
 import { adoptAll, type ImportPlan, isName, planImport } from "../import/import.js";
 import type { Place } from "../import/read.js";
 import { projectFolder } from "../load.js";
@@ -105,12 +104,4 @@ async function placeOf(given: string, index: number, dataDirectory: string): Pro
   if (!dataDirectory.startsWith("/")) throw new Error(`--data-directory ${dataDirectory} is not absolute`);
   const plain = dataDirectory.length > 1 ? dataDirectory.replace(/\/+$/, "") : dataDirectory;
   return { host, address, transport: (await isHere(address)) ? "local" : "ssh", dataDirectory: plain };
-}
-
-/** Whether an address is one of this machine's. */
-async function isHere(address: string): Promise<boolean> {
-  if (address === hostname() || address === "localhost") return true;
-  const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((one) => one.address));
-  const found = await lookup(address, { all: true }).catch(() => []);
-  return found.some((one) => own.includes(one.address) || one.address.startsWith("127.") || one.address === "::1");
 }

@@ -10,6 +10,8 @@ export interface Family {
   readonly command: string;
   readonly server: (major: Major) => string;
   readonly binDirectory: (major: Major) => string;
+  /** The folder below which its packages have clusters. */
+  readonly home: string;
   /** The package of a tool, where it is not called like the tool. */
   readonly tools: Readonly<Record<string, string>>;
   /** How a locale is made available. */
@@ -28,6 +30,7 @@ export const debian: Family = {
   command: "apt-get install",
   server: (major) => `postgresql-${major}`,
   binDirectory: (major) => `/usr/lib/postgresql/${major}/bin`,
+  home: "/var/lib/postgresql",
   tools,
   locale: (name) => `apt-get install locales, uncomment ${name} in /etc/locale.gen, locale-gen`,
   user: "postgres",
@@ -40,6 +43,7 @@ const redhat: Family = {
   command: "dnf install",
   server: (major) => `postgresql${digits(major)}-server`,
   binDirectory: (major) => `/usr/pgsql-${major}/bin`,
+  home: "/var/lib/pgsql",
   tools,
   locale: (name) => `dnf install glibc-langpack-${language(name)}`,
   user: "postgres",
@@ -51,6 +55,7 @@ const suse: Family = {
   command: "zypper install",
   server: (major) => `postgresql${digits(major)}-server`,
   binDirectory: (major) => `/usr/lib/postgresql${digits(major)}/bin`,
+  home: "/var/lib/pgsql",
   tools,
   locale: () => "zypper install glibc-locale",
   user: "postgres",

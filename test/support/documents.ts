@@ -65,6 +65,25 @@ export function anchorsOf(text: string): ReadonlySet<string> {
   );
 }
 
+/**
+ * The commands that a document gives below a heading, without their comments: lines of its blocks of shell.
+ * @throws if there are none: whoever runs them would prove nothing
+ */
+export function commandsBelow(text: string, heading: string): readonly string[] {
+  const lines = text.split("\n");
+  const commands: string[] = [];
+  let fence: string | undefined;
+  const from = lines.indexOf(heading) + 1;
+  for (const line of from === 0 ? [] : lines.slice(from)) {
+    if (line.startsWith("```")) fence = fence === undefined ? line : undefined;
+    else if (fence === undefined && /^#{1,6} /.test(line)) break;
+    else if (fence === "```sh") commands.push(line.replace(/(^|\s+)#.*$/, "").trim());
+  }
+  const found = commands.filter((command) => command !== "");
+  if (found.length === 0) throw new Error(`there is no command below "${heading}"`);
+  return found;
+}
+
 /** What stands for a name, or for a place on somebody's host. */
 const placeholder = /NAME|STACK|DATADIRECTORY|TIME|UID|COMMAND|ARCHIVE/;
 const source = /\.(?:ts|mts|mjs|cjs|go|sh|awk|md)$/;

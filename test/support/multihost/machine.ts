@@ -116,6 +116,18 @@ export class HostMachine {
     await must(["nsenter", `--target=${this.pid}`, "--net", "sh", "-c", up]);
   }
 
+  /** Has its firewall drop what comes from elsewhere, except for SSH. Until it is switched off. */
+  async closeTo({ allBut }: { readonly allBut: readonly string[] }): Promise<void> {
+    const rules = [
+      ["-i", "lo", "-j", "ACCEPT"],
+      ["-m", "state", "--state", "ESTABLISHED,RELATED", "-j", "ACCEPT"],
+      ["-p", "tcp", "--dport", "22", "-j", "ACCEPT"],
+      ...allBut.map((address) => ["-s", address, "-j", "ACCEPT"]),
+      ["-j", "DROP"],
+    ];
+    for (const rule of rules) await this.must(["iptables", "-A", "INPUT", ...rule]);
+  }
+
   /** Runs a program on it as root, not over the network: what a test wants to know or to break. */
   async run(argv: readonly string[], options?: CommandOptions): Promise<Result> {
     return command([...this.#enter, ...argv], options);
