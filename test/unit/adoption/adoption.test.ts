@@ -18,6 +18,7 @@ function server(version: Major, settings: Readonly<Record<string, string>>, more
     recovery: {},
     access: [],
     files: {},
+    folders: {},
     tablespaces: 0,
     hasMaps: false,
     problems: [],
@@ -33,6 +34,7 @@ describe("postmaster.opts", () => {
     const text = `/usr/bin/postgres "-D" "/srv/pg" "-p" "5433" "-c" "work_mem=4MB" "--max-connections=20" "-i"\n`;
     expect(commandLine(text)).toEqual({
       program: "/usr/bin/postgres",
+      directory: "/srv/pg",
       settings: [
         ["port", "5433"],
         ["work_mem", "4MB"],
