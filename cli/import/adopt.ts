@@ -10,6 +10,7 @@ import { findSetting } from "../../postgres/settings/catalogue.js";
 import { sameValue } from "../../postgres/settings/values.js";
 import { type Adopted, type AdoptedGroup, hashOfBytes, writeAdopted } from "../../servers/data/adopted.js";
 import { inspectDataDirectory, writeIdentity } from "../../servers/data/dataDirectory.js";
+import { declaredPermissions } from "../../servers/data/staging.js";
 import type { HandMade } from "./read.js";
 
 /** What pgsite would write otherwise than it is, when it first writes a server's files. */
@@ -58,7 +59,7 @@ export function firstWrite(found: HandMade, server: Server): FirstWrite {
   if (order) changes.push("pg_hba.conf: pgsite's own rules come first, and no rule comes twice");
   for (const [name, { permissions }] of ownFiles(found, server)) {
     if (server.files[name] == null) continue;
-    const wanted = `0600 ${found.spec.user}`;
+    const wanted = declaredPermissions({ ...server, host: found.spec }, name, server.files[name] ?? "");
     if (permissions !== wanted) changes.push(`${name}: ${permissions} becomes ${wanted}`);
   }
   return { changes, runs };
