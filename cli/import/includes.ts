@@ -4,7 +4,15 @@ import { type Folders, fileOf, nameOfFile } from "../../postgres/files/places.js
 import { parseConfiguration } from "../../postgres/files/postgresqlConf.js";
 import { error, type Problem } from "../../postgres/problem.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import type { FoundSetting } from "./read.js";
+
+/** A setting as the files (or the command line) of a server give it. */
+export interface FoundSetting {
+  readonly value: string;
+  /** `postgresql.auto.conf`, `conf.d/memory.conf`, `/etc/postgresql/shared.conf`, `the command line`. */
+  readonly from: string;
+  /** Counted from 1; undefined on the command line. */
+  readonly line?: number;
+}
 
 /** Where configuration is read from. */
 export interface Source {

@@ -12,7 +12,7 @@ import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
 import { readSystemIdentifier } from "../../servers/data/dataDirectory.js";
 import { includedNames } from "../../servers/data/includedNames.js";
 import { processState } from "../../servers/process/process.js";
-import { readSettings } from "./includes.js";
+import { type FoundSetting, readSettings } from "./includes.js";
 
 /** Where a hand-made server is. */
 export interface Place {
@@ -21,15 +21,6 @@ export interface Place {
   readonly address: string;
   readonly transport: HostSpec["transport"];
   readonly dataDirectory: string;
-}
-
-/** A setting as the files (or the command line) of a server give it. */
-export interface FoundSetting {
-  readonly value: string;
-  /** `postgresql.auto.conf`, `conf.d/memory.conf`, `/etc/postgresql/shared.conf`, `the command line`. */
-  readonly from: string;
-  /** Counted from 1; undefined on the command line. */
-  readonly line?: number;
 }
 
 /** A hand-made server, read from its host alone: a warm standby answers nothing else. */

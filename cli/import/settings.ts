@@ -4,8 +4,9 @@ import { findSetting } from "../../postgres/settings/catalogue.js";
 import type { Setting } from "../../postgres/settings/setting.js";
 import { translate } from "../../postgres/settings/translate.js";
 import { type SettingValue, sameValue } from "../../postgres/settings/values.js";
+import type { FoundSetting } from "./includes.js";
 import { layoutOf } from "./layout.js";
-import type { FoundSetting, HandMade } from "./read.js";
+import type { HandMade } from "./read.js";
 
 /** A value for the stack file, and where it was found. */
 export interface StackSetting {

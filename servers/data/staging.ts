@@ -51,7 +51,8 @@ export function declaredPermissions(
 /** Puts a file of a server where it belongs. */
 export async function writeServerFile(host: Host, folders: Folders, name: string, text: string): Promise<void> {
   const path = fileOf(folders, name);
-  if (name.includes("/")) await makeFolder(host, dirname(path), folders.configurationDirectory === undefined ? 0o700 : 0o755);
+  if (name.includes("/"))
+    await makeFolder(host, dirname(path), folders.configurationDirectory === undefined ? 0o700 : 0o755);
   await host.writeFile(path, text, { mode: modeOf(folders, name, text) });
 }
 
