@@ -63,6 +63,11 @@ export class Context {
       service: this.#serviceOf(name, unitOf({ ...placed, version: this.version })),
       ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
       ...(upstream === undefined ? {} : { upstream }),
+      ...(server.applicationName === undefined ? {} : { applicationName: server.applicationName }),
+      includes: [
+        { path: "includes", files: description.includes },
+        { path: `servers.${name}.includes`, files: server.includes ?? {} },
+      ],
       peers: this.#peers(),
       settings: this.#settingsOf(name, server),
     };
@@ -141,7 +146,11 @@ export class Context {
             {
               source: "synchronous",
               path: "synchronous",
-              values: { synchronous_standby_names: synchronousStandbyNames(this.version, synchronous, name) },
+              values: {
+                synchronous_standby_names: synchronousStandbyNames(this.version, synchronous, name, (server) =>
+                  this.#streamNameOf(server),
+                ),
+              },
             },
           ]),
       ...(archiving === undefined
@@ -161,6 +170,10 @@ export class Context {
       { source: "the stack's settings", path: "settings", values: settings },
       { source: `${name}'s settings`, path: `servers.${name}.settings`, values: server.settings ?? {} },
     ];
+  }
+
+  #streamNameOf(server: string): string {
+    return this.description.servers[server]?.applicationName ?? server;
   }
 
   #placed({ layout = this.description.layout, dataDirectory, configurationDirectory }: ServerDescription) {
@@ -221,8 +234,11 @@ function synchronousStandbyNames(
   version: Major,
   { method, number, servers }: NonNullable<StackDescription["synchronous"]>,
   self: string,
+  streamNameOf: (server: string) => string,
 ): string {
-  const names = servers.filter((server) => server !== self).map((server) => `"${server}"`);
+  // Several may stream under one name (Debian's 15/main): PostgreSQL counts each of them.
+  const others = servers.filter((server) => server !== self).map(streamNameOf);
+  const names = [...new Set(others)].map((name) => `"${name.replaceAll('"', '""')}"`);
   if (names.length === 0) return "";
   const list = names.join(", ");
   if (!atLeast(version, "9.6")) return list;

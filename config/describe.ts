@@ -28,6 +28,7 @@ import { checkRules } from "../postgres/settings/rules.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
 import { controlDirectoryOf, controlNames, controlPath } from "./controlDirectory.js";
+import { type Includes, includeLines, spread } from "./includes.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
 import { type LayoutName, settingsIn } from "./layouts.js";
 import type { AccessDescription } from "./schema.js";
@@ -87,6 +88,10 @@ export interface ServerInputs {
   readonly replicas: readonly string[];
   /** Settings, the later layer over the earlier: by their own or portable names (wal_level, max_wal_senders, wal_keep_segments …). */
   readonly settings: readonly Layer[];
+  /** Which settings stand in which included file, the later over the earlier. */
+  readonly includes: readonly Includes[];
+  /** The name under which it streams. @default its own */
+  readonly applicationName?: string;
   /** Access rules in order, each with its path in the stack file. */
   readonly access: readonly { readonly path: string; readonly rule: AccessDescription }[];
   /** The stack's names for addresses. */
@@ -137,12 +142,15 @@ export function describeServer(
         port: inputs.port,
         ...(inputs.upstream === undefined || role === "primary"
           ? {}
-          : { primary_conninfo: conninfoOf(name, inputs.upstream, passfile, site, tlsFiles) }),
+          : {
+              primary_conninfo: conninfoOf(inputs.applicationName ?? name, inputs.upstream, passfile, site, tlsFiles),
+            }),
       },
     },
   ];
   const resolved = resolveSettings(version, layers);
   const { postgresql, recovery } = resolved;
+  const { main, included, problems: misplaced } = spread(version, postgresql, inputs.includes);
   const rules = accessRules(inputs, {
     sslOn: postgresql.ssl === "on",
     oauthValidators: splitList(postgresql.oauth_validator_libraries ?? "") ?? [],
@@ -162,6 +170,7 @@ export function describeServer(
       dataDirectory,
       ...(inputs.configurationDirectory === undefined ? {} : { configurationDirectory: inputs.configurationDirectory }),
       ...(inputs.layout === undefined ? {} : { layout: inputs.layout }),
+      ...(inputs.applicationName === undefined ? {} : { applicationName: inputs.applicationName }),
       controlDirectory,
       binDirectory: inputs.binDirectory,
       version,
@@ -176,7 +185,11 @@ export function describeServer(
       ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name),
       ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
       files: {
-        "postgresql.conf": renderConfiguration({ ...postgresql, ...placeSettings(inputs) }, { header }),
+        "postgresql.conf":
+          renderConfiguration({ ...main, ...placeSettings(inputs) }, { header }) + includeLines(Object.keys(included)),
+        ...Object.fromEntries(
+          Object.entries(included).map(([file, values]) => [file, renderConfiguration(values, { header })]),
+        ),
         "pg_hba.conf": renderHba(rules.rules, { header }),
         // Whatever ALTER SYSTEM said is drift, and a base backup brings what was said on its source.
         ...(atLeast(version, "9.4") ? { [autoFile]: emptyAutoFile } : {}),
@@ -186,6 +199,7 @@ export function describeServer(
     problems: [
       ...givesPasswords(name, inputs),
       ...resolved.problems,
+      ...misplaced,
       ...checkRules(version, resolved, `servers.${name}.settings`),
       ...(inputs.peers.some((peer) => peer.name !== name) ? logProblems(version, resolved) : []),
       ...rules.problems,

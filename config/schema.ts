@@ -4,7 +4,7 @@ import { majorOf, majors } from "../postgres/versions.js";
 import { clients } from "./schema/clients.js";
 import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";
-import { accessRule, layout, server, settings, upstream } from "./schema/servers.js";
+import { accessRule, includes, layout, server, settings, upstream } from "./schema/servers.js";
 import { managers, serviceName } from "./schema/service.js";
 import { tls } from "./schema/tls.js";
 import {
@@ -82,6 +82,7 @@ export const stackSchema = strict({
     ),
   tls: tls.optional().describe("Encrypted connections, each server proving who it is (docs/tls.md)"),
   settings: settings.default({}).describe("Settings of every server: PostgreSQL's names, or the portable ones"),
+  includes: includes.default({}),
   access: z.array(accessRule).default([]).describe("pg_hba.conf, in order"),
   roles: z
     .record(roleName, role)

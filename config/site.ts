@@ -104,6 +104,8 @@ export interface Server extends Endpoint {
   readonly configurationDirectory?: string;
   /** How it stands on its host (`config/layouts.ts`). @default "plain" */
   readonly layout?: LayoutName;
+  /** The name under which it streams. @default its own */
+  readonly applicationName?: string;
   readonly role: ServerRole;
   readonly version: Major;
   /** Folder of the server programs (postgres, initdb, pg_ctl). */

@@ -33,7 +33,8 @@ export type Thing =
   /** Of the server as a whole. */
   | { readonly kind: "server" | "version" | "program" | "data directory" | "position" | "replication" | "timeline" }
   /** A setting in its file, and one that a running server has beside its files. */
-  | { readonly kind: "setting"; readonly file: string; readonly name: string }
+  /** `line`: if it stands in an included file. */
+  | { readonly kind: "setting"; readonly file: string; readonly name: string; readonly line?: number }
   | { readonly kind: "running setting"; readonly name: string }
   /** `whom`: `role reader in database science`. */
   | { readonly kind: "session setting"; readonly name: string; readonly whom: string }

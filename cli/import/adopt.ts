@@ -4,11 +4,13 @@ import type { Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings } from "../../postgres/files/facts.js";
 import { parseHba, renderHbaLine } from "../../postgres/files/hba/index.js";
+import { fileOf, nameOfFile } from "../../postgres/files/places.js";
 import { maskedAt, secretsInAccess, shownValue } from "../../postgres/secrets/index.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import { sameValue } from "../../postgres/settings/values.js";
 import { type Adopted, type AdoptedGroup, hashOfBytes, writeAdopted } from "../../servers/data/adopted.js";
 import { inspectDataDirectory, writeIdentity } from "../../servers/data/dataDirectory.js";
+import { declaredPermissions } from "../../servers/data/staging.js";
 import type { HandMade } from "./read.js";
 
 /** What pgsite would write otherwise than it is, when it first writes a server's files. */
@@ -36,7 +38,7 @@ export function firstWrite(found: HandMade, server: Server): FirstWrite {
       (left !== undefined && right !== undefined && setting !== undefined && sameValue(setting, left, right))
     )
       continue;
-    if (["config_file", "hba_file", "data_directory"].includes(name)) continue;
+    if (["config_file", "hba_file", "ident_file", "data_directory"].includes(name)) continue;
     if (name === "port" && right === `${found.port}`) continue;
     runs[setting?.name ?? name] = left ?? "";
     const secret = name === "primary_conninfo";
@@ -55,8 +57,9 @@ export function firstWrite(found: HandMade, server: Server): FirstWrite {
   const order = after.filter((line) => before.includes(line)).join("\n") !== [...new Set(before)].join("\n");
   changes.push(...added.map((line) => `pg_hba.conf gets the rule: ${maskedAt(line, secretsInAccess(line)).text}`));
   if (order) changes.push("pg_hba.conf: pgsite's own rules come first, and no rule comes twice");
-  for (const [name, { permissions }] of ownFiles(found)) {
-    const wanted = `0600 ${found.spec.user}`;
+  for (const [name, { permissions }] of ownFiles(found, server)) {
+    if (server.files[name] == null) continue;
+    const wanted = declaredPermissions({ ...server, host: found.spec }, name, server.files[name] ?? "");
     if (permissions !== wanted) changes.push(`${name}: ${permissions} becomes ${wanted}`);
   }
   return { changes, runs };
@@ -82,7 +85,7 @@ export async function adopt(site: Site, server: Server, found: HandMade): Promis
   await host.makeDirectory(server.controlDirectory);
   await host.makeDirectory(copies);
   for (const [path, { content }] of Object.entries(found.files)) {
-    await host.writeFile(join(copies, copyName(path, found.place.dataDirectory)), content);
+    await host.writeFile(join(copies, copyName(nameOfFile(server, path))), content);
   }
   await writeAdopted(host, server, adoptedOf(found, server));
   await writeIdentity(host, server, {
@@ -94,12 +97,14 @@ export async function adopt(site: Site, server: Server, found: HandMade): Promis
 
 /** In groups: a hand that edits pg_hba.conf says nothing of the settings, nor recovery.conf (read by a parser of its own until 11). */
 export function adoptedOf(found: HandMade, server: Server): Adopted {
-  const { dataDirectory } = found.place;
   const apart = ["pg_hba.conf", "recovery.conf"];
   const names = Object.keys(server.files);
-  const group = (mine: (name: string) => boolean, runs: Readonly<Record<string, string>>): AdoptedGroup => {
-    const paths = [...names.map((name) => join(dataDirectory, name)), ...Object.keys(found.files)].filter((path) =>
-      mine(nameIn(path, dataDirectory)),
+  const group = (
+    mine: (name: string) => boolean,
+    { runs, folders }: Pick<AdoptedGroup, "runs" | "folders">,
+  ): AdoptedGroup => {
+    const paths = [...names.map((name) => fileOf(server, name)), ...Object.keys(found.files)].filter((path) =>
+      mine(nameOfFile(server, path)),
     );
     return {
       found: Object.fromEntries(
@@ -110,36 +115,35 @@ export function adoptedOf(found: HandMade, server: Server): Adopted {
       ),
       standsFor: Object.fromEntries(names.filter(mine).map((name) => [name, server.files[name] ?? null])),
       permissions: Object.fromEntries(
-        ownFiles(found).flatMap(([name, { permissions }]) =>
+        ownFiles(found, server).flatMap(([name, { permissions }]) =>
           mine(name) && names.includes(name) ? [[name, permissions]] : [],
         ),
       ),
       runs: { ...runs },
+      ...(folders === undefined ? {} : { folders }),
     };
   };
   return {
     groups: [
-      group((name) => !apart.includes(name), firstWrite(found, server).runs),
-      ...apart.map((name) => group((one) => one === name, {})),
+      group((name) => !apart.includes(name), {
+        runs: { ...firstWrite(found, server).runs },
+        folders: Object.fromEntries(Object.entries(found.folders).map(([folder, files]) => [folder, [...files]])),
+      }),
+      ...apart.map((name) => group((one) => one === name, { runs: {} })),
     ],
   };
 }
 
-/** Files in the data directory itself. */
-function ownFiles(found: HandMade) {
-  const { dataDirectory } = found.place;
+/** Files that pgsite may write. */
+function ownFiles(found: HandMade, server: Server) {
   return Object.entries(found.files).flatMap(([path, file]) => {
-    const name = nameIn(path, dataDirectory);
-    return name.includes("/") ? [] : [[name, file] as const];
+    const name = nameOfFile(server, path);
+    return name.startsWith("/") ? [] : [[name, file] as const];
   });
 }
 
-function nameIn(path: string, dataDirectory: string): string {
-  return path.startsWith(`${dataDirectory}/`) ? path.slice(dataDirectory.length + 1) : path;
-}
-
-function copyName(path: string, dataDirectory: string): string {
-  return nameIn(path, dataDirectory).replace(/^\//, "").replaceAll("/", "_");
+function copyName(name: string): string {
+  return name.replace(/^\//, "").replaceAll("/", "_");
 }
 
 function present(files: Server["files"]): Record<string, string> {

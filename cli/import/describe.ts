@@ -1,10 +1,15 @@
+import { normalize } from "node:path";
+import { configurationDirectoryIn, programsIn, unitOf } from "../../config/layouts.js";
 import { passwordKey } from "../../config/parse.js";
 import { parseConninfo } from "../../postgres/files/conninfo.js";
+import { autoFile } from "../../postgres/files/facts.js";
 import { literalName, parseHbaLine, renderHbaLine } from "../../postgres/files/hba/index.js";
+import { fileOf, isIncluded, nameOfFile } from "../../postgres/files/places.js";
 import { shownValue } from "../../postgres/secrets/index.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Contents } from "./ask.js";
 import { databasesOf, rolesOf, unspeakableSettings } from "./contents.js";
+import { layoutOf } from "./layout.js";
 import type { HandMade } from "./read.js";
 import { type StackSetting, settingsFor } from "./settings.js";
 
@@ -56,7 +61,8 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
   const upstreams = servers.flatMap((server) => upstreamOf(server, servers, obstacles));
   const users = [...new Set(upstreams.flatMap(({ user }) => (user === undefined ? [] : [user])))];
   if (users.length > 1) obstacles.push(`standbys connect as different roles (${users.join(", ")}): pgsite knows one`);
-  const replicationRole = users[0] ?? (atLeast(version, "9.1") ? "replicator" : administrator);
+  const usualRole = atLeast(version, "9.1") ? "replicator" : administrator;
+  const replicationRole = users[0] ?? replicatorOf(contents, administrator);
 
   const settings = servers.map(({ name, found }) => {
     const { settings: own, notes: more } = settingsFor(found);
@@ -64,10 +70,18 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
     return own;
   });
   const shared = sharedOf(settings);
+  const includes = servers.map(({ found }, index) => includesOf(found, settings[index] ?? {}));
+  const sharedIncludes = Object.fromEntries(
+    Object.entries(includes[0] ?? {}).filter(([file, names]) =>
+      includes.every((other) => `${other[file]}` === `${names}`),
+    ),
+  );
   const access = accessOf(servers, administrator, authenticationOf(contents, administrator, replicationRole), notes);
   const port = first.found.port;
   const hosts = new Map(servers.map(({ found: { place } }) => [place.host, place]));
-  const usual = `/usr/lib/postgresql/${version}/bin`;
+  const layouts = servers.map(({ found }) => layoutOf(found));
+  const [layout = "plain"] = layouts;
+  const hasOneLayout = layouts.every((one) => one === layout);
   const locale = contents.initdb;
   // A standby's own slot is known by its primary_slot_name.
   const used = servers.map(({ found }) => found.settings.primary_slot_name?.value ?? found.recovery.primary_slot_name);
@@ -76,7 +90,10 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
   const keys = {
     site,
     postgresql: version,
-    ...(first.found.binDirectory === usual ? {} : { binaries: first.found.binDirectory }),
+    ...(hasOneLayout && layout !== "plain" ? { layout } : {}),
+    ...(first.found.binDirectory === programsIn(layoutOf(first.found), version)
+      ? {}
+      : { binaries: first.found.binDirectory }),
     ...(first.found.spec.user === "postgres" ? {} : { osUser: first.found.spec.user }),
     ...(port === 5432 ? {} : { port }),
     hosts: Object.fromEntries(
@@ -95,17 +112,22 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
           {
             ...(found.place.host === name ? {} : { host: found.place.host }),
             ...(found.port === port ? {} : { port: found.port }),
+            ...(hasOneLayout || layouts[index] === "plain" ? {} : { layout: layouts[index] }),
             dataDirectory: found.place.dataDirectory,
+            ...configurationOf(found),
+            ...streamNameOf(name, found),
             ...(upstream === undefined || upstream === first.name ? {} : { upstream }),
             ...(Object.keys(own).length === 0 ? {} : { settings: valuesOf(own, origins, `servers.${name}.settings`) }),
+            ...includesKey(ownIncludes(includes[index] ?? {}, sharedIncludes)),
             ...((access.own[name] ?? []).length === 0 ? {} : { access: access.own[name] }),
           },
         ];
       }),
     ),
     settings: valuesOf(shared, origins, "settings"),
+    ...includesKey(sharedIncludes),
     ...(administrator === "postgres" ? {} : { administrator }),
-    ...(replicationRole === (atLeast(version, "9.1") ? "replicator" : administrator) ? {} : { replicationRole }),
+    ...(replicationRole === usualRole ? {} : { replicationRole }),
     ...(access.authentication === undefined ? {} : { authentication: access.authentication }),
     access: access.shared,
     ...rolesOf(contents, administrator, replicationRole, notes),
@@ -118,31 +140,96 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
   return { keys, origins, replicationRole, notes, obstacles };
 }
 
+/** Without a standby nobody has said who replicates: the one role that may, else the administrator, so that no role is made. */
+function replicatorOf({ roles }: Contents, administrator: string): string {
+  const able = roles.filter(({ login, replication, superuser }) => login && replication && !superuser);
+  return able.length === 1 ? (able[0]?.name ?? administrator) : administrator;
+}
+
+/** Its folder, if its layout does not say it. */
+function configurationOf(found: HandMade): StackKeys {
+  const { configurationDirectory, place, version } = found;
+  const usual = configurationDirectoryIn(layoutOf(found), place.dataDirectory, version);
+  return configurationDirectory === undefined || configurationDirectory === usual ? {} : { configurationDirectory };
+}
+
+/** A standby keeps the name under which it streams: synchronous_standby_names and others may know it by that. */
+function streamNameOf(name: string, found: HandMade): StackKeys {
+  if (!found.inRecovery) return {};
+  const given = conninfoOf(found).application_name;
+  const cluster = found.settings.cluster_name?.value ?? "";
+  const applicationName = given ?? (atLeast(found.version, "12") && cluster !== "" ? cluster : "walreceiver");
+  return applicationName === name ? {} : { applicationName };
+}
+
+type Includes = Readonly<Record<string, readonly string[]>>;
+
+/** By included file in the folder of the configuration: what is in force by it. */
+function includesOf(found: HandMade, settings: Settings): Includes {
+  const folders = { ...found.place, configurationDirectory: found.configurationDirectory };
+  const files = Object.keys(found.files)
+    .map((path) => nameOfFile(folders, path))
+    .filter((name) => !name.startsWith("/") && isIncluded(name));
+  const names = (file: string) =>
+    Object.entries({ ...settings, ...decidedIn(found) })
+      .filter(([, { from }]) => from === file)
+      .map(([name]) => name)
+      .sort();
+  return Object.fromEntries(files.sort().map((file) => [file, names(file)]));
+}
+
+/** What the description says by other keys than settings, and an included file may say too. */
+function decidedIn({ settings }: HandMade): Readonly<Record<string, { readonly from: string }>> {
+  const names = ["port", "primary_conninfo"];
+  return Object.fromEntries(names.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]])));
+}
+
+function ownIncludes(includes: Includes, shared: Includes): Includes {
+  return Object.fromEntries(Object.entries(includes).filter(([file]) => !(file in shared)));
+}
+
+function includesKey(includes: Includes): StackKeys {
+  return Object.keys(includes).length === 0 ? {} : { includes };
+}
+
 /** The service that starts them all, or none: an import does not make any. */
 function serviceOf(servers: readonly Named[], notes: string[]): StackKeys {
   const [first] = servers;
   const service = first?.found.service;
   const same = servers.every(({ found }) => JSON.stringify(found.service) === JSON.stringify(service));
   const shared = new Set(servers.map(({ found }) => found.place.host)).size < servers.length;
-  if (service !== undefined && same && !shared) return { ...service };
+  const isPlain = servers.every(({ found }) => layoutOf(found) === "plain");
+  if (service !== undefined && same && !shared && isPlain) return { ...service };
   notes.push(
-    ...servers.map(({ name, found }) =>
-      found.service === undefined
+    ...servers.map(({ name, found }) => {
+      const unit = unitOf({ ...found, layout: layoutOf(found), dataDirectory: found.place.dataDirectory });
+      if (unit !== undefined)
+        return `${name}: ${unit}.service, its distribution's, starts it and stays as it is: take service out of the stack file, and pgsite adds to it what keeps a primary that was superseded from starting`;
+      return found.service === undefined
         ? `${name}: no service starts it with its machine: take service out of the stack file, and pgsite makes one`
-        : `${name}: the service ${found.service.name} starts it with its machine, and stays as it is: a stack has one name for all`,
-    ),
+        : `${name}: the service ${found.service.name} starts it with its machine, and stays as it is: a stack has one name for all`;
+    }),
   );
   return { manager: "none" };
 }
 
 function obstaclesOf({ name, found }: Named, first: HandMade): string[] {
-  const elsewhere = ["config_file", "hba_file", "data_directory"].filter(
-    (setting) => found.settings[setting] !== undefined && !inPlace(found, setting),
-  );
+  const folders = { ...found.place, configurationDirectory: found.configurationDirectory };
+  const usual: Readonly<Record<string, string>> = {
+    data_directory: found.place.dataDirectory,
+    hba_file: fileOf(folders, "pg_hba.conf"),
+    ident_file: fileOf(folders, "pg_ident.conf"),
+  };
+  const elsewhere = Object.entries(usual).filter(([setting, place]) => {
+    const given = found.settings[setting]?.value;
+    return given !== undefined && normalize(given).replace(/(?<=.)\/$/, "") !== place;
+  });
+  const programsOf = ({ binDirectory, ...one }: HandMade) =>
+    binDirectory === programsIn(layoutOf({ ...one, binDirectory }), one.version) ? "its layout's" : binDirectory;
   return [
     ...elsewhere.map(
-      (setting) =>
-        `${name}: ${setting} is ${found.settings[setting]?.value}, and pgsite keeps a server's files in its data directory: move it there first`,
+      ([setting, place]) =>
+        `${name}: ${setting} in ${found.settings[setting]?.from} is ${found.settings[setting]?.value}, and pgsite looks for it at ${place}: move it there, with the line that names it`,
     ),
     ...(found.version === first.version
       ? []
@@ -150,9 +237,9 @@ function obstaclesOf({ name, found }: Named, first: HandMade): string[] {
     ...(found.systemIdentifier === first.systemIdentifier
       ? []
       : [
-          `${name} is another cluster: its system identifier is ${found.systemIdentifier}, not ${first.systemIdentifier}`,
+          `${name} is another cluster: its system identifier is ${found.systemIdentifier}, not ${first.systemIdentifier}: import it into a stack of its own`,
         ]),
-    ...(found.binDirectory === first.binDirectory
+    ...(programsOf(found) === programsOf(first)
       ? []
       : [
           `${name} runs with the programs in ${found.binDirectory}, and a stack has one folder (${first.binDirectory})`,
@@ -163,20 +250,18 @@ function obstaclesOf({ name, found }: Named, first: HandMade): string[] {
   ];
 }
 
-function inPlace({ place, settings }: HandMade, setting: string): boolean {
-  const names: Readonly<Record<string, string>> = { config_file: "/postgresql.conf", hba_file: "/pg_hba.conf" };
-  return settings[setting]?.value === place.dataDirectory + (names[setting] ?? "");
-}
-
 function notesOf({ name, found }: Named): string[] {
-  const { dataDirectory } = found.place;
-  const included = Object.keys(found.files).filter((path) => !path.startsWith(`${dataDirectory}/`));
+  const folders = { ...found.place, configurationDirectory: found.configurationDirectory };
+  const included = Object.keys(found.files).filter((path) => nameOfFile(folders, path).startsWith("/"));
   const onLine = Object.entries(found.settings).filter(
     ([setting, { from }]) =>
-      from === "the command line" && !["config_file", "hba_file", "data_directory"].includes(setting),
+      from === "the command line" && !["config_file", "hba_file", "ident_file", "data_directory"].includes(setting),
   );
   return [
-    ...included.map((path) => `${name}: what ${path} sets is in the stack file; the file itself is not pgsite's`),
+    ...included.map(
+      (path) =>
+        `${name}: what ${path} sets is in the stack file; the file itself is not pgsite's, which includes it no longer when it first writes postgresql.conf`,
+    ),
     ...onLine.map(
       ([setting, { value }]) =>
         `${name}: ${setting} = ${shownValue(setting, value)} was given on the command line; from pgsite it comes in postgresql.conf`,
@@ -254,7 +339,10 @@ function without(settings: Settings, shared: Settings): Settings {
 
 function valuesOf(settings: Settings, origins: Record<string, string>, path: string): Record<string, unknown> {
   const sorted = Object.entries(settings).sort(([left], [right]) => (left < right ? -1 : 1));
-  for (const [name, { from }] of sorted) if (from !== "postgresql.conf") origins[`${path}.${name}`] = from;
+  for (const [name, { from, line }] of sorted) {
+    if (from === "postgresql.conf") continue;
+    origins[`${path}.${name}`] = from === autoFile || line === undefined ? from : `${from} line ${line}`;
+  }
   return Object.fromEntries(sorted.map(([name, { value }]) => [name, value]));
 }
 

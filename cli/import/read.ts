@@ -1,14 +1,18 @@
 import { userInfo } from "node:os";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { type FoundService, findService } from "../../installed/service/manager.js";
+import { defined } from "../../postgres/defined.js";
 import { type HbaEntry, parseHba } from "../../postgres/files/hba/index.js";
-import { type ParsedConfiguration, parseConfiguration } from "../../postgres/files/postgresqlConf.js";
+import { fileOf } from "../../postgres/files/places.js";
+import { parseConfiguration } from "../../postgres/files/postgresqlConf.js";
 import type { Problem } from "../../postgres/problem.js";
 import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
 import { readSystemIdentifier } from "../../servers/data/dataDirectory.js";
+import { includedNames } from "../../servers/data/includedNames.js";
 import { processState } from "../../servers/process/process.js";
+import { type FoundSetting, readSettings } from "./includes.js";
 
 /** Where a hand-made server is. */
 export interface Place {
@@ -19,18 +23,13 @@ export interface Place {
   readonly dataDirectory: string;
 }
 
-/** A setting as the files (or the command line) of a server give it. */
-export interface FoundSetting {
-  readonly value: string;
-  /** `postgresql.auto.conf`, `/etc/postgresql/shared.conf`, `the command line`. */
-  readonly from: string;
-}
-
 /** A hand-made server, read from its host alone: a warm standby answers nothing else. */
 export interface HandMade {
   readonly place: Place;
   /** The host with the OS user that owns the data. */
   readonly spec: HostSpec;
+  /** Where postgresql.conf is, if not in the data directory. */
+  readonly configurationDirectory?: string;
   readonly version: Major;
   readonly systemIdentifier: string;
   readonly port: number;
@@ -44,6 +43,8 @@ export interface HandMade {
   readonly access: readonly HbaEntry[];
   /** Every file that was read, in or outside of the data directory, by absolute path. */
   readonly files: Readonly<Record<string, FoundFile>>;
+  /** Folders that include_dir names, by absolute path, with the names of the files that count. */
+  readonly folders: Readonly<Record<string, readonly string[]>>;
   readonly tablespaces: number;
   /** pg_ident.conf has maps in it. */
   readonly hasMaps: boolean;
@@ -87,20 +88,19 @@ export async function readHandMade(place: Place): Promise<HandMade> {
 
   const files = new Files(host);
   const started = commandLine((await host.readFile(join(dataDirectory, "postmaster.opts")))?.toString("utf8") ?? "");
-  const lines: [string, FoundSetting][] = [];
-  const problems: Problem[] = [];
-  await readSettings(files, join(dataDirectory, "postgresql.conf"), dataDirectory, lines, problems);
-  if (atLeast(major, "9.4")) {
-    await readSettings(files, join(dataDirectory, "postgresql.auto.conf"), dataDirectory, lines, problems);
-  }
-  lines.push(
-    ...started.settings.map(([name, value]): [string, FoundSetting] => [name, { value, from: "the command line" }]),
-  );
-  const settings = Object.fromEntries(lines.map(([name, found]) => [name.toLowerCase(), found]));
+  const configuration = configurationOf(started, dataDirectory);
+  const folders = { dataDirectory, configurationDirectory: configuration };
+  const read = await readSettings(files, folders, major);
+  const settings = Object.fromEntries([
+    ...read.settings,
+    ...started.settings.map(([name, value]) => [name.toLowerCase(), { value, from: "the command line" }] as const),
+  ]);
+  const { dataDirectory: _data, ...elsewhere } =
+    configuration === dataDirectory ? { dataDirectory } : { dataDirectory, configurationDirectory: configuration };
   const [recovery, hba, ident, signal] = await Promise.all([
     atLeast(major, "12") ? undefined : files.read(join(dataDirectory, "recovery.conf")),
-    files.read(join(dataDirectory, "pg_hba.conf")),
-    host.readFile(join(dataDirectory, "pg_ident.conf")),
+    files.read(fileOf(folders, "pg_hba.conf")),
+    host.readFile(fileOf(folders, "pg_ident.conf")),
     atLeast(major, "12") ? files.read(join(dataDirectory, "standby.signal")) : undefined,
   ]);
   const parsedHba = parseHba(hba ?? "");
@@ -109,6 +109,7 @@ export async function readHandMade(place: Place): Promise<HandMade> {
   return {
     place,
     spec,
+    ...elsewhere,
     version: major,
     systemIdentifier: identifier,
     port: await portOf(host, dataDirectory, settings),
@@ -118,10 +119,11 @@ export async function readHandMade(place: Place): Promise<HandMade> {
     recovery: lowerCase(parseConfiguration(recovery ?? "").values),
     access: parsedHba.entries,
     files: files.found,
+    folders: files.folders,
     tablespaces: tablespaces.length,
     ...(service === undefined ? {} : { service }),
     hasMaps: /^\s*[^#\s]/m.test(ident?.toString("utf8") ?? ""),
-    problems: [...problems, ...parsedHba.problems],
+    problems: [...read.problems, ...parsedHba.problems],
   };
 }
 
@@ -138,67 +140,43 @@ async function specOf({ host: name, address, transport, dataDirectory }: Place):
 /** Files that were read, kept for the record. */
 class Files {
   readonly found: Record<string, FoundFile> = {};
+  readonly folders: Record<string, readonly string[]> = {};
 
   constructor(private readonly host: Host) {}
 
   async read(path: string): Promise<string | undefined> {
-    const [content, status] = await Promise.all([this.host.readFile(path), this.host.stat(path)]);
-    if (content === undefined || status === undefined) return undefined;
+    const status = await this.host.stat(path);
+    if (status?.type !== "file") return undefined;
+    const content = await this.host.readFile(path);
+    if (content === undefined) return undefined;
     const text = content.toString("utf8");
     const permissions = `${status.mode.toString(8).padStart(4, "0")} ${status.owner}`;
     this.found[path] = { content: text, permissions };
     return text;
   }
 
-  list(path: string): Promise<readonly string[] | undefined> {
-    return this.host.list(path);
+  /** What include_dir reads of a folder, in its order; undefined where there is no folder. */
+  async list(path: string): Promise<readonly string[] | undefined> {
+    const names = await includedNames(this.host, path);
+    if (names !== undefined) this.folders[path] = names;
+    return names;
   }
 }
 
-/** One file with what it includes, in the server's order: the last line of a name wins. */
-async function readSettings(
-  files: Files,
-  path: string,
-  dataDirectory: string,
-  into: [string, FoundSetting][],
-  problems: Problem[],
-  depth = 0,
-): Promise<void> {
-  const text = depth > 10 ? undefined : await files.read(path);
-  if (text === undefined) return;
-  const parsed: ParsedConfiguration = parseConfiguration(text);
-  problems.push(...parsed.problems.map((problem) => ({ ...problem, path: `${path} ${problem.path}` })));
-  const from = dirname(path) === dataDirectory ? basename(path) : path;
-  const items = [
-    ...parsed.lines.map(({ line, name, value }) => ({
-      line,
-      setting: [name, { value, from }] as [string, FoundSetting],
-    })),
-    ...parsed.includes.map((include) => ({ line: include.line, include })),
-  ].sort((left, right) => left.line - right.line);
-  for (const item of items) {
-    if ("setting" in item) {
-      into.push(item.setting);
-      continue;
-    }
-    const { directive, path: given } = item.include;
-    const target = isAbsolute(given) ? given : join(dirname(path), given);
-    const targets =
-      directive === "include_dir"
-        ? ((await files.list(target)) ?? [])
-            .filter((name) => name.endsWith(".conf") && !name.startsWith("."))
-            .map((name) => join(target, name))
-        : [target];
-    for (const one of targets) await readSettings(files, one, dataDirectory, into, problems, depth + 1);
-  }
+/** Debian gives the file, and who starts a server by the folder of its configuration gives that. */
+function configurationOf({ settings, directory }: ReturnType<typeof commandLine>, dataDirectory: string): string {
+  const file = settings.findLast(([name]) => name === "config_file")?.[1];
+  if (file?.startsWith("/") === true) return dirname(file);
+  return directory?.startsWith("/") === true ? directory.replace(/(?<=.)\/+$/, "") : dataDirectory;
 }
 
 /** What postmaster.opts says that the server was started with: the program, and the settings that its options stand for. */
-export function commandLine(text: string): { program?: string; settings: [string, string][] } {
+export function commandLine(text: string): { program?: string; directory?: string; settings: [string, string][] } {
   const [line = ""] = text.split("\n");
   const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? "");
   const [program, ...rest] = words;
   const settings: [string, string][] = [];
+  let directory: string | undefined;
   const letters: Readonly<Record<string, string>> = {
     p: "port",
     h: "listen_addresses",
@@ -216,6 +194,7 @@ export function commandLine(text: string): { program?: string; settings: [string
       const takesValue = letter === "c" || letter === "D" || letters[letter] !== undefined;
       const value = short[2] !== "" || !takesValue ? (short[2] as string) : (rest[++index] ?? "");
       const name = letters[letter];
+      if (letter === "D") directory = value;
       if (letter === "i") settings.push(["listen_addresses", "*"]);
       else if (letter === "F") settings.push(["fsync", "off"]);
       else if (name !== undefined) settings.push([name, value]);
@@ -224,7 +203,7 @@ export function commandLine(text: string): { program?: string; settings: [string
       }
     }
   }
-  return { ...(program === undefined ? {} : { program }), settings };
+  return { ...defined({ program, directory }), settings };
 }
 
 /** From 9.1 on postmaster.pid tells; before, the files. */

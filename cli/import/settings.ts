@@ -1,8 +1,11 @@
 import { defaultsOf, mandatoryOf } from "../../config/layers.js";
+import { settingsIn } from "../../config/layouts.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import type { Setting } from "../../postgres/settings/setting.js";
 import { translate } from "../../postgres/settings/translate.js";
 import { type SettingValue, sameValue } from "../../postgres/settings/values.js";
+import type { FoundSetting } from "./includes.js";
+import { layoutOf } from "./layout.js";
 import type { HandMade } from "./read.js";
 
 /** A value for the stack file, and where it was found. */
@@ -10,6 +13,7 @@ export interface StackSetting {
   readonly value: SettingValue;
   readonly text: string;
   readonly from: string;
+  readonly line?: number;
 }
 
 /** What the description decides by other means than `settings:`. */
@@ -35,14 +39,18 @@ export function settingsFor(found: HandMade): {
   const notes: string[] = [];
   const settings: Record<string, StackSetting> = {};
   const own = ownDefaults(found);
-  const given = {
+  const given: Readonly<Record<string, FoundSetting>> = {
     ...found.settings,
     ...Object.fromEntries(
       Object.entries(found.recovery).map(([name, value]) => [name, { value, from: "recovery.conf" }]),
     ),
   };
-  const mandatory = new Set(Object.keys(mandatoryOf(inRecovery ? "standby" : "primary", version)));
-  for (const [name, { value, from }] of Object.entries(given)) {
+  const ofLayout = layoutSettings(found);
+  const mandatory = new Set([
+    ...Object.keys(mandatoryOf(inRecovery ? "standby" : "primary", version)),
+    ...Object.keys(ofLayout.mandatory),
+  ]);
+  for (const [name, { value, from, line }] of Object.entries(given)) {
     if (decidedElsewhere.has(name)) {
       if (name === "primary_conninfo" && !inRecovery)
         notes.push(`primary_conninfo in ${from} is not kept: it is a primary`);
@@ -58,7 +66,12 @@ export function settingsFor(found: HandMade): {
     // A line that needs a restart and goes away makes the server complain at each reload, whatever its value.
     const mayGo = setting !== undefined && (ours !== undefined || setting.context !== "postmaster");
     if (mayGo && same(setting, value, ours ?? setting.default)) continue;
-    settings[setting?.name ?? name] = { value: scalar(setting, value), text: value, from };
+    settings[setting?.name ?? name] = {
+      value: scalar(setting, value),
+      text: value,
+      from,
+      ...(line === undefined ? {} : { line }),
+    };
     own.delete(name);
   }
   for (const [name, text] of own) {
@@ -73,10 +86,17 @@ export function settingsFor(found: HandMade): {
   return { settings, notes };
 }
 
+/** What pgsite renders of a server because of where it stands. */
+function layoutSettings(found: HandMade) {
+  const { place, version, configurationDirectory } = found;
+  return settingsIn({ layout: layoutOf(found), dataDirectory: place.dataDirectory, configurationDirectory, version });
+}
+
 /** pgsite's own defaults in the version's names, in lower case. */
-function ownDefaults({ version }: HandMade): Map<string, string> {
+function ownDefaults(found: HandMade): Map<string, string> {
+  const { version } = found;
   return new Map(
-    Object.entries(defaultsOf(version)).flatMap(([name, value]) => {
+    Object.entries({ ...defaultsOf(version), ...layoutSettings(found).defaults }).flatMap(([name, value]) => {
       const translated = translate(version, name, value);
       if (!translated.ok || translated.name === undefined) return [];
       return [[translated.name.toLowerCase(), textOf(translated.value)] as const];

@@ -8,6 +8,21 @@ export const settings = z
   .record(z.string(), settingValue)
   .describe("PostgreSQL's settings by name, in any of its units: max_connections: 400, work_mem: 64MB");
 
+/** Which settings stand in which included file. */
+export const includes = z
+  .record(
+    z
+      .string()
+      .regex(
+        /^(?!postgresql\.conf$|postgresql\.auto\.conf$|pg_hba\.conf$|pg_ident\.conf$|recovery\.conf$)[\w-][\w.-]*(?:\/[\w-][\w.-]*)?(?<=\.conf)$/,
+        "an included file is NAME.conf or FOLDER/NAME.conf, in the folder of postgresql.conf, and none of PostgreSQL's own",
+      ),
+    z.array(z.string().min(1)),
+  )
+  .describe(
+    "Settings that stand in a file of their own, which postgresql.conf includes, by that file: conf.d/memory.conf: [shared_buffers, work_mem]",
+  );
+
 export const accessRule = z
   .union([
     z.string(),
@@ -57,6 +72,14 @@ export const server = strict({
     ),
   upstream: name.optional().describe("The server that it replicates from (by default the primary, or upstream:)"),
   settings: settings.optional().describe("Settings of this server alone, over those of the stack"),
+  includes: includes.optional().describe("Included files of this server alone, over those of the stack"),
+  applicationName: z
+    .string()
+    .regex(/^[ -~]{1,63}$/, "application_name is of 1 to 63 printable characters of ASCII")
+    .optional()
+    .describe(
+      "The name under which it streams, in pg_stat_replication and synchronous_standby_names (application_name; by default its own name)",
+    ),
   access: z.array(accessRule).optional().describe("Access rules of this server alone, before those of the stack"),
   keepDiverged: z
     .enum(["data", "wal"])

@@ -6,8 +6,9 @@ import { floorSettings } from "../settings/floors.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import type { Major } from "../versions.js";
 import { parseConninfo } from "./conninfo.js";
-import { type FiledSetting, filedSettings, settingFiles, type Texts } from "./facts.js";
+import { type FiledSetting, filedSettings, holdsSettings, settingFiles, type Texts } from "./facts.js";
 import { accessDifferences } from "./hbaDifferences.js";
+import { isIncluded } from "./places.js";
 import { parseConfiguration } from "./postgresqlConf.js";
 
 /** A setting that a server runs with although its files say another value, or none. */
@@ -105,7 +106,7 @@ function presence(is: ConfigurationState, shall: ConfigurationState, make: Make)
     const rereads = file === "pg_hba.conf" ? "reload" : "install";
     if (left !== undefined) return [make({ kind: "file", file }, { is: "unwanted" }, rereads)];
     const settings = Object.keys(parseConfiguration(shall.files[file] ?? "").values).length > 0;
-    const lost = settings && settingFiles.some((one) => one === file);
+    const lost = settings && holdsSettings(file);
     // What a server runs with is known of one that answers, save for what recovery.conf says.
     const known = Object.keys(is.runs).length > 0 && file !== "recovery.conf";
     return [make({ kind: "file", file }, { is: "missing" }, lost ? (known ? "reload" : "restart") : rereads)];
@@ -135,7 +136,9 @@ function settingDifferences(
     // A whole file that is missing is said once.
     const missing = there === undefined && wanted !== undefined && is.files[wanted.file] === undefined;
     if (filesDiffer && !missing) {
-      const object = { kind: "setting", file: there?.file ?? wanted?.file ?? "", name: shown.name } as const;
+      const at = there ?? wanted;
+      const line = there?.line === undefined ? {} : { line: there.line };
+      const object = { kind: "setting", file: at?.file ?? "", name: shown.name, ...line } as const;
       const waits = runsDiffer || running === undefined ? undefined : waiting(shown, inForce, consequence);
       const [from, to] = shown.both(there, wanted);
       return waits === undefined
@@ -239,7 +242,8 @@ function textDifferences(
   make: Make,
   others: readonly Difference[],
 ): readonly Difference[] {
-  return settingFiles.flatMap((file) => {
+  const files = [...new Set([...settingFiles, ...Object.keys(shall.files).filter(isIncluded)])];
+  return files.flatMap((file) => {
     const [left, right] = [is.files[file], shall.files[file]];
     if (left === undefined || right === undefined || left === right) return [];
     const wrong = parseConfiguration(left).problems.map(({ path }) =>

@@ -1,5 +1,6 @@
 import { parseHba } from "./hba/index.js";
-import { parseConfiguration } from "./postgresqlConf.js";
+import { isIncluded } from "./places.js";
+import { type Include, parseConfiguration } from "./postgresqlConf.js";
 
 /** Files of a data directory by name. */
 export type Texts = Readonly<Record<string, string>>;
@@ -24,18 +25,50 @@ export interface FiledSetting {
   readonly name: string;
   readonly value: string;
   readonly file: string;
+  /** Of one that stands in an included file: counted from 1. */
+  readonly line?: number;
 }
 
-/** The settings of all files by lower-case name. A file that is included elsewhere counts as one more, unknown setting. */
+/** Whether a file holds settings, by its name. */
+export function holdsSettings(name: string): boolean {
+  return settingFiles.some((one) => one === name) || isIncluded(name);
+}
+
+/**
+ * The settings of all files by lower-case name, those of included files in their place. A file that is included and is not
+ * among them counts as one more, unknown setting.
+ */
 export function filedSettings(files: Texts): ReadonlyMap<string, FiledSetting> {
-  const found = settingFiles.flatMap((file) => {
-    const { values, includes } = parseConfiguration(files[file] ?? "");
-    return [
-      ...Object.entries(values).map(([name, value]) => ({ name, value, file })),
-      ...includes.map(({ directive, path }) => ({ name: `${directive} ${path}`, value: "included", file })),
-    ];
-  });
+  const found = settingFiles.flatMap((file) => settingsIn(files, file, []));
   return new Map(found.map((one) => [one.name.toLowerCase(), one]));
+}
+
+function settingsIn(files: Texts, file: string, within: readonly string[]): readonly FiledSetting[] {
+  const { lines, includes } = parseConfiguration(files[file] ?? "");
+  return [...lines, ...includes]
+    .sort((left, right) => left.line - right.line)
+    .flatMap((one): readonly FiledSetting[] => {
+      if (!("directive" in one)) {
+        const { name, value, line } = one;
+        return [{ name, value, file, ...(isIncluded(file) ? { line } : {}) }];
+      }
+      const known = includedBy(files, file, one).filter((target) => target !== file && !within.includes(target));
+      const settings = known.flatMap((target) => settingsIn(files, target, [...within, file]));
+      const isWhole = known.length > 0 && one.directive !== "include_dir";
+      const unknown = { name: `${one.directive} ${one.path}`, value: "included", file };
+      return isWhole ? settings : [...settings, unknown];
+    });
+}
+
+/** Of a folder only those that are among the files: what else is in it, they do not tell. */
+function includedBy(files: Texts, file: string, { directive, path }: Include): readonly string[] {
+  const folder = file.includes("/") ? file.slice(0, file.lastIndexOf("/") + 1) : "";
+  const target = folder + path;
+  if (directive !== "include_dir") return target in files ? [target] : [];
+  const start = `${target.replace(/\/$/, "")}/`;
+  return Object.keys(files)
+    .filter((name) => name.startsWith(start) && !name.slice(start.length).includes("/"))
+    .sort();
 }
 
 /** The rules of pg_hba.conf in order, each as one text: two files with the same ones let the same people in. */

@@ -12,9 +12,15 @@ export interface Folders {
  * that make a standby, are in the data directory wherever its configuration is.
  */
 const configuration = new Set(["postgresql.conf", "pg_hba.conf", "pg_ident.conf"]);
+const own = new Set([...configuration, "postgresql.auto.conf", "recovery.conf"]);
 
 export function isConfiguration(name: string): boolean {
-  return configuration.has(name) || name.startsWith("conf.d/");
+  return configuration.has(name) || isIncluded(name);
+}
+
+/** Files of settings that stand in others, by include or include_dir: whatever is not PostgreSQL's own by its name. */
+export function isIncluded(name: string): boolean {
+  return name.endsWith(".conf") && !own.has(name);
 }
 
 /** The folder of postgresql.conf, pg_hba.conf, pg_ident.conf and conf.d. */
@@ -25,6 +31,15 @@ export function configurationFolder({ dataDirectory, configurationDirectory }: F
 /** The path of a file of a server by the name that PostgreSQL knows it by. */
 export function fileOf(folders: Folders, name: string): string {
   return join(isConfiguration(name) ? configurationFolder(folders) : folders.dataDirectory, name);
+}
+
+/** The name by which `fileOf` finds a file; its path if that is in neither folder. */
+export function nameOfFile(folders: Folders, path: string): string {
+  for (const folder of [configurationFolder(folders), folders.dataDirectory]) {
+    const name = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
+    if (fileOf(folders, name) === path) return name;
+  }
+  return path;
 }
 
 /** What postgresql.conf says of these places: nothing, if all are in the data directory. */

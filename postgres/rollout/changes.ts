@@ -1,4 +1,4 @@
-import { settingFiles as filesOfSettings } from "../files/facts.js";
+import { holdsSettings } from "../files/facts.js";
 import { shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
@@ -98,19 +98,17 @@ function byLowerCase(settings: ConfigurationFacts["settings"]): ReadonlyMap<stri
   return new Map(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-/** Files whose settings are compared one by one; a difference beside those is in comments or order. */
-const settingFiles = new Set<string>(filesOfSettings);
-
 function fileChanges(is: ConfigurationFacts, shall: ConfigurationFacts): readonly Found[] {
   const names = [...new Set([...Object.keys(is.files), ...Object.keys(shall.files)])].sort();
   return names.flatMap((name): readonly Found[] => {
     const [left, right] = [is.files[name], shall.files[name]];
     if (left === right) return [];
-    const reread = settingFiles.has(name) || /\.(signal|done)$/.test(name) ? "install" : "reload";
+    const reread = holdsSettings(name) || /\.(signal|done)$/.test(name) ? "install" : "reload";
     if (right === undefined) return [{ needs: reread, because: { code: "fileLeftOver", file: name } }];
     if (left === undefined) return [{ needs: reread, because: { code: "fileMissing", file: name } }];
     const text = { code: "fileText", file: name } as const;
-    if (settingFiles.has(name)) return [{ needs: "install", because: text, text: true }];
+    // Settings are compared one by one; a difference beside those is in comments or order.
+    if (holdsSettings(name)) return [{ needs: "install", because: text, text: true }];
     const sameRules = name === "pg_hba.conf" && is.rules !== undefined && is.rules === shall.rules;
     return [{ needs: reread, because: sameRules ? text : { code: "fileDiffers", file: name } }];
   });

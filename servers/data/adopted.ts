@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { controlPath, type Directories } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
+import { includedNames } from "./includedNames.js";
 
 /**
  * What `pgsite import` leaves beside a hand-made server's data directory: `adopted.json` says which text of pgsite's each
@@ -19,6 +20,8 @@ const recordSchema = z.object({
       permissions: z.record(z.string(), z.string()),
       /** What the running server had otherwise than declared, by setting. */
       runs: z.record(z.string(), z.string()),
+      /** By folder that include_dir names: what counted of it. */
+      folders: z.record(z.string(), z.array(z.string())).optional(),
     }),
   ),
 });
@@ -87,12 +90,13 @@ async function readAdopted(host: Host, { controlDirectory }: Directories): Promi
   }
 }
 
-async function isIntact(host: Host, { found }: AdoptedGroup): Promise<boolean> {
-  const same = await Promise.all(
-    Object.entries(found).map(async ([path, hash]) => {
+async function isIntact(host: Host, { found, folders = {} }: AdoptedGroup): Promise<boolean> {
+  const same = await Promise.all([
+    ...Object.entries(folders).map(async ([folder, names]) => `${await includedNames(host, folder)}` === `${names}`),
+    ...Object.entries(found).map(async ([path, hash]) => {
       const content = await host.readFile(path);
       return hash === null ? content === undefined : content !== undefined && hashOfBytes(content) === hash;
     }),
-  );
+  ]);
   return same.every(Boolean);
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { hashOf } from "../../hosts/digest.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
@@ -50,7 +50,10 @@ export function declaredPermissions(
 
 /** Puts a file of a server where it belongs. */
 export async function writeServerFile(host: Host, folders: Folders, name: string, text: string): Promise<void> {
-  await host.writeFile(fileOf(folders, name), text, { mode: modeOf(folders, name, text) });
+  const path = fileOf(folders, name);
+  if (name.includes("/"))
+    await makeFolder(host, dirname(path), folders.configurationDirectory === undefined ? 0o700 : 0o755);
+  await host.writeFile(path, text, { mode: modeOf(folders, name, text) });
 }
 
 /** The files that are there, of those named; each as pgsite compares it. */
@@ -78,5 +81,13 @@ export async function stage(host: Host, controlDirectory: string, files: Files):
   for (const name of (await host.list(directory)) ?? []) {
     if (!(name in files)) await host.remove(join(directory, name));
   }
-  for (const [name, content] of Object.entries(files)) await host.writeFile(join(directory, name), content);
+  for (const [name, content] of Object.entries(files)) {
+    if (name.includes("/")) await makeFolder(host, dirname(join(directory, name)), 0o700);
+    await host.writeFile(join(directory, name), content);
+  }
+}
+
+/** One that is there keeps its mode. */
+async function makeFolder(host: Host, path: string, mode: number): Promise<void> {
+  if ((await host.stat(path)) === undefined) await host.makeDirectory(path, mode);
 }

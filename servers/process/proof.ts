@@ -2,6 +2,7 @@ import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/s
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { isDefinite } from "../../postgres/serverProblems.js";
+import { senderFor } from "../../postgres/streams.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
@@ -114,7 +115,7 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
       });
       if (writable.name === server.name) return done({ state: "writes" });
       const upstream = endpointsOf(site).find(({ name }) => name === server.upstream) ?? writable;
-      const answer = await streams({ server, host, upstream, login, marker, ...given });
+      const answer = await streams({ site, server, host, upstream, login, marker, ...given });
       if (answer === true) return done({ state: "streams", upstream: upstream.name });
       missing = answer;
     }
@@ -197,6 +198,7 @@ async function checkIdentifier(
 
 /** Whether a server in recovery streams and has replayed the marker; otherwise what is missing. */
 async function streams(options: {
+  readonly site: KnownSite;
   readonly server: KnownServer;
   readonly host: Host;
   readonly upstream: Endpoint;
@@ -214,7 +216,7 @@ async function streams(options: {
     marker: marker.lsn,
   });
   if (namesOf(server.version).replication !== null) {
-    const sender = await senderOf(server, upstream, login, given).catch((error: unknown) => unanswered(error));
+    const sender = await senderOf(options, given).catch((error: unknown) => unanswered(error));
     if (sender === undefined) return { code: "notStreaming", upstream: upstream.name };
     if (!("code" in sender)) {
       if (sender.state !== "streaming") return { code: "walsenderWaits", upstream: upstream.name, state: sender.state };
@@ -254,11 +256,9 @@ export interface Sender {
   readonly replay: string | null;
 }
 
-/** The walsender of a server on its upstream, found by its application_name; a lone unnamed one is taken for it. */
+/** The walsender of a server on its upstream. */
 async function senderOf(
-  server: KnownServer,
-  upstream: Address,
-  login: Login,
+  { site, server, upstream, login }: Pick<Parameters<typeof streams>[0], "site" | "server" | "upstream" | "login">,
   given: { readonly signal?: AbortSignal },
 ): Promise<Sender | undefined> {
   const session = await openSession(upstream, login, given);
@@ -266,15 +266,17 @@ async function senderOf(
     const replication = namesOf(server.version).replication;
     if (replication === null) return undefined;
     const rows = await session.query(
-      `select application_name as name, state, ${replication.sent}::text as sent, ${replication.replay}::text as replay` +
-        " from pg_stat_replication where application_name in ($1, 'walreceiver') order by application_name = $1 desc, state = 'streaming' desc",
-      [server.name],
+      `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${replication.replay}::text as replay from pg_stat_replication`,
     );
-    const own = rows.filter(({ name }) => name === server.name);
-    const row = own[0] ?? (rows.length === 1 ? rows[0] : undefined);
-    return row === undefined
-      ? undefined
-      : { state: row.state ?? "", sent: row.sent ?? null, replay: row.replay ?? null };
+    const senders = rows.map(({ name, from, state, sent, replay }) => ({
+      name: name ?? "",
+      from: from ?? null,
+      state: state ?? "",
+      sent: sent ?? null,
+      replay: replay ?? null,
+    }));
+    const others = site.servers.filter(({ name }) => name !== upstream.name);
+    return senderFor(senders, server, others);
   } finally {
     await session.end();
   }

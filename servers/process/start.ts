@@ -3,8 +3,8 @@ import type { Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings, settingFiles } from "../../postgres/files/facts.js";
-import { fileOf } from "../../postgres/files/places.js";
 import { atLeast } from "../../postgres/versions.js";
+import { readServerFiles } from "../data/countedFiles.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
 import { Refused } from "../seed/seed.js";
@@ -79,13 +79,8 @@ async function makeOwnSlot({ site, server, passwords, signal }: WorkingOptions):
  */
 async function missingNow(host: Host, server: Server): Promise<readonly string[]> {
   if (!server.hotStandby || server.upstream === undefined) return [];
-  const files = await Promise.all(
-    settingFiles.map(async (name) => {
-      const content = await host.readFile(fileOf(server, name));
-      return [name, content?.toString("utf8") ?? ""] as const;
-    }),
-  );
-  const filed = [...filedSettings(Object.fromEntries(files)).values()].map(({ name, value }) => [name, value] as const);
+  const { files } = await readServerFiles(host, server, [...settingFiles, ...Object.keys(server.files)]);
+  const filed = [...filedSettings(files).values()].map(({ name, value }) => [name, value] as const);
   return missingFloors(host, server, Object.fromEntries(filed));
 }
 
@@ -97,10 +92,8 @@ async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: Working
   const upstream = site.servers.find(({ name }) => name === server.upstream);
   if (upstream === undefined) return false;
   const host = open(upstream.host);
-  const real = await Promise.all(Object.keys(upstream.files).map((name) => host.readFile(fileOf(upstream, name))));
-  const differs = Object.values(upstream.files).some(
-    (text, index) => (text ?? undefined) !== real[index]?.toString("utf8"),
-  );
+  const real = (await readServerFiles(host, upstream, Object.keys(upstream.files))).files;
+  const differs = Object.entries(upstream.files).some(([name, text]) => (text ?? undefined) !== real[name]);
   return differs || (await missingNow(host, upstream)).length > 0;
 }
 

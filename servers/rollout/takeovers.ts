@@ -36,6 +36,7 @@ export async function handOver(context: Context, state: RolloutState, { from, to
   await switchOver({
     from: member(from),
     to: member(to),
+    servers: Object.values(state.servers),
     login: loginOf(state),
     signal: context.signal,
     report: (line) => context.progress(line),

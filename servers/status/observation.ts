@@ -51,6 +51,8 @@ export interface SqlAnswer {
 
 export interface Sender {
   readonly name: string;
+  /** Where it connects from; null by a socket. */
+  readonly from?: string | null;
   readonly state: string;
   readonly replay: string | null;
   /** Seconds. */

@@ -4,6 +4,7 @@ import type { Difference } from "../../postgres/differences.js";
 import type { Slot } from "../../postgres/positions.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
+import { senderFor } from "../../postgres/streams.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
 import { problemsOf, streamProblem } from "./problems.js";
@@ -97,8 +98,8 @@ export function reportOf(
   compared: Compared = nothing,
 ): Report {
   const seen = all.map((observation) => {
-    const server = serverReport(observation, answers);
-    const stream = streamOf(server, observation, answers);
+    const server = serverReport(observation, answers, all);
+    const stream = streamOf(server, observation, answers, all);
     const off = stream?.off === undefined ? {} : { stream: stream.off };
     const problems = problemsOf({ site, observation, state: server.state, answers, all, ...off });
     return { server, stream, slots: observation.sql.slots ?? [], problems };
@@ -145,11 +146,15 @@ export function problemsWith(problems: Report["problems"], name: string): readon
   return problems.flatMap(({ server, ...problem }) => (server === name ? [problem as ServerProblem] : []));
 }
 
-function serverReport(observation: Observation, answers: readonly SqlAnswer[]): ServerReport {
+function serverReport(
+  observation: Observation,
+  answers: readonly SqlAnswer[],
+  all: readonly Observation[],
+): ServerReport {
   const { server, data, sql, titles } = observation;
   const state = stateOf(observation);
   const writable = answers.find(({ inRecovery }) => inRecovery === false);
-  const sender = senderOf(observation, answers);
+  const sender = senderOf(observation, answers, all);
   const replayed = state === "read-write" ? undefined : (sender?.replay ?? sql.lsn);
   const lagBytes = state === "read-write" ? null : behind(writable?.lsn, replayed);
   const lagSeconds = state === "read-write" ? null : lagBytes === 0 ? 0 : (sender?.lag ?? sql.replayAge ?? null);
@@ -166,7 +171,7 @@ function serverReport(observation: Observation, answers: readonly SqlAnswer[]): 
     upstream: server.upstream ?? null,
     lagBytes,
     lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
-    walSenders: sql.senders === undefined ? null : sql.senders.map(({ name }) => name),
+    walSenders: sql.senders === undefined ? null : namesOfSenders(sql.senders, observation, all),
     systemIdentifier: data?.systemIdentifier ?? sql.systemIdentifier ?? null,
   };
 }
@@ -175,9 +180,10 @@ function streamOf(
   { name, state, upstream: from, lagBytes, lagSeconds }: ServerReport,
   observation: Observation,
   answers: readonly SqlAnswer[],
+  all: readonly Observation[],
 ): Stream | undefined {
   if (from === null || !state.startsWith("in recovery")) return undefined;
-  const off = streamProblem(observation, senderOf(observation, answers), upstreamOf(observation, answers));
+  const off = streamProblem(observation, senderOf(observation, answers, all), upstreamOf(observation, answers));
   return { server: name, from, lagBytes, lagSeconds, ...(off === undefined ? {} : { off }) };
 }
 
@@ -185,8 +191,24 @@ function upstreamOf({ server }: Observation, answers: readonly SqlAnswer[]): Sql
   return answers.find(({ endpoint }) => endpoint.name === server.upstream);
 }
 
-function senderOf(observation: Observation, answers: readonly SqlAnswer[]) {
-  return upstreamOf(observation, answers)?.senders?.find(({ name }) => name === observation.server.name);
+function senderOf({ server }: Observation, answers: readonly SqlAnswer[], all: readonly Observation[]) {
+  const upstream = answers.find(({ endpoint }) => endpoint.name === server.upstream);
+  if (upstream?.senders === undefined) return undefined;
+  const others = all.filter((one) => one.server.name !== upstream.endpoint.name).map((one) => one.server);
+  return senderFor(upstream.senders, server, others);
+}
+
+/** By the servers of the stack, whatever they stream under; any other by its application_name. */
+function namesOfSenders(
+  senders: NonNullable<SqlAnswer["senders"]>,
+  { server }: Observation,
+  all: readonly Observation[],
+): readonly string[] {
+  const followers = all.flatMap((one) => (one.server.name === server.name ? [] : [one.server]));
+  const known = followers
+    .filter(({ upstream }) => upstream === server.name)
+    .map((one) => [senderFor(senders, one, followers), one.name] as const);
+  return senders.map((sender) => known.find(([found]) => found === sender)?.[1] ?? sender.name).sort();
 }
 
 function behind(written: string | undefined, replayed: string | undefined | null): number | null {

@@ -139,12 +139,13 @@ async function sendersOf(session: Session, major: Major): Promise<readonly Sende
   const names = namesOf(major);
   const lag = names.replayLag ? "extract(epoch from replay_lag)::text" : "null";
   const rows = await session.query(
-    `select application_name as name, state, ${names.replication?.replay}::text as replay, ${lag} as lag from pg_stat_replication order by 1`,
+    `select application_name as name, host(client_addr) as "from", state, ${names.replication?.replay}::text as replay, ${lag} as lag from pg_stat_replication order by 1`,
   );
   return rows
     .filter(({ name }) => name !== "pg_basebackup")
-    .map(({ name, state, replay, lag: seconds }) => ({
+    .map(({ name, from, state, replay, lag: seconds }) => ({
       name: name ?? "",
+      from: from ?? null,
       state: state ?? "",
       replay: replay ?? null,
       lag: seconds == null ? null : Number(seconds),

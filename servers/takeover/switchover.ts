@@ -1,4 +1,5 @@
 import prettyBytes from "pretty-bytes";
+import { type Streaming, senderFor } from "../../postgres/streams.js";
 import { withLock } from "../data/lock.js";
 import { processState, startServer, stopServer } from "../process/process.js";
 import { until } from "../process/until.js";
@@ -13,6 +14,8 @@ export interface SwitchoverOptions {
   readonly from: Member;
   /** The standby that takes over. */
   readonly to: Member;
+  /** All servers of the stack: under whose names others stream. */
+  readonly servers: readonly Streaming[];
   readonly login: Login;
   readonly signal?: AbortSignal;
   readonly report?: (line: string) => Promise<void> | void;
@@ -62,11 +65,16 @@ async function refuseLag(options: SwitchoverOptions): Promise<void> {
   await withSession(from.server, login, signal === undefined ? {} : { signal }, async (session) => {
     const { replication } = names;
     if (replication !== null) {
-      const [row] = await session.query(
-        `select state, ${replication.sent}::text as sent, ${names.currentLsn}::text as now from pg_stat_replication where application_name = $1`,
-        [to.server.name],
+      const rows = await session.query(
+        `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${names.currentLsn}::text as now from pg_stat_replication`,
       );
-      const { state = "no connection", sent, now } = row ?? {};
+      const senders = rows.map(({ name, from: address, state, sent, now }) => {
+        return { name: name ?? "", from: address ?? null, state: state ?? "", sent, now };
+      });
+      const others = options.servers.filter(({ name }) => name !== from.server.name);
+      const sender = senderFor(senders, to.server, others);
+      const { sent, now } = sender ?? {};
+      const state = sender?.state ?? "no connection";
       if (state !== "streaming" || sent == null || now == null) {
         throw new SwitchoverRefused(options, `it does not stream (${state}); nothing was changed`);
       }

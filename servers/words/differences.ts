@@ -49,7 +49,7 @@ function thing(object: Thing): string {
     case "timeline":
       return object.kind;
     case "setting":
-      return `${object.file} ${object.name}`;
+      return `${object.file} ${object.line === undefined ? "" : `line ${object.line} `}${object.name}`;
     case "running setting":
       return `${object.name} of the running server`;
     case "session setting":

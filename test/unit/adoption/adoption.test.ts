@@ -18,6 +18,7 @@ function server(version: Major, settings: Readonly<Record<string, string>>, more
     recovery: {},
     access: [],
     files: {},
+    folders: {},
     tablespaces: 0,
     hasMaps: false,
     problems: [],
@@ -33,6 +34,7 @@ describe("postmaster.opts", () => {
     const text = `/usr/bin/postgres "-D" "/srv/pg" "-p" "5433" "-c" "work_mem=4MB" "--max-connections=20" "-i"\n`;
     expect(commandLine(text)).toEqual({
       program: "/usr/bin/postgres",
+      directory: "/srv/pg",
       settings: [
         ["port", "5433"],
         ["work_mem", "4MB"],
@@ -111,14 +113,14 @@ describe("a description", () => {
   });
 
   it("refuses two primaries, another cluster, and configuration elsewhere", () => {
-    const other = server("15", { config_file: "/etc/postgresql/postgresql.conf" }, { systemIdentifier: "2", place });
+    const other = server("15", { hba_file: "/etc/postgresql/access.conf" }, { systemIdentifier: "2", place });
     const servers = [
       { name: "db1", found: server("15", {}) },
       { name: "db2", found: other },
     ];
     const { obstacles } = describeSite({ site: "orders", administrator: "postgres", servers, contents });
     expect(obstacles.join("\n")).toContain("db1 and db2 both take writes: they are two sites");
-    expect(obstacles.join("\n")).toContain("db2: config_file is /etc/postgresql/postgresql.conf");
+    expect(obstacles.join("\n")).toContain("db2: hba_file in postgresql.conf is /etc/postgresql/access.conf");
     expect(obstacles.join("\n")).toContain("db2 is another cluster");
   });
 });
