@@ -6,6 +6,8 @@ import { majorOfServer } from "../sql/versions.js";
 export interface Live {
   readonly version: Major;
   readonly inRecovery: boolean;
+  /** Whether the administrator is a superuser there. */
+  readonly superuser: boolean;
   /** When it last read its files (pg_conf_load_time): milliseconds since 1970 by its host's clock. */
   readonly loaded: number;
   /** Every row of pg_settings, by name. */
@@ -53,7 +55,7 @@ export async function askRunning(
 async function ask(session: Session): Promise<Live> {
   const [self] = await session.query(
     `select current_setting('server_version_num') as number, pg_is_in_recovery()::text as recovery,
-            extract(epoch from pg_conf_load_time())::text as loaded`,
+            extract(epoch from pg_conf_load_time())::text as loaded, current_setting('is_superuser') as superuser`,
   );
   const version = majorOfServer(self?.number ?? "");
   const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
@@ -61,6 +63,7 @@ async function ask(session: Session): Promise<Live> {
   return {
     version,
     inRecovery: self?.recovery === "true",
+    superuser: self?.superuser === "on",
     loaded: Number(self?.loaded) * 1000,
     settings: new Map(
       rows.map(({ name, setting, source, boot_val, pending: waits }) => [
