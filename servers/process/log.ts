@@ -79,7 +79,7 @@ interface Known {
   readonly pattern: RegExp;
   readonly remedy: string;
   readonly final: boolean;
-  /** It is said of a stream: in the log of a server that follows nobody, another was refused. */
+  /** Said of a stream, it is a refusal by its upstream. */
   readonly refused?: true;
 }
 
@@ -162,6 +162,9 @@ const known: readonly Known[] = [
   },
 ];
 
+/** What tells a refused stream from any other session. */
+const ofStream = /replication|primary server|connect to server/;
+
 const marked = /(FATAL|PANIC|ERROR): /;
 const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
 
@@ -186,10 +189,12 @@ export function causesIn(
     const own = said.findLast(isOwn);
     const line = own ?? said.at(-1);
     if (line === undefined || causes.has(plain(line))) continue;
+    // Whoever came to a server that follows nobody, pgsite itself for one, was no standby.
+    const isAnothers = row.refused === true && server.upstream === undefined && !ofStream.test(line);
     const isOwnStream = row.refused === true && own !== undefined && server.upstream !== undefined;
     causes.set(plain(line), {
       line: plain(line),
-      ...(row.refused === true && server.upstream === undefined ? {} : { remedy: row.remedy }),
+      ...(isAnothers ? {} : { remedy: row.remedy }),
       final: row.final && own !== undefined,
       ...(isOwnStream ? { refused: true } : {}),
     });

@@ -8,7 +8,7 @@ describe("a server that keeps pgsite out", { timeout: 60_000 }, () => {
   let site: LocalSite;
 
   beforeAll(async () => {
-    site = await LocalSite.make({ major: "15", block: 68, servers: ["server2"] });
+    site = await LocalSite.make({ major: "15", block: 70, servers: ["server2"] });
     // Where no address is left, the server needs a socket to start at all.
     site.declare({ servers: { server2: { settings: { unix_socket_directories: site.folder } } } });
     await site.up();
@@ -33,4 +33,29 @@ describe("a server that keeps pgsite out", { timeout: 60_000 }, () => {
       expect(await site.preview()).toMatch(nothingToDo);
     },
   );
+});
+
+describe("a first up that failed", { timeout: 60_000 }, () => {
+  let site: LocalSite;
+
+  beforeAll(async () => {
+    site = await LocalSite.make({ major: "15", block: 71 });
+  }, 120_000);
+
+  afterAll(() => site?.remove());
+
+  it("for what the server runs at login ends soon, and says so; corrected, the next up installs that at once", async () => {
+    site.declare({ settings: { session_preload_libraries: "nowhere" } });
+    const began = Date.now();
+    const failed = await site.failing("up");
+    expect(failed).toContain("what the server runs at login fails");
+    expect(failed).not.toContain("add a rule for `replication`");
+    expect(Date.now() - began).toBeLessThan(30_000);
+    // A server that does not start any more is no way out either.
+    site.declare({ settings: { shared_preload_libraries: "nowhere" } });
+    expect(await site.failing("up")).toContain('could not access file "nowhere"');
+    site.declare();
+    await site.up();
+    expect(await site.preview()).toMatch(nothingToDo);
+  });
 });
