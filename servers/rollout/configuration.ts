@@ -4,7 +4,6 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { ConfigurationState } from "../../postgres/files/differences.js";
-import { fileOf } from "../../postgres/files/places.js";
 import type { Mended } from "../../postgres/lockedOut.js";
 import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
@@ -154,9 +153,8 @@ async function bringIntoForce(state: ServerConfigurationState, host: Host, befor
     { ...is, data: true, running: true, inRecovery: false },
     { ...shall, version, role: "primary", hotStandby: true },
   );
-  const { binDirectory } = state;
-  if (binDirectory === undefined) return;
-  const server = { ...state, name: state.server, binDirectory };
+  const server = knownServer(state);
+  if (server === undefined) return;
   if (action === "restart") await stopServer(host, server);
   else if (action !== "none") await reloadServer(host, server);
 }
@@ -171,20 +169,26 @@ export async function letIn(
   signal: AbortSignal,
 ): Promise<void> {
   const access = accessOf(state);
-  const { binDirectory, service } = state;
-  if (access === undefined || binDirectory === undefined) return;
+  const server = knownServer(state);
+  if (access === undefined || server === undefined) return;
   const { unlock } = await import("../unlock/unlock.js");
-  const { address, proof, port } = access.address;
-  const server: KnownServer = {
+  const login = { user: access.administrator, password: access.administratorPassword };
+  await unlock({ host: await hostOf(state.host), server, files: state.files, login, signal, report });
+}
+
+/** As much of a server as it takes to stop and start it; undefined where nobody may ask it either. Only one that takes writes is acted on by it. */
+function knownServer(state: ConfigurationArgs): KnownServer | undefined {
+  const { endpoint, binDirectory, configurationDirectory, service } = state;
+  if (endpoint === undefined || binDirectory === undefined) return undefined;
+  const { address, port, proof } = endpoint;
+  return {
     ...{ name: state.server, host: state.host, address, port, proof: { ...proof, asksReplicas: [] } },
     ...{ dataDirectory: state.dataDirectory, controlDirectory: state.controlDirectory, binDirectory },
     ...{ role: "primary", version: state.version as Major, hotStandby: true },
     settings: configurationFacts(state.files).settings,
     passfile: controlPath(state, "passfile"),
-    ...defined({ service }),
+    ...defined({ configurationDirectory, service }),
   };
-  const login = { user: access.administrator, password: access.administratorPassword };
-  await unlock({ host: await hostOf(state.host), server, files: state.files, login, signal, report });
 }
 
 /** Nothing is left that a rollout would take. */

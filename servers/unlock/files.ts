@@ -8,7 +8,7 @@ import { wayInSettings } from "../../postgres/settings/wayIn.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { forgetStandIns } from "../data/adopted.js";
 import { readServerFiles } from "../data/countedFiles.js";
-import type { Files } from "../data/staging.js";
+import { type Files, writeServerFile } from "../data/staging.js";
 
 type Place = Directories & { readonly version: Major };
 
@@ -21,7 +21,7 @@ export async function installRules(host: Host, server: Place, files: Files): Pro
   const { files: there, standIns } = await readServerFiles(host, server, [rulesFile]);
   if (there[rulesFile] === declared) return false;
   if (standIns !== undefined) await forgetStandIns(host, server, [rulesFile]);
-  await host.writeFile(fileOf(server, rulesFile), declared);
+  await writeServerFile(host, server, rulesFile, declared);
   return true;
 }
 
@@ -44,6 +44,6 @@ export async function installWayIn(host: Host, server: Place, files: Files): Pro
   if (standIns !== undefined) await forgetStandIns(host, server, [last]);
   const before = (await host.readFile(fileOf(server, last)))?.toString("utf8") ?? "";
   const whole = before === "" || before.endsWith("\n") ? before : `${before}\n`;
-  await host.writeFile(fileOf(server, last), `${whole}${lines.join("\n")}\n`);
+  await writeServerFile(host, server, last, `${whole}${lines.join("\n")}\n`);
   return true;
 }
