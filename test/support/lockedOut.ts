@@ -74,9 +74,13 @@ export function waysToLockOut(major: Major): readonly LockOut[] {
       name: "another name of the role",
       said: "there is no such role",
       done: "the role chief has its declared name again",
-      lock: sql("create role boss superuser", "set session authorization boss", "alter role postgres rename to chief",
+      lock: sql(
+        "create role boss superuser",
+        "set session authorization boss",
+        "alter role postgres rename to chief",
         "reset session authorization",
-        "drop role boss"),
+        "drop role boss",
+      ),
     },
     {
       name: "NOLOGIN",
