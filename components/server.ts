@@ -145,6 +145,7 @@ export abstract class Server extends pulumi.ComponentResource {
         endpoint: pulumi.output(trust?.demand).apply((demand) => endpointOf(server, demand)),
         administrator: site.administrator,
         administratorPassword: args.administratorPassword,
+        service: server.service,
       },
       { ...parent, dependsOn: data },
     );

@@ -30,6 +30,8 @@ export const controlNames = {
   key: "server.key",
   /** By which the server verifies whom it follows: `NAME-authorities`. */
   authorities: "authorities.crt",
+  /** No start of it was proven yet, so that configuration is installed at once: `NAME-configuration`. It goes with the first proof. */
+  unproven: "unproven",
   /** A folder of configuration that waits for the rollout: `NAME-configuration`. The rollout empties it; it goes with that resource. */
   staged: "staged",
   /** What the rollout has installed and not yet brought into force. It goes when it is. */

@@ -3,6 +3,7 @@
  * it. `servers/words/differences.ts` makes the sentences of it.
  */
 
+import type { LockedOut } from "./lockedOut.js";
 import type { Replication, Slot } from "./positions.js";
 import type { Divergence } from "./rollout/model.js";
 import type { Superseded } from "./serverProblems.js";
@@ -32,6 +33,8 @@ export type Consequence = (typeof consequences)[number];
 export type Thing =
   /** Of the server as a whole. */
   | { readonly kind: "server" | "version" | "program" | "data directory" | "position" | "replication" | "timeline" }
+  /** pgsite's own, to a server that runs. */
+  | { readonly kind: "way in" }
   /** A setting in its file, and one that a running server has beside its files. */
   /** `line`: if it stands in an included file. */
   | { readonly kind: "setting"; readonly file: string; readonly name: string; readonly line?: number }
@@ -63,6 +66,7 @@ export type Found =
   | { readonly is: Plain }
   | SettingFound
   | { readonly is: "stopped"; readonly superseded?: Superseded }
+  | { readonly is: "locked"; readonly lock: LockedOut }
   /** A line of its files that the server does not take, in its own words. */
   | { readonly is: "not taken"; readonly line: string }
   /** A rule that nobody declared. `open`: it lets in without a password. */

@@ -1,3 +1,5 @@
+import type { LockedOut } from "./lockedOut.js";
+
 /** What may be wrong with a server, as data. Its sentences are made in servers/words/problems.ts. */
 
 /** How a server gave no session. */
@@ -88,6 +90,8 @@ export type ServerProblem =
   /** By the guard of its runbook. */
   | ({ readonly code: "startRefused" } & Superseded)
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
+  /** It runs and keeps pgsite out. */
+  | { readonly code: "lockedOut"; readonly lock: LockedOut }
   | { readonly code: "severalWrite"; readonly others: readonly string[] }
   | { readonly code: "writesUndeclared"; readonly role: "primary" | "standby" | "mirror" }
   | { readonly code: "primaryInRecovery" }

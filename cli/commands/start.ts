@@ -3,6 +3,7 @@ import prettyMilliseconds from "pretty-ms";
 import type { Server } from "../../config/site.js";
 import type { Proof } from "../../servers/process/proof.js";
 import { startWorking } from "../../servers/process/start.js";
+import { mendedInWords } from "../../servers/words/lockedOut.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite start`: what the resource NAME-start runs: the server runs, and does what it is there for. */
@@ -20,6 +21,7 @@ export function startCommand(): Command {
         passwords,
         signal,
         deadline: options.timeout * 1000,
+        report: (mended) => say(mendedInWords(server.name, mended)),
       });
       if ("missing" in done) {
         say(

@@ -1,4 +1,5 @@
 import type { Consequence, Difference, Found, Make, SettingFound, Thing } from "../differences.js";
+import { type LockedOut, mendOf } from "../lockedOut.js";
 import { mask, shownValue } from "../secrets/index.js";
 import type { Superseded } from "../serverProblems.js";
 import { context, findSetting } from "../settings/catalogue.js";
@@ -36,6 +37,8 @@ export interface ConfigurationState {
   readonly unread: boolean;
   /** Of a stopped one: why it was refused its last start. */
   readonly supersededBy?: Superseded;
+  /** Of a running one: how it keeps pgsite out. */
+  readonly lockedOut?: LockedOut;
 }
 
 /** How a server differs from what is declared of it, in the order in which an administrator would read its files. */
@@ -88,7 +91,19 @@ function stateDifferences(is: ConfigurationState, shall: ConfigurationState, mak
     const superseded = is.supersededBy === undefined ? {} : { superseded: is.supersededBy };
     return [...version, make({ kind: "server" }, { is: "stopped", ...superseded }, "start", { is: "running" })];
   }
-  return is.state === "silent" ? [...version, make({ kind: "server" }, { is: "silent" }, "by hand")] : version;
+  if (is.state === "silent") return [...version, make({ kind: "server" }, { is: "silent" }, "by hand")];
+  return [...version, ...lockDifferences(is, make)];
+}
+
+const lockConsequences = { rules: "reload", connections: "wait", restart: "restart" } as const;
+
+/** pgsite itself is kept out: what else may be wrong there is seen when it is in. */
+function lockDifferences({ lockedOut }: ConfigurationState, make: Make): readonly Difference[] {
+  if (lockedOut === undefined) return [];
+  const mend = mendOf(lockedOut);
+  const catalogue = lockedOut.by === "stop" ? "restart" : "SQL";
+  const consequence = mend === "catalogue" ? catalogue : lockConsequences[mend];
+  return [{ ...make({ kind: "way in" }, { is: "locked", lock: lockedOut }, consequence), severity: "warning" }];
 }
 
 /** Another build, or another minor version: the declared one is in force when the server is started with it. */

@@ -1,4 +1,5 @@
 import { configurationFolder } from "../../postgres/files/places.js";
+import type { Mended } from "../../postgres/lockedOut.js";
 import { secretsInFile, secretsInValue } from "../../postgres/secrets/index.js";
 import type { Major } from "../../postgres/versions.js";
 import { declaredPermissions, shownHash } from "../../servers/data/staging.js";
@@ -21,7 +22,7 @@ const acts = () => import("../../servers/rollout/configuration.js");
 export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigurationState> = {
   token: "pgsite:index:ServerConfiguration",
   secrets: ["administratorPassword"],
-  packed: ["host", "endpoint"],
+  packed: ["host", "endpoint", "service"],
   secretsAt: ([property, name, ...rest], text) => {
     if (property === "files") return secretsInFile(`${name}`, text);
     return property === "runs" && rest[0] === "value" ? secretsInValue(`${name}`, text) : [];
@@ -51,7 +52,7 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   },
 
   async create(_context, state) {
-    await (await acts()).bringConfiguration(state, true);
+    await (await acts()).bringConfiguration(state, "new");
     return state;
   },
 
@@ -60,8 +61,15 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
     return (await acts()).observeConfiguration(await lookOfRefresh(known), known, signal);
   },
 
-  async update(_context, wanted, actual) {
-    await (await acts()).bringConfiguration(wanted, wanted.incarnation !== actual.incarnation);
+  async update(context, wanted, actual) {
+    const { bringConfiguration, letIn } = await acts();
+    await bringConfiguration(wanted, wanted.incarnation !== actual.incarnation ? "again" : "kept");
+    // Before anything of the same run wants a session.
+    if (actual.lockedOut !== undefined) {
+      const { mendedInWords } = await import("../../servers/words/lockedOut.js");
+      const report = (mended: Mended) => context.log("info", mendedInWords(wanted.server, mended));
+      await letIn(wanted, report, context.signal);
+    }
     return wanted;
   },
 

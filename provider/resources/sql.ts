@@ -66,6 +66,8 @@ async function prepared(session: Session, reading: boolean): Promise<WritableSes
   const [row] = await session.query("select current_setting('server_version_num') as number");
   const version = majorOfNumber(Number(row?.number));
   if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
+  // Somebody may have made that the default, for whom so ever.
+  if (!reading) await session.query("set default_transaction_read_only = off");
   // While a site is made, the standby that a synchronous commit waits for is not there yet.
   if (!reading && atLeast(version, "9.1")) await session.query("set synchronous_commit = local");
   return { ...session, version };

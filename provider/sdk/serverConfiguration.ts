@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ServiceDeclaration } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Address } from "../../servers/sql/session.js";
 import { packed, packedOutput } from "./packed.js";
@@ -23,6 +24,8 @@ export interface ServerConfigurationArgs {
   readonly incarnation: pulumi.Input<number>;
   /** The folder of its programs. Left out: nobody asks which program a running server is. */
   readonly binDirectory?: pulumi.Input<string> | undefined;
+  /** What starts it with its machine. Left out: nothing does. */
+  readonly service?: ServiceDeclaration | undefined;
   /** Where it listens. Left out, together with the administrator: only its files are read. */
   readonly endpoint?: pulumi.Input<Address> | undefined;
   /** A superuser that may connect over TCP. */
@@ -48,7 +51,7 @@ export class ServerConfiguration extends pulumi.CustomResource {
       "pgsite:index:ServerConfiguration",
       name,
       {
-        ...packed(args, ["host"]),
+        ...packed(args, ["host", "service"]),
         ...secret,
         ...(args.endpoint === undefined ? {} : { endpoint: packedOutput(args.endpoint) }),
         permissions: undefined,
@@ -58,6 +61,7 @@ export class ServerConfiguration extends pulumi.CustomResource {
         refused: undefined,
         unread: undefined,
         program: undefined,
+        lockedOut: undefined,
       },
       options,
     );

@@ -71,12 +71,16 @@ export interface Cause {
   readonly remedy?: string;
   /** True where waiting cannot help, and it is the server that says so. */
   readonly final: boolean;
+  /** The server says that its upstream refuses it. That passes where a rule or a role is on its way. */
+  readonly refused?: true;
 }
 
 interface Known {
   readonly pattern: RegExp;
   readonly remedy: string;
   readonly final: boolean;
+  /** Said of a stream, it is a refusal by its upstream. */
+  readonly refused?: true;
 }
 
 /** Messages of PostgreSQL 9.0 to 18 that say why a server does not start or does not stream, with what to do; the more telling first. */
@@ -122,11 +126,13 @@ const known: readonly Known[] = [
     pattern: /no pg_hba\.conf entry/,
     remedy: "its upstream's pg_hba.conf lets no replication in from its address: add a rule for `replication`",
     final: false,
+    refused: true,
   },
   {
     pattern: /password authentication failed|no password supplied/,
     remedy: "the passfile and the role on the upstream do not agree: run pulumi up, or check passwords in the stack",
     final: false,
+    refused: true,
   },
   {
     pattern:
@@ -156,6 +162,9 @@ const known: readonly Known[] = [
   },
 ];
 
+/** What tells a refused stream from any other session. */
+const ofStream = /replication|primary server|connect to server/;
+
 const marked = /(FATAL|PANIC|ERROR): /;
 const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
 
@@ -167,7 +176,10 @@ const ourOwn =
  * Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. For people: what it says may be
  * a client's words. Final is a cause only where the server itself says it.
  */
-export function causesIn(log: string, server: Pick<LogOwner, "settings" | "version">): readonly Cause[] {
+export function causesIn(
+  log: string,
+  server: Pick<LogOwner, "settings" | "version"> & { readonly upstream?: string },
+): readonly Cause[] {
   const causes = new Map<string, Cause>();
   const heads = Object.values(voicesOf(server.version, server.settings)?.server ?? {}).map((head) => new RegExp(head));
   const isOwn = (line: string) => heads.some((head) => head.test(line));
@@ -177,7 +189,15 @@ export function causesIn(log: string, server: Pick<LogOwner, "settings" | "versi
     const own = said.findLast(isOwn);
     const line = own ?? said.at(-1);
     if (line === undefined || causes.has(plain(line))) continue;
-    causes.set(plain(line), { line: plain(line), remedy: row.remedy, final: row.final && own !== undefined });
+    // Whoever came to a server that follows nobody, pgsite itself for one, was no standby.
+    const isAnothers = row.refused === true && server.upstream === undefined && !ofStream.test(line);
+    const isOwnStream = row.refused === true && own !== undefined && server.upstream !== undefined;
+    causes.set(plain(line), {
+      line: plain(line),
+      ...(isAnothers ? {} : { remedy: row.remedy }),
+      final: row.final && own !== undefined,
+      ...(isOwnStream ? { refused: true } : {}),
+    });
   }
   if (causes.size > 0) return [...causes.values()];
   const last = lines.findLastIndex((line) => marked.test(line));

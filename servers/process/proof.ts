@@ -1,14 +1,15 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { isDefinite } from "../../postgres/serverProblems.js";
 import { senderFor } from "../../postgres/streams.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
+import { markProven } from "../data/unproven.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
 import { findWritable, type Writable } from "../sql/writable.js";
+import { isFinal } from "../unlock/find.js";
 import { notWorkingInWords } from "../words/proof.js";
 import { type Cause, causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { processState } from "./process.js";
@@ -24,6 +25,8 @@ export interface ProofOptions {
   /** Where its log ended before what is to be proven was done; lets an earlier cause be quoted. @default now */
   readonly mark?: LogMark;
   readonly signal?: AbortSignal;
+  /** Milliseconds after which a refusal of its upstream counts for good. @default it may pass: a rule or a role may be on its way */
+  readonly patience?: number;
   readonly hostOf?: (spec: HostSpec) => Host;
 }
 
@@ -62,9 +65,15 @@ export class NotWorking extends Error {
  * identifier is the writable server's, it streams from its upstream, and it has replayed a marker written on the
  * writable server after the proof began. A warm standby answers no SQL: its upstream tells (pg_stat_replication), and
  * at 9.0, which lacks that view, its process titles.
- * @throws NotWorking at the deadline, or as soon as its log has a cause that waiting cannot mend
+ * @throws NotWorking at the deadline, or as soon as there is a cause that waiting cannot mend
  */
 export async function proveWorking(options: ProofOptions): Promise<Proof> {
+  const proof = await prove(options);
+  await markProven((options.hostOf ?? hostOf)(options.server.host), options.server);
+  return proof;
+}
+
+async function prove(options: ProofOptions): Promise<Proof> {
   const { site, server, signal, deadline = 60_000 } = options;
   const login = administratorOf(site, options.passwords);
   const host = (options.hostOf ?? hostOf)(server.host);
@@ -76,7 +85,7 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
   let asked = 0;
   let missing: Shortfall = { code: "nobodyWrites" };
   let looked = 0;
-  let barredSince: number | undefined;
+  let refused = Number.POSITIVE_INFINITY;
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
@@ -94,16 +103,15 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
         code: "nobodyWrites",
         ...(own?.unreachable === undefined ? {} : { own: own.unreachable.said }),
       };
-      // pgsite's own session, which no standby's log tells of. Rules and passwords that were just changed need a moment.
-      const barred = [own, states.find(({ endpoint }) => endpoint.name === site.primary)]
-        .map((state) => state?.unreachable?.said)
-        .find((said) => isDefinite(said?.kind));
-      barredSince = barred === undefined ? undefined : (barredSince ?? Date.now());
-      if (barred !== undefined && Date.now() - (barredSince ?? 0) > definiteAfter) {
-        throw new NotWorking(server.name, { code: "nobodyWrites", own: barred });
+      const primary = states.find(({ endpoint }) => endpoint.name === site.primary);
+      const refusal = refusalAmong([own, primary]);
+      refused = refusal === undefined ? Number.POSITIVE_INFINITY : Math.min(refused, Date.now());
+      // Its log has the same refusal, and nobody knows there whose it was.
+      if (refusal !== undefined && Date.now() - refused > refusalStays) {
+        throw new NotWorking(server.name, { code: "nobodyWrites", own: refusal.said });
       }
     } else {
-      barredSince = undefined;
+      refused = Number.POSITIVE_INFINITY;
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
       const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
@@ -123,7 +131,8 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
     if (late || Date.now() - looked > 1000) {
       looked = Date.now();
       const causes = causesIn(await logSince(host, server, mark), server);
-      const final = causes.find((cause) => cause.final);
+      const stays = Date.now() - began > (options.patience ?? Number.POSITIVE_INFINITY);
+      const final = causes.find((cause) => cause.final || (stays && cause.refused === true));
       const stopped = (await processState(host, server.dataDirectory)).kind !== "running";
       if (late || final !== undefined || (stopped && causes.length > 0)) {
         const why: Shortfall = stopped ? { code: "stopped" } : missing;
@@ -134,8 +143,18 @@ export async function proveWorking(options: ProofOptions): Promise<Proof> {
   }
 }
 
-/** Milliseconds after which what waiting does not mend is believed. */
-const definiteAfter = 1500;
+/** Milliseconds that pgsite's own session may be refused in a way that waiting does not mend. */
+const refusalStays = 1500;
+
+/** Why pgsite's session is refused, by a server that could tell who takes writes; undefined where that may change by itself. */
+function refusalAmong(
+  states: readonly (Writable<Endpoint>["states"][number] | undefined)[],
+): SqlUnreachable | undefined {
+  const unanswered = states.flatMap((state) => state?.unreachable ?? []);
+  return unanswered.some(({ kind }) => kind === "starting" || kind === "stopping")
+    ? undefined
+    : unanswered.find(isFinal);
+}
 
 /** Milliseconds: which server takes writes may change while we wait, but not often. */
 const askAgain = 3000;
@@ -154,7 +173,8 @@ async function writeMarker(writable: Address, login: Login, { signal }: ProofOpt
   return withSession(writable, login, signal === undefined ? {} : { signal }, async (session) => {
     const [row] = await session.query("select current_setting('server_version_num') as version");
     const names = namesOf(majorOfServer(row?.version ?? ""));
-    await session.query("begin");
+    // Reading alone may be what sessions begin with.
+    await session.query("begin read write");
     let lsn: string | null | undefined;
     if (names.createRestorePoint !== null) {
       await session.query("set local synchronous_commit = local");

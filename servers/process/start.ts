@@ -3,14 +3,17 @@ import type { Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { filedSettings, settingFiles } from "../../postgres/files/facts.js";
+import type { Mended } from "../../postgres/lockedOut.js";
 import { atLeast } from "../../postgres/versions.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
+import { markProven } from "../data/unproven.js";
 import { Refused } from "../seed/seed.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { findWritable } from "../sql/writable.js";
 import { makeSlots } from "../status/slots.js";
+import { unlock } from "../unlock/unlock.js";
 import { missingFloors } from "./floors.js";
 import { logMark } from "./log.js";
 import { processState, type Started, startServer } from "./process.js";
@@ -29,6 +32,8 @@ export type Working =
 export interface WorkingOptions extends ProofOptions {
   readonly site: Site;
   readonly server: Server;
+  /** Hears what was done so that pgsite comes in. */
+  readonly report?: (mended: Mended) => void;
 }
 
 /**
@@ -58,9 +63,28 @@ export async function startWorking(options: WorkingOptions): Promise<Working> {
     return { started: await startServer(host, server, { deadline, ...given }) };
   });
   // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
-  if ("missing" in done || (await isUpstreamBehind(options))) return done;
+  if ("missing" in done || (await isUpstreamBehind(options))) {
+    await markProven(host, server);
+    return done;
+  }
+  await letIn(host, options);
   const left = Math.max(1000, end - Date.now());
-  return { ...done, proof: await proveWorking({ ...options, mark, deadline: left }) };
+  const proof = await proveWorking({ ...options, mark, deadline: left, patience: refusalsStay });
+  await markProven(host, server);
+  return { ...done, proof };
+}
+
+/** Milliseconds: its upstream has its declared rules and roles, so that a refusal does not pass. */
+const refusalsStay = 2000;
+
+/** A server that keeps pgsite out cannot be proven. */
+async function letIn(host: Host, { site, server, passwords, signal, report = () => undefined }: WorkingOptions) {
+  const files = Object.fromEntries(
+    Object.entries(server.files).filter((entry): entry is [string, string] => entry[1] !== null),
+  );
+  const login = administratorOf(site, passwords);
+  const said = async (mended: Mended) => report(mended);
+  await unlock({ host, server, files, login, signal, report: said });
 }
 
 /** The slot of its upstream by which it streams. An upstream that does not answer is the proof's to complain of. */

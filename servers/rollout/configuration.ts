@@ -1,10 +1,14 @@
-import type { HostSpec } from "../../hosts/host.js";
+import { controlPath } from "../../config/controlDirectory.js";
+import type { KnownServer, ServiceDeclaration } from "../../config/site.js";
+import type { Host, HostSpec } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { ConfigurationState } from "../../postgres/files/differences.js";
+import type { Mended } from "../../postgres/lockedOut.js";
 import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
+import { configurationFacts } from "../data/configurationFacts.js";
 import { type CountedFiles, countedPermissions } from "../data/countedFiles.js";
 import {
   declaredPermissions,
@@ -14,6 +18,7 @@ import {
   stagedDirectory,
   writeServerFile,
 } from "../data/staging.js";
+import { isUnproven, markUnproven } from "../data/unproven.js";
 import { declaredProgram } from "../process/program.js";
 import type { Address } from "../sql/session.js";
 import { isLive } from "../status/live.js";
@@ -38,6 +43,8 @@ export interface ConfigurationArgs {
   readonly incarnation: number;
   /** The folder of its programs. Without it nobody asks which one a running server is. */
   readonly binDirectory?: string;
+  /** What starts it with its machine. @default nothing */
+  readonly service?: ServiceDeclaration;
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
   readonly endpoint?: Address;
   readonly administrator?: string;
@@ -57,7 +64,7 @@ const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", 
 /** What is there of a declared configuration. @throws HostUnreachable */
 export async function observeConfiguration(
   look: Look,
-  { supersededBy: _before, ...known }: ServerConfigurationState,
+  { supersededBy: _before, lockedOut: _locked, ...known }: ServerConfigurationState,
   signal: AbortSignal,
 ): Promise<ServerConfigurationState> {
   // What was found beside the declared files the last time is no longer looked for once it is gone.
@@ -91,17 +98,21 @@ export async function observeConfiguration(
     ...(isLive(live) ? { version: live.version, runs: seen.runs, refused: quotingNone(live.refused, files) } : {}),
     ...defined({
       program: seen.program ?? (known.binDirectory === undefined ? undefined : declaredProgram(known.binDirectory)),
+      lockedOut: seen.locked,
       supersededBy: process.kind === "running" ? undefined : await whyRefused(look),
     }),
   };
 }
 
 /**
- * Stages what is declared, for the rollout, which alone knows the order. Where no server has been started on the data
- * directory the files are written at once.
- * @param fresh whether the data directory is another one than before
+ * Stages what is declared, for the rollout, which alone knows the order. Until a server on the data directory was proven to work
+ * the files are written at once, and one that runs reads them; those that make its role wait all the same.
+ * @param data `new`: seen for the first time; `again`: another directory than before; `kept`: the same
  */
-export async function bringConfiguration(state: ServerConfigurationState, fresh: boolean): Promise<void> {
+export async function bringConfiguration(
+  state: ServerConfigurationState,
+  data: "new" | "again" | "kept",
+): Promise<void> {
   const look = await newLooks()(state);
   const { host } = look;
   if ((await host.stat(state.dataDirectory)) === undefined) {
@@ -110,21 +121,74 @@ export async function bringConfiguration(state: ServerConfigurationState, fresh:
     );
   }
   const names = Object.keys(state.files);
-  const [counted, found, running] = await Promise.all([
+  const [counted, found, process, unproven] = await Promise.all([
     look.files([...names, ...state.absent]),
     permissions(look, names),
-    fresh ? look.process().then(({ kind }) => kind === "running") : true,
+    look.process(),
+    isUnproven(host, state),
   ]);
-  const direct = fresh && !running;
+  const fresh = data !== "kept" && process.kind !== "running";
+  if (fresh && data === "new") await markUnproven(host, state);
+  const isDirect = (name: string) => fresh || (unproven && !roleFiles.has(name));
   const there = countedPermissions(found, counted, (name) => declaredPermissions(state, name, state.files[name]));
   for (const [name, content] of Object.entries(state.files)) {
     const differs = counted.files[name] !== content;
     // The same bytes with the right owner and mode change nothing for a running server.
-    if (differs ? direct : there[name] !== state.permissions[name]) {
+    if (differs ? isDirect(name) : there[name] !== state.permissions[name]) {
       await writeServerFile(host, state, name, content);
     }
   }
-  await stage(host, state.controlDirectory, direct ? {} : state.files);
+  await stage(host, state.controlDirectory, fresh ? {} : state.files);
+  if (unproven && process.kind === "running") await bringIntoForce(state, host, counted.files);
+}
+
+/** A server that nobody relies on yet reads its files again; where that is not enough it is stopped, and `NAME-start`, which comes next, starts it. */
+async function bringIntoForce(state: ServerConfigurationState, host: Host, before: Files): Promise<void> {
+  const { reloadServer, stopServer } = await import("../process/process.js");
+  const { changeOf } = await import("../../postgres/rollout/changes.js");
+  const version = state.version as Major;
+  const [is, shall] = [configurationFacts(before), configurationFacts(state.files)];
+  const { action } = changeOf(
+    version,
+    { ...is, data: true, running: true, inRecovery: false },
+    { ...shall, version, role: "primary", hotStandby: true },
+  );
+  const server = knownServer(state);
+  if (server === undefined) return;
+  if (action === "restart") await stopServer(host, server);
+  else if (action !== "none") await reloadServer(host, server);
+}
+
+/**
+ * Lets pgsite into a server that keeps it out, by what its host can do.
+ * @throws where the host cannot, with what keeps it out
+ */
+export async function letIn(
+  state: ServerConfigurationState,
+  report: (mended: Mended) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const access = accessOf(state);
+  const server = knownServer(state);
+  if (access === undefined || server === undefined) return;
+  const { unlock } = await import("../unlock/unlock.js");
+  const login = { user: access.administrator, password: access.administratorPassword };
+  await unlock({ host: await hostOf(state.host), server, files: state.files, login, signal, report });
+}
+
+/** As much of a server as it takes to stop and start it; undefined where nobody may ask it either. Only one that takes writes is acted on by it. */
+function knownServer(state: ConfigurationArgs): KnownServer | undefined {
+  const { endpoint, binDirectory, configurationDirectory, service } = state;
+  if (endpoint === undefined || binDirectory === undefined) return undefined;
+  const { address, port, proof } = endpoint;
+  return {
+    ...{ name: state.server, host: state.host, address, port, proof: { ...proof, asksReplicas: [] } },
+    ...{ dataDirectory: state.dataDirectory, controlDirectory: state.controlDirectory, binDirectory },
+    ...{ role: "primary", version: state.version as Major, hotStandby: true },
+    settings: configurationFacts(state.files).settings,
+    passfile: controlPath(state, "passfile"),
+    ...defined({ configurationDirectory, service }),
+  };
 }
 
 /** Nothing is left that a rollout would take. */

@@ -4,6 +4,7 @@ import { keyText } from "../../hosts/key.js";
 import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
+import type { LockedOut } from "../../postgres/lockedOut.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { recordedFloors, recordedRole, wasShutDown } from "../../postgres/wal/controlFile.js";
 import { configurationFacts } from "../data/configurationFacts.js";
@@ -37,6 +38,8 @@ export interface ServerObservation {
   readonly state: Observed["state"];
   /** The answer of a running server that may be asked. */
   readonly live?: LiveAnswer;
+  /** How it keeps pgsite out. */
+  readonly locked?: LockedOut;
   /** What it runs with beside its files. */
   readonly runs: Readonly<Record<string, RunsWith>>;
   /** The program that it runs as, where that is not the declared one. */
@@ -55,7 +58,7 @@ export function observeServer(look: Look, asked: Asked, signal: AbortSignal): Pr
 }
 
 async function observe(look: Look, asked: Asked, signal: AbortSignal): Promise<ServerObservation> {
-  const [version, counted, access, { process, program, live }] = await Promise.all([
+  const [version, counted, access, { process, program, live, locked }] = await Promise.all([
     look.version(),
     look.files(asked.names),
     look.stat("pg_hba.conf"),
@@ -66,10 +69,10 @@ async function observe(look: Look, asked: Asked, signal: AbortSignal): Promise<S
     version: majorOf(version ?? "") ?? asked.version,
     counted,
     process,
-    state: serviceState(process, live),
+    state: serviceState(process, live, locked),
     runs,
     unread: isUnread(live, access),
-    ...defined({ live, program, access }),
+    ...defined({ live, locked, program, access }),
   };
 }
 
@@ -81,7 +84,10 @@ async function observeProcess(look: Look, { binDirectory, access }: Asked, signa
     binDirectory === undefined ? undefined : look.otherProgram(binDirectory),
     access === undefined ? undefined : look.live(access, signal),
   ]);
-  return { process, program, live };
+  if (access === undefined || (isLive(live) && live.superuser && live.way.barred.length === 0))
+    return { process, program, live };
+  const { findLock } = await import("../unlock/find.js");
+  return { process, program, live, locked: await findLock(access, process, live, signal) };
 }
 
 /** A server as its rollout sees it. @param login of the administrator @throws HostUnreachable */
@@ -142,10 +148,14 @@ function isRewritten(server: RolloutServer, counted: CountedFiles, access: FileS
   return found !== declared && found !== counted.permissions["pg_hba.conf"];
 }
 
-/** A warm standby refuses, and a server that was told to let nobody in refuses: both are there. One that hangs is not. */
-function serviceState({ kind }: ProcessState, live: LiveAnswer | undefined): Observed["state"] {
+/** A warm standby refuses, and a server that keeps pgsite out does: both are there. One that says nothing at all is not. */
+function serviceState(
+  { kind }: ProcessState,
+  live: LiveAnswer | undefined,
+  locked: LockedOut | undefined,
+): Observed["state"] {
   if (kind !== "running") return "stopped";
-  return live === undefined || isLive(live) || live.kind !== "timeout" ? "running" : "silent";
+  return live === undefined || isLive(live) || live.kind !== "timeout" || locked !== undefined ? "running" : "silent";
 }
 
 /**

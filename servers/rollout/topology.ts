@@ -93,10 +93,13 @@ export async function makeMissingSlots({ signal }: Context, args: TopologyArgs):
 export async function untilAsDeclared(context: Context, wanted: TopologyState): Promise<void> {
   const { until } = await import("../process/until.js");
   let found = wanted.positions;
+  let since = Number.POSITIVE_INFINITY;
   const wrong = () => misplaced(found, wanted.positions);
   const settled = async () => {
     found = await observePositions(context, wanted, true);
-    return wrong().length === 0 || Object.values(found).some(isGone);
+    const locked = Object.values(found).some(isLockedOut);
+    since = locked ? Math.min(since, Date.now()) : Number.POSITIVE_INFINITY;
+    return wrong().length === 0 || Object.values(found).some(isGone) || Date.now() - since > refusalStays;
   };
   await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
     throw new Error(`the topology cannot be seen: ${messageOf(error)}`);
@@ -104,6 +107,13 @@ export async function untilAsDeclared(context: Context, wanted: TopologyState): 
   if (wrong().length === 0) return;
   const { misplacedInWords } = await import("../words/positions.js");
   throw new Error(misplacedInWords(wrong(), found, wanted.positions));
+}
+
+/** Milliseconds for which a server keeps pgsite out before that counts: a standby may be about to hear of a password. */
+const refusalStays = 1500;
+
+function isLockedOut({ replication }: Position): boolean {
+  return replication.kind === "unknown" && replication.why.code === "lockedOut";
 }
 
 /** Waiting does not bring a host back. */

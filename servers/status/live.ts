@@ -49,7 +49,8 @@ export function isLive(answer: LiveAnswer | undefined): answer is Live {
  */
 export function isUnread(live: LiveAnswer | undefined, access: FileStatus | undefined): boolean {
   if (live === undefined || access === undefined) return false;
-  return isLive(live) ? access.changed > live.loaded : live.kind === "unproven";
+  const failed = isLive(live) ? live.way.barred : [live];
+  return (isLive(live) && access.changed > live.loaded) || failed.some(({ kind }) => kind === "unproven");
 }
 
 /** What lies in a session, or was decided before any file: it says nothing of what the files bring about. */

@@ -1,4 +1,5 @@
 import type { Endpoint, KnownServer } from "../../config/site.js";
+import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { Slot } from "../../postgres/positions.js";
 import type { HostProblem, Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
@@ -27,6 +28,8 @@ export interface Observation {
   readonly titles: RecoveryTitles;
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: Superseded;
+  /** Of a running one: how it keeps pgsite out. */
+  readonly locked?: LockedOut;
   /** Why its host told nothing. */
   readonly hostProblem?: HostProblem;
   readonly sql: SqlAnswer;

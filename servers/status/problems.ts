@@ -15,7 +15,7 @@ export function problemsOf(facts: {
   readonly all: readonly Observation[];
 }): readonly ServerProblem[] {
   const { site, observation, state, stream, answers } = facts;
-  const { server, data, sql, hostProblem, superseded } = observation;
+  const { server, data, sql, hostProblem, superseded, locked } = observation;
   const problems: ServerProblem[] = [];
   if (state === "lost") return [{ code: "lost" }];
   if (hostProblem !== undefined) problems.push(hostProblem);
@@ -29,7 +29,9 @@ export function problemsOf(facts: {
     problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", ...superseded });
   }
   if (state === "unreachable") {
-    problems.push({ code: "unanswered", ...sql.unreachable?.said });
+    problems.push(
+      locked === undefined ? { code: "unanswered", ...sql.unreachable?.said } : { code: "lockedOut", lock: locked },
+    );
   }
 
   const writable = answers.filter(({ inRecovery }) => inRecovery === false);

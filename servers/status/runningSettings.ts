@@ -1,17 +1,22 @@
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Address, type Login, type Row, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer } from "../sql/versions.js";
+import type { Taken } from "../sql/way.js";
 
 /** What a running server says of its own configuration, asked in one session. */
 export interface Live {
   readonly version: Major;
   readonly inRecovery: boolean;
+  /** Whether the administrator is a superuser there. */
+  readonly superuser: boolean;
   /** When it last read its files (pg_conf_load_time): milliseconds since 1970 by its host's clock. */
   readonly loaded: number;
   /** Every row of pg_settings, by name. */
   readonly settings: ReadonlyMap<string, LiveSetting>;
   /** What its own reading of the files finds wrong (9.5 and later; of pg_hba.conf from 10 on): `pg_hba.conf line 7: …`, `postgresql.conf: …`. */
   readonly refused: readonly string[];
+  /** By which way it was asked. */
+  readonly way: Taken;
 }
 
 export interface LiveSetting {
@@ -53,7 +58,7 @@ export async function askRunning(
 async function ask(session: Session): Promise<Live> {
   const [self] = await session.query(
     `select current_setting('server_version_num') as number, pg_is_in_recovery()::text as recovery,
-            extract(epoch from pg_conf_load_time())::text as loaded`,
+            extract(epoch from pg_conf_load_time())::text as loaded, current_setting('is_superuser') as superuser`,
   );
   const version = majorOfServer(self?.number ?? "");
   const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
@@ -61,6 +66,7 @@ async function ask(session: Session): Promise<Live> {
   return {
     version,
     inRecovery: self?.recovery === "true",
+    superuser: self?.superuser === "on",
     loaded: Number(self?.loaded) * 1000,
     settings: new Map(
       rows.map(({ name, setting, source, boot_val, pending: waits }) => [
@@ -69,6 +75,7 @@ async function ask(session: Session): Promise<Live> {
       ]),
     ),
     refused: await refusedLines(session, version),
+    way: session.way,
   };
 }
 

@@ -1,8 +1,10 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import { HostUnreachable } from "../../hosts/host.js";
+import { defined } from "../../postgres/defined.js";
+import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
-import { refusedBefore } from "../process/process.js";
+import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
@@ -49,8 +51,12 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     const [data, process, told] = await Promise.all([seen.data(), seen.process(), sql]);
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
     const titles = told.timeline === undefined ? await recoveryTitles(host, server, process) : {};
+    const locked =
+      told.unreachable === undefined
+        ? undefined
+        : await lockOf(server, login, process, told.unreachable, options.signal);
     const superseded = process.kind === "running" ? undefined : await refusedBefore(host, server);
-    return { data, process, titles, ...(superseded === undefined ? {} : { superseded }) };
+    return { data, process, titles, ...defined({ superseded, locked }) };
   };
   const limit = options.timeout ?? 3000;
   const late = new Promise<Pick<Observation, "titles" | "hostProblem">>((resolve) => {
@@ -59,6 +65,17 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
   });
   const seen = await Promise.race([look(), late]).catch((error) => ({ titles: {}, hostProblem: hostProblemOf(error) }));
   return { server, ...seen, sql: await sql };
+}
+
+async function lockOf(
+  address: KnownServer,
+  { user: administrator }: Login,
+  process: ProcessState,
+  unreachable: SqlUnreachable,
+  signal: AbortSignal | undefined,
+): Promise<LockedOut | undefined> {
+  const { findLock } = await import("../unlock/find.js");
+  return findLock({ address, administrator }, process, unreachable, signal);
 }
 
 function hostProblemOf(error: Error): HostProblem {

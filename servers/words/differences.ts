@@ -1,6 +1,7 @@
 import type { Consequence, DataRefusal, Difference, Found, SettingFound, Thing } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
 import { divergenceInWords } from "./divergence.js";
+import { lockedOutInWords, mendInWords } from "./lockedOut.js";
 import { replicationInWords, roleInWords, slotInWords, slotRemedy } from "./positions.js";
 import { supersededWords } from "./problems.js";
 
@@ -38,6 +39,8 @@ function thing(object: Thing): string {
   switch (object.kind) {
     case "server":
       return "the server";
+    case "way in":
+      return "the way in";
     case "program":
       return "the program of the running server";
     case "data directory":
@@ -125,6 +128,8 @@ function found(found: Found, object: Thing, server: string): string {
       return found.superseded === undefined
         ? "stopped"
         : `stopped (its last start was refused: ${supersededWords(found.superseded)})`;
+    case "locked":
+      return `closed, ${lockedOutInWords(found.lock)}; ${mendInWords(found.lock)}`;
     case "not taken":
       return `not willing to take ${found.line}`;
     case "undeclared":

@@ -1,5 +1,6 @@
 import { declaredLost } from "../../hosts/lost.js";
 import type { ServerProblem, Superseded } from "../../postgres/serverProblems.js";
+import { lockedOutInWords, mendInWords } from "./lockedOut.js";
 
 /** The sentence about a server's problem, and what to do about it if that is known. */
 export function problemInWords(problem: ServerProblem): string {
@@ -26,6 +27,8 @@ export function problemInWords(problem: ServerProblem): string {
       return `it does not run, and its last start was refused: ${supersededWords(problem)}`;
     case "unanswered":
       return problem.because ?? "it does not answer";
+    case "lockedOut":
+      return `${lockedOutInWords(problem.lock)}; ${mendInWords(problem.lock)}`;
     case "severalWrite":
       return `it takes writes, and so does ${problem.others.join(", ")}: stop the one that clients do not use`;
     case "writesUndeclared":

@@ -11,8 +11,7 @@ import { whyNoHosts } from "../support/multihost.js";
 const needs = ["/usr/bin/pg_ctlcluster", "/usr/lib/postgresql/15/bin/postgres", "/lib/systemd/systemd"];
 const why = whyNoHosts() ?? needs.flatMap((path) => (existsSync(path) ? [] : [`not installed: ${path}`]))[0];
 
-const none =
-  "rm -rf /etc/postgresql/* /var/lib/postgresql/15/main*; chown postgres: /etc/postgresql";
+const none = "rm -rf /etc/postgresql/* /var/lib/postgresql/15/main*; chown postgres: /etc/postgresql";
 
 /** As a package of postgresql.org has it: a check of the folder, Type=notify, and the folder in its environment. */
 const pgdg = `${none}

@@ -24,6 +24,10 @@ const problems: Sentences<ServerProblem> = {
     "it does not run, and its last start was refused: server3 (10.0.0.3:5442) is on timeline 2 and this data on 1: it was superseded; make it a standby: pulumi up, or /data.pgsite/runbook/rejoin NAME with the name of the server that takes writes",
   ],
   unanswered: [{ kind: "timeout", because: "it hangs" }, "it hangs"],
+  lockedOut: [
+    { lock: { code: "noRule", role: "postgres", because: "db1 says so", by: "host" } },
+    "pgsite is kept out: no rule of pg_hba.conf in force lets postgres in (db1 says so); up installs the declared rules through the host",
+  ],
   severalWrite: [{ others: ["a", "b"] }, "it takes writes, and so does a, b: stop the one that clients do not use"],
   writesUndeclared: [{ role: "mirror" }, "it takes writes, and is declared mirror"],
   primaryInRecovery: [{}, "it is declared primary, and is in recovery"],
