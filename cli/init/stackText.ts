@@ -1,4 +1,5 @@
 import prettyBytes from "pretty-bytes";
+import { controlDirectoryOf } from "../../config/controlDirectory.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
 import type { StackText } from "../stackFile.js";
@@ -57,7 +58,7 @@ export function stackTextOf(site: NewSite): StackText {
       port: "5432 is taken on one of the hosts.",
       hosts: "Every host by name: its address for PostgreSQL, and how ssh gets there (docs/hosts.md).",
       primary: "Takes writes. Another server's name here is a switchover (docs/switchover.md).",
-      servers: `DATADIRECTORY.pgsite beside the data holds what pgsite keeps.`,
+      servers: `${controlDirectoryOf("DATADIRECTORY")} beside the data holds what pgsite keeps.`,
       service: `Nothing starts the servers with their machines: that takes root, and pgsite cannot become root on ${withoutService.join(", ")} (docs/service.md).`,
       settings: "PostgreSQL's settings, the same on every server: { max_connections: 200, work_mem: 64MB }",
       access: `Who may connect, line by line as in pg_hba.conf: [host ${site.site} ${site.site} ${network} ${md5 ? "md5" : "scram-sha-256"}]\nThe servers and pgsite itself need none. Roles and databases: roles:, databases:`,

@@ -1,4 +1,4 @@
-import { controlNames } from "../../config/controlDirectory.js";
+import { controlDirectoryOf, controlNames } from "../../config/controlDirectory.js";
 
 /** Where PostgreSQL's programs lie on the systems that people have: patterns of the shell's. */
 const programFolders = [
@@ -81,8 +81,8 @@ for folder in "$@"; do place "$folder"; done
 df -P -k -T -l 2>/dev/null | awk '
   NR > 1 && $2 !~ /tmpfs|squashfs|iso9660/ && $7 !~ /^\/((boot|home|tmp|run|dev|proc|sys|etc|usr|var|root|snap|nix)(\/|$)|$)/ { print $7 }' |
   while IFS= read -r mount; do place "$mount/postgresql"; place "$mount"; done
-for file in /var/lib/postgresql/*/*.pgsite /var/lib/postgresql/*.pgsite /srv/postgresql/*.pgsite; do
-  [ -e "$file/${controlNames.identity}" ] && say ours "${"$"}{file%.pgsite}"
+for file in ${["/var/lib/postgresql/*/*", "/var/lib/postgresql/*", "/srv/postgresql/*"].map(controlDirectoryOf).join(" ")}; do
+  [ -e "$file/${controlNames.identity}" ] && say ours "${"$"}{file%${controlDirectoryOf("")}}"
 done
 say end yes
 `;
