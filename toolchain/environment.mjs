@@ -12,8 +12,8 @@ export async function toolchainEnvironment({ home, state, passphrase } = {}) {
   const path = [await pulumiFolder(), process.env.PATH ?? "", dirname(process.execPath)];
   return {
     ...othersEnvironment(),
-    // The official plugins that they have installed are used all the same.
-    PGSITE_PULUMI_HOME: usersPulumiHome(),
+    // The official plugins that they have installed are used all the same. Not PGSITE_…: those are told to a site's own command.
+    USERS_PULUMI_HOME: usersPulumiHome(),
     PATH: path.filter((part) => part !== "").join(delimiter),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",

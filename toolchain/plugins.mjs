@@ -10,7 +10,7 @@ export function pulumiHome(env = process.env) {
 
 /** The user's own Pulumi home, also in what runs with a home of ours: `toolchainEnvironment` hands it on. */
 export function usersPulumiHome() {
-  return process.env.PGSITE_PULUMI_HOME || pulumiHome();
+  return process.env.USERS_PULUMI_HOME || pulumiHome();
 }
 
 /** The folder of a resource plugin in a Pulumi home: of this version, else of the newest that Pulumi takes in its place. */

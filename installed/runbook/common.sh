@@ -450,7 +450,7 @@ stop_server() {
 
 # A reboot may have emptied the folder that they are in (/run): below one of root's, root makes it.
 make_socket_folders() {
-  "$bin/postgres" -C unix_socket_directories -D "$data" 2>/dev/null | tr ',' '\n' | sed 's/^[ "]*//; s/[ "]*$//' |
+  "$bin/postgres" -C unix_socket_directories -D "${configuration:-$data}" 2>/dev/null | tr ',' '\n' | sed 's/^[ "]*//; s/[ "]*$//' |
     while IFS= read -r folder; do
       case $folder in /*) ;; *) continue ;; esac
       [ -d "$folder" ] || (umask 022; mkdir -p -- "$folder") 2>/dev/null && continue

@@ -151,10 +151,10 @@ describe.skipIf(why !== undefined)(`a host that cannot be reached${why ? ` (${wh
   }, 15_000);
 
   it("listens on another port", async () => {
-    net.control.configure(`Host closed\n  HostName ${net.host("server2").address}\n  Port 2299\n`);
+    net.control.configure(`Host closed\n  HostName ${net.host("server2").address}\n  Port 65535\n`);
     const { message } = await asked(over({ ssh: "closed" }));
     expect(message).toBe(
-      `server2 cannot be reached: nothing listens on port 2299 of ${net.host("server2").address}: start sshd there, or give ssh its port in ~/.ssh/config`,
+      `server2 cannot be reached: nothing listens on port 65535 of ${net.host("server2").address}: start sshd there, or give ssh its port in ~/.ssh/config`,
     );
   });
 

@@ -126,7 +126,7 @@ describe("a preflight of this machine", { timeout: 60_000 }, () => {
         `warning: small on host-one: ${small}/data lies on memory (tmpfs): a reboot empties it: choose a dataDirectory on a local disk`,
         `error: small on host-one: ${small}/data has 4.19 MB free, and 5 MB are needed (5 MB for the expected growth): make room, or move dataDirectory to a larger disk`,
         expect.stringMatching(/^error: host-two: the locale tlh_KX.UTF-8 is not there: /),
-        `error: closed on host-two: ${user} cannot make ${closed}/data and ${closed}/data.pgsite (${closed} belongs to root): install -d -o ${user} -m 0700 ${closed}/data ${closed}/data.pgsite`,
+        `error: closed on host-two: ${user} cannot make ${closed}/data and ${closed}/data.pgsite (${closed} belongs to root, and root makes nothing where others may write: /var/tmp): install -d -o ${user} -m 0700 ${closed}/data ${closed}/data.pgsite`,
         `error: foreign on host-two: ${foreign} on host-two, the data directory of foreign, is not empty and was not made by pgsite for this server: it is left untouched. Move it away, or declare another dataDirectory`,
         expect.stringMatching(/^error: foreign on host-two: shared_buffers takes 1\.1 TB, and of /),
         "error: host-three: there is no OS user pgsite-nobody: make it (useradd --system --create-home --shell /bin/sh pgsite-nobody), or name another as osUser",
