@@ -24,7 +24,7 @@ function running(program: string): readonly (readonly string[])[] {
   });
 }
 
-/** On hosts of their own, whose pg_hba.conf lets the administrator in from nowhere but the machine that runs pgsite. */
+/** On hosts of their own, whose pg_hba.conf lets the administrator in from its own host alone: so pg_rewind of another host needs pgsite's way. */
 describe.skipIf(why !== undefined)(
   `a rejoin between two hosts, with a tablespace${why ? ` (${why})` : ""}`,
   { timeout: 90_000 },

@@ -236,7 +236,7 @@ function describe(net: MultiHost, primary: string, name: string): Server {
       "postgresql.conf": Object.entries(settings)
         .map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`)
         .join(""),
-      "pg_hba.conf": `local all all trust\nhost all dbadmin ${net.control.address}/32 scram-sha-256\n${replicas.join("")}`,
+      "pg_hba.conf": `local all all trust\nhost all dbadmin 127.0.0.1/32 scram-sha-256\n${replicas.join("")}`,
       "standby.signal": standby ? "" : null,
     },
     passfile,
