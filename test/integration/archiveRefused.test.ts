@@ -88,7 +88,9 @@ describe("an archive", () => {
       server2: { address: other.server("server2").address, transport: "local" },
       des10: { address: site.address, transport: "local" },
     };
-    site.declareMirror({ hosts });
+    const { dataDirectory } = other.server("server2");
+    const upstream = { server: "server2", dataDirectory, settings: { max_connections: 30 } };
+    site.declareMirror({ hosts, upstream });
     const { systemIdentifier } = site.manifest("whole");
     expect(await refused("whole")).toMatch(
       new RegExp(

@@ -349,10 +349,15 @@ export function said({ stdout, stderr }: Pick<PulumiResult, "stdout" | "stderr">
 /** What a run ends with, its causes alone: neither Pulumi's summing up nor that a command of ours ended; each once. */
 function errorsIn(text: string): readonly string[] {
   const summedUp = /^error: (update failed|preview failed|exit status \d+: running "exec node pgsite\.js)/;
+  // A preflight's are the lines of one list, which is indented below what introduces it.
+  let listed = false;
   const lines = text
     .slice(text.indexOf("Diagnostics:"))
     .split("\n")
-    // A preflight's are the lines of one list.
-    .map((line) => line.replace(/^ {6}(?=\S)/, "error: ").trim());
+    .map((line) => {
+      const inList = listed && /^ {6}(?=\S)/.test(line);
+      listed = inList || line.trim().startsWith("error: the preflight found");
+      return inList ? line.replace(/^ {6}/, "error: ") : line.trim();
+    });
   return [...new Set(lines.filter((line) => /^(error|pgsite): /.test(line) && !summedUp.test(line)))];
 }
