@@ -44,8 +44,11 @@ export interface LockedOut {
   readonly role: string;
   /** What the server said, or what the connection failed with. */
   readonly because: string;
-  /** The way that is left: `host`, the server's OS user; `stop`: single-user mode alone, for which the server is stopped. */
-  readonly by: "host" | "stop";
+  /**
+   * The way that is left: `host`, the server's OS user; `stop`: single-user mode alone, for which the server is stopped; `primary`: it
+   * is in recovery and has its catalogue from the server that takes writes.
+   */
+  readonly by: "host" | "stop" | "primary";
 }
 
 export function mendOf({ code }: Pick<LockedOut, "code">): Mend {

@@ -21,6 +21,13 @@ export function lockedOutInWords({ code, role, because }: LockedOut): string {
   return `pgsite is kept out: ${locks[code](role)} (${because})`;
 }
 
+const catalogueMends: Readonly<Record<LockedOut["by"], string>> = {
+  host: "up sets that as the server's OS user",
+  stop: "up sets that in single-user mode, for which the server stands still for seconds, unless its declared rules and settings are enough",
+  primary:
+    "up installs its declared rules and settings, and sets the rest on the server that takes writes, from which it has that",
+};
+
 /** What the next `up` does about it. */
 export function mendInWords(lock: LockedOut): string {
   switch (mendOf(lock)) {
@@ -31,9 +38,7 @@ export function mendInWords(lock: LockedOut): string {
     case "restart":
       return "up restarts it with its declared files";
     case "catalogue":
-      return lock.by === "stop"
-        ? "up sets that in single-user mode, for which the server stands still for seconds, unless its declared rules are enough"
-        : "up sets that as the server's OS user";
+      return catalogueMends[lock.by];
   }
 }
 
