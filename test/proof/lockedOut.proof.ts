@@ -1,16 +1,28 @@
 import { describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
-import { type LockedServer, LockedSite, type LockOut, servers, unsaid, waysToLockOut } from "../support/lockedOut.js";
+import {
+  type LockedServer,
+  LockedSite,
+  type LockOut,
+  servers,
+  unsaid,
+  waysOfTls,
+  waysToLockOut,
+} from "../support/lockedOut.js";
 import { whyNoSite } from "../support/remoteSite.js";
 
 const why = whyNoSite();
-const majors: readonly Major[] = ["11", "18"];
+const sites: readonly (readonly [Major, string, readonly LockOut[], Readonly<Record<string, unknown>>])[] = [
+  ["11", "", waysToLockOut("11"), {}],
+  ["18", "", waysToLockOut("18"), {}],
+  ["18", " with TLS", waysOfTls, { tls: { certificates: "made" } }],
+];
 const nothingToDo = /Resources:\n {4}\d+ unchanged\n/;
 const isStop = "in single-user mode, for which it stood still";
 
 /** What a standby has from its primary is locked there, and keeps pgsite out of both. */
-const cases = (major: Major) =>
-  waysToLockOut(major).flatMap((way) =>
+const cases = (ways: readonly LockOut[]) =>
+  ways.flatMap((way) =>
     servers
       .filter((server) => server === servers[0] || way.ofCatalogue !== true)
       .map((server) => [server, way] as const),
@@ -38,16 +50,16 @@ async function ordeal(site: LockedSite, server: LockedServer, way: LockOut) {
 }
 
 describe.skipIf(why !== undefined)(`ways to lock pgsite out${why ? ` (${why})` : ""}`, () => {
-  it.each(majors)(
-    "of PostgreSQL %s, on hosts that let it in by SSH alone: the preview says which, one up mends it",
-    async (major) => {
-      const site = await LockedSite.make(major);
+  it.each(sites)(
+    "of PostgreSQL %s%s, on hosts that let it in by SSH alone: the preview says which, one up mends it",
+    async (major, kind, ways, more) => {
+      const site = await LockedSite.make(major, more);
       const failed: string[] = [];
       try {
         await site.site.up();
-        for (const [server, way] of cases(major)) {
+        for (const [server, way] of cases(ways)) {
           const { wrong, said } = await ordeal(site, server, way);
-          process.stdout.write(`${major} ${server}: ${way.name}: ${said}\n`);
+          process.stdout.write(`${major}${kind} ${server}: ${way.name}: ${said}\n`);
           failed.push(...wrong.map((one) => `${major} ${server}: ${way.name}: ${one}`));
         }
       } finally {

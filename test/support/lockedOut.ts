@@ -287,6 +287,21 @@ export function waysToLockOut(major: Major): readonly LockOut[] {
   return rows.filter(({ from }) => from === undefined || atLeast(major, from));
 }
 
+/** More of them where the stack demands TLS. */
+export const waysOfTls: readonly LockOut[] = [
+  {
+    name: "TLS that is turned off",
+    said: "ssl is off, declared on",
+    lock: (site, server) => site.asOwner(server, `echo "ssl = off" >>$data/postgresql.auto.conf; ${reload}; sleep 0.5`),
+  },
+  {
+    name: "its certificate that is gone",
+    said: "certificate",
+    problem: "stopped",
+    lock: (site, server) => site.asOwner(server, `rm $data.pgsite/server.crt; ${restart}`),
+  },
+];
+
 /** Sessions that are idle, until nobody else comes in; each ends with the one process that keeps their input open. */
 const holdAll = `mkfifo /tmp/held && { setsid sleep 600 >/tmp/held 2>&1 & echo $! >/tmp/holder; }
 for n in $(seq 12); do setsid psql -Xq postgres </tmp/held >/dev/null 2>&1 & done
