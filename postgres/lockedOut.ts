@@ -46,9 +46,10 @@ export interface LockedOut {
   readonly because: string;
   /**
    * The way that is left: `session`, the administrator's own, past what the server runs at login; `host`, the server's OS user;
-   * `stop`: single-user mode alone, for which the server is stopped.
+   * `stop`: single-user mode alone, for which the server is stopped; `primary`: it is in recovery and has its catalogue from the
+   * server that takes writes.
    */
-  readonly by: "session" | "host" | "stop";
+  readonly by: "session" | "host" | "stop" | "primary";
 }
 
 export function mendOf({ code }: Pick<LockedOut, "code">): Mend {
@@ -99,4 +100,4 @@ export type Opened =
 export type Mended =
   | { readonly by: "rules" | "settings" | "connections" }
   /** `as`: by the way that was left, as `LockedOut` names it. */
-  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly as: LockedOut["by"] };
+  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly as: Exclude<LockedOut["by"], "primary"> };

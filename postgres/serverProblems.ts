@@ -90,6 +90,8 @@ export type ServerProblem =
   /** By the guard of its runbook. */
   | ({ readonly code: "startRefused" } & Superseded)
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
+  /** It runs, and not where others look for it. `at`: what it says itself; a Unix socket alone where it listens at no address. */
+  | { readonly code: "listensElsewhere"; readonly at: string; readonly declared: string }
   /** It runs and keeps pgsite out. */
   | { readonly code: "lockedOut"; readonly lock: LockedOut }
   | { readonly code: "severalWrite"; readonly others: readonly string[] }

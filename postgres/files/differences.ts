@@ -96,13 +96,13 @@ function stateDifferences(is: ConfigurationState, shall: ConfigurationState, mak
 }
 
 const lockConsequences = { rules: "reload", connections: "wait", restart: "restart" } as const;
+const catalogueConsequences = { session: "SQL", host: "SQL", stop: "restart", primary: "wait" } as const;
 
 /** pgsite itself is kept out: what else may be wrong there is seen when it is in. */
 function lockDifferences({ lockedOut }: ConfigurationState, make: Make): readonly Difference[] {
   if (lockedOut === undefined) return [];
   const mend = mendOf(lockedOut);
-  const catalogue = lockedOut.by === "stop" ? "restart" : "SQL";
-  const consequence = mend === "catalogue" ? catalogue : lockConsequences[mend];
+  const consequence = mend === "catalogue" ? catalogueConsequences[lockedOut.by] : lockConsequences[mend];
   return [{ ...make({ kind: "way in" }, { is: "locked", lock: lockedOut }, consequence), severity: "warning" }];
 }
 

@@ -1,6 +1,7 @@
 import { holdsSettings } from "../files/facts.js";
 import { shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
+import { splitList } from "../settings/lists.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import { atLeast, type Major } from "../versions.js";
 import type { Action, ActualServer, ConfigurationFacts, DesiredServer, Reason } from "./model.js";
@@ -11,6 +12,8 @@ export interface Change {
   readonly because: readonly Reason[];
   /** True where it answers queries in recovery as it runs now. */
   readonly hotNow: boolean;
+  /** True where it listens, as it runs now, at the port that is declared, and at an address that is. */
+  readonly listensNow: boolean;
 }
 
 const ranks = ["none", "install", "reload", "restart"] as const;
@@ -31,7 +34,27 @@ export function changeOf(version: Major, is: ActualServer, shall: DesiredServer)
     action: needs,
     because: found.map(({ because }) => because),
     hotNow: is.inRecovery && (is.settings.hot_standby ?? hotDefault) !== "off",
+    listensNow: listensAsDeclared(version, is.settings, shall.settings),
   };
+}
+
+type Settings = ConfigurationFacts["settings"];
+
+const anyAddress = ["*", "0.0.0.0", "::"];
+
+/** One address in common is enough, or any: by which of them others come is not known here. */
+function listensAsDeclared(version: Major, is: Settings, shall: Settings): boolean {
+  const [own, declared] = [byLowerCase(is), byLowerCase(shall)];
+  const isSame = (name: string) => settingIn(version, own, name) === settingIn(version, declared, name);
+  if (!isSame("port")) return false;
+  if (isSame("listen_addresses")) return true;
+  const addresses = splitList(settingIn(version, own, "listen_addresses")) ?? [];
+  const wanted = [...anyAddress, ...(splitList(settingIn(version, declared, "listen_addresses")) ?? [])];
+  return addresses.some((one) => wanted.includes(one));
+}
+
+function settingIn(version: Major, settings: ReadonlyMap<string, string>, name: string): string {
+  return settings.get(name) ?? findSetting(version, name)?.default ?? "";
 }
 
 interface Found<Why extends Reason = Reason> {
@@ -94,7 +117,7 @@ function settingChanges(
   });
 }
 
-function byLowerCase(settings: ConfigurationFacts["settings"]): ReadonlyMap<string, string> {
+function byLowerCase(settings: Settings): ReadonlyMap<string, string> {
   return new Map(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), value]));
 }
 

@@ -20,6 +20,8 @@ export interface Turn {
   running: boolean;
   /** Others can stream from it: it runs, as a primary or as a hot standby. */
   serves: boolean;
+  /** It listens where others look for it. */
+  reached: boolean;
   /** The server of this stack that it follows, where that is known. */
   follows: string | undefined;
   /** It had a turn; `done`: and needs no other. */
@@ -60,6 +62,7 @@ function turnOf(
       now: highest(floorsOf(shall.version, is.settings), is.recorded ?? {}),
       running: is.running,
       serves: is.running && (!is.inRecovery || change.hotNow),
+      reached: change.listensNow,
       follows: is.follows,
       taken: false,
       done: false,
@@ -83,12 +86,13 @@ function seededTurn(
     name,
     desired: shall,
     depth: depthOf(name, desired),
-    change: { action: "none", because: [], hotNow: false },
+    change: { action: "none", because: [], hotNow: false, listensNow: false },
     floors: floorsOf(shall.version, shall.settings),
     data: false,
     now: primary.now,
     running: false,
     serves: false,
+    reached: false,
     follows: undefined,
     taken: false,
     done: false,
@@ -117,6 +121,7 @@ export function carryOut(turn: Turn, action: Action, hold: Floors): void {
   if (action === "restart" || action === "start") {
     turn.now = { ...turn.floors, ...hold };
     turn.serves = willServe(turn);
+    turn.reached = true;
   }
   if (action !== "install") turn.follows = turn.desired.upstream;
   turn.running = true;
@@ -133,8 +138,8 @@ function moves({ follows, desired }: Turn): boolean {
 }
 
 /**
- * Turns that must come before one's own: of the servers between it and the primary those that cannot be streamed from
- * yet, or that move themselves (one may follow this very server still); where it moves, that of its new upstream; and,
+ * Turns that must come before one's own: of the servers between it and the primary, and of that, those that cannot be streamed from
+ * yet, or not where they are declared to listen, or that move themselves (one may follow this very server still); where it moves, that of its new upstream; and,
  * where it ceases to serve, those of the servers that move away from it.
  */
 export function turnsBefore(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
@@ -143,6 +148,7 @@ export function turnsBefore(turn: Turn, turns: readonly Turn[]): readonly Turn[]
     !one.done &&
     willServe(one) &&
     (!one.serves ||
+      !one.reached ||
       moves(one) ||
       (moves(turn) && one.name === turn.desired.upstream && one.desired.role !== "primary"));
   const leaves = (one: Turn) => one.running && !one.done && one.follows === turn.name && moves(one);
@@ -175,7 +181,7 @@ export function inOrder(list: readonly Turn[], turns: readonly Turn[]): readonly
 
 /**
  * Those of the waiting standbys that have their turn before the primary: whoever would be below its new values, with all
- * who must come before these; and whoever may have what is declared while the primary still has its old ones.
+ * who must come before these; and whoever may have what is declared while the primary still has its old ones, and can be streamed from.
  */
 export function beforePrimary(
   waiting: readonly Turn[],
@@ -192,7 +198,7 @@ export function beforePrimary(
   const isFree = (turn: Turn): boolean =>
     forced.has(turn) ||
     ((actionOf(turn) !== "restart" || Object.keys(holdOf(turn, primary)).length === 0) &&
-      turnsBefore(turn, turns).every(isFree));
+      turnsBefore(turn, turns).every((one) => one !== primary && isFree(one)));
   return waiting.filter(isFree);
 }
 

@@ -129,6 +129,20 @@ const known: readonly Known[] = [
     refused: true,
   },
   {
+    pattern: /pg_hba\.conf rejects replication connection/,
+    remedy:
+      "a rule of its upstream's pg_hba.conf rejects it before one lets it in: take that from access in the stack file, or put it behind",
+    final: false,
+    refused: true,
+  },
+  {
+    pattern:
+      /(primary server|connect(ion)? to server).*(role "[^"]*" (does not exist|is not permitted to log in)|must be .*replication role|permission denied to start WAL sender)/,
+    remedy: "the role by which it replicates is not as declared on its upstream: run pulumi up there",
+    final: false,
+    refused: true,
+  },
+  {
     pattern: /password authentication failed|no password supplied/,
     remedy: "the passfile and the role on the upstream do not agree: run pulumi up, or check passwords in the stack",
     final: false,

@@ -11,6 +11,7 @@ import { majorOfServer, namesOf } from "../sql/versions.js";
 import { findWritable, type Writable } from "../sql/writable.js";
 import { isFinal } from "../unlock/find.js";
 import { notWorkingInWords } from "../words/proof.js";
+import { Lasting } from "./lasting.js";
 import { type Cause, causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { processState } from "./process.js";
 import { recoveryTitles } from "./recoveryTitles.js";
@@ -25,7 +26,7 @@ export interface ProofOptions {
   /** Where its log ended before what is to be proven was done; lets an earlier cause be quoted. @default now */
   readonly mark?: LogMark;
   readonly signal?: AbortSignal;
-  /** Milliseconds after which a refusal of its upstream counts for good. @default it may pass: a rule or a role may be on its way */
+  /** Milliseconds for which its upstream may go on refusing it. @default long enough for another try of its walreceiver: a rule may be on its way */
   readonly patience?: number;
   readonly hostOf?: (spec: HostSpec) => Host;
 }
@@ -85,7 +86,8 @@ async function prove(options: ProofOptions): Promise<Proof> {
   let asked = 0;
   let missing: Shortfall = { code: "nobodyWrites" };
   let looked = 0;
-  let refused = Number.POSITIVE_INFINITY;
+  const refused = new Lasting();
+  const streamRefused = new Lasting();
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
@@ -105,13 +107,13 @@ async function prove(options: ProofOptions): Promise<Proof> {
       };
       const primary = states.find(({ endpoint }) => endpoint.name === site.primary);
       const refusal = refusalAmong([own, primary]);
-      refused = refusal === undefined ? Number.POSITIVE_INFINITY : Math.min(refused, Date.now());
       // Its log has the same refusal, and nobody knows there whose it was.
-      if (refusal !== undefined && Date.now() - refused > refusalStays) {
+      const lasts = refused.for(refusal !== undefined);
+      if (refusal !== undefined && lasts > refusalStays) {
         throw new NotWorking(server.name, { code: "nobodyWrites", own: refusal.said });
       }
     } else {
-      refused = Number.POSITIVE_INFINITY;
+      refused.for(false);
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
       const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
@@ -128,10 +130,12 @@ async function prove(options: ProofOptions): Promise<Proof> {
       missing = answer;
     }
     const late = Date.now() - began > deadline;
-    if (late || Date.now() - looked > 1000) {
+    if (late || Date.now() - looked > 500) {
       looked = Date.now();
       const causes = causesIn(await logSince(host, server, mark), server);
-      const stays = Date.now() - began > (options.patience ?? Number.POSITIVE_INFINITY);
+      // What was refused once may stream by now.
+      const isRefused = streamless.has(missing.code) && causes.some((cause) => cause.refused === true);
+      const stays = streamRefused.for(isRefused) > (options.patience ?? anotherTry);
       const final = causes.find((cause) => cause.final || (stays && cause.refused === true));
       const stopped = (await processState(host, server.dataDirectory)).kind !== "running";
       if (late || final !== undefined || (stopped && causes.length > 0)) {
@@ -144,7 +148,13 @@ async function prove(options: ProofOptions): Promise<Proof> {
 }
 
 /** Milliseconds that pgsite's own session may be refused in a way that waiting does not mend. */
-const refusalStays = 1500;
+const refusalStays = 1000;
+
+/** Milliseconds: a walreceiver tries again after 5 s (wal_retrieve_retry_interval). */
+const anotherTry = 7000;
+
+/** A standby that its upstream refuses lacks nothing else. */
+const streamless: ReadonlySet<Shortfall["code"]> = new Set(["notStreaming", "noWalreceiver", "unanswered"]);
 
 /** Why pgsite's session is refused, by a server that could tell who takes writes; undefined where that may change by itself. */
 function refusalAmong(

@@ -75,7 +75,7 @@ export async function startWorking(options: WorkingOptions): Promise<Working> {
 }
 
 /** Milliseconds: its upstream has its declared rules and roles, so that a refusal does not pass. */
-const refusalsStay = 2000;
+const refusalsStay = 500;
 
 /** A server that keeps pgsite out cannot be proven. */
 async function letIn(host: Host, { site, server, passwords, signal, report = () => undefined }: WorkingOptions) {

@@ -11,7 +11,15 @@ import { configurationFacts } from "../data/configurationFacts.js";
 import { type CountedFiles, countedRuns } from "../data/countedFiles.js";
 import { declaredPermissions } from "../data/staging.js";
 import type { ProcessState } from "../process/process.js";
-import { isLive, isUnread, keyOf, type LiveAccess, type LiveAnswer, runningBeside } from "../status/live.js";
+import {
+  isAsDeclared,
+  isLive,
+  isUnread,
+  keyOf,
+  type LiveAccess,
+  type LiveAnswer,
+  runningBeside,
+} from "../status/live.js";
 import type { Look } from "../status/look.js";
 import { ifTold } from "./ifTold.js";
 import { type Pending, readPending } from "./pending.js";
@@ -84,10 +92,10 @@ async function observeProcess(look: Look, { binDirectory, access }: Asked, signa
     binDirectory === undefined ? undefined : look.otherProgram(binDirectory),
     access === undefined ? undefined : look.live(access, signal),
   ]);
-  if (access === undefined || (isLive(live) && live.superuser && live.way.barred.length === 0))
-    return { process, program, live };
-  const { findLock } = await import("../unlock/find.js");
-  return { process, program, live, locked: await findLock(access, process, live, signal) };
+  if (access === undefined || (isLive(live) && isAsDeclared(live))) return { process, program, live };
+  const { findLock, takesWrites } = await import("../unlock/find.js");
+  const visitor = { ...access, takesWrites: () => takesWrites(look.host, look.directories.dataDirectory) };
+  return { process, program, live, locked: await findLock(visitor, process, live, signal) };
 }
 
 /** A server as its rollout sees it. @param login of the administrator @throws HostUnreachable */

@@ -91,15 +91,14 @@ export async function makeMissingSlots({ signal }: Context, args: TopologyArgs):
 
 /** @throws with what is missing and why if it does not come right by itself in time */
 export async function untilAsDeclared(context: Context, wanted: TopologyState): Promise<void> {
-  const { until } = await import("../process/until.js");
+  const [{ until }, { Lasting }] = await Promise.all([import("../process/until.js"), import("../process/lasting.js")]);
   let found = wanted.positions;
-  let since = Number.POSITIVE_INFINITY;
+  const refused = new Lasting();
   const wrong = () => misplaced(found, wanted.positions);
   const settled = async () => {
     found = await observePositions(context, wanted, true);
-    const locked = Object.values(found).some(isLockedOut);
-    since = locked ? Math.min(since, Date.now()) : Number.POSITIVE_INFINITY;
-    return wrong().length === 0 || Object.values(found).some(isGone) || Date.now() - since > refusalStays;
+    const lasts = refused.for(Object.values(found).some(isLockedOut));
+    return wrong().length === 0 || Object.values(found).some(isGone) || lasts > refusalStays;
   };
   await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
     throw new Error(`the topology cannot be seen: ${messageOf(error)}`);

@@ -15,15 +15,39 @@ const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
  * a warm standby answers too, and says nothing but that it asks.
  * @param reading whether what the same refresh has read counts @throws SqlUnreachable where it does not answer
  */
-export async function presentedBy(
+export function presentedBy(
   server: Located,
   signal?: AbortSignal,
   reading = false,
 ): Promise<X509Certificate | undefined> {
+  // At a Unix socket nobody presents one.
+  return presentedBySome(server, (ways) => ways.filter(isByAddress), signal, reading);
+}
+
+/** Whether a server says anything at all where it listens, which need not be where it is declared to: at no address, its Unix socket. */
+export async function isAnswering(server: Located, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await presentedBySome(server, (ways) => (ways.some(isByAddress) ? ways.filter(isByAddress) : ways), signal);
+    return true;
+  } catch {
+    signal?.throwIfAborted();
+    return false;
+  }
+}
+
+function isByAddress({ by }: Way): boolean {
+  return by !== "owner";
+}
+
+async function presentedBySome(
+  server: Located,
+  some: (ways: readonly Way[]) => readonly Way[],
+  signal: AbortSignal | undefined,
+  reading = false,
+): Promise<X509Certificate | undefined> {
   let why: unknown;
   try {
-    // At a Unix socket nobody presents one.
-    for (const way of waysTo(server, await listeningOf(server, reading)).filter(({ by }) => by !== "owner")) {
+    for (const way of some(waysTo(server, await listeningOf(server, reading)))) {
       const stream = await streamOn(server, way, patience, signal);
       try {
         return await presentedOn(stream, way, signal);

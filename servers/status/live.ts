@@ -14,6 +14,14 @@ export interface LiveAccess {
 
 export type LiveAnswer = Live | SqlUnreachable;
 
+/** How pgsite came into a server. */
+export type Entry = Pick<Live, "superuser" | "way">;
+
+/** Whether it came in as a superuser, by the way that is declared. */
+export function isAsDeclared({ superuser, way }: Entry): boolean {
+  return superuser && way.barred.length === 0;
+}
+
 /** Tells apart whom is asked, and as whom. */
 export function keyOf({ address: to, ...login }: LiveAccess): string {
   const { name, address, port, proof, host, dataDirectory } = to;

@@ -7,6 +7,7 @@ import type { DataDirectoryState } from "../data/dataDirectory.js";
 import type { ProcessState } from "../process/process.js";
 import type { RecoveryTitles } from "../process/recoveryTitles.js";
 import type { SqlUnreachable } from "../sql/session.js";
+import type { Entry } from "./live.js";
 
 export const states = [
   "read-write",
@@ -50,6 +51,8 @@ export interface SqlAnswer {
   readonly systemIdentifier?: string;
   readonly senders?: readonly Sender[];
   readonly slots?: readonly Slot[];
+  /** How pgsite came in. */
+  readonly entry?: Entry;
 }
 
 export interface Sender {

@@ -1,6 +1,7 @@
-import type { Site } from "../../config/site.js";
+import type { KnownServer, Site } from "../../config/site.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { namesOf } from "../sql/versions.js";
+import { shownPlace, type Taken } from "../sql/way.js";
 import type { Observation, Sender, SqlAnswer, State } from "./observation.js";
 
 /** What is wrong with a server, the most telling first. */
@@ -28,11 +29,11 @@ export function problemsOf(facts: {
   if (state === "stopped") {
     problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", ...superseded });
   }
-  if (state === "unreachable") {
-    problems.push(
-      locked === undefined ? { code: "unanswered", ...sql.unreachable?.said } : { code: "lockedOut", lock: locked },
-    );
-  }
+  if (locked !== undefined) problems.push({ code: "lockedOut", lock: locked });
+  else if (state === "unreachable") problems.push({ code: "unanswered", ...sql.unreachable?.said });
+
+  const elsewhere = sql.entry === undefined ? undefined : placeElsewhere(sql.entry.way, server);
+  if (elsewhere !== undefined) problems.push({ code: "listensElsewhere", ...elsewhere });
 
   const writable = answers.filter(({ inRecovery }) => inRecovery === false);
   if (state === "read-write" && writable.length > 1) {
@@ -56,6 +57,16 @@ export function problemsOf(facts: {
     problems.push({ code: "nobodyWrites" });
   }
   return problems;
+}
+
+/** By the way that a session took to it: its own word, not the declared place. */
+function placeElsewhere(
+  { by, at, barred }: Taken,
+  { address, port, settings }: Pick<KnownServer, "address" | "port" | "settings">,
+): { readonly at: string; readonly declared: string } | undefined {
+  const isDeaf = by === "owner" && barred.length === 0 && settings.listen_addresses !== "";
+  const isElsewhere = isDeaf || (by !== "owner" && by !== "direct" && !at.endsWith(`:${port}`));
+  return isElsewhere ? { at, declared: shownPlace({ address, port }) } : undefined;
 }
 
 function identifierOf(answer: SqlAnswer | undefined, all: readonly Observation[]): string | undefined {

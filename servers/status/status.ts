@@ -1,5 +1,5 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
-import { HostUnreachable } from "../../hosts/host.js";
+import { type Host, HostUnreachable } from "../../hosts/host.js";
 import { defined } from "../../postgres/defined.js";
 import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
@@ -9,6 +9,7 @@ import { recoveryTitles } from "../process/recoveryTitles.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
+import { isAsDeclared } from "./live.js";
 import { type LookAt, newLooks } from "./look.js";
 import type { Observation, Sender, SqlAnswer } from "./observation.js";
 import { type Report, reportOf, rowsOf, type StatusRow } from "./report.js";
@@ -44,38 +45,51 @@ export async function statusOf(options: StatusOptions): Promise<readonly StatusR
 }
 
 async function observe(server: KnownServer, login: Login, options: StatusOptions): Promise<Observation> {
-  const sql = askSql(server, login, options);
-  const look = async () => {
-    const seen = await (options.lookAt ?? newLooks())(server);
-    const { host } = seen;
-    const [data, process, told] = await Promise.all([seen.data(), seen.process(), sql]);
+  const { timeout: limit = 3000, lookAt = newLooks() } = options;
+  const [sql, seen] = await Promise.all([
+    askSql(server, login, options),
+    inTime(limit, async () => {
+      const look = await lookAt(server);
+      const [data, process] = await Promise.all([look.data(), look.process()]);
+      return { look, data, process };
+    }),
+  ]);
+  if ("code" in seen) return { server, titles: {}, hostProblem: seen, sql };
+  const { look, data, process } = seen;
+  // What its host tells more: it may be the server itself that is silent.
+  const more = await inTime(limit, async () => {
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
-    const titles = told.timeline === undefined ? await recoveryTitles(host, server, process) : {};
-    const locked =
-      told.unreachable === undefined
-        ? undefined
-        : await lockOf(server, login, process, told.unreachable, options.signal);
-    const superseded = process.kind === "running" ? undefined : await refusedBefore(host, server);
-    return { data, process, titles, ...defined({ superseded, locked }) };
-  };
-  const limit = options.timeout ?? 3000;
-  const late = new Promise<Pick<Observation, "titles" | "hostProblem">>((resolve) => {
-    const hostProblem = { code: "hostSilent", seconds: limit / 1000 } as const;
-    setTimeout(() => resolve({ titles: {}, hostProblem }), limit).unref();
+    const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
+    const superseded = process.kind === "running" ? undefined : await refusedBefore(look.host, server);
+    return {
+      titles,
+      ...defined({ superseded, locked: await lockOf(look.host, server, login, process, sql, options.signal) }),
+    };
   });
-  const seen = await Promise.race([look(), late]).catch((error) => ({ titles: {}, hostProblem: hostProblemOf(error) }));
-  return { server, ...seen, sql: await sql };
+  const told = "code" in more ? { titles: {}, hostProblem: more } : more;
+  return { server, data, process, ...told, sql };
+}
+
+/** @param limit milliseconds */
+async function inTime<T extends object>(limit: number, look: () => Promise<T>): Promise<T | HostProblem> {
+  const late = new Promise<HostProblem>((resolve) => {
+    setTimeout(() => resolve({ code: "hostSilent", seconds: limit / 1000 }), limit).unref();
+  });
+  return Promise.race([look(), late]).catch(hostProblemOf);
 }
 
 async function lockOf(
+  host: Host,
   address: KnownServer,
   { user: administrator }: Login,
   process: ProcessState,
-  unreachable: SqlUnreachable,
+  { unreachable, entry }: SqlAnswer,
   signal: AbortSignal | undefined,
 ): Promise<LockedOut | undefined> {
-  const { findLock } = await import("../unlock/find.js");
-  return findLock({ address, administrator }, process, unreachable, signal);
+  if (entry !== undefined && isAsDeclared(entry)) return undefined;
+  const { findLock, takesWrites } = await import("../unlock/find.js");
+  const visitor = { address, administrator, takesWrites: () => takesWrites(host, address.dataDirectory) };
+  return findLock(visitor, process, unreachable ?? entry, signal);
 }
 
 function hostProblemOf(error: Error): HostProblem {
@@ -104,7 +118,7 @@ async function askSql(
 
 async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unreachable">> {
   const [self] = await session.query(
-    "select current_setting('server_version_num') as number, current_setting('server_version') as version, pg_is_in_recovery()::text as recovery",
+    "select current_setting('server_version_num') as number, current_setting('server_version') as version, pg_is_in_recovery()::text as recovery, current_setting('is_superuser') as superuser",
   );
   const major = majorOfServer(self?.number ?? "");
   const names = namesOf(major);
@@ -131,6 +145,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     ...(control?.id == null ? {} : { systemIdentifier: BigInt.asUintN(64, BigInt(control.id)).toString() }),
     ...(senders === undefined ? {} : { senders }),
     slots,
+    entry: { superuser: self?.superuser === "on", way: session.way },
   };
 }
 

@@ -1,14 +1,20 @@
+import { join } from "node:path";
+import type { Host } from "../../hosts/host.js";
 import { type LockCode, type LockedOut, lockOfRefusal, mendOf } from "../../postgres/lockedOut.js";
 import { isDefinite, type UnreachableKind } from "../../postgres/serverProblems.js";
+import { recordedRole } from "../../postgres/wal/controlFile.js";
+import { readControlFile } from "../data/controlFile.js";
 import type { ProcessState } from "../process/process.js";
 import type { Address, SqlUnreachable } from "../sql/session.js";
 import type { Taken } from "../sql/way.js";
-import type { LiveAnswer } from "../status/live.js";
+import type { Entry } from "../status/live.js";
 
 /** Whom a server is to let in. */
 export interface Visitor {
   readonly address: Address;
   readonly administrator: string;
+  /** Whether its catalogue is its own to change. */
+  readonly takesWrites: () => Promise<boolean>;
 }
 
 /**
@@ -16,31 +22,53 @@ export interface Visitor {
  * known: a server that says nothing at all is silent, one with another certificate is told by that.
  */
 export async function findLock(
-  { address, administrator: role }: Visitor,
+  { address, administrator: role, takesWrites }: Visitor,
   process: ProcessState,
-  answer: LiveAnswer | undefined,
+  answer: Entry | SqlUnreachable | undefined,
   signal?: AbortSignal,
 ): Promise<LockedOut | undefined> {
   if (process.kind !== "running" || answer === undefined) return undefined;
-  if ("settings" in answer) {
-    if (!answer.superuser) return lock("noSuperuser", role, "is_superuser is off");
-    return barredBefore(role, answer.way);
+  if ("way" in answer) {
+    const found: Found | undefined = answer.superuser
+      ? barredBefore(answer.way)
+      : { code: "noSuperuser", because: "is_superuser is off" };
+    return found && { ...(await wayLeft(found, takesWrites)), role };
   }
   if (process.status === "starting" || process.status === "stopping") return undefined;
   const code = await lockOf(address, answer, signal);
-  return code === undefined ? undefined : lock(code, role, answer.message);
+  if (code === undefined) return undefined;
+  return { ...(await wayLeft({ code, because: answer.message }, takesWrites)), role };
 }
 
-function lock(code: LockCode, role: string, because: string): LockedOut {
-  return { code, role, because, by: mendOf({ code }) === "catalogue" ? "stop" : "host" };
+interface Found extends Pick<LockedOut, "code" | "because"> {
+  /** The way by which a session was had all the same. */
+  readonly comesIn?: "host" | "session";
+}
+
+async function wayLeft(
+  { comesIn, ...found }: Found,
+  takesWrites: Visitor["takesWrites"],
+): Promise<Omit<LockedOut, "role">> {
+  if (mendOf(found) !== "catalogue") return { ...found, by: "host" };
+  if (!(await takesWrites())) return { ...found, by: "primary" };
+  return { ...found, by: comesIn ?? "stop" };
+}
+
+/** By its control file and its own files, which no session is needed for. */
+export async function takesWrites(host: Host, dataDirectory: string): Promise<boolean> {
+  for (const name of ["standby.signal", "recovery.signal", "recovery.conf"]) {
+    if ((await host.stat(join(dataDirectory, name))) !== undefined) return false;
+  }
+  const control = await readControlFile(host, dataDirectory);
+  return control !== undefined && recordedRole(control) === "primary";
 }
 
 /** What keeps a login out that came in as the server's OS user alone, or past what the server runs at login. */
-function barredBefore(role: string, { barred }: Taken): LockedOut | undefined {
-  for (const { by, kind, because, atLogin } of barred) {
-    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", role, because, by: "session" };
-    const code = by === "owner" ? undefined : ofOwner[kind];
-    if (code !== undefined) return { code, role, because, by: "host" };
+function barredBefore({ by: taken, barred }: Taken): Found | undefined {
+  for (const { kind, because, atLogin } of barred) {
+    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", because, comesIn: "session" };
+    const code = taken === "owner" ? ofOwner[kind] : undefined;
+    if (code !== undefined) return { code, because, comesIn: "host" };
   }
   return undefined;
 }
@@ -61,19 +89,16 @@ async function lockOf(
 ): Promise<LockCode | undefined> {
   if (kind === "unproven") return "otherRules";
   if (kind === "refused") return "elsewhere";
-  if (kind === "timeout") return (await isAlive(address, signal)) ? "loginHangs" : undefined;
+  if (kind === "timeout") return (await answers(address, signal)) ? "loginHangs" : undefined;
   if (kind === "starting" || kind === "stopping" || kind === "recoveryRefusesQueries" || kind === "tls")
     return undefined;
   return lockOfRefusal((cause ?? {}) as { readonly code?: string; readonly routine?: string });
 }
 
 /** Whether a server that gives no session in time answers at all: the question for TLS comes before all that may hang. */
-async function isAlive(address: Address, signal: AbortSignal | undefined): Promise<boolean> {
-  const { presentedBy } = await import("../sql/certificate.js");
-  return presentedBy(address, signal).then(
-    () => true,
-    () => false,
-  );
+async function answers(address: Address, signal: AbortSignal | undefined): Promise<boolean> {
+  const { isAnswering } = await import("../sql/certificate.js");
+  return isAnswering(address, signal);
 }
 
 /** Whether a refusal stays what it is, however long somebody waits. */

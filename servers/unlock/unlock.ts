@@ -1,8 +1,6 @@
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { type LockedOut, type Mended, mendOf, type Opened } from "../../postgres/lockedOut.js";
-import { recordedRole } from "../../postgres/wal/controlFile.js";
-import { readControlFile } from "../data/controlFile.js";
 import { withLock } from "../data/lock.js";
 import type { Files } from "../data/staging.js";
 import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
@@ -13,7 +11,7 @@ import { lockedOutInWords } from "../words/lockedOut.js";
 import { openForAdministrator, type Sql } from "./administrator.js";
 import { endIdleSession } from "./connections.js";
 import { installRules, installWayIn } from "./files.js";
-import { findLock } from "./find.js";
+import { findLock, takesWrites } from "./find.js";
 import { runSingleUser } from "./singleUser.js";
 
 export interface Unlocking {
@@ -58,7 +56,7 @@ async function unlockHeld(unlocking: Unlocking): Promise<void> {
   if (lock !== undefined && (rules || mendOf(lock) === "rules")) {
     await reloadServer(host, server);
     lock = await lockAfterReload(unlocking);
-    await report({ by: "rules" });
+    if (rules || lock === undefined) await report({ by: "rules" });
   }
   if (lock !== undefined && (await installWayIn(host, server, files))) {
     await reloadServer(host, server);
@@ -79,8 +77,9 @@ async function unlockHeld(unlocking: Unlocking): Promise<void> {
   }
   if (lock === undefined || mendOf(lock) === "restart") return;
   if (mendOf(lock) !== "catalogue") throw new StillLockedOut(server.name, lock, "The declared rules are in force");
-  if (!(await takesWrites(unlocking))) return;
-  await mendCatalogue(unlocking, lock);
+  // A standby has its catalogue from the server that takes writes, whose turn it is.
+  if (lock.by === "primary") return;
+  await mendCatalogue(unlocking, lock.by);
   const left = await lockNow(unlocking);
   if (left !== undefined) {
     throw new StillLockedOut(server.name, left, "Its role, password and database are as declared, and its rules too");
@@ -91,7 +90,7 @@ async function unlockHeld(unlocking: Unlocking): Promise<void> {
 const mostEnded = 5;
 
 /** Milliseconds that a server may take to read its files. */
-const rereading = 2000;
+const rereading = 1500;
 
 /** What is left of a lock once the server has had time to read its files, or to notice that a session is gone. */
 async function lockAfterReload(unlocking: Unlocking): Promise<LockedOut | undefined> {
@@ -111,19 +110,11 @@ async function lockNow({ host, server, login, signal }: Unlocking): Promise<Lock
   const quiet = signal ?? new AbortController().signal;
   const access = { address: server, administrator: login.user, administratorPassword: login.password };
   const answer: LiveAnswer = await askLive(access, quiet, false);
-  return findLock(access, process, answer, quiet);
+  const visitor = { ...access, takesWrites: () => takesWrites(host, server.dataDirectory) };
+  return findLock(visitor, process, answer, quiet);
 }
 
-/** By its control file, which no session is needed for. */
-async function takesWrites({ host, server }: Unlocking): Promise<boolean> {
-  for (const name of ["standby.signal", "recovery.signal", "recovery.conf"]) {
-    if ((await host.stat(`${server.dataDirectory}/${name}`)) !== undefined) return false;
-  }
-  const control = await readControlFile(host, server.dataDirectory);
-  return control !== undefined && recordedRole(control) === "primary";
-}
-
-async function mendCatalogue(unlocking: Unlocking, { by }: LockedOut): Promise<void> {
+async function mendCatalogue(unlocking: Unlocking, by: Exclude<LockedOut["by"], "primary">): Promise<void> {
   const { server, login, report, signal } = unlocking;
   if (by === "stop") return mendWhileStopped(unlocking);
   const options = signal === undefined ? {} : { signal };

@@ -29,6 +29,8 @@ export function problemInWords(problem: ServerProblem): string {
       return problem.because ?? "it does not answer";
     case "lockedOut":
       return `${lockedOutInWords(problem.lock)}; ${mendInWords(problem.lock)}`;
+    case "listensElsewhere":
+      return `it listens at ${problem.at}, and is declared to at ${problem.declared}: run pulumi up, which restarts it`;
     case "severalWrite":
       return `it takes writes, and so does ${problem.others.join(", ")}: stop the one that clients do not use`;
     case "writesUndeclared":

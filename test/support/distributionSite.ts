@@ -20,6 +20,8 @@ export interface DistributionOptions {
   /** What an administrator did on each host before, as root. */
   readonly prepare: string;
   readonly servers?: readonly [string, ...string[]];
+  /** By role. */
+  readonly passwords?: Readonly<Record<string, string>>;
 }
 
 /** A site of servers that stand as a distribution puts them, each on a host of its own, reached over SSH as root. */
@@ -41,7 +43,7 @@ export class DistributionSite {
       sandbox.write({ "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8") });
       symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
       await sandbox.must(["stack", "init", stack]);
-      for (const [role, input] of Object.entries(passwords)) {
+      for (const [role, input] of Object.entries({ ...passwords, ...options.passwords })) {
         await sandbox.must(["config", "set", "--secret", `pgsite:password-${role}`, "--stack", stack], { input });
       }
       site.#kept = readFileSync(join(sandbox.program, `Pulumi.${stack}.yaml`), "utf8");
@@ -83,11 +85,23 @@ export class DistributionSite {
 
   /** All that `pulumi ARGUMENTS` prints. @throws where it fails */
   async must(args: readonly string[]): Promise<string> {
+    const { code, printed } = await this.#run(args);
+    if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with status ${code}:\n${printed}`);
+    return printed;
+  }
+
+  /** All that an `up` prints that must fail. @throws where it succeeds */
+  async failingUp(): Promise<string> {
+    const { code, printed } = await this.#run(up);
+    if (code === 0) throw new Error(`pulumi up was to fail, and did not:\n${printed}`);
+    return printed;
+  }
+
+  async #run(args: readonly string[]): Promise<{ readonly code: number | null; readonly printed: string }> {
     const { control } = this.net;
     const run = this.sandbox.start([...args, "--stack", stack], { control, seconds: 240 });
     const { code, stdout, stderr } = await run.finished;
-    if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with status ${code}:\n${stdout}${stderr}`);
-    return stdout + stderr;
+    return { code, printed: stdout + stderr };
   }
 
   up(): Promise<string> {

@@ -39,6 +39,24 @@ describe("the order of a rollout", () => {
     ]);
   });
 
+  it.each([
+    ["at another port", { port: "5999" }, "port 5999 → 5442"],
+    ["at no address", { listen_addresses: "" }, "listen_addresses '' → *"],
+    ["at its own loopback alone", { listen_addresses: "localhost" }, "listen_addresses localhost → *"],
+  ])("restarts an upstream that listens %s before those that are to stream from it", (_where, other, change) => {
+    const declared = { port: "5442", listen_addresses: "*" };
+    const shall = cascade(declared);
+    const is = allRunning(shall, { ...declared, ...other });
+    expect(words(is, shall)).toEqual([
+      `1. server2: restart (${change})`,
+      `2. server3: restart (${change})`,
+      `3. des10: restart (${change})`,
+    ]);
+    // One that listens there as well may be last, as ever.
+    const more = cascade({ ...declared, shared_buffers: "1GB" });
+    expect(words(allRunning(shall), more).at(-1)).toMatch(/^3\. server2/);
+  });
+
   it("gives a warm standby no floor: it goes before the primary also where the value falls", () => {
     const settings = { max_connections: "300", hot_standby: "off" };
     const shall = {

@@ -44,6 +44,23 @@ describe("the cause in a server's log", () => {
     expect(causesIn(line, server)).toEqual([{ line: line.replace("  ", " "), remedy, final: false }]);
   });
 
+  it.each([
+    [
+      'pg_hba.conf rejects replication connection for host "192.0.2.3", user "r", no encryption',
+      /^a rule of its upstream/,
+    ],
+    ['no pg_hba.conf entry for replication connection from host "192.0.2.3", user "r"', /^its upstream's pg_hba.conf/],
+    ['password authentication failed for user "r"', /^the passfile and the role/],
+    ['role "r" does not exist', /^the role by which/],
+    ['role "r" is not permitted to log in', /^the role by which/],
+    ["must be superuser or replication role to start walsender", /^the role by which/],
+    ["permission denied to start WAL sender", /^the role by which/],
+  ])("is a refusal by its upstream, in its walreceiver's own words: %s", (reason, remedy) => {
+    const line = `2026-11-21 10:00:00.124 UTC [42] walreceiver FATAL:  could not connect to the primary server: connection to server at "192.0.2.2", port 5432 failed: FATAL:  ${reason}`;
+    const [first] = causesIn(line, { ...server, upstream: "server2" });
+    expect(first).toMatchObject({ refused: true, final: false, remedy: expect.stringMatching(remedy) });
+  });
+
   it("is its last fatal line with details and hints where the message is not known", () => {
     const log =
       "LOG:  a\nFATAL:  data directory has wrong ownership\nHINT:  The server must be started by its owner.\nLOG:  b";

@@ -28,6 +28,10 @@ const problems: Sentences<ServerProblem> = {
     { lock: { code: "noRule", role: "postgres", because: "db1 says so", by: "host" } },
     "pgsite is kept out: no rule of pg_hba.conf in force lets postgres in (db1 says so); up installs the declared rules through the host",
   ],
+  listensElsewhere: [
+    { at: "127.0.0.1:5999", declared: "192.0.2.2:5432" },
+    "it listens at 127.0.0.1:5999, and is declared to at 192.0.2.2:5432: run pulumi up, which restarts it",
+  ],
   severalWrite: [{ others: ["a", "b"] }, "it takes writes, and so does a, b: stop the one that clients do not use"],
   writesUndeclared: [{ role: "mirror" }, "it takes writes, and is declared mirror"],
   primaryInRecovery: [{}, "it is declared primary, and is in recovery"],
