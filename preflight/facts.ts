@@ -96,14 +96,10 @@ export interface ServerFacts {
   readonly identity: boolean;
   /** Content of PG_VERSION. */
   readonly dataVersion?: string;
-  /** The folder in which the data directory is, or the nearest one above it that exists. */
-  readonly parent: {
-    readonly path: string;
-    readonly owner: string;
-    readonly writable: boolean;
-    /** To it, as far as who may write there tells whether root makes something in it. */
-    readonly way: readonly Step[];
-  };
+  /** Of the data directory. */
+  readonly parent: Parent;
+  /** The folders in which configuration is to be, if it is apart, and those of files that it includes. */
+  readonly configuration: readonly ConfigurationFolder[];
   /** Whether something of its service's name starts with the machine. */
   readonly startsAtBoot: boolean;
   /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */
@@ -122,6 +118,23 @@ export interface ServerFacts {
   /** The process of the postmaster that runs in the data directory. */
   readonly postmaster?: number;
   readonly listeners: readonly Listener[];
+}
+
+/** The folder in which another is to be, or the nearest one above it that exists. */
+export interface Parent {
+  readonly path: string;
+  readonly owner: string;
+  readonly writable: boolean;
+  /** To it, as far as who may write there tells whether root makes something in it. */
+  readonly way: readonly Step[];
+}
+
+export interface ConfigurationFolder {
+  readonly path: string;
+  /** Whether the OS user may write there. */
+  readonly found: "absent" | "open" | "closed";
+  readonly owner: string;
+  readonly parent: Parent;
 }
 
 export interface Disk {

@@ -1,6 +1,6 @@
 import { checkArchive } from "./checks/archive.js";
 import { checkClock } from "./checks/clock.js";
-import { checkDirectory, checkFileSystem } from "./checks/directory.js";
+import { checkConfiguration, checkDirectory, checkFileSystem } from "./checks/directory.js";
 import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
@@ -16,6 +16,7 @@ import type { Place, PreflightRequest } from "./request.js";
 const serverChecks = [
   checkPrograms,
   checkDirectory,
+  checkConfiguration,
   checkArchive,
   checkFileSystem,
   checkPort,

@@ -10,7 +10,7 @@ export const tools = ["flock", "rsync"] as const;
 export const pipes = ["perl", "python3", "socat", "nc"] as const;
 
 /** How many arguments the script takes of each server. */
-export const argumentsOfServer = 7;
+export const argumentsOfServer = 8;
 
 /**
  * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
@@ -18,7 +18,7 @@ export const argumentsOfServer = 7;
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
  * of each server its name, data directory, control directory, folder of programs, port, folders of sockets (one a line, or
- * `compiledIn`), and the name of its service, if it has one.
+ * `compiledIn`), the name of its service, if it has one, and the folders in which its configuration is to be (one a line).
  *
  * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
  * The version is read in the file.
@@ -56,12 +56,7 @@ look() {
   [ -e "$control/${controlNames.identity}" ] && say "$at.identity" yes
   content "$at.version" "$data/PG_VERSION"
 
-  parent=$(dirname -- "$data")
-  until [ -d "$parent" ]; do parent=$(dirname -- "$parent"); done
-  writable=no
-  [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
-  say "$at.parent" "$writable $(stat -L -c %U -- "$parent") $parent"
-  way "$parent/." above
+  above parent "$data"
   if [ ! -e "$control" ]; then
     say "$at.control" absent
   elif [ -w "$control" ] && [ -x "$control" ]; then
@@ -97,6 +92,27 @@ look() {
   [ "$folders" != '${compiledIn}' ] || folders=$(compiled_in "$bin/postgres")
   [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
   if [ -n "$7" ] && at_boot "$7"; then say "$at.service" yes; fi
+  count=0
+  [ -z "$8" ] || printf '%s\n' "$8" | while IFS= read -r folder; do
+    state=absent
+    if [ -d "$folder" ]; then
+      state=closed
+      [ -w "$folder" ] && [ -x "$folder" ] && state=open
+    fi
+    say "$at.configuration" "$state $(stat -L -c %U -- "$folder" 2>/dev/null || echo -) $folder"
+    above "configuration.$count" "$folder"
+    count=$((count + 1))
+  done
+}
+
+# above KEY FOLDER: where a folder is to be, the nearest one above it that is there, and the way to that.
+above() {
+  parent=$(dirname -- "$2")
+  until [ -d "$parent" ]; do parent=$(dirname -- "$parent"); done
+  writable=no
+  [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
+  say "$at.$1" "$writable $(stat -L -c %U -- "$parent") $parent"
+  way "$parent/." "$1.way"
 }
 
 # Whether something of that name starts with the machine.
@@ -178,7 +194,7 @@ fi
 say crontab "$crontab"
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
-  look "$1" "$2" "$3" "$4" "$5" "$6" "$7"
+  look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
   shift ${argumentsOfServer}
 done
 if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then

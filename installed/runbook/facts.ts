@@ -47,7 +47,7 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     ...defined({
       configurationDirectory: server.configurationDirectory,
       log: logFileIn(server),
-      unit: server.service?.unit,
+      unit: server.unit,
     }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),

@@ -11,6 +11,7 @@ const healthy: ServerFacts = {
   incomplete: false,
   identity: false,
   parent: { path: "/data", owner: "postgres", writable: true, way: [] },
+  configuration: [],
   startsAtBoot: false,
   control: "absent",
   disk: { id: "1", type: "ext2/ext3", free: 100 * gigabyte },
