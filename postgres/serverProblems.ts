@@ -89,6 +89,8 @@ export type ServerProblem =
   | { readonly code: "stopped" }
   /** By the guard of its runbook. */
   | ({ readonly code: "startRefused" } & Superseded)
+  /** `unit`: of its distribution, which counts it as stopped. */
+  | { readonly code: "outsideUnit"; readonly unit: string }
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
   /** It runs and keeps pgsite out. */
   | { readonly code: "lockedOut"; readonly lock: LockedOut }

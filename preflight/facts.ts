@@ -1,4 +1,5 @@
 import type { HostSpec } from "../hosts/host.js";
+import type { FoundPrograms } from "./programFolders.js";
 import type { Step } from "./way.js";
 
 /** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
@@ -31,6 +32,8 @@ export interface HostFacts {
   readonly locales: readonly string[] | undefined;
   /** Programs that pgsite uses on hosts and that are not there. */
   readonly missingTools: readonly string[];
+  /** Folders with programs of any version, looked for where those of a server are missing. */
+  readonly programs: readonly FoundPrograms[];
   /** The version of the server's package that the package manager would install; undefined where it knows none. */
   readonly candidate: string | undefined;
   readonly clock: Clock;
@@ -100,6 +103,8 @@ export interface ServerFacts {
   readonly parent: Parent;
   /** The folders in which configuration is to be, if it is apart, and those of files that it includes. */
   readonly configuration: readonly ConfigurationFolder[];
+  /** Files from which Debian's own start alone takes something: a cluster's `environment` and `pg_ctl.conf`. */
+  readonly startFiles: readonly string[];
   /** Whether something of its service's name starts with the machine. */
   readonly startsAtBoot: boolean;
   /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */

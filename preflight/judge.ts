@@ -5,7 +5,7 @@ import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
-import { checkInstalling, checkService } from "./checks/root.js";
+import { checkInstalling, checkService, checkStartFiles } from "./checks/root.js";
 import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
@@ -23,6 +23,7 @@ const serverChecks = [
   checkSockets,
   checkLimits,
   checkService,
+  checkStartFiles,
 ] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */

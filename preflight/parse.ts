@@ -10,6 +10,7 @@ import type {
   SocketFolder,
 } from "./facts.js";
 import { parseAddress } from "./listeners.js";
+import { parsePrograms } from "./programFolders.js";
 import { parseStep, type Step } from "./way.js";
 
 /** When, by our clock in seconds, the script was sent and its answer was there. */
@@ -93,6 +94,7 @@ export function parseFacts(
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
     pipes: lines.all("pipe"),
+    programs: parsePrograms(lines.all("programs")),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
@@ -148,6 +150,7 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
       const parent = parentOf(lines, `${at}.configuration.${index}`);
       return { path: path.join(" "), found: found as ConfigurationFolder["found"], owner, parent };
     }),
+    startFiles: lines.all(`${at}.start`),
     startsAtBoot: lines.flag(`${at}.service`),
     control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
     sockets: lines.all(`${at}.socket`).map((line, index) => {

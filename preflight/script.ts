@@ -1,6 +1,7 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { compiledIn } from "../config/socketFolders.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
+import { programsFunction } from "./programFolders.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
@@ -101,6 +102,11 @@ look() {
     fi
     say "$at.configuration" "$state $(stat -L -c %U -- "$folder" 2>/dev/null || echo -) $folder"
     above "configuration.$count" "$folder"
+    # What Debian's own start reads beside postgresql.conf, if anything is in it.
+    for file in environment pg_ctl.conf; do
+      grep -qv -e '^[[:space:]]*\(#.*\)*$' -e "^[[:space:]]*pg_ctl_options[[:space:]]*=[[:space:]]*''" -- "$folder/$file" 2>/dev/null &&
+        say "$at.start" "$folder/$file"
+    done
     count=$((count + 1))
   done
 }
@@ -138,8 +144,7 @@ sockets() {
 }
 
 ${wayFunction}
-${compiledInFunction}
-# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
+${compiledInFunction}${programsFunction}# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
 listeners() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk -v port=":$2" '$4 == "0A" && substr($2, length($2) - 4) == port { print substr($2, 1, length($2) - 5), $8, $10 }' |
@@ -197,6 +202,7 @@ while [ $# -ge ${argumentsOfServer} ]; do
   look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
   shift ${argumentsOfServer}
 done
+[ "$programs" = there ] || find_programs programs
 if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then
   say candidate "$(apt-cache policy "$package" 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')"
 fi

@@ -1,3 +1,4 @@
+import { layoutNames, programsIn } from "../../config/layouts.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
@@ -99,6 +100,11 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
   const { version, install } = request;
   const error = { check: "programs", severity: "error", path: "binaries" } as const;
   const cause = `there is no PostgreSQL ${version} in ${server.binDirectory}`;
+  const there = host.programs.find((found) => majorOf(found.version) === version);
+  if (there !== undefined) {
+    const found = `PostgreSQL ${there.version} is in ${there.folder} there`;
+    return [{ ...error, cause: `${cause}; ${found}`, remedy: `say ${saying(there.folder, version)}` }];
+  }
   const family = familyOf(host);
   if (family === undefined) {
     return [
@@ -116,6 +122,13 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
   }
   if (install) return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
   return [{ ...error, cause, remedy: remedyOf(family, host, version) }];
+}
+
+/** What a stack file has to say, so that programs of this folder are used. */
+function saying(folder: string, version: PreflightRequest["version"]): string {
+  const layouts = layoutNames.filter((layout) => programsIn(layout, version) === folder);
+  const usual = layouts.map((layout) => `layout: ${layout}`).join(" or ");
+  return `binaries: ${folder}${usual === "" ? "" : `, or ${usual} where the server stands as that has it`}`;
 }
 
 function notYetKnown(family: Family, version: PreflightRequest["version"]): Complaint {

@@ -69,6 +69,21 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
   ];
 }
 
+/** What a distribution's own start reads, where something else starts the server. */
+export function checkStartFiles({ server, host, facts }: Seen): Complaint[] {
+  const byUnit = server.unit !== undefined && host.manager === "systemd" && host.root.can;
+  if (byUnit || facts.startFiles.length === 0) return [];
+  return [
+    {
+      check: "service",
+      severity: "warning",
+      path: `servers.${server.name}.layout`,
+      cause: `${facts.startFiles.join(" and ")} is read by Debian's own start alone, which pgsite does not use here (it starts the server by pg_ctl)`,
+      remedy: "put what it says where any start finds it: settings into the stack file, and nothing else is taken",
+    },
+  ];
+}
+
 /** Packages are installed by root. */
 export function checkInstalling(host: HostFacts, spec: HostSpec, packages: readonly string[]): Complaint[] {
   if (packages.length === 0 || host.root.can) return [];

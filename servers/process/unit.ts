@@ -31,6 +31,16 @@ export async function unitOf(
   return { name: `${name}.service`, isOurs: unit === undefined, root };
 }
 
+/**
+ * Whether a server runs and its distribution's unit does not know: a script of the runbook started it, or pg_ctl by hand. systemd
+ * puts the processes of a unit into a control group of its name, so that nobody has to be asked.
+ */
+export async function runsOutside(host: Host, unit: string, pid: number): Promise<boolean> {
+  if ((await findManager(host)) !== "systemd") return false;
+  const groups = (await host.readFile(`/proc/${pid}/cgroup`).catch(() => undefined))?.toString("utf8") ?? "";
+  return groups !== "" && !groups.includes(`/${unit}.service`);
+}
+
 async function mayBe(root: Host): Promise<boolean> {
   try {
     await root.run(["true"]);

@@ -28,6 +28,7 @@ export function problemsOf(facts: {
   if (state === "stopped") {
     problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", ...superseded });
   }
+  if (observation.outside !== undefined) problems.push({ code: "outsideUnit", unit: observation.outside });
   if (state === "unreachable") {
     problems.push(
       locked === undefined ? { code: "unanswered", ...sql.unreachable?.said } : { code: "lockedOut", lock: locked },

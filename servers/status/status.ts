@@ -6,6 +6,7 @@ import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
+import { runsOutside } from "../process/unit.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
@@ -56,7 +57,9 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
         ? undefined
         : await lockOf(server, login, process, told.unreachable, options.signal);
     const superseded = process.kind === "running" ? undefined : await refusedBefore(host, server);
-    return { data, process, titles, ...defined({ superseded, locked }) };
+    const { unit } = server;
+    const isOutside = process.kind === "running" && unit !== undefined && (await runsOutside(host, unit, process.pid));
+    return { data, process, titles, ...defined({ superseded, locked, outside: isOutside ? unit : undefined }) };
   };
   const limit = options.timeout ?? 3000;
   const late = new Promise<Pick<Observation, "titles" | "hostProblem">>((resolve) => {
