@@ -100,12 +100,15 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
   const { version, install } = request;
   const error = { check: "programs", severity: "error", path: "binaries" } as const;
   const cause = `there is no PostgreSQL ${version} in ${server.binDirectory}`;
+  const family = familyOf(host);
+  if (install && family?.binDirectory(version) === server.binDirectory && managers[family.manager] !== undefined) {
+    return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
+  }
   const there = host.programs.find((found) => majorOf(found.version) === version);
   if (there !== undefined) {
-    const found = `PostgreSQL ${there.version} is in ${there.folder} there`;
-    return [{ ...error, cause: `${cause}; ${found}`, remedy: `say ${saying(there.folder, version)}` }];
+    const remedy = `PostgreSQL ${there.version} is in ${there.folder}: say ${saying(there.folder, version)}`;
+    return [{ ...error, cause, remedy }];
   }
-  const family = familyOf(host);
   if (family === undefined) {
     return [
       { ...error, cause, remedy: `install it, or name the folder of its programs as binaries (${host.system.name})` },
@@ -116,11 +119,10 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
     const remedy = `name the folder that has them as binaries; ${family.server(version)} puts them into ${elsewhere}`;
     return [{ ...error, cause, remedy }];
   }
-  if (install && managers[family.manager] === undefined) {
+  if (install) {
     const remedy = `${family.command} ${family.server(version)} (pgsite itself installs with ${Object.keys(managers).join(", ")} alone)`;
     return [{ ...error, path: "install", cause, remedy }];
   }
-  if (install) return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
   return [{ ...error, cause, remedy: remedyOf(family, host, version) }];
 }
 

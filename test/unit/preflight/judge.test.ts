@@ -228,7 +228,7 @@ describe("one thing wrong", () => {
         },
       },
       {},
-      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin; PostgreSQL 15.3 is in /usr/pgsql-15/bin there: say binaries: /usr/pgsql-15/bin, or layout: pgdg where the server stands as that has it",
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: PostgreSQL 15.3 is in /usr/pgsql-15/bin: say binaries: /usr/pgsql-15/bin, or layout: pgdg where the server stands as that has it",
     ],
     [
       "server programs that are where nobody would look",
@@ -236,8 +236,8 @@ describe("one thing wrong", () => {
         server: { postgres: undefined as never },
         host: { programs: [{ version: "15.3", folder: "/srv/pg/bin" }] },
       },
-      { install: true },
-      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin; PostgreSQL 15.3 is in /srv/pg/bin there: say binaries: /srv/pg/bin",
+      {},
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: PostgreSQL 15.3 is in /srv/pg/bin: say binaries: /srv/pg/bin",
     ],
     [
       "a folder for configuration that cannot be made",
