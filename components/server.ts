@@ -145,7 +145,9 @@ export abstract class Server extends pulumi.ComponentResource {
         endpoint: pulumi.output(trust?.demand).apply((demand) => endpointOf(server, demand)),
         administrator: site.administrator,
         administratorPassword: args.administratorPassword,
+        layout: server.layout,
         service: server.service,
+        unit: server.unit,
       },
       { ...parent, dependsOn: data },
     );

@@ -10,6 +10,7 @@ import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.j
 import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./sessionSettings.js";
+import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -30,7 +31,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
 
 /** What its servers, resolved, are to each other. */
 export function checkServers(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
-  return [...checkPlaces(servers), ...checkFloors(version, description, servers)];
+  return [...checkSharing(servers), ...checkFloors(version, description, servers)];
 }
 
 /** Names that point at nothing, and a site that has no head. */
@@ -179,45 +180,6 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
         ]
       : []),
   ];
-}
-
-/** Two servers in one place. */
-function checkPlaces(servers: readonly Server[]): Problem[] {
-  return servers.flatMap((server, index) =>
-    servers.slice(0, index).flatMap((other) => {
-      if (other.host.name !== server.host.name) return [];
-      return [
-        ...(other.port === server.port && (other.address === server.address || listensEverywhere(server, other))
-          ? [
-              error(
-                `servers.${server.name}.port`,
-                `${server.name} and ${other.name} are both on port ${server.port} of ${server.host.name} (${server.address}): give one of them another port or address`,
-              ),
-            ]
-          : []),
-        ...(server.service !== undefined && other.service?.name === server.service.name
-          ? [
-              error(
-                "service.name",
-                `${server.name} and ${other.name} are both on ${server.host.name}, and would both be started by ${server.service.name}: leave service.name out, and each has one of its own`,
-              ),
-            ]
-          : []),
-        ...(other.dataDirectory === server.dataDirectory
-          ? [
-              error(
-                `servers.${server.name}.dataDirectory`,
-                `${server.name} and ${other.name} share ${server.dataDirectory} on ${server.host.name}: each needs its own`,
-              ),
-            ]
-          : []),
-      ];
-    }),
-  );
-}
-
-function listensEverywhere(...servers: readonly Server[]): boolean {
-  return servers.some(({ settings }) => /(^|[\s,])(\*|0\.0\.0\.0|::)($|[\s,])/.test(settings.listen_addresses ?? ""));
 }
 
 /** A hot standby below its upstream's settings does not start. Of an upstream outside, only what is stated is known. */

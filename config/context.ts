@@ -4,7 +4,7 @@ import type { Layer } from "../postgres/settings/resolve.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { containerName, containersOf, isMade, serviceNameOf } from "./containers.js";
 import { asksReplicasOf, type Peer, type RuleInputs, type ServerInputs, type SiteFacts } from "./describe.js";
-import { programsIn, unitOf } from "./layouts.js";
+import { type Placed, programsIn, unitOf } from "./layouts.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
 
@@ -60,7 +60,8 @@ export class Context {
       port: server.port ?? description.port,
       ...placed,
       binDirectory: description.binaries ?? programsIn(server.layout ?? description.layout, this.version),
-      service: this.#serviceOf(name, unitOf({ ...placed, version: this.version })),
+      service: this.#serviceOf(name),
+      ...this.#unitOf(placed),
       ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
       ...(upstream === undefined ? {} : { upstream }),
       ...(server.applicationName === undefined ? {} : { applicationName: server.applicationName }),
@@ -217,15 +218,21 @@ export class Context {
   }
 
   /** A container that the stack did not make starts with whatever its maker gave it: no service of ours. */
-  #serviceOf(name: string, unit: string | undefined): ServiceDeclaration {
+  #serviceOf(name: string): ServiceDeclaration {
     const { service } = this.description;
     const own = this.#containerOf(this.#server(name).host ?? name)?.made === false && service.manager === "auto";
     return {
       ...service,
       name: serviceNameOf(this.description, name),
-      ...(unit === undefined ? {} : { unit }),
       ...(own ? { manager: "none" } : {}),
     };
+  }
+
+  /** Where a stack names another way than systemd to start servers, that way alone starts them. */
+  #unitOf(placed: Omit<Placed, "version">): { unit?: string } {
+    const { manager } = this.description.service;
+    const unit = unitOf({ ...placed, version: this.version });
+    return unit === undefined || manager === "sysv" || manager === "crontab" ? {} : { unit };
   }
 }
 

@@ -78,6 +78,8 @@ export interface ServerInputs {
   readonly binDirectory: string;
   /** What starts it with its machine. */
   readonly service: ServiceDeclaration;
+  /** The distribution's own systemd unit, without `.service`. @default pgsite makes one */
+  readonly unit?: string;
   /** The server that it replicates from unless it is the primary. */
   readonly upstream?: Peer;
   /** Every server of the site that it may ever connect to: what its passfile holds. */
@@ -181,6 +183,7 @@ export function describeServer(
       ...(inputs.keepDiverged === undefined ? {} : { keepDiverged: inputs.keepDiverged }),
       disposable: site.disposable,
       ...(inputs.service.manager === "none" ? {} : { service: inputs.service }),
+      ...(inputs.unit === undefined ? {} : { unit: inputs.unit }),
       settings: postgresql,
       ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name),
       ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),

@@ -131,8 +131,10 @@ export interface Server extends Endpoint {
   readonly tlsFiles?: TlsFiles;
   /** Fingerprint (SHA-256) of the certificate that it is to show, where only a restart brings that into force: until 9.6. */
   readonly certificate?: string;
-  /** What starts it with its machine; absent where nothing shall. */
+  /** What pgsite keeps so that it starts with its machine; absent where pgsite keeps nothing. */
   readonly service?: ServiceDeclaration;
+  /** The distribution's own systemd unit, without `.service`: what starts and stops it, also if pgsite adds nothing to that. */
+  readonly unit?: string;
   /** What of its data is kept where it rejoins after going its own way. @default "data", all of it */
   readonly keepDiverged?: "data" | "wal";
   /** True where removing the server from the stack may stop it and delete its data (rehearsals). */
@@ -160,8 +162,6 @@ export interface Lost {
 /** What the stack says of services. */
 export interface ServiceDeclaration {
   readonly name: string;
-  /** The distribution's own systemd unit, without `.service`. @default pgsite makes one, of that name */
-  readonly unit?: string;
   readonly manager: "auto" | Manager;
   /** System V run levels. */
   readonly runLevels: readonly number[];

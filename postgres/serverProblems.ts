@@ -89,6 +89,8 @@ export type ServerProblem =
   | { readonly code: "stopped" }
   /** By the guard of its runbook. */
   | ({ readonly code: "startRefused" } & Superseded)
+  /** `unit`: of its distribution, which counts it as stopped. */
+  | { readonly code: "outsideUnit"; readonly unit: string }
   | ({ readonly code: "unanswered" } & Partial<Unanswered>)
   /** It runs, and not where others look for it. `at`: what it says itself; a Unix socket alone where it listens at no address. */
   | { readonly code: "listensElsewhere"; readonly at: string; readonly declared: string }

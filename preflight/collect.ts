@@ -161,5 +161,6 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
     own ? `${place.port}` : "0",
     own ? [placesOfSockets(place)].flat().join("\n") : "",
     own ? (place.service?.name ?? "") : "",
+    own ? (place.configurationFolders ?? []).join("\n") : "",
   ];
 }

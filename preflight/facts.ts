@@ -1,4 +1,5 @@
 import type { HostSpec } from "../hosts/host.js";
+import type { FoundPrograms } from "./programFolders.js";
 import type { Step } from "./way.js";
 
 /** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
@@ -31,6 +32,8 @@ export interface HostFacts {
   readonly locales: readonly string[] | undefined;
   /** Programs that pgsite uses on hosts and that are not there. */
   readonly missingTools: readonly string[];
+  /** Folders with programs of any version, looked for where those of a server are missing. */
+  readonly programs: readonly FoundPrograms[];
   /** The version of the server's package that the package manager would install; undefined where it knows none. */
   readonly candidate: string | undefined;
   readonly clock: Clock;
@@ -96,14 +99,12 @@ export interface ServerFacts {
   readonly identity: boolean;
   /** Content of PG_VERSION. */
   readonly dataVersion?: string;
-  /** The folder in which the data directory is, or the nearest one above it that exists. */
-  readonly parent: {
-    readonly path: string;
-    readonly owner: string;
-    readonly writable: boolean;
-    /** To it, as far as who may write there tells whether root makes something in it. */
-    readonly way: readonly Step[];
-  };
+  /** Of the data directory. */
+  readonly parent: Parent;
+  /** The folders in which configuration is to be, if it is apart, and those of files that it includes. */
+  readonly configuration: readonly ConfigurationFolder[];
+  /** Files from which Debian's own start alone takes something: a cluster's `environment` and `pg_ctl.conf`. */
+  readonly startFiles: readonly string[];
   /** Whether something of its service's name starts with the machine. */
   readonly startsAtBoot: boolean;
   /** Whether pgsite's own folder beside the data directory is there, and the OS user's to write. */
@@ -122,6 +123,23 @@ export interface ServerFacts {
   /** The process of the postmaster that runs in the data directory. */
   readonly postmaster?: number;
   readonly listeners: readonly Listener[];
+}
+
+/** The folder in which another is to be, or the nearest one above it that exists. */
+export interface Parent {
+  readonly path: string;
+  readonly owner: string;
+  readonly writable: boolean;
+  /** To it, as far as who may write there tells whether root makes something in it. */
+  readonly way: readonly Step[];
+}
+
+export interface ConfigurationFolder {
+  readonly path: string;
+  /** Whether the OS user may write there. */
+  readonly found: "absent" | "open" | "closed";
+  readonly owner: string;
+  readonly parent: Parent;
 }
 
 export interface Disk {

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { HostSpec } from "../hosts/host.js";
 import { makeFolderAsRoot } from "../hosts/rootFolder.js";
 import type { HostOf } from "./collect.js";
+import type { HostFacts, Parent } from "./facts.js";
 import type { Seen } from "./finding.js";
 import { strangersOn } from "./way.js";
 
@@ -13,14 +14,27 @@ export interface Folder {
 
 export type FoldersByHost = Readonly<Record<string, readonly Folder[]>>;
 
+/** Folders that are missing in one place, where somebody else has to make them, so that the OS user can make the rest. */
+export interface Missing {
+  readonly parent: Parent;
+  readonly folders: readonly [Folder, ...Folder[]];
+}
+
+export function missingFolders(seen: Seen): readonly Missing[] {
+  const [first, ...more] = missingForData(seen);
+  return [
+    ...(first === undefined ? [] : [{ parent: seen.facts.parent, folders: [first, ...more] } as const]),
+    ...missingForConfiguration(seen),
+  ];
+}
+
 /**
- * What somebody else has to make, so that the OS user can make the rest: the folder in which the data directory is to be or,
- * where that is there and another's, the data directory and what pgsite keeps beside it.
+ * The folder in which the data directory is to be or, where that is there and another's, the data directory and what pgsite
+ * keeps beside it.
  */
-export function missingFolders({ server, host, facts }: Seen): readonly Folder[] {
-  const { path, owner, writable } = facts.parent;
-  // Looked at as root, every folder seems writable.
-  if (host.user === host.osUser ? writable : owner === host.osUser) return [];
+function missingForData({ server, host, facts }: Seen): readonly Folder[] {
+  const { path } = facts.parent;
+  if (isWritable(host, facts.parent)) return [];
   // What is there and not ours is refused, and nothing is made beside it.
   if (facts.data !== "absent" && !facts.identity && facts.data !== "empty" && !facts.incomplete) return [];
   const parent = dirname(server.dataDirectory);
@@ -31,23 +45,39 @@ export function missingFolders({ server, host, facts }: Seen): readonly Folder[]
   ].map((folder) => ({ path: folder, mode: 0o700 }));
 }
 
+/** The folder of a configuration that is apart. Those below it, and among the data, are made with it. */
+function missingForConfiguration({ host, facts }: Seen): readonly Missing[] {
+  return facts.configuration.slice(0, 1).flatMap(({ found, path, parent }): Missing[] => {
+    if (found !== "absent" || isWritable(host, parent)) return [];
+    return [{ parent, folders: [{ path, mode: 0o755 }] }];
+  });
+}
+
+/** Looked at as root, every folder seems writable. */
+function isWritable(host: HostFacts, { owner, writable }: Parent): boolean {
+  return host.user === host.osUser ? writable : owner === host.osUser;
+}
+
 /** Who but root may put something into the nearest folder above that is there: root makes nothing below it. Undefined for nobody. */
-export function strangerAbove({ facts }: Seen) {
-  return strangersOn(facts.parent.way, "root")[0];
+export function strangerAbove({ parent }: Missing) {
+  return strangersOn(parent.way, "root")[0];
 }
 
 /** Whether an `up` makes what is missing, as root. */
-export function areMade(seen: Seen): boolean {
-  return seen.host.root.can && strangerAbove(seen) === undefined;
+export function areMade({ host }: Seen, missing: Missing): boolean {
+  return host.root.can && strangerAbove(missing) === undefined;
 }
 
 /** The folders that an `up` makes as root, by host. */
 export function foldersToMake(servers: readonly Seen[]): FoldersByHost {
   const made = new Map<string, Map<string, Folder>>();
-  for (const seen of servers.filter(areMade)) {
+  for (const seen of servers) {
     const { host } = seen.host;
-    for (const folder of missingFolders(seen)) {
-      made.set(host, (made.get(host) ?? new Map<string, Folder>()).set(folder.path, folder));
+    for (const missing of missingFolders(seen)) {
+      if (!areMade(seen, missing)) continue;
+      for (const folder of missing.folders) {
+        made.set(host, (made.get(host) ?? new Map<string, Folder>()).set(folder.path, folder));
+      }
     }
   }
   return Object.fromEntries([...made].map(([host, folders]) => [host, [...folders.values()]]));

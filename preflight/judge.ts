@@ -1,11 +1,11 @@
 import { checkArchive } from "./checks/archive.js";
 import { checkClock } from "./checks/clock.js";
-import { checkDirectory, checkFileSystem } from "./checks/directory.js";
+import { checkConfiguration, checkDirectory, checkFileSystem } from "./checks/directory.js";
 import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
-import { checkInstalling, checkService } from "./checks/root.js";
+import { checkInstalling, checkService, checkStartFiles } from "./checks/root.js";
 import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
@@ -16,12 +16,14 @@ import type { Place, PreflightRequest } from "./request.js";
 const serverChecks = [
   checkPrograms,
   checkDirectory,
+  checkConfiguration,
   checkArchive,
   checkFileSystem,
   checkPort,
   checkSockets,
   checkLimits,
   checkService,
+  checkStartFiles,
 ] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */

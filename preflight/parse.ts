@@ -1,5 +1,16 @@
-import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts, SocketFolder } from "./facts.js";
+import type {
+  Clock,
+  ConfigurationFolder,
+  DataFound,
+  HostFacts,
+  Kernel,
+  Listener,
+  Parent,
+  ServerFacts,
+  SocketFolder,
+} from "./facts.js";
 import { parseAddress } from "./listeners.js";
+import { parsePrograms } from "./programFolders.js";
 import { parseStep, type Step } from "./way.js";
 
 /** When, by our clock in seconds, the script was sent and its answer was there. */
@@ -83,6 +94,7 @@ export function parseFacts(
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
     pipes: lines.all("pipe"),
+    programs: parsePrograms(lines.all("programs")),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
@@ -121,7 +133,6 @@ function clockOf(lines: Lines, { sent, received }: Trip): Clock {
 
 function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): ServerFacts {
   const [mode, owner] = lines.words(`${at}.status`);
-  const [writable, parentOwner = "", ...parent] = (lines.text(`${at}.parent`) ?? "").split(" ");
   const [disk = "", blockSize, blocks, ...type] = lines.words(`${at}.disk`);
   const version = lines.text(`${at}.version`);
   const postgres = lines.text(`${at}.postgres`);
@@ -133,12 +144,13 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     incomplete: lines.flag(`${at}.incomplete`),
     identity: lines.flag(`${at}.identity`),
     ...(version === undefined ? {} : { dataVersion: version }),
-    parent: {
-      path: parent.join(" "),
-      owner: parentOwner,
-      writable: writable === "yes",
-      way: wayOf(lines.all(`${at}.above`)),
-    },
+    parent: parentOf(lines, `${at}.parent`),
+    configuration: lines.all(`${at}.configuration`).map((line, index) => {
+      const [found, owner = "", ...path] = line.split(" ");
+      const parent = parentOf(lines, `${at}.configuration.${index}`);
+      return { path: path.join(" "), found: found as ConfigurationFolder["found"], owner, parent };
+    }),
+    startFiles: lines.all(`${at}.start`),
     startsAtBoot: lines.flag(`${at}.service`),
     control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
     sockets: lines.all(`${at}.socket`).map((line, index) => {
@@ -154,6 +166,11 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
     listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
   };
+}
+
+function parentOf(lines: Lines, key: string): Parent {
+  const [writable, owner = "", ...path] = (lines.text(key) ?? "").split(" ");
+  return { path: path.join(" "), owner, writable: writable === "yes", way: wayOf(lines.all(`${key}.way`)) };
 }
 
 /** Each step once: programs lie in one folder. */

@@ -1,5 +1,7 @@
+import { dirname } from "node:path";
 import type { ServiceDeclaration, Site } from "../config/site.js";
 import type { HostSpec } from "../hosts/host.js";
+import { fileOf } from "../postgres/files/places.js";
 import type { Major } from "../postgres/versions.js";
 
 /** What a preflight is asked to judge: plain data, without roles, so that a change of role asks nothing anew. */
@@ -31,12 +33,16 @@ export interface ServerRequest extends Place {
   readonly address: string;
   readonly port: number;
   readonly controlDirectory: string;
+  /** Those of its configuration, if that is apart from its data, and of files that it includes; the first is `configurationDirectory`. @default none */
+  readonly configurationFolders?: readonly string[];
   /** Folder of the server programs. */
   readonly binDirectory: string;
   /** The declared settings on which what the host must give depends (`watchedSettings`). */
   readonly settings: Readonly<Record<string, string>>;
   /** What starts it with its machine; absent where nothing shall. */
   readonly service?: { readonly name: string; readonly manager: ServiceDeclaration["manager"] };
+  /** The distribution's own systemd unit, without `.service`: what starts and stops it. */
+  readonly unit?: string;
   /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
   readonly disposable: boolean;
 }
@@ -76,6 +82,7 @@ export function requestOf(site: Site): PreflightRequest {
       port: server.port,
       dataDirectory: server.dataDirectory,
       controlDirectory: server.controlDirectory,
+      configurationFolders: configurationFoldersOf(server),
       binDirectory: server.binDirectory,
       settings: Object.fromEntries(
         watchedSettings.flatMap((name) => (server.settings[name] === undefined ? [] : [[name, server.settings[name]]])),
@@ -86,13 +93,21 @@ export function requestOf(site: Site): PreflightRequest {
             service: {
               name: server.service.name,
               // A distribution's own unit is root's.
-              manager: server.service.unit === undefined ? server.service.manager : "systemd",
+              manager: server.unit === undefined ? server.service.manager : "systemd",
             },
           }),
+      ...(server.unit === undefined ? {} : { unit: server.unit }),
       disposable: server.disposable,
     })),
     ...(upstream === undefined
       ? {}
       : { source: { name: upstream.name, host: upstream.host, dataDirectory: upstream.dataDirectory } }),
   };
+}
+
+function configurationFoldersOf(server: Site["servers"][number]): readonly string[] {
+  const { configurationDirectory } = server;
+  const names = Object.keys(server.files).filter((name) => name.includes("/"));
+  const included = names.map((name) => dirname(fileOf(server, name)));
+  return [...new Set([...(configurationDirectory === undefined ? [] : [configurationDirectory]), ...included])];
 }

@@ -1,6 +1,7 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { compiledIn } from "../config/socketFolders.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
+import { programsFunction } from "./programFolders.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
@@ -10,7 +11,7 @@ export const tools = ["flock", "rsync"] as const;
 export const pipes = ["perl", "python3", "socat", "nc"] as const;
 
 /** How many arguments the script takes of each server. */
-export const argumentsOfServer = 7;
+export const argumentsOfServer = 8;
 
 /**
  * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
@@ -18,7 +19,7 @@ export const argumentsOfServer = 7;
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
  * of each server its name, data directory, control directory, folder of programs, port, folders of sockets (one a line, or
- * `compiledIn`), and the name of its service, if it has one.
+ * `compiledIn`), the name of its service, if it has one, and the folders in which its configuration is to be (one a line).
  *
  * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
  * The version is read in the file.
@@ -56,12 +57,7 @@ look() {
   [ -e "$control/${controlNames.identity}" ] && say "$at.identity" yes
   content "$at.version" "$data/PG_VERSION"
 
-  parent=$(dirname -- "$data")
-  until [ -d "$parent" ]; do parent=$(dirname -- "$parent"); done
-  writable=no
-  [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
-  say "$at.parent" "$writable $(stat -L -c %U -- "$parent") $parent"
-  way "$parent/." above
+  above parent "$data"
   if [ ! -e "$control" ]; then
     say "$at.control" absent
   elif [ -w "$control" ] && [ -x "$control" ]; then
@@ -97,6 +93,32 @@ look() {
   [ "$folders" != '${compiledIn}' ] || folders=$(compiled_in "$bin/postgres")
   [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
   if [ -n "$7" ] && at_boot "$7"; then say "$at.service" yes; fi
+  count=0
+  [ -z "$8" ] || printf '%s\n' "$8" | while IFS= read -r folder; do
+    state=absent
+    if [ -d "$folder" ]; then
+      state=closed
+      [ -w "$folder" ] && [ -x "$folder" ] && state=open
+    fi
+    say "$at.configuration" "$state $(stat -L -c %U -- "$folder" 2>/dev/null || echo -) $folder"
+    above "configuration.$count" "$folder"
+    # What Debian's own start reads beside postgresql.conf, if anything is in it.
+    for file in environment pg_ctl.conf; do
+      grep -qv -e '^[[:space:]]*\(#.*\)*$' -e "^[[:space:]]*pg_ctl_options[[:space:]]*=[[:space:]]*''" -- "$folder/$file" 2>/dev/null &&
+        say "$at.start" "$folder/$file"
+    done
+    count=$((count + 1))
+  done
+}
+
+# above KEY FOLDER: where a folder is to be, the nearest one above it that is there, and the way to that.
+above() {
+  parent=$(dirname -- "$2")
+  until [ -d "$parent" ]; do parent=$(dirname -- "$parent"); done
+  writable=no
+  [ -w "$parent" ] && [ -x "$parent" ] && writable=yes
+  say "$at.$1" "$writable $(stat -L -c %U -- "$parent") $parent"
+  way "$parent/." "$1.way"
 }
 
 # Whether something of that name starts with the machine.
@@ -122,8 +144,7 @@ sockets() {
 }
 
 ${wayFunction}
-${compiledInFunction}
-# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
+${compiledInFunction}${programsFunction}# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
 listeners() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk -v port=":$2" '$4 == "0A" && substr($2, length($2) - 4) == port { print substr($2, 1, length($2) - 5), $8, $10 }' |
@@ -178,9 +199,10 @@ fi
 say crontab "$crontab"
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
-  look "$1" "$2" "$3" "$4" "$5" "$6" "$7"
+  look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
   shift ${argumentsOfServer}
 done
+[ "$programs" = there ] || find_programs programs
 if [ "$programs" = missing ] && command -v apt-cache >/dev/null 2>&1; then
   say candidate "$(apt-cache policy "$package" 2>/dev/null | awk '$1 == "Candidate:" { print $2 }')"
 fi

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import type { Host, HostSpec } from "../../hosts/host.js";
+import { type Host, type HostSpec, HostUnreachable, isOfHost, NotThatUser } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { type FoundService, findService } from "../../installed/service/manager.js";
 import { defined } from "../../postgres/defined.js";
@@ -129,12 +129,31 @@ export async function readHandMade(place: Place): Promise<HandMade> {
 
 /** The host as the user that the data belong to. */
 async function specOf({ host: name, address, transport, dataDirectory }: Place): Promise<HostSpec> {
-  const asMe = hostOf({ name, transport, address, user: transport === "ssh" ? "" : userInfo().username });
-  const status = await asMe.stat(dataDirectory);
+  const spec = { name, transport, address };
+  const { host, status } = await lookAt(spec, dataDirectory);
   if (status?.type !== "directory")
     throw new Error(`${dataDirectory} on ${name} is no folder, or may not be looked into`);
-  const named = /^\d+$/.test(status.owner) ? (await asMe.run(["id", "-nu", status.owner])).stdout.trim() : status.owner;
-  return { name, transport, address, user: named === "" ? status.owner : named };
+  const named = /^\d+$/.test(status.owner) ? (await host.run(["id", "-nu", status.owner])).stdout.trim() : status.owner;
+  return { ...spec, user: named === "" ? status.owner : named };
+}
+
+/**
+ * As whoever logs in, else as those who may look where others may not: Red Hat's family keeps /var/lib/pgsql closed.
+ * @throws what whoever logs in is told, where none of them may
+ */
+async function lookAt(spec: Omit<HostSpec, "user">, folder: string) {
+  let refusal: unknown;
+  for (const user of [spec.transport === "ssh" ? "" : userInfo().username, "postgres", "root"]) {
+    const host = hostOf({ ...spec, user });
+    try {
+      return { host, status: await host.stat(folder) };
+    } catch (error) {
+      const mayNot = error instanceof NotThatUser || !(error instanceof HostUnreachable);
+      if (!isOfHost(error) || !mayNot) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
 }
 
 /** Files that were read, kept for the record. */

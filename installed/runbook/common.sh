@@ -382,8 +382,16 @@ put_file() {
 
 write_upstream() {
   text=$(with_line "$1" "$2" && echo .) || return 1
-  printf '%s' "${text%.}" | put_file "$(upstream_place "$1")"
+  printf '%s' "${text%.}" | put_file "$(upstream_place "$1")" || return 1
+  # pg_basebackup -R and ALTER SYSTEM say it where it is read last; pgsite empties that when it first writes a server's files.
+  at_least 1200 && upstream_lines "$1/postgresql.auto.conf" | grep -q . || return 0
+  text=$(grep -vi "$upstream_line" "$1/postgresql.auto.conf"; echo .)
+  printf '%s' "${text%.}" | put_file "$1/postgresql.auto.conf"
 }
+
+upstream_line='^[[:space:]]*primary_conninfo[[:space:]=]'
+# Lines of these files that say whom a server follows: the last one counts.
+upstream_lines() { cat "$@" 2>/dev/null | grep -i "$upstream_line"; }
 
 # standby_files FOLDER CONNINFO: it is a standby of that server when it starts. What makes it one comes first.
 standby_files() {
@@ -418,14 +426,28 @@ trigger_file() {
   sed -n "s/^$name = '\(.*\)'\$/\1/p" "$(upstream_place "$1")" 2>/dev/null | sed "s/''/'/g; $escape"
 }
 
-# The peer that its files tell it to follow.
+# The peer that its files tell it to follow: pgsite's own line, or whatever a hand wrote, by where that leads.
 followed() {
-  wanted=$(sed -n '/^primary_conninfo = /p' "$(upstream_place "$data")" 2>/dev/null)
+  set -- "$(upstream_place "$data")"
+  ! at_least 1200 || set -- "$1" "$data/postgresql.auto.conf"
+  wanted=$(upstream_lines "$@" | tail -n 1)
+  string=" $(printf '%s\n' "$wanted" | sed "s/^[^']*'//; s/'[^']*\$//; s/''/'/g")"
+  there=$(conninfo_word host)
+  port_there=$(conninfo_word port)
   found=''
-  peer() { [ "$(line "$4")" != "$wanted" ] || found=$1; }
+  peer() {
+    if [ "$(line "$4")" = "$wanted" ]; then
+      found=$1
+    elif [ -z "$found" ] && [ "$3" = "${port_there:-5432}" ]; then
+      case $there in "$1" | "$2") found=$1 ;; esac
+    fi
+  }
   eval "$peers"
   echo "$found"
 }
+
+# conninfo_word NAME: that parameter of $string.
+conninfo_word() { printf '%s\n' "$string" | sed -n "s/.*[[:space:]]$1[[:space:]]*=[[:space:]]*'\{0,1\}\([^'[:space:]]*\).*/\1/p"; }
 
 is_standby() { [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ] || { ! at_least 1200 && [ -e "$data/recovery.conf" ]; }; }
 

@@ -16,13 +16,14 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
   const others = inputs.peers.filter((peer) => peer.name !== name);
   if (others.length === 0) return undefined;
   const [socketFolder] = socketFolders(server);
+  const as = server.applicationName ?? name;
   const peers = others.map((peer) => {
-    const { connection, expected } = connectionOf(name, peer, passfile, inputs.site, server.tlsFiles);
+    const { connection, expected } = connectionOf(as, peer, passfile, inputs.site, server.tlsFiles);
     return {
       name: peer.name,
       address: peer.address,
       port: peer.port,
-      conninfo: conninfoOf(name, peer, passfile, inputs.site, server.tlsFiles),
+      conninfo: conninfoOf(as, peer, passfile, inputs.site, server.tlsFiles),
       asking: renderConninfo({ ...connection, passfile: undefined }),
       insisted: insisted(expected).map(({ name: parameter, from, value }) => ({
         from,
@@ -47,7 +48,7 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
     ...defined({
       configurationDirectory: server.configurationDirectory,
       log: logFileIn(server),
-      unit: server.service?.unit,
+      unit: server.unit,
     }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),

@@ -63,7 +63,7 @@ function dropInOf(unit: string): string {
 }
 
 /** Whether the distribution's unit is there: of a cluster's, what all clusters have in common. */
-async function hasUnit(host: Host, unit: string): Promise<boolean> {
+export async function hasUnit(host: Host, unit: string): Promise<boolean> {
   const names = [`${unit}.service`, `${unit.replace(/@.*/, "@")}.service`];
   const found = await Promise.all(unitFolders.flatMap((folder) => names.map((name) => host.stat(join(folder, name)))));
   return found.some((status) => status !== undefined);

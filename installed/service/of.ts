@@ -6,7 +6,7 @@ import type { ServiceFacts } from "./facts.js";
 
 /** What a server's service is made from. */
 export function serviceFacts(site: string, server: Server): ServiceFacts {
-  const { configurationDirectory, service } = server;
+  const { configurationDirectory, unit } = server;
   return {
     name: server.service?.name ?? `postgresql-${server.name}`,
     site,
@@ -16,8 +16,8 @@ export function serviceFacts(site: string, server: Server): ServiceFacts {
     controlDirectory: server.controlDirectory,
     ...defined({
       configurationDirectory,
-      unit: service?.unit,
-      unitEnvironment: service?.unit === undefined ? undefined : unitEnvironmentOf(server),
+      unit,
+      unitEnvironment: unit === undefined ? undefined : unitEnvironmentOf(server),
       startConf: clusterOf(server) === undefined ? undefined : (true as const),
       log: logFileIn(server),
     }),

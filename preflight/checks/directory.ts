@@ -72,20 +72,50 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
       say(`${server.controlDirectory} is closed to ${user}`, `chown -R ${user} ${server.controlDirectory}`);
     }
   }
+  return [...found, ...checkMaking({ request, server, host, facts })];
+}
+
+/** Whether what is missing can be made. */
+function checkMaking(seen: Seen): Complaint[] {
+  const { server, host } = seen;
+  const user = host.osUser;
   // Looked at as root, since there is no such user, nothing can be said of what it may.
-  const missing = host.user === user ? missingFolders({ request, server, host, facts }) : [];
-  const [first] = missing;
-  if (first !== undefined && !areMade({ request, server, host, facts })) {
-    const { path, owner } = facts.parent;
-    const paths = missing.map((folder) => folder.path);
-    const stranger = host.root.can ? strangerAbove({ request, server, host, facts }) : undefined;
+  if (host.user !== user) return [];
+  return missingFolders(seen).flatMap((missing): Complaint[] => {
+    if (areMade(seen, missing)) return [];
+    const { parent, folders } = missing;
+    const paths = folders.map((folder) => folder.path);
+    const stranger = host.root.can ? strangerAbove(missing) : undefined;
     const why = stranger === undefined ? "" : `, and root makes nothing where others may write: ${stranger.step.path}`;
-    say(
-      `${user} cannot make ${paths.join(" and ")} (${path} belongs to ${owner}${why})`,
-      `install -d -o ${user} -m 0${first.mode.toString(8)} ${paths.map(typed).join(" ")}`,
-    );
-  }
-  return found;
+    const isData = parent === seen.facts.parent;
+    return [
+      {
+        check: "directory",
+        severity: "error",
+        path: `servers.${server.name}.${isData ? "dataDirectory" : "configurationDirectory"}`,
+        cause: `${user} cannot make ${paths.join(" and ")} (${parent.path} belongs to ${parent.owner}${why})`,
+        remedy: `install -d -o ${user} -m 0${folders[0].mode.toString(8)} ${paths.map(typed).join(" ")}`,
+      },
+    ];
+  });
+}
+
+/** Whether the OS user can write where configuration is: pgsite puts each file there anew. */
+export function checkConfiguration({ server, host, facts }: Seen): Complaint[] {
+  if (host.user !== host.osUser) return [];
+  return facts.configuration.flatMap(({ path, found, owner }): Complaint[] =>
+    found !== "closed"
+      ? []
+      : [
+          {
+            check: "directory",
+            severity: "error",
+            path: `servers.${server.name}.configurationDirectory`,
+            cause: `${path}, where configuration of the server is, belongs to ${owner} and is closed to ${host.osUser}`,
+            remedy: `chown ${host.osUser} ${typed(path)}`,
+          },
+        ],
+  );
 }
 
 /** Whether the data directory's file system keeps what it is given. */

@@ -1,3 +1,4 @@
+import { layoutNames, programsIn } from "../../config/layouts.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
@@ -100,6 +101,14 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
   const error = { check: "programs", severity: "error", path: "binaries" } as const;
   const cause = `there is no PostgreSQL ${version} in ${server.binDirectory}`;
   const family = familyOf(host);
+  if (install && family?.binDirectory(version) === server.binDirectory && managers[family.manager] !== undefined) {
+    return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
+  }
+  const there = host.programs.find((found) => majorOf(found.version) === version);
+  if (there !== undefined) {
+    const remedy = `PostgreSQL ${there.version} is in ${there.folder}: say ${saying(there.folder, version)}`;
+    return [{ ...error, cause, remedy }];
+  }
   if (family === undefined) {
     return [
       { ...error, cause, remedy: `install it, or name the folder of its programs as binaries (${host.system.name})` },
@@ -110,12 +119,18 @@ function missingServer({ request, server, host }: Seen): Complaint[] {
     const remedy = `name the folder that has them as binaries; ${family.server(version)} puts them into ${elsewhere}`;
     return [{ ...error, cause, remedy }];
   }
-  if (install && managers[family.manager] === undefined) {
+  if (install) {
     const remedy = `${family.command} ${family.server(version)} (pgsite itself installs with ${Object.keys(managers).join(", ")} alone)`;
     return [{ ...error, path: "install", cause, remedy }];
   }
-  if (install) return host.candidate !== undefined ? [] : [notYetKnown(family, version)];
   return [{ ...error, cause, remedy: remedyOf(family, host, version) }];
+}
+
+/** What a stack file has to say, so that programs of this folder are used. */
+function saying(folder: string, version: PreflightRequest["version"]): string {
+  const layouts = layoutNames.filter((layout) => programsIn(layout, version) === folder);
+  const usual = layouts.map((layout) => `layout: ${layout}`).join(" or ");
+  return `binaries: ${folder}${usual === "" ? "" : `, or ${usual} where the server stands as that has it`}`;
 }
 
 function notYetKnown(family: Family, version: PreflightRequest["version"]): Complaint {

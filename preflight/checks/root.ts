@@ -20,9 +20,19 @@ function whyNot({ root, osUser }: HostFacts): string {
 
 /** What starts the server with its machine takes root, if it is not the OS user's own crontab. */
 export function checkService({ server, host, facts }: Seen): Complaint[] {
-  const { service } = server;
-  if (service === undefined) return [];
+  const { service, unit } = server;
   const complaint = { check: "service", path: "service.manager" } as const;
+  if (service === undefined) {
+    if (unit === undefined || host.manager !== "systemd" || host.root.can) return [];
+    return [
+      {
+        ...complaint,
+        severity: "warning",
+        cause: `${unit}.service, by which its distribution starts ${server.name}, takes root (${whyNot(host)}): pgsite stops and starts the server by pg_ctl, and systemd counts it as stopped from then on, until it is started by systemctl or with its machine`,
+        remedy: waysToRoot(host, server.host),
+      },
+    ];
+  }
   if (service.manager === "crontab" && host.crontab !== "usable") {
     const why = { stopped: "no cron runs", refused: `${host.osUser} may have no crontab`, missing: "there is no cron" };
     return [
@@ -55,6 +65,21 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
       severity: "warning",
       cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown`,
       remedy: `${ways}; service.manager: crontab says that it is meant`,
+    },
+  ];
+}
+
+/** What a distribution's own start reads, where something else starts the server. */
+export function checkStartFiles({ server, host, facts }: Seen): Complaint[] {
+  const byUnit = server.unit !== undefined && host.manager === "systemd" && host.root.can;
+  if (byUnit || facts.startFiles.length === 0) return [];
+  return [
+    {
+      check: "service",
+      severity: "warning",
+      path: `servers.${server.name}.layout`,
+      cause: `${facts.startFiles.join(" and ")} is read by Debian's own start alone, which pgsite does not use here (it starts the server by pg_ctl)`,
+      remedy: "put what it says where any start finds it: settings into the stack file, and nothing else is taken",
     },
   ];
 }

@@ -1,5 +1,6 @@
 import type { HostSpec } from "../../hosts/host.js";
 import type { HostFacts } from "../facts.js";
+import type { FoundPrograms } from "../programFolders.js";
 
 /** What is on a host of which nothing is declared yet. Sizes are bytes. */
 export interface Survey {
@@ -19,12 +20,6 @@ export interface Survey {
   /** TCP ports on which somebody listens. */
   readonly listens: readonly number[];
   readonly folders: readonly FoundFolder[];
-}
-
-export interface FoundPrograms {
-  /** `15.13` */
-  readonly version: string;
-  readonly folder: string;
 }
 
 /** A cluster that pgsite has not made here, or made for another site. */

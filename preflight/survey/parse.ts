@@ -1,4 +1,5 @@
 import type { Lines } from "../parse.js";
+import { parsePrograms } from "../programFolders.js";
 import type { FoundCluster, FoundFolder, Survey } from "./facts.js";
 
 /** What the survey's script printed, as facts. */
@@ -11,13 +12,7 @@ export function parseSurvey(lines: Lines): Omit<Survey, "host" | "notAsUser" | "
       like: lines.words("system.like"),
       name: lines.text("system.name") ?? "an unknown system",
     },
-    programs: firstOfEach(
-      lines.all("programs").map((line) => {
-        const [version = "", ...folder] = line.split(" ");
-        return { version, folder: folder.join(" ") };
-      }),
-      ({ folder }) => folder,
-    ),
+    programs: parsePrograms(lines.all("programs")),
     clusters: clustersOf(lines),
     addresses: lines.all("address").map((line) => {
       const [address = "", prefix] = line.split("/");
@@ -51,8 +46,4 @@ function clustersOf(lines: Lines): readonly FoundCluster[] {
 function folderOf(line: string): FoundFolder {
   const [open, free, mount = "", type = "", ...path] = line.split(" ");
   return { path: path.join(" "), open: open === "yes", free: Number(free) * 1024, mount, type };
-}
-
-function firstOfEach<T>(all: readonly T[], key: (one: T) => string): readonly T[] {
-  return [...new Map([...all].reverse().map((one) => [key(one), one])).values()].reverse();
 }

@@ -1,15 +1,5 @@
 import { controlDirectoryOf, controlNames } from "../../config/controlDirectory.js";
-
-/** Where PostgreSQL's programs lie on the systems that people have: patterns of the shell's. */
-const programFolders = [
-  "/usr/lib/postgresql/*/bin",
-  "/usr/pgsql-*/bin",
-  "/usr/lib/postgresql*/bin",
-  "/usr/local/pgsql/bin",
-  "/usr/local/pgsql-*/bin",
-  "/opt/pgsql*/bin",
-  "/usr/bin",
-];
+import { programsFunction } from "../programFolders.js";
 
 /** Where distributions have clusters' data, seen if whoever looks may look in. */
 const dataFolders = [
@@ -27,7 +17,7 @@ const dataFolders = [
 export const surveyScript = String.raw`
 export LC_ALL=C
 say() { printf '%s=%s\n' "$1" "$(printf %s "$2" | tr '\n' ' ')"; }
-user=$1
+${programsFunction}user=$1
 shift
 say user "$(id -un)"
 id -u -- "$user" >/dev/null 2>&1 && say user.exists yes
@@ -37,11 +27,7 @@ id -u -- "$user" >/dev/null 2>&1 && say user.exists yes
   say system.like "$ID_LIKE"
   say system.name "$PRETTY_NAME"
 )
-for folder in ${programFolders.join(" ")}; do
-  for program in postgres initdb pg_ctl; do [ -x "$folder/$program" ] || continue 2; done
-  version=$(grep -a -o 'postgres (PostgreSQL) [0-9][0-9a-z.]*' -- "$folder/postgres" 2>/dev/null | head -n 1)
-  [ -n "$version" ] && say programs "${"$"}{version##* } $folder"
-done
+find_programs programs
 
 # What Debian's tools know, running or not.
 for file in /etc/postgresql/*/*/postgresql.conf; do

@@ -24,8 +24,12 @@ export interface ServerConfigurationArgs {
   readonly incarnation: pulumi.Input<number>;
   /** The folder of its programs. Left out: nobody asks which program a running server is. */
   readonly binDirectory?: pulumi.Input<string> | undefined;
+  /** @default "plain" */
+  readonly layout?: pulumi.Input<string> | undefined;
   /** What starts it with its machine. Left out: nothing does. */
   readonly service?: ServiceDeclaration | undefined;
+  /** Its distribution's own systemd unit, without `.service`. */
+  readonly unit?: pulumi.Input<string> | undefined;
   /** Where it listens. Left out, together with the administrator: only its files are read. */
   readonly endpoint?: pulumi.Input<Address> | undefined;
   /** A superuser that may connect over TCP. */

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
-import type { KnownServer, Server, ServiceDeclaration } from "../../config/site.js";
+import type { KnownServer, Server } from "../../config/site.js";
 import { placesOfSockets } from "../../config/socketFolders.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
-import { findManager } from "../../installed/service/manager.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
 import { startOptions } from "../../postgres/files/places.js";
 import { isDefinite, type Superseded } from "../../postgres/serverProblems.js";
@@ -15,6 +14,7 @@ import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
+import { startUnit, stopByUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
 import { until } from "./until.js";
 
 /**
@@ -131,15 +131,15 @@ async function attempt(
   const refusal = await askGuard(host, server);
   if (refusal !== undefined) return refusal;
   const mark = await logMark(host, server);
-  const bySystemd = await startBySystemd(host, server);
-  const failure = bySystemd ?? (await startByPgCtl(host, server, env));
+  const unit = await unitOf(host, server);
+  const failure = await (unit === undefined ? startByPgCtl(host, server, env) : startUnit(unit));
   if (failure !== "") return failure;
-  const unit = bySystemd === undefined ? undefined : server.service?.unit;
-  const grace = bySystemd === undefined ? 3000 : unit === undefined ? 8000 : 15_000;
+  const grace = unit === undefined ? 3000 : unit.isOurs ? 8000 : 15_000;
   const reason = await answer(host, server, end, signal, mark, grace);
-  if (reason !== undefined) await stopTrying(host, server);
-  else if (unit !== undefined) await untilUnitKnows(host, server);
-  return reason === undefined || unit === undefined ? reason : `${reason} (journalctl -u ${unit} may say more)`;
+  if (unit === undefined) return reason;
+  if (reason !== undefined) await stopTrying(unit);
+  else if (!unit.isOurs) await untilUnitKnows(host, unit);
+  return reason === undefined || unit.isOurs ? reason : `${reason} (journalctl -u ${unit.name} may say more)`;
 }
 
 /** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
@@ -162,48 +162,6 @@ export async function refusedBefore(
 ): Promise<Superseded | undefined> {
   const last = (await host.readTail(controlPath({ controlDirectory }, "startLog"), 1000))?.trimEnd().split("\n").at(-1);
   return last === undefined ? undefined : supersededIn(last, controlDirectory);
-}
-
-/** The server's service, and the host as root, where systemd looks after it. */
-async function systemdOf(host: Host, { service, host: spec, ...controls }: KnownServer) {
-  if (service === undefined || (service.manager !== "auto" && service.manager !== "systemd")) return undefined;
-  if ((await findManager(host)) !== "systemd") return undefined;
-  // Without root cron starts it, and pg_ctl whenever pgsite does.
-  if (service.manager === "auto" && (await host.stat(controlPath(controls, "service"))) !== undefined) return undefined;
-  return { root: hostOf({ ...spec, user: "root" }), service };
-}
-
-/** The unit that starts it. */
-function unitNameOf({ name, unit = name }: ServiceDeclaration): string {
-  return `${unit}.service`;
-}
-
-/** systemd would try again for ever, behind the back of whoever was told that the server does not start. */
-async function stopTrying(host: Host, server: KnownServer): Promise<void> {
-  const systemd = await systemdOf(host, server);
-  await systemd?.root.run(["systemctl", "stop", unitNameOf(systemd.service)], { timeout: 60_000 });
-}
-
-/**
- * A distribution's unit is up a moment after its server: Debian's asks that every half second. Whoever is told that the server
- * runs hears the same from systemd. A warm standby it may wait for in vain.
- */
-async function untilUnitKnows(host: Host, { service }: KnownServer): Promise<void> {
-  if (service?.unit === undefined) return;
-  const argv = ["systemctl", "is-active", unitNameOf(service)];
-  await until(async () => (await host.run(argv)).stdout.trim() !== "activating", { deadline: 5000, interval: 100 });
-}
-
-/** Undefined where systemd does not look after the server; else what it says of why it does not start, or nothing. */
-async function startBySystemd(host: Host, server: KnownServer): Promise<string | undefined> {
-  const systemd = await systemdOf(host, server);
-  if (systemd === undefined) return undefined;
-  const { root, service } = systemd;
-  // Ours returns once the program runs, whatever becomes of it; a distribution's would once it answers, or never.
-  const waits = service.unit === undefined ? [] : ["--no-block"];
-  const argv = ["systemctl", "start", ...waits, unitNameOf(service)];
-  const { code, stdout, stderr } = await root.run(argv, { timeout: 60_000 });
-  return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
 }
 
 /** What it says of why the server does not start, or nothing. */
@@ -324,8 +282,9 @@ export async function stopServer(
     const now = await processState(host, server.dataDirectory);
     return now.kind !== "running" || now.pid !== before.pid;
   };
+  const unit = mode === "fast" ? await unitOf(host, server) : undefined;
   const complaint =
-    (mode === "fast" ? await stopByUnit(host, server) : undefined) ?? (await stopByPgCtl(host, server, mode));
+    (unit === undefined ? undefined : await stopByUnit(host, unit)) ?? (await stopByPgCtl(host, server, mode));
   if (complaint !== "" && !(await gone())) throw new Error(`${server.name} cannot be stopped: ${complaint}`);
   if (!(await until(gone, { deadline, interval: 50 }))) {
     throw new Error(
@@ -333,20 +292,6 @@ export async function stopServer(
     );
   }
   return { wasRunning: true };
-}
-
-/**
- * By the distribution's unit, if that runs it: Debian's would count a server that ended by itself as failed. Undefined where it
- * does not; else what systemd says of why it cannot, or nothing.
- */
-async function stopByUnit(host: Host, server: KnownServer): Promise<string | undefined> {
-  if (server.service?.unit === undefined) return undefined;
-  const systemd = await systemdOf(host, server);
-  if (systemd === undefined) return undefined;
-  const unit = unitNameOf(systemd.service);
-  if ((await host.run(["systemctl", "is-active", "--quiet", unit])).code !== 0) return undefined;
-  const { code, stdout, stderr } = await systemd.root.run(["systemctl", "stop", "--no-block", unit]);
-  return code === 0 ? "" : `systemctl says: ${(stderr + stdout).trim()}`;
 }
 
 /** What it says of why it cannot, or nothing. */

@@ -1,4 +1,5 @@
 import { controlPath } from "../../config/controlDirectory.js";
+import type { LayoutName } from "../../config/layouts.js";
 import type { KnownServer, ServiceDeclaration } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { permissionsOf } from "../../hosts/permissions.js";
@@ -43,8 +44,12 @@ export interface ConfigurationArgs {
   readonly incarnation: number;
   /** The folder of its programs. Without it nobody asks which one a running server is. */
   readonly binDirectory?: string;
+  /** @default "plain" */
+  readonly layout?: LayoutName;
   /** What starts it with its machine. @default nothing */
   readonly service?: ServiceDeclaration;
+  /** Its distribution's own systemd unit, without `.service`. */
+  readonly unit?: string;
   /** Where it listens, and as whom it is asked what it runs with. Without these its files alone are read. */
   readonly endpoint?: Address;
   readonly administrator?: string;
@@ -178,7 +183,7 @@ export async function letIn(
 
 /** As much of a server as it takes to stop and start it; undefined where nobody may ask it either. Only one that takes writes is acted on by it. */
 function knownServer(state: ConfigurationArgs): KnownServer | undefined {
-  const { endpoint, binDirectory, configurationDirectory, service } = state;
+  const { endpoint, binDirectory, configurationDirectory, layout, service, unit } = state;
   if (endpoint === undefined || binDirectory === undefined) return undefined;
   const { address, port, proof } = endpoint;
   return {
@@ -187,7 +192,7 @@ function knownServer(state: ConfigurationArgs): KnownServer | undefined {
     ...{ role: "primary", version: state.version as Major, hotStandby: true },
     settings: configurationFacts(state.files).settings,
     passfile: controlPath(state, "passfile"),
-    ...defined({ configurationDirectory, service }),
+    ...defined({ configurationDirectory, layout, service, unit }),
   };
 }
 

@@ -31,6 +31,8 @@ export interface Observation {
   readonly superseded?: Superseded;
   /** Of a running one: how it keeps pgsite out. */
   readonly locked?: LockedOut;
+  /** Of a running one: the distribution's unit, which does not know of it. */
+  readonly outside?: string;
   /** Why its host told nothing. */
   readonly hostProblem?: HostProblem;
   readonly sql: SqlAnswer;

@@ -29,6 +29,7 @@ export function problemsOf(facts: {
   if (state === "stopped") {
     problems.push(superseded === undefined ? { code: "stopped" } : { code: "startRefused", ...superseded });
   }
+  if (observation.outside !== undefined) problems.push({ code: "outsideUnit", unit: observation.outside });
   if (locked !== undefined) problems.push({ code: "lockedOut", lock: locked });
   else if (state === "unreachable") problems.push({ code: "unanswered", ...sql.unreachable?.said });
 

@@ -6,6 +6,7 @@ import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
+import { runsOutside } from "../process/unit.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
@@ -61,10 +62,11 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
     const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
     const superseded = process.kind === "running" ? undefined : await refusedBefore(look.host, server);
-    return {
-      titles,
-      ...defined({ superseded, locked: await lockOf(look.host, server, login, process, sql, options.signal) }),
-    };
+    const locked = await lockOf(look.host, server, login, process, sql, options.signal);
+    const { unit } = server;
+    const isOutside =
+      process.kind === "running" && unit !== undefined && (await runsOutside(look.host, unit, process.pid));
+    return { titles, ...defined({ superseded, locked, outside: isOutside ? unit : undefined }) };
   });
   const told = "code" in more ? { titles: {}, hostProblem: more } : more;
   return { server, data, process, ...told, sql };

@@ -25,6 +25,8 @@ export function problemInWords(problem: ServerProblem): string {
       return "it does not run: run pulumi up, or pgsite start";
     case "startRefused":
       return `it does not run, and its last start was refused: ${supersededWords(problem)}`;
+    case "outsideUnit":
+      return `it runs outside of ${problem.unit}.service, which counts it as stopped: nothing stops it in order at a shutdown; the next restart by pgsite brings it back into that, or as root, once it was stopped (pg_ctl stop), systemctl start ${problem.unit}`;
     case "unanswered":
       return problem.because ?? "it does not answer";
     case "lockedOut":

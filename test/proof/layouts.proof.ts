@@ -17,6 +17,7 @@ const none = "rm -rf /etc/postgresql/* /var/lib/postgresql/15/main*; chown postg
 const pgdg = `${none}
 mkdir -p /usr/pgsql-15 && mv /usr/lib/postgresql/15/bin /usr/pgsql-15/bin && mv /usr/lib/postgresql/15/lib /usr/pgsql-15/lib
 ln -s /usr/pgsql-15/lib /usr/lib/postgresql/15/lib
+ln -sf /usr/pgsql-15/bin/psql /usr/bin/psql
 install -d -o postgres -m 0700 /var/lib/pgsql /var/lib/pgsql/15
 cat >/usr/lib/systemd/system/postgresql-15.service <<'UNIT'
 [Unit]

@@ -10,7 +10,7 @@ import { renderUnit } from "../../installed/service/unit.js";
 function serverIn(keys: Readonly<Record<string, unknown>>, server: Readonly<Record<string, unknown>> = {}) {
   const values = { site: "orders", postgresql: "15", hosts: { db: "192.0.2.1" }, primary: "db", ...keys };
   const raw = Object.fromEntries(
-    Object.entries({ ...values, servers: { db: server } }).map(([key, value]) => [
+    Object.entries({ servers: { db: server }, ...values }).map(([key, value]) => [
       `pgsite:${key}`,
       typeof value === "string" ? value : JSON.stringify(value),
     ]),
@@ -32,7 +32,7 @@ describe("a layout", () => {
     expect(server).toMatchObject({
       configurationDirectory: "/etc/postgresql/15/orders",
       binDirectory: "/usr/lib/postgresql/15/bin",
-      service: { unit: "postgresql@15-orders" },
+      unit: "postgresql@15-orders",
     });
     expect(server?.files["postgresql.conf"]?.split("\n").filter((line) => /directory|_file/.test(line))).toEqual([
       "data_directory = '/var/lib/postgresql/15/orders'",
@@ -47,7 +47,7 @@ describe("a layout", () => {
     ["pgdg", "/var/lib/pgsql/15/data", "/usr/pgsql-15/bin", "postgresql-15"],
     ["arch", "/var/lib/postgres/data", "/usr/bin", "postgresql"],
   ])("%s places a server that says nothing", (layout, dataDirectory, binDirectory, unit) => {
-    expect(serverIn({ layout }).server).toMatchObject({ dataDirectory, binDirectory, service: { unit } });
+    expect(serverIn({ layout }).server).toMatchObject({ dataDirectory, binDirectory, unit });
   });
 
   it("is a server's own, and plain has no place for data", () => {
@@ -55,6 +55,36 @@ describe("a layout", () => {
       "servers.db.dataDirectory: is missing; say where it has its data, or a layout that does (layout: debian)",
     );
     expect(serverIn({}, { layout: "pgdg" }).server?.dataDirectory).toBe("/var/lib/pgsql/15/data");
+  });
+
+  it("has its unit start and stop a server also where pgsite keeps no service, unless a stack says who else does", () => {
+    const { server } = serverIn({ layout: "debian", service: { manager: "none" } });
+    expect([server?.service, server?.unit]).toEqual([undefined, "postgresql@15-main"]);
+    expect(serverIn({ layout: "debian", service: { manager: "sysv" } }).server?.unit).toBeUndefined();
+    expect(serverIn({}, { dataDirectory: "/srv/data" }).server?.unit).toBeUndefined();
+  });
+
+  it.each([
+    [
+      "debian",
+      "/srv/main",
+      [
+        "servers.db2.layout: db2 and db are both on db, where postgresql@15-main.service starts one server: give one of them a dataDirectory with another name at its end, which is its cluster's",
+        "servers.db2.configurationDirectory: db2 and db share /etc/postgresql/15/main on db: each needs its own",
+      ],
+    ],
+    ["debian", "/var/lib/postgresql/15/other", []],
+    [
+      "pgdg",
+      "/srv/other",
+      [
+        "servers.db2.layout: db2 and db are both on db, where postgresql-15.service starts one server: declare layout: plain for one of them, and pgsite makes it a unit of its own",
+      ],
+    ],
+  ])("refuses two servers of one host where %s starts one (%s)", (layout, dataDirectory, expected) => {
+    const servers = { db: {}, db2: { host: "db", port: 5433, dataDirectory } };
+    const { problems } = serverIn({ layout, servers });
+    expect(problems.filter((problem) => problem.startsWith("servers."))).toEqual(expected);
   });
 
   it("refuses what the layout decides", () => {

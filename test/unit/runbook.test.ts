@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
@@ -37,7 +38,11 @@ function site(version: string, primary = "server2") {
     "pgsite:hosts": JSON.stringify({ server2: "10.0.0.2", server3: "10.0.0.3", server4: "10.0.0.4" }),
     "pgsite:servers": JSON.stringify({
       server2: { dataDirectory: "/raid2/it's (data)" },
-      server3: { dataDirectory: "/raid3/db", settings: { trigger_file: "/raid3/it's \\ trigger" } },
+      server3: {
+        dataDirectory: "/raid3/db",
+        applicationName: "15/main",
+        settings: { trigger_file: "/raid3/it's \\ trigger" },
+      },
       server4: { dataDirectory: "/raid4/db" },
     }),
     "pgsite:settings": JSON.stringify({
@@ -128,6 +133,48 @@ describe("what the scripts know", () => {
         expect(rendered[0]).toEqual(rendered[1]);
       }
     }
+  });
+
+  it("is whom a hand-made standby follows, by where its primary_conninfo leads", async () => {
+    const { facts, runbook } = install({ ...site("15")("server3").facts }, join(folder, "hand-made"));
+    const [main, auto] = ["postgresql.conf", "postgresql.auto.conf"].map((name) => join(facts.dataDirectory, name)) as [
+      string,
+      string,
+    ];
+    const rendered = `primary_conninfo = '${facts.peers[1]?.conninfo.replaceAll("'", "''")}'\n`;
+    const cases = [
+      [
+        "",
+        "primary_conninfo = 'user=repl passfile=''/etc/it''''s'' host=10.0.0.2 port=5432 sslmode=prefer'\n",
+        "server2",
+      ],
+      ["", "Primary_Conninfo 'host=server4 user=repl' # by hand\n", "server4"],
+      ["", "primary_conninfo = 'host=10.0.0.2 port=5433'\n", ""],
+      ["", "primary_conninfo = 'hostaddr=10.0.0.2'\n", ""],
+      // It is read last.
+      [rendered, "primary_conninfo = 'host=''10.0.0.2'''\n", "server2"],
+      [`primary_conninfo = 'host=10.0.0.2'\n${rendered}`, "", "server4"],
+    ] as const;
+    for (const [content, last, expected] of cases) {
+      writeFileSync(main, content);
+      writeFileSync(auto, last);
+      expect([last, await shell(runbook, "followed")]).toEqual([last, `${expected}\n`]);
+    }
+  });
+
+  it("is followed once it is written, whatever pg_basebackup -R and ALTER SYSTEM said", async () => {
+    const { facts, runbook } = install({ ...site("15")("server3").facts }, join(folder, "auto"));
+    const auto = join(facts.dataDirectory, "postgresql.auto.conf");
+    writeFileSync(join(facts.dataDirectory, "postgresql.conf"), "port = 5432\nwork_mem = '8MB'\n");
+    writeFileSync(auto, "# Do not edit\nprimary_conninfo = 'host=10.0.0.2'\nwork_mem = '4MB'\n", { mode: 0o600 });
+    expect(await shell(runbook, 'write_upstream "$data" "$(line "$(conninfo_of server4)")"; followed')).toBe(
+      "server4\n",
+    );
+    expect(readFileSync(auto, "utf8")).toBe("# Do not edit\nwork_mem = '4MB'\n");
+    // One that has nothing of it keeps its bytes.
+    const { mtimeMs, ino } = statSync(auto);
+    await shell(runbook, 'write_upstream "$data" ""');
+    expect([statSync(auto).mtimeMs, statSync(auto).ino, statSync(auto).mode & 0o777]).toEqual([mtimeMs, ino, 0o600]);
   });
 
   it("comes out of its quotes as it went in, and nothing of it is executed", async () => {

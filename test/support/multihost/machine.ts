@@ -130,12 +130,12 @@ export class HostMachine {
 
   /** Runs a program on it as root, not over the network: what a test wants to know or to break. */
   async run(argv: readonly string[], options?: CommandOptions): Promise<Result> {
-    return command([...this.#enter, ...argv], options);
+    return command(this.argv(argv), options);
   }
 
   /** The same, where anything but success is an error. Returns standard output. */
   async must(argv: readonly string[], options?: CommandOptions): Promise<string> {
-    return must([...this.#enter, ...argv], options);
+    return must(this.argv(argv), options);
   }
 
   /** Command lines of all its processes, by their id on this machine; words are separated by NUL. */
@@ -143,7 +143,8 @@ export class HostMachine {
     return this.#namespace === undefined ? new Map() : commandLinesIn(this.#namespace);
   }
 
-  get #enter(): string[] {
+  /** Argv with which any program runs on it. */
+  argv(argv: readonly string[]): string[] {
     const target = `--target=${this.pid}`;
     const environment = [
       "env",
@@ -151,7 +152,20 @@ export class HostMachine {
       "HOME=/root",
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     ];
-    return ["nsenter", target, "--mount", "--net", "--pid", "--uts", "--ipc", "--root", "--wd", "--", ...environment];
+    return [
+      "nsenter",
+      target,
+      "--mount",
+      "--net",
+      "--pid",
+      "--uts",
+      "--ipc",
+      "--root",
+      "--wd",
+      "--",
+      ...environment,
+      ...argv,
+    ];
   }
 
   get #folder(): string {

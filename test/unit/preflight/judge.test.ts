@@ -11,6 +11,8 @@ const healthy: ServerFacts = {
   incomplete: false,
   identity: false,
   parent: { path: "/data", owner: "postgres", writable: true, way: [] },
+  configuration: [],
+  startFiles: [],
   startsAtBoot: false,
   control: "absent",
   disk: { id: "1", type: "ext2/ext3", free: 100 * gigabyte },
@@ -42,6 +44,7 @@ const machine: HostFacts = {
   manager: "systemd",
   crontab: "usable",
   pipes: ["perl"],
+  programs: [],
   system: { id: "debian", like: [], name: "Debian GNU/Linux 12 (bookworm)" },
   platform: { machine: "x86_64", wordBits: 64, byteOrder: "little", libc: "glibc 2.36" },
   memory: { total: 8 * gigabyte, available: 6 * gigabyte, freeHugePages: 0, hugePageSize: 2 ** 21, pageSize: 4096 },
@@ -212,6 +215,76 @@ describe("one thing wrong", () => {
       { server: { postgres: undefined as never }, request: { binDirectory: "/opt/pg/bin" } },
       { install: true },
       "error: db1 on db1-host: there is no PostgreSQL 15 in /opt/pg/bin: name the folder that has them as binaries; postgresql-15 puts them into /usr/lib/postgresql/15/bin",
+    ],
+    [
+      "server programs that are elsewhere, where a layout has them",
+      {
+        server: { postgres: undefined as never },
+        host: {
+          programs: [
+            { version: "14.2", folder: "/usr/bin" },
+            { version: "15.3", folder: "/usr/pgsql-15/bin" },
+          ],
+        },
+      },
+      {},
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: PostgreSQL 15.3 is in /usr/pgsql-15/bin: say binaries: /usr/pgsql-15/bin, or layout: pgdg where the server stands as that has it",
+    ],
+    [
+      "server programs that are where nobody would look",
+      {
+        server: { postgres: undefined as never },
+        host: { programs: [{ version: "15.3", folder: "/srv/pg/bin" }] },
+      },
+      {},
+      "error: db1 on db1-host: there is no PostgreSQL 15 in /usr/lib/postgresql/15/bin: PostgreSQL 15.3 is in /srv/pg/bin: say binaries: /srv/pg/bin",
+    ],
+    [
+      "a folder for configuration that cannot be made",
+      {
+        host: { root: { can: false, why: "" } },
+        server: {
+          configuration: [
+            {
+              path: "/etc/postgresql/15/main",
+              found: "absent",
+              owner: "-",
+              parent: { path: "/etc", owner: "root", writable: false, way: [] },
+            },
+          ],
+        },
+      },
+      {},
+      "error: db1 on db1-host: postgres cannot make /etc/postgresql/15/main (/etc belongs to root): install -d -o postgres -m 0755 /etc/postgresql/15/main",
+    ],
+    [
+      "a folder for included files that is root's",
+      {
+        server: {
+          configuration: [
+            {
+              path: "/data/pg/conf.d",
+              found: "closed",
+              owner: "root",
+              parent: { path: "/data/pg", owner: "postgres", writable: true, way: [] },
+            },
+          ],
+        },
+      },
+      {},
+      "error: db1 on db1-host: /data/pg/conf.d, where configuration of the server is, belongs to root and is closed to postgres: chown postgres /data/pg/conf.d",
+    ],
+    [
+      "what Debian's own start reads, where it is not what starts the server",
+      { host: { manager: "sysv" }, server: { startFiles: ["/etc/postgresql/15/main/environment"] } },
+      {},
+      "warning: db1 on db1-host: /etc/postgresql/15/main/environment is read by Debian's own start alone, which pgsite does not use here (it starts the server by pg_ctl): put what it says where any start finds it: settings into the stack file, and nothing else is taken",
+    ],
+    [
+      "a distribution's unit without root",
+      { host: { root: { can: false, why: "it is not root" } }, request: { unit: "postgresql@15-main" } },
+      {},
+      "warning: db1 on db1-host: postgresql@15-main.service, by which its distribution starts db1, takes root (it is not root): pgsite stops and starts the server by pg_ctl, and systemd counts it as stopped from then on, until it is started by systemctl or with its machine: let sudo make it root too (visudo: LOGIN ALL=(root, postgres) NOPASSWD: /bin/sh), or log in as root (hosts.db1-host.login: root)",
     ],
     [
       "a system whose packages pgsite only knows by name",

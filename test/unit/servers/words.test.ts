@@ -23,6 +23,10 @@ const problems: Sentences<ServerProblem> = {
     { by: "server3", at: "10.0.0.3:5442", timeline: 2, own: 1, rejoin: "/data.pgsite/runbook/rejoin" },
     "it does not run, and its last start was refused: server3 (10.0.0.3:5442) is on timeline 2 and this data on 1: it was superseded; make it a standby: pulumi up, or /data.pgsite/runbook/rejoin NAME with the name of the server that takes writes",
   ],
+  outsideUnit: [
+    { unit: "postgresql@15-main" },
+    "it runs outside of postgresql@15-main.service, which counts it as stopped: nothing stops it in order at a shutdown; the next restart by pgsite brings it back into that, or as root, once it was stopped (pg_ctl stop), systemctl start postgresql@15-main",
+  ],
   unanswered: [{ kind: "timeout", because: "it hangs" }, "it hangs"],
   lockedOut: [
     { lock: { code: "noRule", role: "postgres", because: "db1 says so", by: "host" } },
