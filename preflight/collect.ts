@@ -35,10 +35,20 @@ export async function collect(
         return { host, facts: await factsOf(request, host, here, hostOf, looking) };
       } catch (error) {
         const unreachable = error instanceof Error ? error.message : `${error}`;
-        return { host, unreachable, ...(error instanceof NotThatUser ? { user: error.why } : {}) };
+        return { host, unreachable, ...userOf(error) };
       }
     }),
   );
+}
+
+function userOf(error: unknown) {
+  return error instanceof NotThatUser ? { user: { is: error.why, ofMany: error.ofMany } } : {};
+}
+
+function insteadOf(error: unknown) {
+  if (error instanceof NotThatUser) return { because: error.reason, ofMany: error.ofMany };
+  const because = error instanceof Error ? error.message : `${error}`;
+  return { because, ofMany: because };
 }
 
 /** As the OS user; where we cannot be that user there, as root, so that the rest can still be told. */
@@ -61,7 +71,7 @@ async function factsOf(
     if (isCut || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
-    return { ...facts, root: await root(), instead: error instanceof Error ? error.message : `${error}` };
+    return { ...facts, root: await root(), instead: insteadOf(error) };
   }
 }
 

@@ -11,7 +11,7 @@ export interface HostFacts {
   /** As whom the host was looked at. */
   readonly user: string;
   /** Why it was looked at as root in place of the OS user; undefined where it was not. */
-  readonly instead?: string;
+  readonly instead?: { readonly because: string; readonly ofMany: string };
   readonly userExists: boolean;
   /** Whether we can be root there; of a host that is only compared with, nobody asks. */
   readonly root: RootAccess;
@@ -158,6 +158,6 @@ export type Observation =
   | {
       readonly host: HostSpec;
       readonly unreachable: string;
-      /** The host answers, and we can be neither the OS user there nor root. */
-      readonly user?: "missing" | "refused";
+      /** The host answers, and we can be neither the OS user there nor root; `ofMany`: why, in words for several hosts. */
+      readonly user?: { readonly is: "missing" | "refused"; readonly ofMany: string };
     };

@@ -94,16 +94,17 @@ function unreachable(
   { host: { name: host }, unreachable: reason, user }: Extract<Observation, { unreachable: string }>,
   ours: boolean,
 ): Finding {
-  const said = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
+  const cause = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
   return {
     // A host that answers and does not let us be its OS user is told in the preview: no waiting changes that.
     check: user === undefined ? "reachable" : "user",
     severity: ours ? "error" : "warning",
-    path: user === "missing" ? "osUser" : `hosts.${host}`,
+    path: user?.is === "missing" ? "osUser" : `hosts.${host}`,
     host,
     where: host,
-    cause: said,
+    cause,
     remedy: "",
+    ...(user === undefined ? {} : { ofMany: { cause: `cannot be reached: ${user.ofMany}`, remedy: "" } }),
     message: reason.includes(host) ? reason : `${host}: ${reason}`,
   };
 }

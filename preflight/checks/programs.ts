@@ -172,13 +172,11 @@ export function checkUser(request: PreflightRequest, host: HostFacts): Complaint
     ];
   }
   if (host.instead !== undefined) {
-    return [
-      {
-        ...error,
-        cause: `pgsite cannot act as ${host.osUser} there (${host.instead})`,
-        remedy: `let it log in as ${host.osUser}, or become that user`,
-      },
-    ];
+    const say = (because: string) => ({
+      cause: `pgsite cannot act as ${host.osUser} there (${because})`,
+      remedy: `let it log in as ${host.osUser}, or become that user`,
+    });
+    return [{ ...error, ...say(host.instead.because), ofMany: say(host.instead.ofMany) }];
   }
   return host.user === host.osUser
     ? []

@@ -263,7 +263,7 @@ describe.skipIf(whyNoSuchSite !== undefined)(
         expect(result.code).not.toBe(0);
         expect(times(all, "flock is missing")).toBe(1);
         expect(times(all, "are needed")).toBe(2);
-        expect(all).toMatch(/error: the preflight found 3 problems: nothing was changed\n\s+server/);
+        expect(all).toMatch(/error: the preflight found 3 problems: no server was made or changed\n\s+server/);
         expect(all).not.toContain("has a problem");
       }
     });
