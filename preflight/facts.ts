@@ -1,4 +1,5 @@
-import type { HostSpec } from "../hosts/host.js";
+import type { HostSpec, Port } from "../hosts/host.js";
+import type { Forwarding } from "../hosts/ssh/forwarding.js";
 import type { Step } from "./way.js";
 
 /** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
@@ -19,8 +20,6 @@ export interface HostFacts {
   readonly manager: "systemd" | "sysv" | "none";
   /** Whether the OS user can have a crontab, and cron runs. */
   readonly crontab: "usable" | "stopped" | "refused" | "missing";
-  /** Programs there that carry bytes to a socket, where sshd lets nobody forward. */
-  readonly pipes: readonly string[];
   readonly system: { readonly id: string; readonly like: readonly string[]; readonly name: string };
   readonly platform: Platform;
   readonly memory: Memory;
@@ -122,7 +121,22 @@ export interface ServerFacts {
   /** The process of the postmaster that runs in the data directory. */
   readonly postmaster?: number;
   readonly listeners: readonly Listener[];
+  /** Whether SQL gets to its port; absent where nobody asked, since there is another way too. */
+  readonly reached?: Reached;
 }
+
+/** How the way to a server's port was tried. */
+export type Reached =
+  /** Through the connection to its host; without `to`: it is to listen on no address. */
+  | { readonly by: "forwarding"; readonly to?: Port; readonly is: Forwarding }
+  | {
+      readonly by: "tcp";
+      readonly to: Port;
+      /** `refused`: the host answers, and nobody listens or a firewall says no; `silent`: nobody answers. */
+      readonly is: "answered" | "refused" | "silent" | "noWay";
+      /** The address of this machine's from which it goes there. */
+      readonly from?: string;
+    };
 
 export interface Disk {
   /** Tells file systems of one machine apart. */

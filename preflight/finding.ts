@@ -15,6 +15,7 @@ export type CheckName =
   | "space"
   | "port"
   | "sockets"
+  | "sessions"
   | "clock"
   | "locale"
   | "platform"

@@ -6,6 +6,7 @@ import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
 import { checkInstalling, checkService } from "./checks/root.js";
+import { checkSessions } from "./checks/sessions.js";
 import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
@@ -20,6 +21,7 @@ const serverChecks = [
   checkFileSystem,
   checkPort,
   checkSockets,
+  checkSessions,
   checkLimits,
   checkService,
 ] as const;

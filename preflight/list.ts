@@ -9,24 +9,24 @@ export interface PreflightList {
 }
 
 /** What stands in a list, each thing once. */
-export interface SortedLines {
+export interface SortedFindings {
   readonly wrong: readonly string[];
   readonly worthKnowing: readonly string[];
-  /** What an `up` makes before anything else: nothing where something is wrong. */
-  readonly made: readonly string[];
 }
 
 /** @param isFatal whether a problem is one now: a host that does not answer fails an `up` alone */
-export function sortedLines(report: PreflightReport, isFatal: (finding: Finding) => boolean): SortedLines {
-  const [problems = [], warnings = []] = [true, false].map((fatal) =>
-    report.findings.filter((one) => isFatal(one) === fatal),
-  );
-  const wrong = together(problems);
-  return { wrong, worthKnowing: together(warnings), made: wrong.length > 0 ? [] : madeBefore(report) };
+export function sortedFindings(
+  findings: readonly Finding[],
+  isFatal: (finding: Finding) => boolean = ({ severity }) => severity === "error",
+): SortedFindings {
+  return {
+    wrong: together(findings.filter(isFatal)),
+    worthKnowing: together(findings.filter((one) => !isFatal(one))),
+  };
 }
 
 /** `2 problems and 1 warning`; empty where there is neither. */
-export function countsOf({ wrong, worthKnowing }: Pick<SortedLines, "wrong" | "worthKnowing">): string {
+export function countsOf({ wrong, worthKnowing }: SortedFindings): string {
   const count = (lines: readonly string[], noun: string) =>
     lines.length === 0 ? [] : [`${lines.length} ${noun}${lines.length === 1 ? "" : "s"}`];
   return [...count(wrong, "problem"), ...count(worthKnowing, "warning")].join(" and ");
@@ -37,7 +37,8 @@ export function countsOf({ wrong, worthKnowing }: Pick<SortedLines, "wrong" | "w
  * whole of it once.
  */
 export function listOf(report: PreflightReport, isFatal: (finding: Finding) => boolean): PreflightList | undefined {
-  const { wrong, worthKnowing, made } = sortedLines(report, isFatal);
+  const { wrong, worthKnowing } = sortedFindings(report.findings, isFatal);
+  const made = wrong.length > 0 ? [] : madeBefore(report);
   const counts = countsOf({ wrong, worthKnowing });
   const lines = [
     ...wrong,
@@ -71,7 +72,8 @@ function saidOfMany({ cause, remedy, ofMany }: Finding) {
   return ofMany ?? { cause, remedy };
 }
 
-function madeBefore({ folders, packages, observations }: PreflightReport): readonly string[] {
+/** What an `up` makes before anything else. */
+export function madeBefore({ folders, packages, observations }: PreflightReport): readonly string[] {
   const users = new Map(observations.map(({ host }) => [host.name, host.user]));
   const hosts = new Map<string, string[]>();
   const add = (what: string, host: string) => hosts.set(what, [...(hosts.get(what) ?? []), host]);

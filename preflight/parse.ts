@@ -82,7 +82,6 @@ export function parseFacts(
     missingTools: lines.all("tool.missing"),
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
-    pipes: lines.all("pipe"),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),

@@ -1,5 +1,6 @@
-import type { ServiceDeclaration, Site } from "../config/site.js";
+import type { Server, ServiceDeclaration, Site } from "../config/site.js";
 import type { HostSpec } from "../hosts/host.js";
+import { parseHba, renderHba } from "../postgres/files/hba/index.js";
 import type { Major } from "../postgres/versions.js";
 
 /** What a preflight is asked to judge: plain data, without roles, so that a change of role asks nothing anew. */
@@ -37,6 +38,8 @@ export interface ServerRequest extends Place {
   readonly settings: Readonly<Record<string, string>>;
   /** What starts it with its machine; absent where nothing shall. */
   readonly service?: { readonly name: string; readonly manager: ServiceDeclaration["manager"] };
+  /** Where SQL goes to its address from the machine that runs pgsite: as whom, and by which rules, without their options. */
+  readonly direct?: { readonly administrator: string; readonly rules: string };
   /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
   readonly disposable: boolean;
 }
@@ -89,10 +92,19 @@ export function requestOf(site: Site): PreflightRequest {
               manager: server.service.unit === undefined ? server.service.manager : "systemd",
             },
           }),
+      ...directOf(site, server),
       disposable: server.disposable,
     })),
     ...(upstream === undefined
       ? {}
       : { source: { name: upstream.name, host: upstream.host, dataDirectory: upstream.dataDirectory } }),
   };
+}
+
+/** Rules' options hold secrets (of LDAP, of RADIUS), and nobody asks for them here. */
+function directOf(site: Site, { host, files, version }: Server): Pick<ServerRequest, "direct"> {
+  if (host.sessions !== "direct") return {};
+  const { entries } = parseHba(files["pg_hba.conf"] ?? "", { major: version });
+  const rules = entries.flatMap(({ rule }) => (rule === undefined ? [] : [{ ...rule, options: [] }]));
+  return { direct: { administrator: site.administrator, rules: renderHba(rules) } };
 }

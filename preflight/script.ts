@@ -1,5 +1,6 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { compiledIn } from "../config/socketFolders.js";
+import { canPipe } from "../hosts/pipe.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
 import { wayFunction } from "./way.js";
 
@@ -164,7 +165,7 @@ content kernel.sem /proc/sys/kernel/sem
 say files "$(ulimit -n)"
 command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
 for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
-for tool in ${pipes.join(" ")}; do command -v "$tool" >/dev/null 2>&1 && say pipe "$tool"; done
+${canPipe} || say tool.missing perl
 if [ -d /run/systemd/system ]; then say manager systemd; elif [ -d /etc/init.d ]; then say manager sysv; fi
 crontab=missing
 if command -v crontab >/dev/null 2>&1; then

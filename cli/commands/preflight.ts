@@ -3,7 +3,7 @@ import { hostOf } from "../../hosts/index.js";
 import { clockText } from "../../preflight/checks/clock.js";
 import type { Observation } from "../../preflight/facts.js";
 import { type PreflightReport, preflight } from "../../preflight/index.js";
-import { countsOf, sortedLines } from "../../preflight/list.js";
+import { countsOf, madeBefore, sortedFindings } from "../../preflight/list.js";
 import { requestOf } from "../../preflight/request.js";
 import { say, sayJson } from "../find.js";
 import { loadSites } from "../load.js";
@@ -45,13 +45,13 @@ export function outcomeOf({ findings }: Pick<PreflightReport, "findings">): Stac
 
 /** For people: what each host is, then one list of what is wrong there and what an `up` makes, as Pulumi shows it. */
 export function renderPreflight({ stack, ...report }: StackPreflight): string {
-  const { wrong, worthKnowing, made } = sortedLines(report, ({ severity }) => severity === "error");
+  const { wrong, worthKnowing } = sortedFindings(report.findings);
   const hosts = report.observations.map((one) => `${one.host.name}: ${described(one)}`);
   const lines = [
     ...hosts,
     ...wrong.map((line) => `problem: ${line}`),
     ...worthKnowing.map((line) => `warning: ${line}`),
-    ...made.map((line) => `an up first makes ${line}`),
+    ...(wrong.length > 0 ? [] : madeBefore(report)).map((line) => `an up first makes ${line}`),
   ];
   return [`${stack}: ${countsOf({ wrong, worthKnowing }) || "fine"}`, ...lines.map((line) => `  ${line}`)].join("\n");
 }

@@ -41,7 +41,6 @@ const machine: HostFacts = {
   root: { can: true },
   manager: "systemd",
   crontab: "usable",
-  pipes: ["perl"],
   system: { id: "debian", like: [], name: "Debian GNU/Linux 12 (bookworm)" },
   platform: { machine: "x86_64", wordBits: 64, byteOrder: "little", libc: "glibc 2.36" },
   memory: { total: 8 * gigabyte, available: 6 * gigabyte, freeHugePages: 0, hugePageSize: 2 ** 21, pageSize: 4096 },
@@ -382,6 +381,65 @@ describe("one thing wrong", () => {
 
   it.each(cases)("%s is one line with cause and remedy", (_name, given, request, expected) => {
     expect(judged({ db1: given }, request)).toEqual([expected]);
+  });
+});
+
+describe("the way that SQL takes", () => {
+  const noPerl = { missingTools: ["perl"] };
+  const forwarding = (is: "open" | "forbidden" | "unknown") =>
+    ({ by: "forwarding", to: { address: "127.0.0.1", port: 5442 }, is }) as const;
+  const tcp = (is: "answered" | "refused" | "silent" | "noWay", from = "192.0.2.9") =>
+    ({ by: "tcp", to: { address: "192.0.2.1", port: 5442 }, is, from }) as const;
+  const rules = (...lines: readonly string[]) => ({
+    host: { ...hostSpec("db1-host"), sessions: "direct" as const },
+    direct: { administrator: "dbadmin", rules: `${lines.join("\n")}\n` },
+  });
+  const itsRule = "host all dbadmin 192.0.2.9/32 md5";
+  const here = (line: string) => expect.stringContaining(`db1 on db1-host: ${line}`);
+
+  it("is through SSH or by perl: one of them is enough, and without perl there is a warning", () => {
+    expect(judged({ db1: { server: { reached: forwarding("forbidden") } } })).toEqual([]);
+    const helpless = here("perl is missing: a server that no longer lets pgsite's administrator in");
+    for (const is of ["open", "unknown"] as const) {
+      expect(judged({ db1: { host: noPerl, server: { reached: forwarding(is) } } })).toEqual([helpless]);
+    }
+    expect(judged({ db1: { host: noPerl, server: { reached: forwarding("forbidden") } } })).toEqual([
+      expect.stringMatching(/^error: .*: SQL gets there neither .* to forward to 127\.0\.0\.1:5442\) nor by perl/),
+    ]);
+    const promised = { install: true };
+    expect(judged({ db1: { host: noPerl, server: { reached: forwarding("forbidden") } } }, promised)).toEqual([]);
+  });
+
+  it("is no container's, and of this machine takes perl alone", () => {
+    const at = (transport: "docker" | "local") => ({ host: { ...hostSpec("db1-host"), transport } });
+    expect(judged({ db1: { host: noPerl, request: at("docker") } })).toEqual([]);
+    expect(judged({ db1: { host: noPerl, request: at("local") } })).toEqual([here("perl is missing")]);
+  });
+
+  it("is by TCP where the stack says so, and then the port must answer this machine", () => {
+    const asked = (is: Parameters<typeof tcp>[0], server: Partial<ServerFacts> = {}) =>
+      judged({ db1: { server: { ...server, reached: tcp(is) }, request: rules(itsRule) } });
+    const why = "and hosts.db1-host.sessions: direct has its SQL go there: open it in the firewall";
+    expect(asked("answered")).toEqual([]);
+    expect(asked("refused")).toEqual([]);
+    expect(asked("silent")).toEqual([here(`port 5442 of 192.0.2.1 does not answer this machine within 2 s, ${why}`)]);
+    expect(asked("noWay")).toEqual([here(`port 5442 of 192.0.2.1 is not to be reached from this machine, ${why}`)]);
+    const own = { address: "192.0.2.1", user: "postgres", processes: [99], program: "postgres" };
+    const listens = { ...seeded, postmaster: 99, listeners: [own] };
+    expect(asked("refused", listens)).toEqual([here("port 5442 of 192.0.2.1 is refused to this machine, though")]);
+  });
+
+  it("is by TCP, and then a rule must let the administrator in from this machine", () => {
+    const asked = (...lines: readonly string[]) =>
+      judged({ db1: { server: { reached: tcp("refused") }, request: rules(...lines) } });
+    const perhaps = here("no access rule lets dbadmin in from 192.0.2.9, if that is how this machine comes to it, and");
+    expect(asked(itsRule)).toEqual([]);
+    expect(asked("host all all 192.0.2.0 255.255.255.0 md5")).toEqual([]);
+    expect(asked("host all dbadmin 192.0.2.8/32 md5")).toEqual([perhaps]);
+    expect(asked("host all dbadmin 192.0.2.0/24 reject", itsRule)).toEqual([perhaps]);
+    expect(asked("host all dbadmin 127.0.0.1/32 md5", "local all all peer")).toEqual([
+      "error: db1 on db1-host: no access rule lets dbadmin in from 192.0.2.9, and hosts.db1-host.sessions: direct has SQL come from there: a rule for it in access (host all dbadmin 192.0.2.9/32 METHOD), or take that key away: SQL goes through SSH then",
+    ]);
   });
 });
 
