@@ -1,5 +1,6 @@
 import type { HostSpec, Port } from "../hosts/host.js";
 import type { Forwarding } from "../hosts/ssh/forwarding.js";
+import type { DebianCluster } from "./clusters.js";
 import type { Step } from "./way.js";
 
 /** What is so on a host, as far as a preflight asks. Sizes are bytes, times seconds. */
@@ -33,6 +34,8 @@ export interface HostFacts {
   /** The version of the server's package that the package manager would install; undefined where it knows none. */
   readonly candidate: string | undefined;
   readonly clock: Clock;
+  /** What Debian's tools start there. */
+  readonly clusters: readonly DebianCluster[];
   readonly servers: Readonly<Record<string, ServerFacts>>;
 }
 
@@ -154,6 +157,8 @@ export interface SocketFolder {
   readonly at: string;
   /** Of `at`, where it is a folder. */
   readonly owner: string;
+  /** The server that uses the socket of the port there: its process (0 where we may not see it), OS user and data directory. */
+  readonly holder?: { readonly process: number; readonly user: string; readonly dataDirectory: string };
 }
 
 /** Somebody who listens on a server's port. */

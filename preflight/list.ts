@@ -1,6 +1,8 @@
+import { majors } from "../postgres/versions.js";
 import { type Finding, messageOf } from "./finding.js";
 import { folderText } from "./folders.js";
 import type { PreflightReport } from "./index.js";
+import { type Family, familyOf } from "./packages/families.js";
 
 /** A report as one list: what is wrong, what is worth knowing, and what an `up` makes. Each thing once, of all hosts that have it. */
 export interface PreflightList {
@@ -77,11 +79,21 @@ export function madeBefore({ folders, packages, observations }: PreflightReport)
   const users = new Map(observations.map(({ host }) => [host.name, host.user]));
   const hosts = new Map<string, string[]>();
   const add = (what: string, host: string) => hosts.set(what, [...(hosts.get(what) ?? []), host]);
-  for (const [host, names] of Object.entries(packages)) add(`the packages ${names.join(" and ")}`, host);
+  for (const { host, ...looked } of observations) {
+    const names = packages[host.name] ?? [];
+    const family = "facts" in looked ? familyOf(looked.facts) : undefined;
+    if (names.length > 0) add(`the packages ${names.join(" and ")}${keptBy(family, names)}`, host.name);
+  }
   for (const [host, list] of Object.entries(folders)) {
     for (const folder of list) add(`the folder ${folderText(folder, users.get(host) ?? "")}`, host);
   }
   return [...hosts].map(([what, names]) => `${what} on ${listed(names)}, as root`);
+}
+
+/** What an installation leaves for good beside the packages. */
+function keptBy(family: Family | undefined, names: readonly string[]): string {
+  if (family?.manager !== "apt" || !majors.some((major) => names.includes(family.server(major)))) return "";
+  return " (no cluster main: create_main_cluster = false, which stays in /etc/postgresql-common/createcluster.conf)";
 }
 
 function listed(names: readonly string[]): string {

@@ -1,3 +1,4 @@
+import { parseCluster } from "./clusters.js";
 import type { Clock, DataFound, HostFacts, Kernel, Listener, ServerFacts, SocketFolder } from "./facts.js";
 import { parseAddress } from "./listeners.js";
 import { parseStep, type Step } from "./way.js";
@@ -84,6 +85,7 @@ export function parseFacts(
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
+    clusters: lines.all("cluster").flatMap((line) => parseCluster(line) ?? []),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
   };
 }
@@ -143,7 +145,14 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     sockets: lines.all(`${at}.socket`).map((line, index) => {
       const [found, owner = "", ...path] = line.split(" ");
       const above = lines.all(`${at}.socket.above`)[index] ?? "";
-      return { path: path.join(" "), found: found as SocketFolder["found"], at: above, owner };
+      const holder = holderOf(lines.all(`${at}.socket.holder`)[index] ?? "");
+      return {
+        path: path.join(" "),
+        found: found as SocketFolder["found"],
+        at: above,
+        owner,
+        ...(holder === undefined ? {} : { holder }),
+      };
     }),
     disk: { id: disk, type: type.join(" "), free: Number(blockSize) * Number(blocks) },
     ...(size === undefined ? {} : { size: Number(size) * 1024 }),
@@ -153,6 +162,13 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
     listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
   };
+}
+
+/** `812 postgres /var/lib/postgresql/15/main` */
+function holderOf(line: string): SocketFolder["holder"] {
+  if (line === "") return undefined;
+  const [process, user = "", ...dataDirectory] = line.split(" ");
+  return { process: Number(process), user, dataDirectory: dataDirectory.join(" ") };
 }
 
 /** Each step once: programs lie in one folder. */

@@ -58,6 +58,7 @@ const machine: HostFacts = {
   missingTools: [],
   candidate: undefined,
   clock: { ahead: 0, uncertainty: 0.05 },
+  clusters: [],
   servers: {},
 };
 
@@ -326,6 +327,30 @@ describe("one thing wrong", () => {
       { server: { listeners: [{ address: "::", user: "root", processes: [], program: "" }] } },
       {},
       "error: db1 on db1-host: port 5442 is taken by a process of root on ::: stop it, or declare another port for db1",
+    ],
+    [
+      "a port whose socket a server has that listens elsewhere",
+      {
+        server: {
+          sockets: [
+            {
+              path: "/run/pg",
+              found: "open",
+              at: "/run/pg",
+              owner: "postgres",
+              holder: { process: 7, user: "postgres", dataDirectory: "/old" },
+            },
+          ],
+        },
+      },
+      {},
+      "error: db1 on db1-host: the socket /run/pg/.s.PGSQL.5442 is taken by the server of /old (process 7 of postgres): stop it, or declare another port for db1",
+    ],
+    [
+      "a distribution's cluster that starts with the machine",
+      { host: { clusters: [{ version: "15", name: "main", dataDirectory: "/old", port: 5442, start: "auto" }] } },
+      {},
+      "warning: db1 on db1-host: the cluster 15/main, which does not run, starts with the machine and takes port 5442 then: if nothing in it is needed: pg_dropcluster --stop 15 main, else echo manual >/etc/postgresql/15/main/start.conf; or declare another port for db1",
     ],
     [
       "a clock that is off against ours",
