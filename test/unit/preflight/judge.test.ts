@@ -409,6 +409,63 @@ describe("one thing wrong", () => {
   });
 });
 
+describe("what takes root", () => {
+  const login = { user: "guest", sudo: ["(postgres) NOPASSWD: /bin/sh"] };
+  const asGuest = { root: { can: false, why: "refused", login } } as const;
+  const service = (manager: "auto" | "systemd" | "sysv" | "crontab" | "none") => ({
+    service: { name: "orders", manager },
+  });
+  const asked = (host: Partial<HostFacts>, manager: Parameters<typeof service>[0] = "auto", server = {}) =>
+    judged({ db1: { host: { ...asGuest, ...host }, server, request: service(manager) } });
+  const itself = "(it logs in as guest, and sudo lets it use (postgres) NOPASSWD: /bin/sh alone)";
+  const ways =
+    "let sudo make it root too (visudo: guest ALL=(root, postgres) NOPASSWD: /bin/sh), or log in as root (hosts.db1-host.login: root)";
+  const unit = `db1 on db1-host: orders, a systemd unit that starts it with its machine, takes root ${itself}`;
+
+  it("is a service that is made, where nothing of the OS user's does instead", () => {
+    expect(asked({ crontab: "missing" })).toEqual([
+      `error: ${unit}: ${ways}; or say service.manager: none, and it comes back by hand`,
+    ]);
+    expect(asked({}, "systemd")).toEqual([
+      `error: ${unit}: ${ways}; or say service.manager: crontab, and postgres's own crontab starts it`,
+    ]);
+    expect(asked({})).toEqual([
+      `warning: ${unit}: a line in postgres's crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown: ${ways}; service.manager: crontab says that it is meant`,
+    ]);
+    expect(asked({}, "auto", { startsAtBoot: true })).toEqual([]);
+    for (const nothing of [
+      asked({}, "none"),
+      asked({}, "crontab"),
+      asked({ manager: "none" }),
+      judged({ db1: { host: asGuest } }),
+    ])
+      expect(nothing).toEqual([]);
+    expect(asked({ root: { can: true } }, "systemd")).toEqual([]);
+  });
+
+  it("is not a crontab, which takes a cron that runs and lets the OS user have one", () => {
+    for (const [crontab, why] of [
+      ["stopped", "no cron runs"],
+      ["refused", "postgres may have no crontab"],
+      ["missing", "there is no cron"],
+    ] as const) {
+      expect(asked({ crontab }, "crontab")).toEqual([
+        `error: db1 on db1-host: db1 is to be started with its machine by postgres's crontab, and ${why}: install and start cron (and see /etc/cron.allow), or declare another service.manager`,
+      ]);
+    }
+  });
+
+  it("is an installation of packages", () => {
+    const install = (host: Partial<HostFacts>) =>
+      judged({ db1: { host: { missingTools: ["flock"], ...host } } }, { install: true });
+    expect(install(asGuest)).toEqual([
+      `error: db1-host: installing util-linux takes root ${itself}: ${ways}; or install by hand, without install: packages`,
+    ]);
+    expect(install({})).toEqual([]);
+    expect(judged({ db1: { host: asGuest } }, { install: true })).toEqual([]);
+  });
+});
+
 describe("the way that SQL takes", () => {
   const noPerl = { missingTools: ["perl"] };
   const forwarding = (is: "open" | "forbidden" | "unknown") =>
