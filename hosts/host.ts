@@ -173,6 +173,8 @@ export class NotThatUser extends HostUnreachable {
     reason: string,
     /** `missing`: there is no such user. `refused`: whoever logs in may not become it. */
     readonly why: "missing" | "refused",
+    /** The reason as it is said of several hosts: keys of the stack file are those of `hosts.NAME`. */
+    readonly ofMany: string = reason,
   ) {
     super(host, reason);
   }

@@ -115,12 +115,14 @@ while (my @ready = $both->can_read) {
   }
 }`;
 
+/** A test of a POSIX shell's: whether a host has what `pipeOn` takes. */
+export const canPipe = "{ command -v perl >/dev/null 2>&1 && perl -MSocket -MIO::Select -e 1 2>/dev/null; }";
+
 const script = `kind=$1 at=$2 port=$3
 if [ "$kind" = unix ]; then
   [ -S "$at" ] || { echo "there is no socket $at" >&2; exit 74; }
   [ -O "$at" ] || { echo "the socket $at is another user's" >&2; exit 77; }
 fi
-has() { command -v "$1" >/dev/null 2>&1; }
-if has perl && perl -MSocket -MIO::Select -e 1 2>/dev/null; then exec perl -e ${quote(perl)} "$kind" "$at" "$port"; fi
+if ${canPipe}; then exec perl -e ${quote(perl)} "$kind" "$at" "$port"; fi
 echo "the host has no perl" >&2
 exit 69`;

@@ -5,6 +5,7 @@ import { keyText } from "../hosts/key.js";
 import type { HostFacts, Observation, RootAccess } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
+import { reach } from "./reach.js";
 import type { Place, PreflightRequest, ServerRequest } from "./request.js";
 import { factsScript } from "./script.js";
 import { strangersOn } from "./way.js";
@@ -34,13 +35,23 @@ export async function collect(
     [...hosts.values()].map(async (host): Promise<Observation> => {
       const here = places.filter((place) => place.host.name === host.name);
       try {
-        return { host, facts: await factsOf(request, host, here, { hostOf, root }, looking) };
+        return { host, facts: await withReach(await factsOf(request, host, here, { hostOf, root }, looking), here) };
       } catch (error) {
         const unreachable = error instanceof Error ? error.message : `${error}`;
-        return { host, unreachable, ...(error instanceof NotThatUser ? { user: error.why } : {}) };
+        return { host, unreachable, ...userOf(error) };
       }
     }),
   );
+}
+
+function userOf(error: unknown) {
+  return error instanceof NotThatUser ? { user: { is: error.why, ofMany: error.ofMany } } : {};
+}
+
+function insteadOf(error: unknown) {
+  if (error instanceof NotThatUser) return { because: error.reason, ofMany: error.ofMany };
+  const because = error instanceof Error ? error.message : `${error}`;
+  return { because, ofMany: because };
 }
 
 /** As the OS user; where we cannot be that user there, as root, so that the rest can still be told. */
@@ -52,7 +63,7 @@ async function factsOf(
   { measure, run }: Looking,
 ): Promise<HostFacts> {
   const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
-  const judged = places.some((place) => "port" in place);
+  const judged = places.some(isOwn);
   // Who does not answer the OS user is not asked again: each time takes as long.
   const root = async () => (judged ? ofRoot(spec) : unasked);
   try {
@@ -63,7 +74,7 @@ async function factsOf(
     if (isCut || error instanceof HostTimeout || spec.user === "root") throw error;
     const facts = await ask("root").catch(() => undefined);
     if (facts === undefined) throw error;
-    return { ...facts, root: await root(), instead: error instanceof Error ? error.message : `${error}` };
+    return { ...facts, root: await root(), instead: insteadOf(error) };
   }
 }
 
@@ -113,14 +124,31 @@ async function loginOf(spec: HostSpec, hostOf: HostOf) {
   }
 }
 
+/** Whether SQL gets to its servers. */
+async function withReach(facts: HostFacts, places: readonly Place[]): Promise<HostFacts> {
+  const reached = await Promise.all(
+    places.map(async (place) => {
+      const known = facts.servers[place.name];
+      const found = known !== undefined && isOwn(place) ? await reach(place, facts) : undefined;
+      return known === undefined || found === undefined ? [] : [[place.name, { ...known, reached: found }] as const];
+    }),
+  );
+  return { ...facts, servers: { ...facts.servers, ...Object.fromEntries(reached.flat()) } };
+}
+
+/** Another stack's is only compared with. */
+function isOwn(place: Place | ServerRequest): place is ServerRequest {
+  return "port" in place;
+}
+
 /** What the programs themselves say of their version, which shows that they run. */
 async function withVersions(facts: HostFacts, host: Host, places: readonly Place[]): Promise<HostFacts> {
   const asked = await Promise.all(
     places.map(async (place) => {
       const known = facts.servers[place.name];
-      if (known?.postgres === undefined || !("binDirectory" in place)) return [];
+      if (known?.postgres === undefined || !isOwn(place)) return [];
       if (strangersOn(known.way, facts.osUser).some(({ who }) => who !== "its group")) return [];
-      const { stdout, stderr } = await host.run([`${(place as ServerRequest).binDirectory}/postgres`, "-V"]);
+      const { stdout, stderr } = await host.run([`${place.binDirectory}/postgres`, "-V"]);
       return [[place.name, { ...known, postgres: `${stdout}${stderr}`.trim(), ran: true }] as const];
     }),
   );
@@ -152,7 +180,7 @@ async function look(
 /** What the script takes of each server; of one that is not ours to judge, neither programs nor port nor sockets. */
 function argumentsOf(place: Place | ServerRequest): readonly string[] {
   const { name, dataDirectory } = place;
-  const own = "port" in place;
+  const own = isOwn(place);
   return [
     name,
     dataDirectory,

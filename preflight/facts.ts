@@ -1,4 +1,6 @@
-import type { HostSpec } from "../hosts/host.js";
+import type { HostSpec, Port } from "../hosts/host.js";
+import type { Forwarding } from "../hosts/ssh/forwarding.js";
+import type { DebianCluster } from "./clusters.js";
 import type { FoundPrograms } from "./programFolders.js";
 import type { Step } from "./way.js";
 
@@ -12,7 +14,7 @@ export interface HostFacts {
   /** As whom the host was looked at. */
   readonly user: string;
   /** Why it was looked at as root in place of the OS user; undefined where it was not. */
-  readonly instead?: string;
+  readonly instead?: { readonly because: string; readonly ofMany: string };
   readonly userExists: boolean;
   /** Whether we can be root there; of a host that is only compared with, nobody asks. */
   readonly root: RootAccess;
@@ -20,8 +22,6 @@ export interface HostFacts {
   readonly manager: "systemd" | "sysv" | "none";
   /** Whether the OS user can have a crontab, and cron runs. */
   readonly crontab: "usable" | "stopped" | "refused" | "missing";
-  /** Programs there that carry bytes to a socket, where sshd lets nobody forward. */
-  readonly pipes: readonly string[];
   readonly system: { readonly id: string; readonly like: readonly string[]; readonly name: string };
   readonly platform: Platform;
   readonly memory: Memory;
@@ -37,6 +37,8 @@ export interface HostFacts {
   /** The version of the server's package that the package manager would install; undefined where it knows none. */
   readonly candidate: string | undefined;
   readonly clock: Clock;
+  /** What Debian's tools start there. */
+  readonly clusters: readonly DebianCluster[];
   readonly servers: Readonly<Record<string, ServerFacts>>;
 }
 
@@ -123,6 +125,8 @@ export interface ServerFacts {
   /** The process of the postmaster that runs in the data directory. */
   readonly postmaster?: number;
   readonly listeners: readonly Listener[];
+  /** Whether SQL gets to its port; absent where nobody asked, since there is another way too. */
+  readonly reached?: Reached;
 }
 
 /** The folder in which another is to be, or the nearest one above it that exists. */
@@ -141,6 +145,18 @@ export interface ConfigurationFolder {
   readonly owner: string;
   readonly parent: Parent;
 }
+/** How the way to a server's port was tried. */
+export type Reached =
+  /** Through the connection to its host; without `to`: it is to listen on no address. */
+  | { readonly by: "forwarding"; readonly to?: Port; readonly is: Forwarding }
+  | {
+      readonly by: "tcp";
+      readonly to: Port;
+      /** `refused`: the host answers, and nobody listens or a firewall says no; `silent`: nobody answers. */
+      readonly is: "answered" | "refused" | "silent" | "noWay";
+      /** The address of this machine's from which it goes there. */
+      readonly from?: string;
+    };
 
 export interface Disk {
   /** Tells file systems of one machine apart. */
@@ -158,6 +174,8 @@ export interface SocketFolder {
   readonly at: string;
   /** Of `at`, where it is a folder. */
   readonly owner: string;
+  /** The server that uses the socket of the port there: its process (0 where we may not see it), OS user and data directory. */
+  readonly holder?: { readonly process: number; readonly user: string; readonly dataDirectory: string };
 }
 
 /** Somebody who listens on a server's port. */
@@ -176,6 +194,6 @@ export type Observation =
   | {
       readonly host: HostSpec;
       readonly unreachable: string;
-      /** The host answers, and we can be neither the OS user there nor root. */
-      readonly user?: "missing" | "refused";
+      /** The host answers, and we can be neither the OS user there nor root; `ofMany`: why, in words for several hosts. */
+      readonly user?: { readonly is: "missing" | "refused"; readonly ofMany: string };
     };

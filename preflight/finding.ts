@@ -15,6 +15,7 @@ export type CheckName =
   | "space"
   | "port"
   | "sockets"
+  | "sessions"
   | "clock"
   | "locale"
   | "platform"
@@ -23,37 +24,46 @@ export type CheckName =
   | "service"
   | "root";
 
+/** What is wrong and what to do about it. */
+interface Said {
+  readonly cause: string;
+  readonly remedy: string;
+}
+
 /** A problem of a host, or of a server on it. Its message is one line: server and host, cause, remedy. */
-export interface Finding extends Problem {
+export interface Finding extends Problem, Said {
   readonly check: CheckName;
   readonly host: string;
   readonly server?: string;
   /** As its message begins: `server2 on host2`. */
   readonly where: string;
-  readonly cause: string;
-  readonly remedy: string;
+  /** The same said of several hosts, where its words name one. */
+  readonly ofMany?: Said;
 }
 
 /** What is wrong, before it is known where. */
-export interface Complaint {
+export interface Complaint extends Said {
   readonly check: CheckName;
   readonly severity: Problem["severity"];
   /** In the stack file. */
   readonly path: string;
-  readonly cause: string;
-  readonly remedy: string;
+  readonly ofMany?: Said;
 }
 
 export function findingAt(host: string, server: string | undefined, complaint: Complaint): Finding {
   const where = server === undefined || server === host ? host : `${server} on ${host}`;
-  const { cause, remedy } = complaint;
   return {
     ...complaint,
     host,
     ...(server === undefined ? {} : { server }),
     where,
-    message: oneLine(`${where}: ${cause}: ${remedy}`),
+    message: messageOf(where, complaint),
   };
+}
+
+/** One line. A cause without a remedy says both, and goes on after whose it is. */
+export function messageOf(where: string, { cause, remedy }: Said): string {
+  return oneLine(remedy === "" ? `${where} ${cause}` : `${where}: ${cause}: ${remedy}`);
 }
 
 /** A path as a person types it in a remedy. */

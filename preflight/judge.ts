@@ -6,6 +6,7 @@ import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
 import { checkPrograms, checkTools, checkUser } from "./checks/programs.js";
 import { checkInstalling, checkService, checkStartFiles } from "./checks/root.js";
+import { checkSessions } from "./checks/sessions.js";
 import { checkSockets } from "./checks/sockets.js";
 import { checkSpace, type Source } from "./checks/space.js";
 import type { HostFacts, Observation, ServerFacts } from "./facts.js";
@@ -21,6 +22,7 @@ const serverChecks = [
   checkFileSystem,
   checkPort,
   checkSockets,
+  checkSessions,
   checkLimits,
   checkService,
   checkStartFiles,
@@ -96,16 +98,17 @@ function unreachable(
   { host: { name: host }, unreachable: reason, user }: Extract<Observation, { unreachable: string }>,
   ours: boolean,
 ): Finding {
-  const said = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
+  const cause = reason.startsWith(`${host} `) ? reason.slice(host.length + 1) : reason;
   return {
     // A host that answers and does not let us be its OS user is told in the preview: no waiting changes that.
     check: user === undefined ? "reachable" : "user",
     severity: ours ? "error" : "warning",
-    path: user === "missing" ? "osUser" : `hosts.${host}`,
+    path: user?.is === "missing" ? "osUser" : `hosts.${host}`,
     host,
     where: host,
-    cause: said,
+    cause,
     remedy: "",
+    ...(user === undefined ? {} : { ofMany: { cause: `cannot be reached: ${user.ofMany}`, remedy: "" } }),
     message: reason.includes(host) ? reason : `${host}: ${reason}`,
   };
 }

@@ -1,3 +1,4 @@
+import { parseCluster } from "./clusters.js";
 import type {
   Clock,
   ConfigurationFolder,
@@ -93,10 +94,10 @@ export function parseFacts(
     missingTools: lines.all("tool.missing"),
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
-    pipes: lines.all("pipe"),
     programs: parsePrograms(lines.all("programs")),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
+    clusters: lines.all("cluster").flatMap((line) => parseCluster(line) ?? []),
     servers: Object.fromEntries(servers.map((name) => [name, serverOf(lines, `server.${name}`, byteOrder)])),
   };
 }
@@ -156,7 +157,14 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     sockets: lines.all(`${at}.socket`).map((line, index) => {
       const [found, owner = "", ...path] = line.split(" ");
       const above = lines.all(`${at}.socket.above`)[index] ?? "";
-      return { path: path.join(" "), found: found as SocketFolder["found"], at: above, owner };
+      const holder = holderOf(lines.all(`${at}.socket.holder`)[index] ?? "");
+      return {
+        path: path.join(" "),
+        found: found as SocketFolder["found"],
+        at: above,
+        owner,
+        ...(holder === undefined ? {} : { holder }),
+      };
     }),
     disk: { id: disk, type: type.join(" "), free: Number(blockSize) * Number(blocks) },
     ...(size === undefined ? {} : { size: Number(size) * 1024 }),
@@ -171,6 +179,13 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
 function parentOf(lines: Lines, key: string): Parent {
   const [writable, owner = "", ...path] = (lines.text(key) ?? "").split(" ");
   return { path: path.join(" "), owner, writable: writable === "yes", way: wayOf(lines.all(`${key}.way`)) };
+}
+
+/** `812 postgres /var/lib/postgresql/15/main` */
+function holderOf(line: string): SocketFolder["holder"] {
+  if (line === "") return undefined;
+  const [process, user = "", ...dataDirectory] = line.split(" ");
+  return { process: Number(process), user, dataDirectory: dataDirectory.join(" ") };
 }
 
 /** Each step once: programs lie in one folder. */

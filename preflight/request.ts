@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
-import type { ServiceDeclaration, Site } from "../config/site.js";
+import type { Server, ServiceDeclaration, Site } from "../config/site.js";
 import type { HostSpec } from "../hosts/host.js";
+import { parseHba, renderHba } from "../postgres/files/hba/index.js";
 import { fileOf } from "../postgres/files/places.js";
 import type { Major } from "../postgres/versions.js";
 
@@ -43,6 +44,8 @@ export interface ServerRequest extends Place {
   readonly service?: { readonly name: string; readonly manager: ServiceDeclaration["manager"] };
   /** The distribution's own systemd unit, without `.service`: what starts and stops it. */
   readonly unit?: string;
+  /** Where SQL goes to its address from the machine that runs pgsite: as whom, and by which rules, without their options. */
+  readonly direct?: { readonly administrator: string; readonly rules: string };
   /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
   readonly disposable: boolean;
 }
@@ -97,6 +100,7 @@ export function requestOf(site: Site): PreflightRequest {
             },
           }),
       ...(server.unit === undefined ? {} : { unit: server.unit }),
+      ...directOf(site, server),
       disposable: server.disposable,
     })),
     ...(upstream === undefined
@@ -110,4 +114,12 @@ function configurationFoldersOf(server: Site["servers"][number]): readonly strin
   const names = Object.keys(server.files).filter((name) => name.includes("/"));
   const included = names.map((name) => dirname(fileOf(server, name)));
   return [...new Set([...(configurationDirectory === undefined ? [] : [configurationDirectory]), ...included])];
+}
+
+/** Rules' options hold secrets (of LDAP, of RADIUS), and nobody asks for them here. */
+function directOf(site: Site, { host, files, version }: Server): Pick<ServerRequest, "direct"> {
+  if (host.sessions !== "direct") return {};
+  const { entries } = parseHba(files["pg_hba.conf"] ?? "", { major: version });
+  const rules = entries.flatMap(({ rule }) => (rule === undefined ? [] : [{ ...rule, options: [] }]));
+  return { direct: { administrator: site.administrator, rules: renderHba(rules) } };
 }

@@ -1,14 +1,13 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { compiledIn } from "../config/socketFolders.js";
+import { canPipe } from "../hosts/pipe.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
+import { clustersFunction } from "./clusters.js";
 import { programsFunction } from "./programFolders.js";
 import { wayFunction } from "./way.js";
 
 /** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
 export const tools = ["flock", "rsync"] as const;
-
-/** Programs of which any carries bytes to a socket of the host's, where its sshd lets nobody forward. */
-export const pipes = ["perl", "python3", "socat", "nc"] as const;
 
 /** How many arguments the script takes of each server. */
 export const argumentsOfServer = 8;
@@ -91,7 +90,7 @@ look() {
   [ "$port" = 0 ] || listeners "$at.listener" "$(printf %04X "$port")"
   folders=$6
   [ "$folders" != '${compiledIn}' ] || folders=$(compiled_in "$bin/postgres")
-  [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder"; done
+  [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder" "$port"; done
   if [ -n "$7" ] && at_boot "$7"; then say "$at.service" yes; fi
   count=0
   [ -z "$8" ] || printf '%s\n' "$8" | while IFS= read -r folder; do
@@ -141,7 +140,20 @@ sockets() {
   fi
   say "$1" "$state $(stat -c %U -- "$above/." 2>/dev/null || echo -) $2"
   say "$1.above" "$above"
+  # A server that uses the socket has locked it, and says on whose behalf: its process, and its data.
+  lock=$2/.s.PGSQL.$3.lock holder=
+  if [ -f "$lock" ]; then
+    holder="0 $(stat -c %U -- "$lock" 2>/dev/null)"
+    if [ -r "$lock" ] && pid=$(head -n 1 -- "$lock" 2>/dev/null); then
+      # What a server has left that is gone is in nobody's way.
+      if [ -d "/proc/$pid" ]; then holder="$pid $(stat -c %U -- "$lock") $(sed -n 2p -- "$lock")"; else holder=; fi
+    fi
+  fi
+  say "$1.holder" "$holder"
 }
+
+cluster() { say cluster "$1 $2 $3 $4 $5"; }
+${clustersFunction}
 
 ${wayFunction}
 ${compiledInFunction}${programsFunction}# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
@@ -185,7 +197,7 @@ content kernel.sem /proc/sys/kernel/sem
 say files "$(ulimit -n)"
 command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
 for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
-for tool in ${pipes.join(" ")}; do command -v "$tool" >/dev/null 2>&1 && say pipe "$tool"; done
+${canPipe} || say tool.missing perl
 if [ -d /run/systemd/system ]; then say manager systemd; elif [ -d /etc/init.d ]; then say manager sysv; fi
 crontab=missing
 if command -v crontab >/dev/null 2>&1; then
@@ -197,6 +209,7 @@ if command -v crontab >/dev/null 2>&1; then
   case $(crontab -l 2>&1 >/dev/null) in *'not allowed'* | *'not authorized'*) crontab=refused ;; esac
 fi
 say crontab "$crontab"
+clusters
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
   look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"

@@ -15,7 +15,7 @@ export interface Step {
 }
 
 /** An expansion of the shell's, as a template of ours can hold it. */
-const expanded = (word: string) => `\${${word}}`;
+export const expanded = (word: string) => `\${${word}}`;
 
 /** For the facts script: `way PATH [KEY]` says each step as `$at.way`, or as `$at.KEY`. Links are followed as the kernel does, up to as many. */
 export const wayFunction = `way() {

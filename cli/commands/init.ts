@@ -10,6 +10,7 @@ import { hostOf } from "../../hosts/index.js";
 import { shownInLine } from "../../postgres/shown.js";
 import type { Finding } from "../../preflight/finding.js";
 import { preflight } from "../../preflight/index.js";
+import { sortedFindings } from "../../preflight/list.js";
 import { requestOf } from "../../preflight/request.js";
 import type { Seen } from "../../preflight/survey/facts.js";
 import { survey } from "../../preflight/survey/look.js";
@@ -93,13 +94,12 @@ async function init(options: Options): Promise<void> {
   if (key !== "") say(`generated ${passwords.generated.join(", ")}; to see one: pulumi config get ${key}`);
   if (unable.length > 0)
     say("\nthe stack file says service: { manager: none }, all else works; after a reboot servers start by hand:");
-  for (const { message } of unable) say(`  ${shownInLine(message)}`);
-  const told = findings.filter(({ check }) => check !== "reachable");
-  if (told.length > 0) say("\non the hosts:");
-  for (const { severity, message } of told) {
-    say(`  ${severity === "error" ? "problem" : "warning"}: ${shownInLine(message)}`);
-  }
-  say(nextSteps(told.some(({ severity }) => severity === "error")));
+  for (const line of sortedFindings(unable).wrong) say(`  ${shownInLine(line)}`);
+  const { wrong, worthKnowing } = sortedFindings(findings.filter(({ check }) => check !== "reachable"));
+  if (wrong.length + worthKnowing.length > 0) say("\non the hosts:");
+  for (const line of wrong) say(`  problem: ${shownInLine(line)}`);
+  for (const line of worthKnowing) say(`  warning: ${shownInLine(line)}`);
+  say(nextSteps(wrong.length > 0));
 }
 
 /** The stack file and what the preflight says of it. Where nothing can start servers with their machines, it says that none does. */

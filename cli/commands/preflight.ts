@@ -2,9 +2,8 @@ import { Command } from "commander";
 import { hostOf } from "../../hosts/index.js";
 import { clockText } from "../../preflight/checks/clock.js";
 import type { Observation } from "../../preflight/facts.js";
-import type { Finding } from "../../preflight/finding.js";
-import { folderText } from "../../preflight/folders.js";
 import { type PreflightReport, preflight } from "../../preflight/index.js";
+import { countsOf, madeBefore, sortedFindings } from "../../preflight/list.js";
 import { requestOf } from "../../preflight/request.js";
 import { say, sayJson } from "../find.js";
 import { loadSites } from "../load.js";
@@ -44,31 +43,21 @@ export function outcomeOf({ findings }: Pick<PreflightReport, "findings">): Stac
   return errors.length > 0 ? "unknown" : "fine";
 }
 
-/** For people: host by host, what it is and what is wrong there. */
-export function renderPreflight({ stack, findings, observations, packages, folders }: StackPreflight): string {
-  const count = (severity: Finding["severity"], noun: string) => {
-    const number = findings.filter((one) => one.severity === severity).length;
-    return number === 0 ? [] : [`${number} ${noun}${number === 1 ? "" : "s"}`];
-  };
-  const heads = [...count("error", "problem"), ...count("warning", "warning")];
-  return [
-    `${stack}: ${heads.join(", ") || "fine"}`,
-    ...observations.flatMap((one) => [
-      `  ${one.host.name}: ${described(one)}`,
-      ...findings
-        .filter(({ host }) => host === one.host.name)
-        .filter(({ check }) => check !== "reachable")
-        .map(({ severity, message }) => `    ${severity === "error" ? "problem" : "warning"}: ${message}`),
-      ...(packages[one.host.name] === undefined ? [] : [`    to be installed: ${packages[one.host.name]?.join(", ")}`]),
-      ...(folders[one.host.name] ?? []).map(
-        (folder) => `    to be made, as root: ${folderText(folder, one.host.user)}`,
-      ),
-    ]),
-  ].join("\n");
+/** For people: what each host is, then one list of what is wrong there and what an `up` makes, as Pulumi shows it. */
+export function renderPreflight({ stack, ...report }: StackPreflight): string {
+  const { wrong, worthKnowing } = sortedFindings(report.findings);
+  const hosts = report.observations.map((one) => `${one.host.name}: ${described(one)}`);
+  const lines = [
+    ...hosts,
+    ...wrong.map((line) => `problem: ${line}`),
+    ...worthKnowing.map((line) => `warning: ${line}`),
+    ...(wrong.length > 0 ? [] : madeBefore(report)).map((line) => `an up first makes ${line}`),
+  ];
+  return [`${stack}: ${countsOf({ wrong, worthKnowing }) || "fine"}`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
 function described(one: Observation): string {
-  if ("unreachable" in one) return `not known: ${one.unreachable}`;
+  if ("unreachable" in one) return "not known";
   const { system, platform, user, clock } = one.facts;
   return `${system.name}, ${platform.machine}, ${platform.libc}, as ${user}, clock ${clockText(clock)}`;
 }

@@ -69,6 +69,17 @@ export async function askForForward(spec: HostSpec, control: string, path: strin
   if (code !== 0) throw new HostError(`the connection to ${spec.name} does not forward: ${said}`);
 }
 
+/**
+ * Starts an ssh of its own whose standard streams lead to a port as its host reaches it (-W): of its own, since only that one says
+ * why it does not (a shared connection knows, and does not tell).
+ */
+export function startLedOn(spec: HostSpec, to: Port): ChildProcessWithoutNullStreams {
+  const { ClearAllForwardings: _cleared, ...lent } = nothingLent;
+  const own = { ...connecting, ControlPath: "none", ...lent, LogLevel: "INFO" };
+  const argv = [...optionWords(own), ...loginOf(spec), "-W", portWord(to), "--", destinationOf(spec)];
+  return spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env: connectingEnvironment("ssh") });
+}
+
 /** The socket of the connection to a host, which stands. @throws HostError where ssh does not say it */
 export async function controlSocketOf(spec: HostSpec): Promise<string> {
   const key = keyOf(spec);

@@ -85,7 +85,8 @@ export function unreachable(spec: HostSpec, said: string): HostUnreachable {
     const match = pattern.exec(said);
     if (match === null) continue;
     const reason = say(spec, match);
-    return why === undefined ? new HostUnreachable(spec.name, reason) : new NotThatUser(spec.name, reason, why);
+    if (why === undefined) return new HostUnreachable(spec.name, reason);
+    return new NotThatUser(spec.name, reason, why, say({ ...spec, name: "NAME" }, match));
   }
   const last = said.trim().split("\n").pop()?.trim() ?? "";
   if (last !== "" && !cut.test(said)) return new HostUnreachable(spec.name, `${byHand(spec)} failed: ${last}`);

@@ -4,7 +4,7 @@ import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
 import { type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
-import { missingPackages } from "../packages/missing.js";
+import { installs, toInstall } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
 import { strangersOn } from "../way.js";
 import { hasOtherVersion } from "./directory.js";
@@ -152,21 +152,18 @@ function remedyOf(family: Family, host: HostFacts, version: PreflightRequest["ve
     : `${command} (without a cluster: create_main_cluster = false), or say install: packages`;
 }
 
-/** What pgsite itself runs on hosts. Without rsync a base backup between hosts still goes, but begins anew when cut off. */
+/** What pgsite itself runs on hosts, but for perl (`checkSessions`). Without rsync a base backup between hosts still goes, but begins anew when cut off. */
 export function checkTools(request: PreflightRequest, host: HostFacts, remote: boolean): Complaint[] {
-  const family = familyOf(host);
-  const promised = missingPackages(request, [{ host, servers: [] }])[host.host] ?? [];
   return host.missingTools.flatMap((tool): Complaint[] => {
     const optional = tool === "rsync";
-    const name = family?.tools[tool] ?? tool;
-    if (promised.includes(name) || (optional && !remote)) return [];
+    if (tool === "perl" || installs(request, host, tool) || (optional && !remote)) return [];
     return [
       {
         check: "tools",
         severity: optional ? "warning" : "error",
         path: "install",
         cause: optional ? "rsync is missing: a base backup that is cut off begins anew" : `${tool} is missing`,
-        remedy: family === undefined ? `install ${name}` : `${family.command} ${name}`,
+        remedy: toInstall(host, tool),
       },
     ];
   });
@@ -187,13 +184,11 @@ export function checkUser(request: PreflightRequest, host: HostFacts): Complaint
     ];
   }
   if (host.instead !== undefined) {
-    return [
-      {
-        ...error,
-        cause: `pgsite cannot act as ${host.osUser} there (${host.instead})`,
-        remedy: `let it log in as ${host.osUser}, or become that user`,
-      },
-    ];
+    const say = (because: string) => ({
+      cause: `pgsite cannot act as ${host.osUser} there (${because})`,
+      remedy: `let it log in as ${host.osUser}, or become that user`,
+    });
+    return [{ ...error, ...say(host.instead.because), ofMany: say(host.instead.ofMany) }];
   }
   return host.user === host.osUser
     ? []

@@ -2,8 +2,8 @@ import type { HostSpec } from "../../hosts/host.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
 
-/** What lets pgsite be root on a host, for whoever administers it. */
-export function waysToRoot(host: HostFacts, { transport, name }: HostSpec): string {
+/** What lets pgsite be root on a host, for whoever administers it. @param name the host's in the stack file */
+export function waysToRoot(host: HostFacts, transport: HostSpec["transport"], name: string): string {
   if (transport !== "ssh") return "run pgsite as root";
   const login = host.root.can ? undefined : host.root.login?.user;
   return `let sudo make it root too (visudo: ${login ?? "LOGIN"} ALL=(root, ${host.osUser}) NOPASSWD: /bin/sh), or log in as root (hosts.${name}.login: root)`;
@@ -29,7 +29,7 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
         ...complaint,
         severity: "warning",
         cause: `${unit}.service, by which its distribution starts ${server.name}, takes root (${whyNot(host)}): pgsite stops and starts the server by pg_ctl, and systemd counts it as stopped from then on, until it is started by systemctl or with its machine`,
-        remedy: waysToRoot(host, server.host),
+        remedy: waysToRoot(host, server.host.transport, server.host.name),
       },
     ];
   }
@@ -50,21 +50,15 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
   // One that is there already, the distribution's say, is used as it is.
   if (facts.startsAtBoot) return [];
   const what = kind === "systemd" ? "a systemd unit" : "a script in /etc/init.d";
-  const cause = `${service.name}, ${what} that starts it with its machine, takes root (${whyNot(host)})`;
-  const ways = waysToRoot(host, server.host);
-  if (service.manager !== "auto" || host.crontab !== "usable") {
-    const own =
-      host.crontab === "usable"
-        ? `say service.manager: crontab, and ${host.osUser}'s own crontab starts it`
-        : "say service.manager: none, and it comes back by hand";
-    return [{ ...complaint, severity: "error", cause, remedy: `${ways}; or ${own}` }];
-  }
+  const byCrontab = service.manager === "auto" && host.crontab === "usable";
+  const say = (unit: string, name: string) =>
+    withoutRoot(host, unit, waysToRoot(host, server.host.transport, name), byCrontab);
   return [
     {
       ...complaint,
-      severity: "warning",
-      cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown`,
-      remedy: `${ways}; service.manager: crontab says that it is meant`,
+      severity: byCrontab ? "warning" : "error",
+      ...say(`${service.name}, ${what}`, server.host.name),
+      ofMany: say(what, "NAME"),
     },
   ];
 }
@@ -84,16 +78,29 @@ export function checkStartFiles({ server, host, facts }: Seen): Complaint[] {
   ];
 }
 
+/** @param unit what starts it @param ways to be root @param byCrontab whether the OS user's crontab takes its place */
+function withoutRoot(host: HostFacts, unit: string, ways: string, byCrontab: boolean) {
+  const cause = `${unit} that starts it with its machine, takes root (${whyNot(host)})`;
+  if (byCrontab) {
+    return {
+      cause: `${cause}: a line in ${host.osUser}'s crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown`,
+      remedy: `${ways}; service.manager: crontab says that it is meant`,
+    };
+  }
+  const own =
+    host.crontab === "usable"
+      ? `say service.manager: crontab, and ${host.osUser}'s own crontab starts it`
+      : "say service.manager: none, and it comes back by hand";
+  return { cause, remedy: `${ways}; or ${own}` };
+}
+
 /** Packages are installed by root. */
 export function checkInstalling(host: HostFacts, spec: HostSpec, packages: readonly string[]): Complaint[] {
   if (packages.length === 0 || host.root.can) return [];
-  return [
-    {
-      check: "root",
-      severity: "error",
-      path: "install",
-      cause: `installing ${packages.join(" and ")} takes root (${whyNot(host)})`,
-      remedy: `${waysToRoot(host, spec)}; or install by hand, without install: packages`,
-    },
-  ];
+  const cause = `installing ${packages.join(" and ")} takes root (${whyNot(host)})`;
+  const say = (name: string) => ({
+    cause,
+    remedy: `${waysToRoot(host, spec.transport, name)}; or install by hand, without install: packages`,
+  });
+  return [{ check: "root", severity: "error", path: "install", ...say(spec.name), ofMany: say("NAME") }];
 }

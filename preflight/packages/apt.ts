@@ -13,14 +13,19 @@ const patience = 15 * 60_000;
 const script = `
 set -e
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 NEEDRESTART_MODE=l
-mkdir -p /etc/postgresql-common
-file=/etc/postgresql-common/createcluster.conf
-[ -e "$file" ] || : >"$file"
-if grep -q '^[# ]*create_main_cluster' "$file"; then
-  sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' "$file"
-else
-  echo 'create_main_cluster = false' >>"$file"
-fi
+without_main() {
+  mkdir -p /etc/postgresql-common
+  file=/etc/postgresql-common/createcluster.conf
+  [ -e "$file" ] || : >"$file"
+  if grep -q '^[# ]*create_main_cluster' "$file"; then
+    sed -i 's/^[# ]*create_main_cluster.*/create_main_cluster = false/' "$file"
+  else
+    echo 'create_main_cluster = false' >>"$file"
+  fi
+}
+for package; do
+  case $package in postgresql-[0-9]*) without_main ;; esac
+done
 get() { apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
 get update 2>&1 || :
 get install --no-install-recommends -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -- "$@"

@@ -20,7 +20,7 @@ export interface Family {
   readonly user: string;
 }
 
-const tools = { flock: "util-linux", rsync: "rsync" };
+const tools = { flock: "util-linux", rsync: "rsync", perl: "perl" };
 const language = (locale: string) => locale.split(/[_.@]/)[0];
 const digits = (major: Major) => major.replace(".", "");
 

@@ -31,3 +31,15 @@ export function missingPackages(
     }),
   );
 }
+
+/** Whether `install: packages` brings a tool. */
+export function installs(request: PreflightRequest, host: HostFacts, tool: string): boolean {
+  const names = missingPackages(request, [{ host, servers: [] }])[host.host] ?? [];
+  return names.includes(familyOf(host)?.tools[tool] ?? tool);
+}
+
+/** What an administrator types to have a tool. */
+export function toInstall(host: HostFacts, tool: string): string {
+  const family = familyOf(host);
+  return family === undefined ? `install ${tool}` : `${family.command} ${family.tools[tool] ?? tool}`;
+}

@@ -1,4 +1,5 @@
 import { controlDirectoryOf, controlNames } from "../../config/controlDirectory.js";
+import { clustersFunction } from "../clusters.js";
 import { programsFunction } from "../programFolders.js";
 
 /** Where distributions have clusters' data, seen if whoever looks may look in. */
@@ -30,15 +31,12 @@ id -u -- "$user" >/dev/null 2>&1 && say user.exists yes
 find_programs programs
 
 # What Debian's tools know, running or not.
-for file in /etc/postgresql/*/*/postgresql.conf; do
-  [ -f "$file" ] || continue
-  folder=$(dirname -- "$file")
-  value() { sed -n "s/^[[:space:]]*$1[[:space:]]*=*[[:space:]]*'*\([^'#]*[^'#[:space:]]\).*/\1/p" "$file" 2>/dev/null | tail -n 1; }
-  port=$(value port) data=$(value data_directory)
-  [ -n "$data" ] || data=/var/lib/postgresql/$(basename -- "$(dirname -- "$folder")")/$(basename -- "$folder")
-  say cluster "$data"
-  case $port in '' | *[!0-9]*) ;; *) say cluster.port "$port $data" ;; esac
-done
+${clustersFunction}
+cluster() {
+  say cluster "$5"
+  say cluster.port "$3 $5"
+}
+clusters
 for folder in ${dataFolders.join(" ")}; do [ -e "$folder/PG_VERSION" ] && say cluster "$folder"; done
 # Everybody may read how a server was started.
 for file in /proc/[0-9]*/cmdline; do

@@ -214,7 +214,7 @@ describe.skipIf(!canIsolate).each(["ctio", "fnal"] as const)(
           ? ["1 problem and 1 warning", [`(warning) ${noWay("server2", "192.0.2.2")}`]]
           : ["2 problems", []];
       expect(lines).toEqual([
-        `error: the preflight found ${found}: nothing was changed`,
+        `error: the preflight found ${found}: no server was made or changed`,
         ...hosts.map(([host, address]) => noWay(host, address)),
         ...others,
       ]);

@@ -1,16 +1,20 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import { makeFolders } from "../../preflight/folders.js";
 import { preflight } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { checkout } from "../../toolchain/paths.mjs";
+import { sudoersLines } from "../support/documents.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 import { binaries, RemoteSite, said, whyNoSite } from "../support/remoteSite.js";
 
 const whyNot = whyNoHosts([`${binaries}/postgres`, "/usr/bin/crontab"]);
-/** Sudo to the OS user alone, by the very line of docs/hosts.md. `admin` has sudo to root too. */
-const guestRule = "guest ALL=(postgres) NOPASSWD: /bin/sh";
+/** The very lines of docs/hosts.md: sudo to the OS user alone, and to root too. */
+const rules = sudoersLines(readFileSync(join(checkout, "docs/hosts.md"), "utf8"), "guest");
 
 describe.skipIf(whyNot !== undefined)(
   `a preflight over SSH, by who logs in${whyNot ? ` (${whyNot})` : ""}`,
@@ -23,7 +27,7 @@ describe.skipIf(whyNot !== undefined)(
     beforeAll(async () => {
       net = await multiHost(["db1"]);
       enter(net.control.env);
-      await sh(`echo '${guestRule}' >/etc/sudoers.d/guest && chmod 440 /etc/sudoers.d/guest`);
+      await sh(`echo '${rules.osUser}' >/etc/sudoers.d/guest && chmod 440 /etc/sudoers.d/guest`);
     }, 60_000);
 
     afterAll(async () => {
@@ -117,6 +121,15 @@ describe.skipIf(whyNot !== undefined)(
       await sh("rm /etc/cron.allow");
     });
 
+    it("has nothing to ask of anybody by the other line of the document either", async () => {
+      await sh(`echo '${rules.root}' >/etc/sudoers.d/guest`);
+      expect(await told(asked("guest"))).toEqual({
+        said: [],
+        folders: { db1: [{ path: "/srv/postgresql", mode: 0o755 }] },
+      });
+      await sh(`echo '${rules.osUser}' >/etc/sudoers.d/guest`);
+    });
+
     it("makes nothing as root where others may write, and says where that is", async () => {
       await sh("install -d -o root -m 1777 /srv/open");
       const { said: lines, folders } = await told(asked("root", { dataDirectory: "/srv/open/of/orders" }));
@@ -199,16 +212,10 @@ describe.skipIf(whyNoSuchSite !== undefined)(
           [["service"], service],
         ],
       });
-      const hosts = { server2: "root", server3: "guest" } as const;
-      site.declare(
-        "ctio",
-        ...Object.entries(hosts).map(
-          ([name, login]) => [["hosts", name], { address: site.host(name).address, login }] as const,
-        ),
-      );
-      await site.host("server3").must(["sh", "-c", `echo '${guestRule}' >/etc/sudoers.d/guest`]);
+      declareHosts(asMeant);
       // What System V hosts have at boot: no tmpfiles, and a cron.
       for (const name of ["server2", "server3"]) {
+        await site.host(name).must(["sh", "-c", `echo '${rules.osUser}' >/etc/sudoers.d/guest`]);
         await site
           .host(name)
           .must([
@@ -227,6 +234,46 @@ describe.skipIf(whyNoSuchSite !== undefined)(
     }, 120_000);
 
     afterAll(() => site?.remove(), 60_000);
+
+    /** How hosts are reached, by name. */
+    const declareHosts = (hosts: Readonly<Record<string, object>>) =>
+      site.declare(
+        "ctio",
+        ...Object.entries(hosts).map(
+          ([name, how]) => [["hosts", name], { address: site.host(name).address, ...how }] as const,
+        ),
+      );
+    const asMeant = { server2: { login: "root" }, server3: { login: "guest" } };
+
+    it("says once what holds for both, and whether SQL gets to them where it is to go directly", async () => {
+      const { address } = site.host("server3");
+      const { address: here } = site.net.control;
+      const list = async () => (await site.pgsite(["preflight"])).stdout.split("\n").map((line) => line.trim());
+      const gone =
+        "and hosts.server3.sessions: direct has its SQL go there: open it in the firewall, or take that key away: SQL goes through SSH then";
+      declareHosts({ server2: { login: "guest" }, server3: { login: "guest", sessions: "direct" } });
+      const before = await list();
+      const both = before.filter((line) => line.includes("takes root"));
+      expect(both).toEqual([
+        expect.stringMatching(
+          /^warning: server2 and server3: a script in \/etc\/init\.d that starts it with its machine, takes root \(it logs in as guest, .*\(hosts\.NAME\.login: root\); service\.manager/,
+        ),
+      ]);
+      // The wall of the test drops what comes from there; then nobody listens, and no rule is meant for it.
+      expect(before).toContain(
+        `problem: server3: port 5442 of ${address} does not answer this machine within 2 s, ${gone}`,
+      );
+      const wall = `pref 1 from ${here} ipproto tcp dport 23-65534 blackhole`;
+      await site.host("server3").must(["sh", "-c", "ip rule del pref 1"]);
+      const open = await list();
+      await site.host("server3").must(["sh", "-c", `ip rule add ${wall}`]);
+      expect(open.filter((line) => line.includes("sessions: direct"))).toEqual([
+        expect.stringContaining(
+          `warning: server3: no access rule lets dbadmin in from ${here}, if that is how this machine comes to it, and hosts.server3.sessions: direct`,
+        ),
+      ]);
+      declareHosts(asMeant);
+    });
 
     const times = (text: string, words: string) => text.split(words).length - 1;
 
@@ -263,7 +310,7 @@ describe.skipIf(whyNoSuchSite !== undefined)(
         expect(result.code).not.toBe(0);
         expect(times(all, "flock is missing")).toBe(1);
         expect(times(all, "are needed")).toBe(2);
-        expect(all).toMatch(/error: the preflight found 3 problems: nothing was changed\n\s+server/);
+        expect(all).toMatch(/error: the preflight found 3 problems: no server was made or changed\n\s+server/);
         expect(all).not.toContain("has a problem");
       }
     });

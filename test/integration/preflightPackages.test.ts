@@ -7,6 +7,7 @@ import type { HostSpec, RunOptions, RunResult } from "../../hosts/host.js";
 import { LocalHost } from "../../hosts/local.js";
 import { preflight } from "../../preflight/index.js";
 import { installPackages } from "../../preflight/install.js";
+import { listOf } from "../../preflight/list.js";
 import type { PreflightRequest } from "../../preflight/request.js";
 
 /** As root on a Debian, with its package sources in reach. */
@@ -89,6 +90,9 @@ describe.skipIf(!canInstall)("a Debian without PostgreSQL", { timeout: 300_000 }
     const before = await preflight(request, { hostOf });
     expect(before.findings.filter(({ severity }) => severity === "error")).toEqual([]);
     expect(before.packages).toEqual({ bare: ["postgresql-15", "rsync"] });
+    expect(listOf(before, ({ severity }) => severity === "error")?.text).toContain(
+      "  the packages postgresql-15 and rsync (no cluster main: create_main_cluster = false, which stays in /etc/postgresql-common/createcluster.conf) on bare, as root\n",
+    );
     await installPackages(before, hostOf);
     const after = await preflight({ ...request, install: false }, { hostOf });
     expect(after.findings).toEqual([]);
@@ -98,6 +102,16 @@ describe.skipIf(!canInstall)("a Debian without PostgreSQL", { timeout: 300_000 }
       "cat /etc/postgresql-common/createcluster.conf; ls /var/lib/postgresql; pg_lsclusters -h",
     ]);
     expect(stdout).toBe("create_main_cluster = false\n");
+  });
+
+  it("writes nothing about clusters where it brings no server", async () => {
+    const host = hostOf({ ...(request.servers[0]?.host as HostSpec), user: "root" });
+    const file = "/etc/postgresql-common/createcluster.conf";
+    await host.run(["sh", "-c", `: >${file}; apt-get -q -y purge rsync`]);
+    const report = await preflight(request, { hostOf });
+    expect(report.packages).toEqual({ bare: ["rsync"] });
+    await installPackages(report, hostOf);
+    expect((await host.run(["cat", file])).stdout).toBe("");
   });
 
   it("says in apt's words what it cannot get", async () => {

@@ -84,6 +84,18 @@ export function commandsBelow(text: string, heading: string): readonly string[] 
   return found;
 }
 
+/**
+ * The lines for visudo of docs/hosts.md, for a login: to the servers' OS user alone, and to root too.
+ * @throws where it has none: whoever goes by them would prove nothing
+ */
+export function sudoersLines(hosts: string, login: string): { readonly osUser: string; readonly root: string } {
+  const [, given = "", users = ""] = /`(admin ALL=(\([^)]*\)) NOPASSWD: [^`]+)`/.exec(hosts) ?? [];
+  const [, more = ""] = /With `(\([^`]*\broot\b[^`]*\))` pgsite also/.exec(hosts) ?? [];
+  if (given === "" || more === "") throw new Error("docs/hosts.md gives no lines for visudo");
+  const osUser = given.replace("admin", login);
+  return { osUser, root: osUser.replace(users, more) };
+}
+
 /** What stands for a name, or for a place on somebody's host. */
 const placeholder = /NAME|STACK|DATADIRECTORY|TIME|UID|COMMAND|ARCHIVE/;
 const source = /\.(?:ts|mts|mjs|cjs|go|sh|awk|md)$/;

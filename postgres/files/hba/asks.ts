@@ -24,13 +24,15 @@ export interface Comer {
   readonly replicates: boolean;
   /** The address of the server that it comes to: to a loopback address nobody comes from elsewhere. */
   readonly to: string;
+  /** The address that it comes from. @default not known */
+  readonly from?: string;
   /** Whether it comes by TLS. @default not known */
   readonly encrypted?: boolean;
 }
 
 /**
  * How a server with these rules may ask: by every rule that could be the first one that matches. An address that somebody
- * comes from, the members of a group, files and regular expressions are not known, so rules of theirs could match.
+ * comes from (unless it is given), the members of a group, files and regular expressions are not known, so rules of theirs could match.
  */
 export function asksOf(rules: readonly HbaRule[], comer: Comer): readonly Asks[] {
   const found = new Set<Asks>();
@@ -62,12 +64,15 @@ function ofType({ type }: HbaRule, { encrypted }: Comer): Matches {
   return (type === "hostssl") === encrypted ? "yes" : "no";
 }
 
-function fromThere({ address = "all", mask }: HbaRule, { to }: Comer): Matches {
+function fromThere({ address = "all", mask }: HbaRule, { to, from }: Comer): Matches {
   const local = isIP(to) !== 0 && isLoopback(to);
   const [network = "", length] = address.split("/");
   if (isIP(network) === 0) return address === "all" ? "yes" : "perhaps";
   const bits = mask === undefined ? Number(length) : ipaddr.parse(mask).prefixLengthFromSubnetMask();
   if (bits === 0) return isIP(to) === isIP(network) ? "yes" : isIP(to) === 0 ? "perhaps" : "no";
+  if (from !== undefined) {
+    return bits !== null && isIP(network) === isIP(from) && covers(network, bits, from) ? "yes" : "no";
+  }
   if (local !== isLoopback(network)) return "no";
   // On Linux whoever comes to 127.0.0.9 comes from 127.0.0.1.
   const source = isIP(to) === 4 ? "127.0.0.1" : "::1";

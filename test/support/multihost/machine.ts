@@ -128,6 +128,18 @@ export class HostMachine {
     for (const rule of rules) await this.must(["iptables", "-A", "INPUT", ...rule]);
   }
 
+  /** Has its sshd obey these lines too, in place of those of the last time; connections that stand go on. */
+  async sshd(...lines: readonly string[]): Promise<void> {
+    const script = `set -e
+base=/etc/pgsite-test/sshd_config
+printf '%s\\n' "$@" | cat "$base" - >"$base.now"
+# Its listener; the brackets keep this very script out.
+pid=$(pgrep -f '[s]shd: /usr/sbin/sshd') && kill "$pid"
+while [ -e "/proc/$pid" ]; do sleep 0.05; done
+/usr/sbin/sshd -f "$base.now" -E /var/log/sshd.log`;
+    await this.must(["sh", "-c", script, "sh", ...lines]);
+  }
+
   /** Runs a program on it as root, not over the network: what a test wants to know or to break. */
   async run(argv: readonly string[], options?: CommandOptions): Promise<Result> {
     return command(this.argv(argv), options);

@@ -30,6 +30,16 @@ describe("how a server may ask whoever logs in", () => {
     ],
   ])("is nothing by a rule %s", (_what, text) => expect(asks(text)).not.toContain("none"));
 
+  it("is what the rules for its address say, where that is known", () => {
+    const rules =
+      "host all all 198.51.100.0 255.255.255.0 trust\nhost all all 0.0.0.0/0 md5\nhost all all ::/0 password";
+    expect(asks(rules, { from: "198.51.100.7" })).toEqual(["none"]);
+    expect(asks(rules, { from: "198.51.101.7" })).toEqual(["scram-sha-256", "md5"]);
+    expect(asks(rules, { from: "2001:db8::1", to: "2001:db8::2" })).toEqual(["password"]);
+    expect(asks(`host all all 198.51.100.7/32 reject\n${rules}`, { from: "198.51.100.7" })).toEqual([]);
+    expect(asks(`host all all samenet trust\n${rules}`, { from: "198.51.101.7" })).toContain("none");
+  });
+
   it("is also what rules say of which nobody knows whom they take", () => {
     for (const user of ["+admins", "@names", "/^db"])
       expect(asks(`host all ${user} 0.0.0.0/0 trust`)).toEqual(["none"]);

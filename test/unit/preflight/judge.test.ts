@@ -43,7 +43,6 @@ const machine: HostFacts = {
   root: { can: true },
   manager: "systemd",
   crontab: "usable",
-  pipes: ["perl"],
   programs: [],
   system: { id: "debian", like: [], name: "Debian GNU/Linux 12 (bookworm)" },
   platform: { machine: "x86_64", wordBits: 64, byteOrder: "little", libc: "glibc 2.36" },
@@ -62,6 +61,7 @@ const machine: HostFacts = {
   missingTools: [],
   candidate: undefined,
   clock: { ahead: 0, uncertainty: 0.05 },
+  clusters: [],
   servers: {},
 };
 
@@ -402,6 +402,30 @@ describe("one thing wrong", () => {
       "error: db1 on db1-host: port 5442 is taken by a process of root on ::: stop it, or declare another port for db1",
     ],
     [
+      "a port whose socket a server has that listens elsewhere",
+      {
+        server: {
+          sockets: [
+            {
+              path: "/run/pg",
+              found: "open",
+              at: "/run/pg",
+              owner: "postgres",
+              holder: { process: 7, user: "postgres", dataDirectory: "/old" },
+            },
+          ],
+        },
+      },
+      {},
+      "error: db1 on db1-host: the socket /run/pg/.s.PGSQL.5442 is taken by the server of /old (process 7 of postgres): stop it, or declare another port for db1",
+    ],
+    [
+      "a distribution's cluster that starts with the machine",
+      { host: { clusters: [{ version: "15", name: "main", dataDirectory: "/old", port: 5442, start: "auto" }] } },
+      {},
+      "warning: db1 on db1-host: the cluster 15/main, which does not run, starts with the machine and takes port 5442 then: if nothing in it is needed: pg_dropcluster --stop 15 main, else echo manual >/etc/postgresql/15/main/start.conf; or declare another port for db1",
+    ],
+    [
       "a clock that is off against ours",
       { host: { clock: { ahead: -40, uncertainty: 0.1 } } },
       {},
@@ -455,6 +479,122 @@ describe("one thing wrong", () => {
 
   it.each(cases)("%s is one line with cause and remedy", (_name, given, request, expected) => {
     expect(judged({ db1: given }, request)).toEqual([expected]);
+  });
+});
+
+describe("what takes root", () => {
+  const login = { user: "guest", sudo: ["(postgres) NOPASSWD: /bin/sh"] };
+  const asGuest = { root: { can: false, why: "refused", login } } as const;
+  const service = (manager: "auto" | "systemd" | "sysv" | "crontab" | "none") => ({
+    service: { name: "orders", manager },
+  });
+  const asked = (host: Partial<HostFacts>, manager: Parameters<typeof service>[0] = "auto", server = {}) =>
+    judged({ db1: { host: { ...asGuest, ...host }, server, request: service(manager) } });
+  const itself = "(it logs in as guest, and sudo lets it use (postgres) NOPASSWD: /bin/sh alone)";
+  const ways =
+    "let sudo make it root too (visudo: guest ALL=(root, postgres) NOPASSWD: /bin/sh), or log in as root (hosts.db1-host.login: root)";
+  const unit = `db1 on db1-host: orders, a systemd unit that starts it with its machine, takes root ${itself}`;
+
+  it("is a service that is made, where nothing of the OS user's does instead", () => {
+    expect(asked({ crontab: "missing" })).toEqual([
+      `error: ${unit}: ${ways}; or say service.manager: none, and it comes back by hand`,
+    ]);
+    expect(asked({}, "systemd")).toEqual([
+      `error: ${unit}: ${ways}; or say service.manager: crontab, and postgres's own crontab starts it`,
+    ]);
+    expect(asked({})).toEqual([
+      `warning: ${unit}: a line in postgres's crontab (@reboot) starts it in its place, and nobody stops it in order at a shutdown: ${ways}; service.manager: crontab says that it is meant`,
+    ]);
+    expect(asked({}, "auto", { startsAtBoot: true })).toEqual([]);
+    for (const nothing of [
+      asked({}, "none"),
+      asked({}, "crontab"),
+      asked({ manager: "none" }),
+      judged({ db1: { host: asGuest } }),
+    ])
+      expect(nothing).toEqual([]);
+    expect(asked({ root: { can: true } }, "systemd")).toEqual([]);
+  });
+
+  it("is not a crontab, which takes a cron that runs and lets the OS user have one", () => {
+    for (const [crontab, why] of [
+      ["stopped", "no cron runs"],
+      ["refused", "postgres may have no crontab"],
+      ["missing", "there is no cron"],
+    ] as const) {
+      expect(asked({ crontab }, "crontab")).toEqual([
+        `error: db1 on db1-host: db1 is to be started with its machine by postgres's crontab, and ${why}: install and start cron (and see /etc/cron.allow), or declare another service.manager`,
+      ]);
+    }
+  });
+
+  it("is an installation of packages", () => {
+    const install = (host: Partial<HostFacts>) =>
+      judged({ db1: { host: { missingTools: ["flock"], ...host } } }, { install: true });
+    expect(install(asGuest)).toEqual([
+      `error: db1-host: installing util-linux takes root ${itself}: ${ways}; or install by hand, without install: packages`,
+    ]);
+    expect(install({})).toEqual([]);
+    expect(judged({ db1: { host: asGuest } }, { install: true })).toEqual([]);
+  });
+});
+
+describe("the way that SQL takes", () => {
+  const noPerl = { missingTools: ["perl"] };
+  const forwarding = (is: "open" | "forbidden" | "unknown") =>
+    ({ by: "forwarding", to: { address: "127.0.0.1", port: 5442 }, is }) as const;
+  const tcp = (is: "answered" | "refused" | "silent" | "noWay", from = "192.0.2.9") =>
+    ({ by: "tcp", to: { address: "192.0.2.1", port: 5442 }, is, from }) as const;
+  const rules = (...lines: readonly string[]) => ({
+    host: { ...hostSpec("db1-host"), sessions: "direct" as const },
+    direct: { administrator: "dbadmin", rules: `${lines.join("\n")}\n` },
+  });
+  const itsRule = "host all dbadmin 192.0.2.9/32 md5";
+  const here = (line: string) => expect.stringContaining(`db1 on db1-host: ${line}`);
+
+  it("is through SSH or by perl: one of them is enough, and without perl there is a warning", () => {
+    expect(judged({ db1: { server: { reached: forwarding("forbidden") } } })).toEqual([]);
+    const helpless = here("perl is missing: a server that no longer lets pgsite's administrator in");
+    for (const is of ["open", "unknown"] as const) {
+      expect(judged({ db1: { host: noPerl, server: { reached: forwarding(is) } } })).toEqual([helpless]);
+    }
+    expect(judged({ db1: { host: noPerl, server: { reached: forwarding("forbidden") } } })).toEqual([
+      expect.stringMatching(/^error: .*: SQL gets there neither .* to forward to 127\.0\.0\.1:5442\) nor by perl/),
+    ]);
+    const promised = { install: true };
+    expect(judged({ db1: { host: noPerl, server: { reached: forwarding("forbidden") } } }, promised)).toEqual([]);
+  });
+
+  it("is no container's, and of this machine takes perl alone", () => {
+    const at = (transport: "docker" | "local") => ({ host: { ...hostSpec("db1-host"), transport } });
+    expect(judged({ db1: { host: noPerl, request: at("docker") } })).toEqual([]);
+    expect(judged({ db1: { host: noPerl, request: at("local") } })).toEqual([here("perl is missing")]);
+  });
+
+  it("is by TCP where the stack says so, and then the port must answer this machine", () => {
+    const asked = (is: Parameters<typeof tcp>[0], server: Partial<ServerFacts> = {}) =>
+      judged({ db1: { server: { ...server, reached: tcp(is) }, request: rules(itsRule) } });
+    const why = "and hosts.db1-host.sessions: direct has its SQL go there: open it in the firewall";
+    expect(asked("answered")).toEqual([]);
+    expect(asked("refused")).toEqual([]);
+    expect(asked("silent")).toEqual([here(`port 5442 of 192.0.2.1 does not answer this machine within 2 s, ${why}`)]);
+    expect(asked("noWay")).toEqual([here(`port 5442 of 192.0.2.1 is not to be reached from this machine, ${why}`)]);
+    const own = { address: "192.0.2.1", user: "postgres", processes: [99], program: "postgres" };
+    const listens = { ...seeded, postmaster: 99, listeners: [own] };
+    expect(asked("refused", listens)).toEqual([here("port 5442 of 192.0.2.1 is refused to this machine, though")]);
+  });
+
+  it("is by TCP, and then a rule must let the administrator in from this machine", () => {
+    const asked = (...lines: readonly string[]) =>
+      judged({ db1: { server: { reached: tcp("refused") }, request: rules(...lines) } });
+    const perhaps = here("no access rule lets dbadmin in from 192.0.2.9, if that is how this machine comes to it, and");
+    expect(asked(itsRule)).toEqual([]);
+    expect(asked("host all all 192.0.2.0 255.255.255.0 md5")).toEqual([]);
+    expect(asked("host all dbadmin 192.0.2.8/32 md5")).toEqual([perhaps]);
+    expect(asked("host all dbadmin 192.0.2.0/24 reject", itsRule)).toEqual([perhaps]);
+    expect(asked("host all dbadmin 127.0.0.1/32 md5", "local all all peer")).toEqual([
+      "error: db1 on db1-host: no access rule lets dbadmin in from 192.0.2.9, and hosts.db1-host.sessions: direct has SQL come from there: a rule for it in access (host all dbadmin 192.0.2.9/32 METHOD), or take that key away: SQL goes through SSH then",
+    ]);
   });
 });
 

@@ -63,7 +63,7 @@ const madeOf = (args: PreflightRequest): PreflightState => ({ ...args, packages:
 
 describe("the preflight of a stack", { timeout: 60_000 }, () => {
   it("is run for what is to be made, and for what has changed, but not for what is as it was", async () => {
-    const heading = "the preflight found 1 problem: nothing was changed";
+    const heading = "the preflight found 1 problem: no server was made or changed";
     expect(await check(request)).toEqual([heading, expect.stringContaining(`  ${problemOf("db1")}`)]);
     expect(await check(request, madeOf(request))).toEqual(madeOf(request));
     const grown = requestFor("db1", "db2");
@@ -85,7 +85,7 @@ describe("the preflight of a stack", { timeout: 60_000 }, () => {
   it("refuses to be made before anything is changed, and says what is the same of several hosts once", async () => {
     said.length = 0;
     await expect(preflight.create(context, madeOf(requestFor("db1", "db2")))).rejects.toThrow(
-      `the preflight found 1 problem: nothing was changed\n  ${problemOf("db1 and db2")}`,
+      `the preflight found 1 problem: no server was made or changed\n  ${problemOf("db1 and db2")}`,
     );
     expect(said).toEqual([]);
   });
