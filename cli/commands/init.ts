@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
 import { Command, Option } from "commander";
+import { layoutNames } from "../../config/layouts.js";
 import { passwordKey } from "../../config/parse.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
 import { hostOf } from "../../hosts/index.js";
@@ -46,6 +47,11 @@ export function initCommand(): Command {
     .option("--postgresql <version>", "the version (default: the newest that all hosts have)")
     .option("--port <port>", "of all servers (default: 5432, or the next that is free)")
     .option("--data-directory <folder>", "of all servers, or NAME=FOLDER (default: found there)", several)
+    .addOption(
+      new Option("--layout <name>", "where the servers have their parts: docs/layouts.md (default: plain)").choices(
+        layoutNames,
+      ),
+    )
     .option("--os-user <user>", "who owns the data and runs the servers", "postgres")
     .option("--binaries <folder>", "folder of the server programs (default: found there)")
     .option("--install", "let pgsite install what hosts lack with their package manager (apt)")

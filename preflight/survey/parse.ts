@@ -18,6 +18,7 @@ export function parseSurvey(lines: Lines): Omit<Survey, "host" | "notAsUser" | "
       }),
       ({ folder }) => folder,
     ),
+    clusterTools: lines.flag("cluster.tools"),
     clusters: clustersOf(lines),
     addresses: lines.all("address").map((line) => {
       const [address = "", prefix] = line.split("/");

@@ -43,6 +43,7 @@ for folder in ${programFolders.join(" ")}; do
   [ -n "$version" ] && say programs "${"$"}{version##* } $folder"
 done
 
+command -v pg_ctlcluster >/dev/null 2>&1 && say cluster.tools yes
 # What Debian's tools know, running or not.
 for file in /etc/postgresql/*/*/postgresql.conf; do
   [ -f "$file" ] || continue
