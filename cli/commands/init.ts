@@ -105,7 +105,12 @@ async function init(options: Options): Promise<void> {
   for (const { severity, message } of told) {
     say(`  ${severity === "error" ? "problem" : "warning"}: ${shownInLine(message)}`);
   }
-  say(nextSteps(told.some(({ severity }) => severity === "error")));
+  say(
+    nextSteps({
+      hasProblems: told.some(({ severity }) => severity === "error"),
+      askedPassphrase: "PULUMI_CONFIG_PASSPHRASE" in backEnd.env,
+    }),
+  );
 }
 
 /** The stack file and what the preflight says of it. Where nothing can start servers with their machines, it says that none does. */
@@ -242,10 +247,19 @@ async function setSecrets(project: string, stack: string, { values }: Chosen, ba
   }
 }
 
-function nextSteps(hasProblems: boolean): string {
+interface Outcome {
+  readonly hasProblems: boolean;
+  /** Whether the passphrase was typed: nothing else on this machine has it. */
+  readonly askedPassphrase: boolean;
+}
+
+function nextSteps({ hasProblems, askedPassphrase }: Outcome): string {
   return [
     "",
     hasProblems ? "next, once the problems are mended:" : "next:",
+    ...(askedPassphrase
+      ? ["  export PULUMI_CONFIG_PASSPHRASE_FILE=FILE   # a file with the passphrase: Pulumi would ask, pgsite cannot"]
+      : []),
     "  pulumi preview   # what an up would do",
     "  pulumi up",
     "  npx pgsite status",

@@ -166,21 +166,26 @@ describe.skipIf(why !== undefined)(`pgsite init${why ? ` (${why})` : ""}`, { tim
 
   it("asks at a terminal, question by question, with secrets unseen", async () => {
     made.push("a");
-    const shown = await site.converse("node dist/pgsite.js init", [
+    const answers: [string, string][] = [
       ["What is the stack called", "a\r"],
       ["What is the site called", "orders\r"],
       ["The first host", "db1=192.0.2.11\r"],
       ["The next host", "db2=192.0.2.12\r"],
       ["The next host", "\r"],
       ["Which of them takes writes", "\x1b[B\r"],
+      ["a passphrase that encrypts", "a test's passphrase\r"],
+      ["once more", "a test's passphrase\r"],
       ["Where do the servers have their parts", "\x1b[B\r"],
       ["The passwords of the administrator", "\x1b[B\r"],
       ["password-postgres", "hunter-one\r"],
       ["once more", "hunter-one\r"],
       ["password-replicator", "hunter-two\r"],
       ["once more", "hunter-two\r"],
-    ]);
-    expect(shown).not.toContain("hunter");
+    ];
+    const env = { PULUMI_CONFIG_PASSPHRASE: undefined };
+    const shown = await site.converse("node dist/pgsite.js init", answers, { env });
+    expect(shown).not.toMatch(/hunter|a test's/);
+    expect(shown).toContain("export PULUMI_CONFIG_PASSPHRASE_FILE=FILE");
     expect(config("a")).toMatchObject({
       "pgsite:site": "orders",
       "pgsite:primary": "db2",

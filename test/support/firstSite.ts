@@ -74,7 +74,11 @@ export class FirstSite {
   }
 
   /** The same at a terminal, where each question that shows up gets its answer. Returns all that the terminal showed. */
-  async converse(command: string, answers: readonly (readonly [question: string, keys: string])[]): Promise<string> {
+  async converse(
+    command: string,
+    answers: readonly (readonly [question: string, keys: string])[],
+    { env = {} }: Pick<Typing, "env"> = {},
+  ): Promise<string> {
     const { control } = this.net;
     // util-linux' script(1) gives it a terminal.
     const [program, ...args] = control.argv(
@@ -83,7 +87,7 @@ export class FirstSite {
     );
     const PATH = `${control.bin}:${this.environment.PATH}`;
     const child = spawn(program as string, args, {
-      env: { ...process.env, ...control.env, ...this.environment, PATH },
+      env: { ...process.env, ...control.env, ...this.environment, PATH, ...env },
     });
     const left = [...answers];
     let shown = "";

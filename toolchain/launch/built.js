@@ -11,11 +11,10 @@ exports.checkout = checkout;
 const setUp = `run \`npm run setup\` in ${checkout}`;
 exports.notSetUp = `this checkout of pgsite is not set up yet: ${setUp}`;
 
+exports.isBuilt = (name) => existsSync(join(dist, name));
+
 /** What the file `name` under dist/ exports. */
-exports.built = (name) => {
-  const path = join(dist, name);
-  return existsSync(path) ? module.require(path) : refuse(exports.notSetUp);
-};
+exports.built = (name) => (exports.isBuilt(name) ? module.require(join(dist, name)) : refuse(exports.notSetUp));
 
 /** The folders in which `command/pulumi-resource-command` looks. */
 const pluginFolders = [

@@ -65,6 +65,14 @@ describe("a checkout that is not set up", () => {
     });
   });
 
+  it("says so to whoever calls pgsite", async () => {
+    const { bin } = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8")) as { bin: { pgsite: string } };
+    expect(await ran(join(clone, bin.pgsite), "status")).toEqual({
+      code: 1,
+      stderr: `pgsite: this checkout of pgsite is not set up yet: run \`npm run setup\` in ${clone}\n`,
+    });
+  });
+
   it("names the command plugin, if that alone is missing", async () => {
     put("dist/index.js", "module.exports = () => 'built';");
     expect(program).toThrowError(`Pulumi's command plugin 1.2.1 is not here: run \`npm run setup\` in ${clone}`);
