@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
 import { Command, Option } from "commander";
+import { layoutNames } from "../../config/layouts.js";
 import { passwordKey } from "../../config/parse.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
 import { hostOf } from "../../hosts/index.js";
@@ -47,6 +48,11 @@ export function initCommand(): Command {
     .option("--postgresql <version>", "the version (default: the newest that all hosts have)")
     .option("--port <port>", "of all servers (default: 5432, or the next that is free)")
     .option("--data-directory <folder>", "of all servers, or NAME=FOLDER (default: found there)", several)
+    .addOption(
+      new Option("--layout <name>", "where the servers have their parts: docs/layouts.md (default: plain)").choices(
+        layoutNames,
+      ),
+    )
     .option("--os-user <user>", "who owns the data and runs the servers", "postgres")
     .option("--binaries <folder>", "folder of the server programs (default: found there)")
     .option("--install", "let pgsite install what hosts lack with their package manager (apt)")
@@ -99,7 +105,12 @@ async function init(options: Options): Promise<void> {
   if (wrong.length + worthKnowing.length > 0) say("\non the hosts:");
   for (const line of wrong) say(`  problem: ${shownInLine(line)}`);
   for (const line of worthKnowing) say(`  warning: ${shownInLine(line)}`);
-  say(nextSteps(wrong.length > 0));
+  say(
+    nextSteps({
+      hasProblems: wrong.length > 0,
+      askedPassphrase: "PULUMI_CONFIG_PASSPHRASE" in backEnd.env,
+    }),
+  );
 }
 
 /** The stack file and what the preflight says of it. Where nothing can start servers with their machines, it says that none does. */
@@ -236,10 +247,19 @@ async function setSecrets(project: string, stack: string, { values }: Chosen, ba
   }
 }
 
-function nextSteps(hasProblems: boolean): string {
+interface Outcome {
+  readonly hasProblems: boolean;
+  /** Whether the passphrase was typed: nothing else on this machine has it. */
+  readonly askedPassphrase: boolean;
+}
+
+function nextSteps({ hasProblems, askedPassphrase }: Outcome): string {
   return [
     "",
     hasProblems ? "next, once the problems are mended:" : "next:",
+    ...(askedPassphrase
+      ? ["  export PULUMI_CONFIG_PASSPHRASE_FILE=FILE   # a file with the passphrase: Pulumi would ask, pgsite cannot"]
+      : []),
     "  pulumi preview   # what an up would do",
     "  pulumi up",
     "  npx pgsite status",

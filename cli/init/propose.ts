@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import prettyBytes from "pretty-bytes";
+import { type LayoutName, programsIn } from "../../config/layouts.js";
 import { type Major, majorOf, majors } from "../../postgres/versions.js";
 import { unfitFor } from "../../preflight/fileSystems.js";
 import { familyOf } from "../../preflight/packages/families.js";
@@ -28,6 +29,15 @@ export function programsOf({ programs, system }: Survey, version: Major) {
   const all = programs.filter((found) => majorOf(found.version) === version);
   const usual = familyOf({ system })?.binDirectory(version);
   return all.find(({ folder }) => folder === usual) ?? all[0];
+}
+
+/** The distribution's layout that new servers could have on every host, beside clusters that are there; undefined if none. */
+export function layoutOn(seen: readonly Survey[], version: Major): LayoutName | undefined {
+  const fits = (host: Survey) =>
+    host.clusterTools &&
+    host.notAsRoot === undefined &&
+    programsOf(host, version)?.folder === programsIn("debian", version);
+  return seen.length > 0 && seen.every(fits) ? "debian" : undefined;
 }
 
 /** The first port, from PostgreSQL's own on, that no host uses and no cluster on them is set up for. */

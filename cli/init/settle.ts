@@ -1,11 +1,21 @@
 import prettyBytes from "pretty-bytes";
+import { dataDirectoryIn, type LayoutName, programsIn } from "../../config/layouts.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { atLeast, type Major, majorOf, majors } from "../../postgres/versions.js";
 import type { Seen, Survey } from "../../preflight/survey/facts.js";
 import { addressesOf } from "../here.js";
 import { isName } from "../import/import.js";
 import { type GivenHost, hostForm, parseHost } from "./hostArgument.js";
-import { addressOf, type DataPlace, dataPlaces, freePort, networkOf, programsOf, versionsOn } from "./propose.js";
+import {
+  addressOf,
+  type DataPlace,
+  dataPlaces,
+  freePort,
+  layoutOn,
+  networkOf,
+  programsOf,
+  versionsOn,
+} from "./propose.js";
 import type { Asker } from "./questions.js";
 import type { NewServer, NewSite } from "./stackText.js";
 
@@ -19,6 +29,7 @@ export interface InitFlags {
   readonly primary?: string;
   readonly postgresql?: string;
   readonly port?: string;
+  readonly layout?: LayoutName;
   readonly dataDirectory?: readonly string[];
   readonly osUser: string;
   readonly binaries?: string;
@@ -106,12 +117,14 @@ export async function settle(
 ): Promise<NewSite> {
   const found = seen.flatMap((one) => ("unreachable" in one ? [] : [one]));
   const version = await versionFor(found, flags, asker);
+  const fitting = layoutOn(found, version);
+  const layout = await layoutFor(fitting, flags, asker);
   const folders = byHost("--data-directory", flags.dataDirectory ?? [], named);
   const addresses = byHost("--address", flags.address ?? [], named);
   const servers: NewServer[] = [];
   for (const { host } of seen) {
     const survey = found.find((one) => one.host.name === host.name);
-    const place = await placeFor(host, survey, folders.get(host.name), named.site, version, asker);
+    const place = await placeFor(host, survey, folders.get(host.name), { site: named.site, version, layout }, asker);
     const peers = found.filter((one) => one !== survey);
     servers.push({ host: await addressed(host, survey, peers, addresses.get(host.name)), ...place });
   }
@@ -120,10 +133,12 @@ export async function settle(
     const prefix = first?.addresses.find(({ address }) => address === host.address)?.prefix;
     return prefix === undefined ? [] : [networkOf(host.address, prefix)];
   });
-  const binaries = flags.binaries ?? unusual(found, version);
+  const binaries = flags.binaries ?? unusual(found, version, layout);
   return {
     ...named,
     version,
+    layout,
+    layoutFits: fitting,
     servers,
     port: flags.port === undefined ? freePort(found) : Number(flags.port),
     osUser: flags.osUser,
@@ -162,6 +177,21 @@ async function versionFor(
   return asker.select({ message, choices: choices.map((value) => ({ value, label: value })) });
 }
 
+async function layoutFor(
+  fitting: LayoutName | undefined,
+  flags: InitFlags,
+  asker: Asker | undefined,
+): Promise<LayoutName> {
+  if (flags.layout !== undefined || fitting === undefined || asker === undefined) return flags.layout ?? "plain";
+  return asker.select({
+    message: "Where do the servers have their parts?",
+    choices: [
+      { value: "plain", label: "all in the data directory" },
+      { value: fitting, label: "where Debian has them", hint: "/etc/postgresql, /var/log; pg_lsclusters knows them" },
+    ],
+  });
+}
+
 /** Values by host, of a flag that takes `NAME=VALUE`, or one value for all. */
 function byHost(flag: string, given: readonly string[], { hosts }: Named): ReadonlyMap<string, string> {
   const names = hosts.map(({ name }) => name);
@@ -179,11 +209,13 @@ async function placeFor(
   host: HostSpec,
   survey: Survey | undefined,
   given: string | undefined,
-  site: string,
-  version: Major,
+  { site, version, layout }: Pick<NewSite, "site" | "version" | "layout">,
   asker: Asker | undefined,
 ): Promise<Omit<NewServer, "host">> {
   if (given !== undefined) return { dataDirectory: given };
+  // Its one cluster of a version is where its unit looks.
+  const only = layout === "pgdg" || layout === "arch" ? dataDirectoryIn(layout, version) : undefined;
+  if (only !== undefined) return { dataDirectory: only };
   const places = survey === undefined ? [] : dataPlaces(survey, site, version);
   const [proposed = { dataDirectory: `/var/lib/postgresql/${version}/${site}`, open: false }] = places;
   if (asker === undefined || places.length < 2) return withRoom(proposed);
@@ -216,10 +248,8 @@ async function addressed(
 }
 
 /** The folder of the programs, where one and the same on all hosts is not what the version's packages have. */
-function unusual(found: readonly Survey[], version: Major): string | undefined {
+function unusual(found: readonly Survey[], version: Major, layout: LayoutName): string | undefined {
   const folders = [...new Set(found.map((survey) => programsOf(survey, version)?.folder))];
   const [folder] = folders;
-  return folders.length === 1 && folder !== undefined && folder !== `/usr/lib/postgresql/${version}/bin`
-    ? folder
-    : undefined;
+  return folders.length === 1 && folder !== undefined && folder !== programsIn(layout, version) ? folder : undefined;
 }

@@ -1,5 +1,6 @@
 import prettyBytes from "pretty-bytes";
 import { controlDirectoryOf } from "../../config/controlDirectory.js";
+import type { LayoutName } from "../../config/layouts.js";
 import type { HostSpec } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
 import type { StackText } from "../stackFile.js";
@@ -17,6 +18,9 @@ export interface NewSite {
   readonly stack: string;
   readonly site: string;
   readonly version: Major;
+  readonly layout: LayoutName;
+  /** A distribution's layout that it could have. */
+  readonly layoutFits?: LayoutName | undefined;
   readonly primary: string;
   readonly servers: readonly NewServer[];
   readonly port: number;
@@ -34,12 +38,16 @@ export interface NewSite {
 
 /** The stack file of a new site: what it must say, and where the next things go. */
 export function stackTextOf(site: NewSite): StackText {
-  const { stack, version, primary, servers, port, osUser, binaries, withoutService, install, md5, network } = site;
+  const { stack, version, layout, primary, servers, port, osUser, binaries } = site;
+  const { withoutService, install, md5, network } = site;
+  const keeps = `${controlDirectoryOf("DATADIRECTORY")} beside the data holds what pgsite keeps.`;
+  const hint = `\nWith the key layout: ${site.layoutFits} the configuration is in /etc, and pg_lsclusters knows them (docs/layouts.md).`;
   return {
     keys: {
       site: site.site,
       postgresql: version,
       ...(binaries === undefined ? {} : { binaries }),
+      ...(layout === "plain" ? {} : { layout }),
       ...(install ? { install: "packages" } : {}),
       ...(md5 ? { authentication: "md5" } : {}),
       ...(osUser === "postgres" ? {} : { osUser }),
@@ -58,7 +66,8 @@ export function stackTextOf(site: NewSite): StackText {
       port: "5432 is taken on one of the hosts.",
       hosts: "Every host by name: its address for PostgreSQL, and how ssh gets there (docs/hosts.md).",
       primary: "Takes writes. Another server's name here is a switchover (docs/switchover.md).",
-      servers: `${controlDirectoryOf("DATADIRECTORY")} beside the data holds what pgsite keeps.`,
+      layout: "The distribution's own tools know the servers; where these have what: docs/layouts.md.",
+      servers: `${keeps}${layout === "plain" && site.layoutFits !== undefined ? hint : ""}`,
       service: `Nothing starts the servers with their machines: that takes root, and pgsite cannot become root on ${withoutService.join(", ")} (docs/service.md).`,
       settings: "PostgreSQL's settings, the same on every server: { max_connections: 200, work_mem: 64MB }",
       access: `Who may connect, line by line as in pg_hba.conf: [host ${site.site} ${site.site} ${network} ${md5 ? "md5" : "scram-sha-256"}]\nThe servers and pgsite itself need none. Roles and databases: roles:, databases:`,

@@ -14,6 +14,8 @@ export interface Survey {
   /** Why we cannot act as root there; undefined where we can. */
   readonly notAsRoot?: string;
   readonly programs: readonly FoundPrograms[];
+  /** Whether it has Debian's tools for clusters (postgresql-common). */
+  readonly clusterTools: boolean;
   readonly clusters: readonly FoundCluster[];
   /** Its own, without those that lead nowhere else: with the length of the network's prefix where it says so. */
   readonly addresses: readonly { readonly address: string; readonly prefix?: number }[];

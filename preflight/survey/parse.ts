@@ -13,6 +13,7 @@ export function parseSurvey(lines: Lines): Omit<Survey, "host" | "notAsUser" | "
       name: lines.text("system.name") ?? "an unknown system",
     },
     programs: parsePrograms(lines.all("programs")),
+    clusterTools: lines.flag("cluster.tools"),
     clusters: clustersOf(lines),
     addresses: lines.all("address").map((line) => {
       const [address = "", prefix] = line.split("/");

@@ -30,6 +30,7 @@ id -u -- "$user" >/dev/null 2>&1 && say user.exists yes
 )
 find_programs programs
 
+command -v pg_ctlcluster >/dev/null 2>&1 && say cluster.tools yes
 # What Debian's tools know, running or not.
 ${clustersFunction}
 cluster() {

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { homedir, userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
 import type { StatusRow } from "../../servers/status/report.js";
 import { checkout } from "../../toolchain/paths.mjs";
+import { cloneAsItStands, newcomersEnvironment } from "../support/clone.js";
 import { hashOfTree } from "../support/cluster.js";
+import { commandsBelow } from "../support/documents.js";
 import { runs } from "../support/processes.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { processesIn, said, sweepFolder } from "../support/rehearsal.js";
@@ -31,7 +33,7 @@ async function clean(): Promise<void> {
 
 beforeAll(async () => {
   await clean();
-  await cloneAsItStands();
+  await cloneAsItStands(clone);
   // A user of Pulumi, logged in elsewhere.
   mkdirSync(join(home, ".pulumi", "workspaces"), { recursive: true });
   writeFileSync(join(home, ".pulumi", "credentials.json"), '{"current": "https://pulumi.example.org"}\n');
@@ -41,36 +43,15 @@ beforeAll(async () => {
 
 afterAll(clean, 120_000);
 
-/** A clone of this checkout with what is not committed yet, as if it were. */
-async function cloneAsItStands(): Promise<void> {
-  mkdirSync(folder);
-  const git = (cwd: string, ...args: string[]) => execa("git", args, { cwd, timeout: 60_000 });
-  await git(folder, "clone", "--quiet", checkout, clone);
-  const { stdout } = await git(checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard");
-  for (const file of stdout.split("\0").filter((name) => name !== "")) {
-    rmSync(join(clone, file), { force: true });
-    if (!existsSync(join(checkout, file))) continue;
-    mkdirSync(dirname(join(clone, file)), { recursive: true });
-    cpSync(join(checkout, file), join(clone, file));
-  }
-  await git(clone, "add", "--all");
-  const author = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
-  await git(clone, ...author, "commit", "--quiet", "--allow-empty", "--message", "as it stands");
-}
+/** What README.md tells a newcomer to type. */
+const readme = commandsBelow(readFileSync(join(checkout, "README.md"), "utf8"), "## See it work");
+const [demo, status, preview, down, , withBinaries] = readme;
 
-/** The user's environment in the clone: what was downloaded once may be used, and nothing of this test run's own. */
-function run(program: string, ...args: string[]) {
-  const foreign = /^(npm_(package|lifecycle|command|execpath|node)|INIT_CWD|NODE_|VITEST|PULUMI_|PGSITE_)/;
-  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
-  return execa(program, args, {
+/** A command in the user's environment, in the clone: what was downloaded once may be used, and nothing of this test run's own. */
+function type(command: string | undefined, env: Readonly<Record<string, string>> = {}) {
+  return execa("sh", ["-c", command ?? "false"], {
     cwd: clone,
-    env: {
-      npm_config_cache: join(homedir(), ".npm"),
-      npm_config_userconfig: join(homedir(), ".npmrc"),
-      XDG_CACHE_HOME: join(homedir(), ".cache"),
-      ...Object.fromEntries(inherited),
-      HOME: home,
-    },
+    env: { ...newcomersEnvironment(), HOME: home, ...env },
     extendEnv: false,
     reject: false,
     stdin: "ignore",
@@ -78,7 +59,7 @@ function run(program: string, ...args: string[]) {
   });
 }
 
-const changedInTheClone = async () => said(await run("git", "status", "--porcelain"));
+const changedInTheClone = async () => said(await type("git status --porcelain"));
 const pidsOf = (rows: readonly StatusRow[]) =>
   rows.map(({ dataDirectory }) => readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[0]);
 
@@ -91,9 +72,45 @@ describe("the demo, from a clean clone", () => {
     ownPulumi = await hashOfTree(join(home, ".pulumi"));
   });
 
+  it("types README's commands; what `--postgresql` does is shown by majors.test.ts", () => {
+    expect(readme).toEqual([
+      "npm run demo",
+      "npx pgsite rehearsal status",
+      "npx pgsite rehearsal pulumi preview --stack ctio",
+      "npm run demo:down",
+      "npm run demo -- --postgresql 15",
+      "npm run demo -- --binaries /usr/pgsql-9.6/bin",
+      "npm test",
+    ]);
+  });
+
+  it("says in one sentence, to whoever calls Pulumi first, that setup comes before", async () => {
+    const PULUMI_HOME = join(folder, "pulumi");
+    mkdirSync(join(PULUMI_HOME, "state"), { recursive: true });
+    const env = {
+      PULUMI_HOME,
+      PULUMI_BACKEND_URL: `file://${PULUMI_HOME}/state`,
+      PULUMI_CONFIG_PASSPHRASE: "a test's",
+    };
+    said(await type("pulumi stack init newcomer", env));
+    const { exitCode, stdout, stderr } = await type("pulumi preview --non-interactive --color never", env);
+    rmSync(join(clone, "Pulumi.newcomer.yaml"));
+    expect(exitCode).not.toBe(0);
+    expect(`${stdout}${stderr}`.split("Diagnostics:\n")[1]?.trimEnd()).toBe(
+      `  pulumi:pulumi:Stack (pgsite-newcomer):
+    this checkout of pgsite is not set up yet: run \`npm run setup\` in ${clone}
+
+Resources:`,
+    );
+  }, 60_000);
+
   it("brings up both stacks by one command, and ends with the table of three streaming servers", async () => {
-    const printed = said(await run("npm", "run", "demo"));
+    const ran = await type(demo);
+    const printed = said(ran);
     expect(printed).toContain("\na row written on server2 was read on des10\n");
+    expect(ran.stderr.match(/^pgsite: Pulumi v.*, its command plugin: .*$/gm)).toHaveLength(1);
+    // Pulumi warns of plugins that it finds there, three times a run.
+    expect(`${printed}${ran.stderr}`).not.toContain("from $PATH");
     expect(printed.trimEnd().split("\n").slice(-6)).toEqual([
       expect.stringMatching(/^│ server .* role .* state .* walsenders +│$/),
       expect.stringMatching(/^├─.*┤$/),
@@ -118,8 +135,7 @@ describe("the demo, from a clean clone", () => {
   }, 900_000);
 
   it("tells programs the same as JSON", async () => {
-    rows = (JSON.parse(said(await run("npx", "pgsite", "rehearsal", "status", "--json"))) as { servers: StatusRow[] })
-      .servers;
+    rows = (JSON.parse(said(await type(`${status} --json`))) as { servers: StatusRow[] }).servers;
     const told = rows.map(({ name, role, state, upstream, problems }) => ({ name, role, state, upstream, problems }));
     expect(told).toEqual([
       { name: "server2", role: "primary", state: "read-write", upstream: null, problems: [] },
@@ -131,32 +147,36 @@ describe("the demo, from a clean clone", () => {
   }, 120_000);
 
   it("changes nothing when it is run again, and says so", async () => {
-    const printed = said(await run("npm", "run", "demo"));
+    const printed = said(await type(demo));
     expect(printed).toMatch(/\nnothing changed: all \d+ resources are as described\n/);
     expect(pidsOf(rows)).toEqual(pids);
     expect(await changedInTheClone()).toBe("");
   }, 300_000);
 
+  it("shows what Pulumi's preview shows", async () => {
+    expect(said(await type(preview))).toMatch(/Resources:\n {4}\d+ unchanged\n/);
+  }, 120_000);
+
   it("is taken down by one command, which removes what it made and nothing else", async () => {
     expect(processesIn(rehearsal).length).toBeGreaterThan(0);
-    said(await run("npm", "run", "demo:down"));
+    said(await type(down));
     expect(existsSync(rehearsal)).toBe(false);
     expect(processesIn(rehearsal)).toEqual([]);
     expect(pids.filter((pid) => runs(Number(pid)))).toEqual([]);
     expect(readFileSync(neighbour, "utf8")).toBe("another's");
     expect(await changedInTheClone()).toBe("");
-    expect(said(await run("npm", "run", "demo:down"))).toContain('there is no rehearsal "demo": nothing to take down');
+    expect(said(await type(down))).toContain('there is no rehearsal "demo": nothing to take down');
   }, 300_000);
 
   const oldest = availableMajors()[0] as Major;
 
   it(`runs server programs of any folder: PostgreSQL ${oldest}`, async () => {
-    const printed = said(await run("npm", "run", "demo", "--", "--binaries", await programsOf(oldest)));
+    const printed = said(await type(withBinaries?.replace("/usr/pgsql-9.6/bin", await programsOf(oldest))));
     const row = (name: string) => printed.split("\n").find((line) => line.startsWith(`│ ${name} `));
     expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write .* des10, server3 `));
     expect(row("server3")).toContain("in recovery, refuses queries");
     expect(row("des10")).toContain("in recovery, read-only");
-    said(await run("npm", "run", "demo:down"));
+    said(await type(down));
     expect(processesIn(rehearsal)).toEqual([]);
     expect(await changedInTheClone()).toBe("");
   }, 600_000);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { checkout } from "../../toolchain/paths.mjs";
-import { FirstSite } from "../support/firstSite.js";
+import { FirstSite, firstCommands } from "../support/firstSite.js";
 import { said, whyNoSite } from "../support/remoteSite.js";
 
 const why = whyNoSite();
@@ -17,6 +17,9 @@ describe.skipIf(why !== undefined)(`pgsite init${why ? ` (${why})` : ""}`, { tim
 
   beforeAll(async () => {
     site = await FirstSite.make();
+    const [setup = ""] = firstCommands;
+    const result = await site.type(setup);
+    expect(result.code, said(result)).toBe(0);
   }, 120_000);
   afterAll(() => site?.remove(), 60_000);
   const made: string[] = [];
@@ -93,6 +96,31 @@ describe.skipIf(why !== undefined)(`pgsite init${why ? ` (${why})` : ""}`, { tim
     });
   });
 
+  it("puts servers where Debian has them, if it is told to, and says otherwise that it could", async () => {
+    const printed = await begun(`${hosts} --site orders --layout debian`);
+    expect(printed).not.toContain("problem:");
+    expect(config("a")).toMatchObject({
+      "pgsite:layout": "debian",
+      "pgsite:servers": { db1: { dataDirectory: "/var/lib/postgresql/15/orders" } },
+    });
+    await site.sandbox.must(["stack", "rm", "--yes", "a"]);
+    await begun(hosts);
+    expect(readFileSync(file("a"), "utf8")).toContain("With the key layout: debian the configuration is in /etc");
+  });
+
+  it("has pgsite install what a host lacks, if it is told to", async () => {
+    const db2 = site.net.host("db2");
+    await db2.must(["mv", "/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/15/away"]);
+    const version = "--postgresql 15";
+    expect(await begun(`${hosts} ${version}`)).toContain("  problem: db2: ");
+    await site.sandbox.must(["stack", "rm", "--yes", "a"]);
+    const printed = await begun(`${hosts} ${version} --install`);
+    await db2.must(["mv", "/usr/lib/postgresql/15/away", "/usr/lib/postgresql/15/bin"]);
+    expect(printed).toContain("db2: Debian GNU/Linux 12 (bookworm), as postgres, no PostgreSQL 15");
+    expect(printed).not.toContain("problem:");
+    expect(config("a")["pgsite:install"]).toBe("packages");
+  });
+
   it("leaves clusters alone that are there, says so, and takes another port", async () => {
     const db1 = site.net.host("db1");
     await db1.must(["pg_createcluster", "15", "main"]);
@@ -138,21 +166,31 @@ describe.skipIf(why !== undefined)(`pgsite init${why ? ` (${why})` : ""}`, { tim
 
   it("asks at a terminal, question by question, with secrets unseen", async () => {
     made.push("a");
-    const shown = await site.converse("node dist/pgsite.js init", [
+    const answers: [string, string][] = [
       ["What is the stack called", "a\r"],
       ["What is the site called", "orders\r"],
       ["The first host", "db1=192.0.2.11\r"],
       ["The next host", "db2=192.0.2.12\r"],
       ["The next host", "\r"],
       ["Which of them takes writes", "\x1b[B\r"],
+      ["a passphrase that encrypts", "a test's passphrase\r"],
+      ["once more", "a test's passphrase\r"],
+      ["Where do the servers have their parts", "\x1b[B\r"],
       ["The passwords of the administrator", "\x1b[B\r"],
       ["password-postgres", "hunter-one\r"],
       ["once more", "hunter-one\r"],
       ["password-replicator", "hunter-two\r"],
       ["once more", "hunter-two\r"],
-    ]);
-    expect(shown).not.toContain("hunter");
-    expect(config("a")).toMatchObject({ "pgsite:site": "orders", "pgsite:primary": "db2" });
+    ];
+    const env = { PULUMI_CONFIG_PASSPHRASE: undefined };
+    const shown = await site.converse("node dist/pgsite.js init", answers, { env });
+    expect(shown).not.toMatch(/hunter|a test's/);
+    expect(shown).toContain("export PULUMI_CONFIG_PASSPHRASE_FILE=FILE");
+    expect(config("a")).toMatchObject({
+      "pgsite:site": "orders",
+      "pgsite:primary": "db2",
+      "pgsite:layout": "debian",
+    });
     const got = await site.sandbox.must(["config", "get", "password-replicator", "--stack", "a"]);
     expect(got.stdout).toBe("hunter-two\n");
   });

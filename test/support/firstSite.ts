@@ -1,9 +1,10 @@
-import { execFile, spawn } from "node:child_process";
-import { readFileSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { execa } from "execa";
 import { checkout } from "../../toolchain/paths.mjs";
+import { cloneAsItStands, newcomersEnvironment } from "./clone.js";
 import { commandsBelow } from "./documents.js";
 import type { Result } from "./multihost/command.js";
 import { type MultiHost, multiHost } from "./multihost.js";
@@ -22,7 +23,7 @@ interface Typing {
 }
 
 /**
- * A stranger's machine with a checkout in which nobody has set up a stack, and two hosts with PostgreSQL's programs, on which
+ * A stranger's machine with a fresh clone that has npm's packages and nothing more, and two hosts with PostgreSQL's programs, on which
  * nothing of it was ever made. SSH to them is open, and they reach each other; what else the machine sends them is dropped.
  */
 export class FirstSite {
@@ -31,14 +32,17 @@ export class FirstSite {
     readonly sandbox: PulumiSandbox,
   ) {}
 
-  static async make(): Promise<FirstSite> {
-    await promisify(execFile)(process.execPath, [join(checkout, "toolchain", "build.mjs")]);
+  /** @param npm whether its packages are installed by `npm ci`, as a newcomer does, in place of a link to this checkout's */
+  static async make({ npm = false } = {}): Promise<FirstSite> {
     const [net, sandbox] = await Promise.all([multiHost(["db1", "db2"]), PulumiSandbox.make()]);
     const site = new FirstSite(net, sandbox);
     try {
-      const committed = ["Pulumi.yaml", "Pulumi.ctio.yaml", "Pulumi.fnal.yaml", "package.json"];
-      sandbox.write(Object.fromEntries(committed.map((name) => [name, readFileSync(join(checkout, name), "utf8")])));
-      for (const name of ["dist", "toolchain"]) symlinkSync(join(checkout, name), join(sandbox.program, name));
+      rmSync(sandbox.program, { recursive: true });
+      await cloneAsItStands(sandbox.program);
+      // The stranger's machine itself has no way to npm's registry.
+      const there = { cwd: sandbox.program, env: newcomersEnvironment(), extendEnv: false };
+      if (npm) await execa("npm", ["ci", "--prefer-offline"], there);
+      else symlinkSync(join(checkout, "node_modules"), join(sandbox.program, "node_modules"));
       const addresses = net.hosts.map(({ address }) => address);
       await Promise.all(
         net.hosts.map(async (host) => {
@@ -70,7 +74,11 @@ export class FirstSite {
   }
 
   /** The same at a terminal, where each question that shows up gets its answer. Returns all that the terminal showed. */
-  async converse(command: string, answers: readonly (readonly [question: string, keys: string])[]): Promise<string> {
+  async converse(
+    command: string,
+    answers: readonly (readonly [question: string, keys: string])[],
+    { env = {} }: Pick<Typing, "env"> = {},
+  ): Promise<string> {
     const { control } = this.net;
     // util-linux' script(1) gives it a terminal.
     const [program, ...args] = control.argv(
@@ -79,7 +87,7 @@ export class FirstSite {
     );
     const PATH = `${control.bin}:${this.environment.PATH}`;
     const child = spawn(program as string, args, {
-      env: { ...process.env, ...control.env, ...this.environment, PATH },
+      env: { ...process.env, ...control.env, ...this.environment, PATH, ...env },
     });
     const left = [...answers];
     let shown = "";

@@ -6,11 +6,15 @@ const { join } = require("node:path");
 const checkout = join(__dirname, "..", "..");
 const dist = join(checkout, "dist");
 
+exports.checkout = checkout;
+
+const setUp = `run \`npm run setup\` in ${checkout}`;
+exports.notSetUp = `this checkout of pgsite is not set up yet: ${setUp}`;
+
+exports.isBuilt = (name) => existsSync(join(dist, name));
+
 /** What the file `name` under dist/ exports. */
-exports.built = (name) => {
-  const path = join(dist, name);
-  return existsSync(path) ? module.require(path) : notSetUp("this checkout of pgsite is not set up yet");
-};
+exports.built = (name) => (exports.isBuilt(name) ? module.require(join(dist, name)) : refuse(exports.notSetUp));
 
 /** The folders in which `command/pulumi-resource-command` looks. */
 const pluginFolders = [
@@ -21,11 +25,10 @@ const pluginFolders = [
 /** Pulumi would tell of a plugin that does not start as of a bug in it. */
 exports.needCommandPlugin = () => {
   if (pluginFolders.some((folder) => existsSync(join(folder, "pulumi-resource-command")))) return;
-  notSetUp("Pulumi's command plugin 1.2.1 is not here");
+  refuse(`Pulumi's command plugin 1.2.1 is not here: ${setUp}`);
 };
 
-function notSetUp(what) {
-  const error = new Error(`${what}: run \`npm run setup\` in ${checkout}`);
+function refuse(what) {
   // Pulumi's runner shows such an error by its message alone.
-  throw Object.assign(error, { __pulumiRunError: true, stack: "" });
+  throw Object.assign(new Error(what), { __pulumiRunError: true, stack: "" });
 }

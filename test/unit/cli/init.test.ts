@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseHost } from "../../../cli/init/hostArgument.js";
-import { addressOf, dataPlaces, freePort, networkOf, versionsOn } from "../../../cli/init/propose.js";
+import { addressOf, dataPlaces, freePort, layoutOn, networkOf, versionsOn } from "../../../cli/init/propose.js";
 import { nameAll } from "../../../cli/init/settle.js";
 import { stackTextOf } from "../../../cli/init/stackText.js";
 import { renderStackText } from "../../../cli/stackFile.js";
@@ -18,6 +18,7 @@ function host(name: string, change: Partial<Survey> = {}): Survey {
     user: "postgres",
     userExists: true,
     programs: [{ version: "15.18", folder: "/usr/lib/postgresql/15/bin" }],
+    clusterTools: true,
     clusters: [],
     addresses: [{ address: "192.0.2.11", prefix: 24 }],
     listens: [22],
@@ -67,6 +68,15 @@ describe("proposed is", () => {
     const stopped = { dataDirectory: "/x", port: 5433, runs: false, ours: false };
     expect(freePort([host("a"), host("b")])).toBe(5432);
     expect(freePort([host("a", { listens: [5432] }), host("b", { clusters: [stopped] })])).toBe(5434);
+  });
+
+  it("Debian's layout, if its tools, the version's usual programs and root are on every host", () => {
+    const [one, other] = [host("a"), host("b")];
+    expect(layoutOn([one, other], "15")).toBe("debian");
+    expect(layoutOn([one, other], "16")).toBeUndefined();
+    expect(layoutOn([one, host("b", { clusterTools: false })], "15")).toBeUndefined();
+    expect(layoutOn([one, host("b", { notAsRoot: "no sudo" })], "15")).toBeUndefined();
+    expect(layoutOn([], "15")).toBeUndefined();
   });
 
   it("a folder beside the distribution's clusters, unless another disk has more than twice the room", () => {
@@ -141,6 +151,8 @@ it("the stack file is what a person would write", () => {
       stack: "production",
       site: "orders",
       version: "15",
+      layout: "plain",
+      layoutFits: "debian",
       primary: "db1",
       servers: [server("db1", "192.0.2.11"), server("db2", "192.0.2.12", { ssh: "site-b", login: "admin" })],
       port: 5433,
@@ -171,6 +183,7 @@ it("the stack file is what a person would write", () => {
       pgsite:primary: db1
 
       # DATADIRECTORY.pgsite beside the data holds what pgsite keeps.
+      # With the key layout: debian the configuration is in /etc, and pg_lsclusters knows them (docs/layouts.md).
       pgsite:servers:
         db1: { dataDirectory: /var/lib/postgresql/15/orders } # 12 GB free
         db2: { dataDirectory: /var/lib/postgresql/15/orders } # 12 GB free

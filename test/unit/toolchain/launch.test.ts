@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { version } from "@pulumi/command/package.json";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -28,10 +28,17 @@ const put = (path: string, text: string) => {
 };
 const installed = "home/plugins/resource-command-v1.2.1/pulumi-resource-command";
 const ran = (program: string, ...args: string[]) =>
-  promisify(execFile)(join(clone, "toolchain", "launch", program), args).then(
+  promisify(execFile)(resolve(clone, "toolchain", "launch", program), args).then(
     ({ stdout }) => stdout,
     ({ code, stderr }) => ({ code, stderr }),
   );
+/** What Pulumi's language host does: it asks Node from the program's folder where the SDK is, and starts that. */
+async function languageHost(...args: string[]) {
+  const script = "console.log(require.resolve('@pulumi/pulumi/cmd/run'))";
+  const cwd = join(clone, "toolchain", "launch");
+  const { stdout } = await promisify(execFile)(process.execPath, ["-e", script], { cwd });
+  return ran(process.execPath, stdout.trim(), ...args);
+}
 const program = () => createRequire(import.meta.url)(join(clone, "toolchain", "launch", "index.js")) as unknown;
 
 describe("a checkout that is not set up", () => {
@@ -51,6 +58,21 @@ describe("a checkout that is not set up", () => {
     });
   });
 
+  it("says so in place of Pulumi's SDK, if npm's packages are not there", async () => {
+    expect(await languageHost()).toEqual({
+      code: 32,
+      stderr: `this checkout of pgsite is not set up yet: run \`npm run setup\` in ${clone}\n`,
+    });
+  });
+
+  it("says so to whoever calls pgsite", async () => {
+    const { bin } = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8")) as { bin: { pgsite: string } };
+    expect(await ran(join(clone, bin.pgsite), "status")).toEqual({
+      code: 1,
+      stderr: `pgsite: this checkout of pgsite is not set up yet: run \`npm run setup\` in ${clone}\n`,
+    });
+  });
+
   it("names the command plugin, if that alone is missing", async () => {
     put("dist/index.js", "module.exports = () => 'built';");
     expect(program).toThrowError(`Pulumi's command plugin 1.2.1 is not here: run \`npm run setup\` in ${clone}`);
@@ -66,6 +88,11 @@ describe("a checkout that is set up", () => {
     put("dist/index.js", "module.exports = () => 'built';");
     put(plugin, "");
     expect((program() as () => string)()).toBe("built");
+  });
+
+  it("starts npm's SDK for the language host", async () => {
+    put("node_modules/@pulumi/pulumi/cmd/run/index.js", "console.log(process.argv.slice(2).join());");
+    expect(await languageHost("--stack", "production")).toBe("--stack,production\n");
   });
 
   it("runs the command plugin that setup found, but the official one as soon as that is installed", async () => {
