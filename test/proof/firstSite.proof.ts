@@ -4,7 +4,7 @@ import { said, whyNoSite } from "../support/remoteSite.js";
 
 const why = whyNoSite();
 
-/** Who logs in, what an administrator wrote for sudo, whether that user can be root there, and what init is told more. */
+/** Who logs in, what an administrator wrote for sudo, whether that user can be root there, and what init is told more. As root from a clone without npm's packages. */
 const logins = [
   ["root", undefined, true, ""],
   ["postgres", undefined, false, ""],
@@ -17,7 +17,7 @@ describe.skipIf(why !== undefined)(`README's first site${why ? ` (${why})` : ""}
   it.each(logins)(
     "comes up for whoever logs in as %s (sudo: %s; can be root: %s)%s",
     async (user, rule, canBeRoot, more) => {
-      const site = await FirstSite.make({ npm: user === "root" });
+      const site = await FirstSite.make(user !== "root" ? {} : { install: more === "" ? "npm ci" : "pulumi install" });
       const began = Date.now();
       try {
         site.logInAs(user);

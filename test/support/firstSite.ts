@@ -32,17 +32,18 @@ export class FirstSite {
     readonly sandbox: PulumiSandbox,
   ) {}
 
-  /** @param npm whether its packages are installed by `npm ci`, as a newcomer does, in place of a link to this checkout's */
-  static async make({ npm = false } = {}): Promise<FirstSite> {
+  /** @param install how a newcomer has npm's packages installed. @default a link to this checkout's */
+  static async make({ install }: { readonly install?: "npm ci" | "pulumi install" } = {}): Promise<FirstSite> {
     const [net, sandbox] = await Promise.all([multiHost(["db1", "db2"]), PulumiSandbox.make()]);
     const site = new FirstSite(net, sandbox);
     try {
       rmSync(sandbox.program, { recursive: true });
       await cloneAsItStands(sandbox.program);
       // The stranger's machine itself has no way to npm's registry.
-      const there = { cwd: sandbox.program, env: newcomersEnvironment(), extendEnv: false };
-      if (npm) await execa("npm", ["ci", "--prefer-offline"], there);
-      else symlinkSync(join(checkout, "node_modules"), join(sandbox.program, "node_modules"));
+      const modules = join(sandbox.program, "node_modules");
+      const env = { ...newcomersEnvironment(), ...sandbox.env, npm_config_prefer_offline: "true" };
+      if (install === undefined) symlinkSync(join(checkout, "node_modules"), modules);
+      else await execa("sh", ["-c", install], { cwd: sandbox.program, env, extendEnv: false });
       const addresses = net.hosts.map(({ address }) => address);
       await Promise.all(
         net.hosts.map(async (host) => {
