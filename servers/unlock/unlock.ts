@@ -98,7 +98,7 @@ async function lockAfterReload(unlocking: Unlocking): Promise<LockedOut | undefi
   await until(
     async () => {
       lock = await lockNow(unlocking);
-      return lock === undefined || mendOf(lock) === "catalogue";
+      return lock === undefined;
     },
     { deadline: rereading, interval: 200 },
   );
