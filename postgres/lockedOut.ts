@@ -44,8 +44,11 @@ export interface LockedOut {
   readonly role: string;
   /** What the server said, or what the connection failed with. */
   readonly because: string;
-  /** The way that is left: `host`, the server's OS user; `stop`: single-user mode alone, for which the server is stopped. */
-  readonly by: "host" | "stop";
+  /**
+   * The way that is left: `session`, the administrator's own, past what the server runs at login; `host`, the server's OS user;
+   * `stop`: single-user mode alone, for which the server is stopped.
+   */
+  readonly by: "session" | "host" | "stop";
 }
 
 export function mendOf({ code }: Pick<LockedOut, "code">): Mend {
@@ -95,5 +98,5 @@ export type Opened =
 /** What was done on a server so that pgsite comes in. */
 export type Mended =
   | { readonly by: "rules" | "settings" | "connections" }
-  /** `stopped`: in single-user mode. */
-  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly stopped: boolean };
+  /** `as`: by the way that was left, as `LockedOut` names it. */
+  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly as: LockedOut["by"] };

@@ -12,13 +12,18 @@ const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
 /**
  * The certificate that a server presents now, whoever signed it; undefined where it offers no TLS. Asks for no session, so
- * a warm standby answers too, and says nothing but that it asks. @throws SqlUnreachable where it does not answer
+ * a warm standby answers too, and says nothing but that it asks.
+ * @param reading whether what the same refresh has read counts @throws SqlUnreachable where it does not answer
  */
-export async function presentedBy(server: Located, signal?: AbortSignal): Promise<X509Certificate | undefined> {
+export async function presentedBy(
+  server: Located,
+  signal?: AbortSignal,
+  reading = false,
+): Promise<X509Certificate | undefined> {
   let why: unknown;
   try {
     // At a Unix socket nobody presents one.
-    for (const way of waysTo(server, await listeningOf(server)).filter(({ by }) => by !== "owner")) {
+    for (const way of waysTo(server, await listeningOf(server, reading)).filter(({ by }) => by !== "owner")) {
       const stream = await streamOn(server, way, patience, signal);
       try {
         return await presentedOn(stream, way, signal);

@@ -35,12 +35,14 @@ function lock(code: LockCode, role: string, because: string): LockedOut {
   return { code, role, because, by: mendOf({ code }) === "catalogue" ? "stop" : "host" };
 }
 
-/** What keeps a login out that came in as the server's OS user alone. */
-function barredBefore(role: string, { by, barred }: Taken): LockedOut | undefined {
-  const first = barred.find(({ kind }) => ofOwner[kind] !== undefined);
-  const code = first === undefined ? undefined : ofOwner[first.kind];
-  if (by !== "owner" || first === undefined || code === undefined) return undefined;
-  return { code, role, because: first.because, by: "host" };
+/** What keeps a login out that came in as the server's OS user alone, or past what the server runs at login. */
+function barredBefore(role: string, { barred }: Taken): LockedOut | undefined {
+  for (const { by, kind, because, atLogin } of barred) {
+    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", role, because, by: "session" };
+    const code = by === "owner" ? undefined : ofOwner[kind];
+    if (code !== undefined) return { code, role, because, by: "host" };
+  }
+  return undefined;
 }
 
 /** Of a session's ways, why one led nowhere. A certificate, and where it listens, are told by themselves. */

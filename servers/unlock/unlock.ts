@@ -130,7 +130,7 @@ async function mendCatalogue(unlocking: Unlocking, { by }: LockedOut): Promise<v
   const opened = await withSession(server, login, options, (session) =>
     openForAdministrator((statements) => lastOf(session, statements), server.version, login),
   );
-  await report({ by: "catalogue", opened, stopped: false });
+  await report({ by: "catalogue", opened, as: by });
 }
 
 async function lastOf(session: Session, statements: readonly string[]): Promise<readonly Row[]> {
@@ -148,5 +148,5 @@ async function mendWhileStopped({ host, server, login, report, signal }: Unlocki
   } finally {
     await startServer(host, server, signal === undefined ? {} : { signal });
   }
-  await report({ by: "catalogue", opened, stopped: true });
+  await report({ by: "catalogue", opened, as: "stop" });
 }

@@ -16,6 +16,19 @@ const locks: Readonly<Record<LockCode, (role: string) => string>> = {
   elsewhere: () => "it does not listen where it is declared to",
 };
 
+/** By which way it is set right in the catalogue. */
+const ways: Readonly<Record<LockedOut["by"], { readonly will: string; readonly was: string }>> = {
+  session: {
+    will: "in a session past what the server runs at login",
+    was: "in a session past what it runs at login",
+  },
+  host: { will: "as the server's OS user", was: "as the server's OS user" },
+  stop: {
+    will: "in single-user mode, for which the server stands still for seconds, unless its declared rules are enough",
+    was: "in single-user mode, for which it stood still",
+  },
+};
+
 /** `pgsite is kept out: … (the server's own words)` */
 export function lockedOutInWords({ code, role, because }: LockedOut): string {
   return `pgsite is kept out: ${locks[code](role)} (${because})`;
@@ -31,9 +44,7 @@ export function mendInWords(lock: LockedOut): string {
     case "restart":
       return "up restarts it with its declared files";
     case "catalogue":
-      return lock.by === "stop"
-        ? "up sets that in single-user mode, for which the server stands still for seconds, unless its declared rules are enough"
-        : "up sets that as the server's OS user";
+      return `up sets that ${ways[lock.by].will}`;
   }
 }
 
@@ -47,9 +58,8 @@ export function mendedInWords(server: string, mended: Mended): string {
     case "connections":
       return `${server}: all connections were in use, and one idle session of a client was ended`;
     case "catalogue": {
-      const how = mended.stopped ? "in single-user mode, for which it stood still" : "as the server's OS user";
       const what = mended.opened.length === 0 ? "nothing was wrong" : mended.opened.map(openedInWords).join(", ");
-      return `${server}: ${how}: ${what}`;
+      return `${server}: ${ways[mended.as].was}: ${what}`;
     }
   }
 }
