@@ -45,10 +45,11 @@ export interface LockedOut {
   /** What the server said, or what the connection failed with. */
   readonly because: string;
   /**
-   * The way that is left: `host`, the server's OS user; `stop`: single-user mode alone, for which the server is stopped; `primary`: it
-   * is in recovery and has its catalogue from the server that takes writes.
+   * The way that is left: `session`, the administrator's own, past what the server runs at login; `host`, the server's OS user;
+   * `stop`: single-user mode alone, for which the server is stopped; `primary`: it is in recovery and has its catalogue from the
+   * server that takes writes.
    */
-  readonly by: "host" | "stop" | "primary";
+  readonly by: "session" | "host" | "stop" | "primary";
 }
 
 export function mendOf({ code }: Pick<LockedOut, "code">): Mend {
@@ -98,5 +99,5 @@ export type Opened =
 /** What was done on a server so that pgsite comes in. */
 export type Mended =
   | { readonly by: "rules" | "settings" | "connections" }
-  /** `stopped`: in single-user mode. */
-  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly stopped: boolean };
+  /** `as`: by the way that was left, as `LockedOut` names it. */
+  | { readonly by: "catalogue"; readonly opened: readonly Opened[]; readonly as: Exclude<LockedOut["by"], "primary"> };

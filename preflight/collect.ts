@@ -1,6 +1,7 @@
 import { controlDirectoryOf } from "../config/controlDirectory.js";
 import { placesOfSockets } from "../config/socketFolders.js";
 import { type Host, type HostSpec, HostTimeout, HostUnreachable, NotThatUser } from "../hosts/host.js";
+import { keyText } from "../hosts/key.js";
 import type { HostFacts, Observation, RootAccess } from "./facts.js";
 import { debian } from "./packages/families.js";
 import { Lines, parseFacts } from "./parse.js";
@@ -28,11 +29,12 @@ export async function collect(
 ): Promise<readonly Observation[]> {
   const places: readonly Place[] = [...request.servers, ...(request.source === undefined ? [] : [request.source])];
   const hosts = new Map(places.map(({ host }) => [host.name, host]));
+  const root = rootOnce(hostOf);
   return Promise.all(
     [...hosts.values()].map(async (host): Promise<Observation> => {
       const here = places.filter((place) => place.host.name === host.name);
       try {
-        return { host, facts: await factsOf(request, host, here, hostOf, looking) };
+        return { host, facts: await factsOf(request, host, here, { hostOf, root }, looking) };
       } catch (error) {
         const unreachable = error instanceof Error ? error.message : `${error}`;
         return { host, unreachable, ...(error instanceof NotThatUser ? { user: error.why } : {}) };
@@ -46,13 +48,13 @@ async function factsOf(
   request: PreflightRequest,
   spec: HostSpec,
   places: readonly Place[],
-  hostOf: HostOf,
+  { hostOf, root: ofRoot }: Access,
   { measure, run }: Looking,
 ): Promise<HostFacts> {
   const ask = async (user: string) => look(request, await hostOf({ ...spec, user }), spec.user, places, measure);
   const judged = places.some((place) => "port" in place);
   // Who does not answer the OS user is not asked again: each time takes as long.
-  const root = async () => (judged ? rootAccess(spec, hostOf) : unasked);
+  const root = async () => (judged ? ofRoot(spec) : unasked);
   try {
     const facts = { ...(await ask(spec.user)), root: await root() };
     return run ? withVersions(facts, await hostOf(spec), places) : facts;
@@ -67,11 +69,29 @@ async function factsOf(
 
 const unasked: RootAccess = { can: false, why: "nobody asked" };
 
+interface Access {
+  readonly hostOf: HostOf;
+  readonly root: (spec: HostSpec) => Promise<RootAccess>;
+}
+
+/** Each way to be root is asked once, by however many names its machine goes. */
+function rootOnce(hostOf: HostOf): Access["root"] {
+  const asked = new Map<string, Promise<RootAccess>>();
+  return async (spec) => {
+    const { machine } = await hostOf(spec);
+    const key = keyText([machine, spec.ssh, spec.login, spec.become]);
+    const access = asked.get(key) ?? rootAccess(spec, hostOf);
+    asked.set(key, access);
+    return access;
+  };
+}
+
 /** Whether we can be root there. @throws HostUnreachable where there is no way to the host at all */
 async function rootAccess(spec: HostSpec, hostOf: HostOf): Promise<RootAccess> {
   try {
-    const { code } = await (await hostOf({ ...spec, user: "root" })).run(["true"]);
-    return code === 0 ? { can: true } : { can: false, why: `true ends with status ${code}` };
+    // A look is enough, and starts no program.
+    await (await hostOf({ ...spec, user: "root" })).stat("/");
+    return { can: true };
   } catch (error) {
     const why = error instanceof HostUnreachable ? error.reason : error instanceof Error ? error.message : `${error}`;
     if (error instanceof HostUnreachable && !(error instanceof NotThatUser)) throw error;

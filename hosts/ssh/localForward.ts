@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { HostSpec, Port } from "../host.js";
+import { HostError, type HostSpec, type Port } from "../host.js";
 import { privateFolder } from "../privateFolder.js";
+import type { Session } from "../shell/session.js";
 import { sessionOf } from "../shell/sessions.js";
 import { askForForward, controlSocketOf, controlSockets } from "./client.js";
 import { sshTransport } from "./transport.js";
@@ -21,9 +22,12 @@ const asking = new Map<string, Promise<void>>();
  */
 export async function connectForwarded<T>(spec: HostSpec, to: Port, connect: (path: string) => Promise<T>): Promise<T> {
   // It tells why there is no connection, and makes one.
-  await sessionOf(sshTransport(spec));
+  const session = await sessionOf(sshTransport(spec));
+  if (forbidden.get(session)?.has(portKey(to)) === true) {
+    throw new HostError(`the connection to ${spec.name} does not forward to ${to.address}:${to.port}`);
+  }
   const control = await controlSocketOf(spec);
-  const path = join(forwardFolder(), `${hashOf(basename(control))}-${hashOf(JSON.stringify([to.address, to.port]))}`);
+  const path = join(forwardFolder(), `${hashOf(basename(control))}-${hashOf(portKey(to))}`);
   try {
     return await connect(path);
   } catch (error) {
@@ -33,6 +37,19 @@ export async function connectForwarded<T>(spec: HostSpec, to: Port, connect: (pa
   asking.set(path, begun);
   await begun;
   return connect(path);
+}
+
+/** Ports to which a host's sshd forwards nothing, for as long as our session there lasts. */
+const forbidden = new WeakMap<Session, Set<string>>();
+
+/** Somebody found out that something listens at a port of a host, and that no connection is forwarded there. */
+export async function forwardsNot(spec: HostSpec, to: Port): Promise<void> {
+  const session = await sessionOf(sshTransport(spec));
+  forbidden.set(session, (forbidden.get(session) ?? new Set()).add(portKey(to)));
+}
+
+function portKey({ address, port }: Port): string {
+  return JSON.stringify([address, port]);
 }
 
 /** Nobody listens behind the socket's file, or there is none. */

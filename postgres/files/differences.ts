@@ -96,7 +96,7 @@ function stateDifferences(is: ConfigurationState, shall: ConfigurationState, mak
 }
 
 const lockConsequences = { rules: "reload", connections: "wait", restart: "restart" } as const;
-const catalogueConsequences = { host: "SQL", stop: "restart", primary: "wait" } as const;
+const catalogueConsequences = { session: "SQL", host: "SQL", stop: "restart", primary: "wait" } as const;
 
 /** pgsite itself is kept out: what else may be wrong there is seen when it is in. */
 function lockDifferences({ lockedOut }: ConfigurationState, make: Make): readonly Difference[] {

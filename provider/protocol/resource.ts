@@ -21,6 +21,11 @@ export interface ResourceType<Args, State extends Args> {
    * tells where there are hundreds. A preview shows such a text only where nothing else of the resource differs.
    */
   readonly packed?: readonly (keyof State & string)[];
+  /**
+   * Properties that say how pgsite gets to what the resource is about, and nothing of it. What a newer pgsite says there more than
+   * the state of an older one is no difference; the engine keeps it with the inputs, which `read` goes by.
+   */
+  readonly ways?: readonly (keyof State & string)[];
   /** True where another id means another resource: the new one is made first, then the old one deleted. Else ids never change. */
   readonly replaceable?: boolean;
 

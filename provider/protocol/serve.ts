@@ -154,7 +154,7 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const type = typeOf(request.getUrn());
     const olds = asShown(type, request.getOldInputs()).properties;
     const news = asShown(type, request.getNews());
-    const found = differences(olds, news.properties);
+    const found = differences(olds, news.properties).filter((one) => !isToldSince(type, one));
     const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
     const response = new pb.DiffResponse();
     response.setChanges(found.length > 0 ? DIFF_SOME : DIFF_NONE);
@@ -192,7 +192,8 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
     const outputs = opened(type, request.getProperties());
     const secrets = secretsOf(type, [...inputs.secrets, ...outputs.secrets]);
     const context = contextOf(request.getUrn(), secrets);
-    const { reachable: _reachable, ...last } = outputs.properties;
+    const { reachable: _reachable, ...output } = outputs.properties;
+    const last = { ...output, ...waysOf(type, inputs.properties) };
     const known = Object.keys(last).length === 0 ? undefined : last;
     const response = new pb.ReadResponse();
     if (lostPlaceOf({ ...last, ...inputs.properties }) !== undefined) {
@@ -275,6 +276,15 @@ function handlers(types: readonly AnyResourceType[], engine: Engine, cancelled: 
 function refuseLost(urn: string, properties: Properties): void {
   const lost = lostPlaceOf(properties);
   if (lost !== undefined) throw new Error(cannotBeMade(urn.split("::").at(-1) ?? urn, lost));
+}
+
+/** What an older pgsite did not say yet of how to get there: a property more, and nothing else. */
+function isToldSince({ ways = [] }: AnyResourceType, { path, kind }: Difference): boolean {
+  return kind === "add" && path.length > 1 && typeof path.at(-1) === "string" && ways.includes(`${path[0]}`);
+}
+
+function waysOf({ ways = [] }: AnyResourceType, inputs: Properties): Properties {
+  return Object.fromEntries(ways.flatMap((name) => (name in inputs ? [[name, inputs[name]] as const] : [])));
 }
 
 /**

@@ -33,6 +33,7 @@ export const access: ResourceType<AccessArgs, AccessState> = {
   token: "pgsite:index:Access",
   secrets: ["administratorPassword"],
   packed: ["endpoints"],
+  ways: ["endpoints"],
   // settings[WHOM][NAME], declared[INDEX].settings[NAME]
   secretsAt: (path, text) =>
     path[0] === "settings" || path[2] === "settings" ? secretsInValue(`${path.at(-1)}`, text) : [],

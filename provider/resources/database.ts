@@ -29,6 +29,7 @@ export const database: ResourceType<DatabaseArgs, DatabaseState> = {
   token: "pgsite:index:Database",
   secrets: ["administratorPassword"],
   packed: ["endpoints"],
+  ways: ["endpoints"],
 
   id: (state) => `${state.site}/database:${state.name}`,
 

@@ -44,6 +44,7 @@ export const role: ResourceType<RoleArgs, RoleState> = {
   token: "pgsite:index:Role",
   secrets: ["password", "administratorPassword"],
   packed: ["endpoints"],
+  ways: ["endpoints"],
 
   id: (state) => `${state.site}/role:${state.name}`,
 

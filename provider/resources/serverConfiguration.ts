@@ -23,6 +23,7 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   token: "pgsite:index:ServerConfiguration",
   secrets: ["administratorPassword"],
   packed: ["host", "endpoint", "service"],
+  ways: ["endpoint"],
   secretsAt: ([property, name, ...rest], text) => {
     if (property === "files") return secretsInFile(`${name}`, text);
     return property === "runs" && rest[0] === "value" ? secretsInValue(`${name}`, text) : [];

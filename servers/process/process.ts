@@ -10,6 +10,7 @@ import { makeSocketFolders } from "../../installed/service/socketFolders.js";
 import { startOptions } from "../../postgres/files/places.js";
 import { isDefinite, type Superseded } from "../../postgres/serverProblems.js";
 import { atLeast } from "../../postgres/versions.js";
+import { readPidFile } from "../data/pidFile.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
@@ -33,8 +34,12 @@ export type ProcessState =
 const statuses = ["starting", "stopping", "ready", "standby"] as const;
 
 /** Looks at postmaster.pid and the process that it names. */
-export async function processState(host: Host, dataDirectory: string): Promise<ProcessState> {
-  const content = await host.readFile(join(dataDirectory, "postmaster.pid"));
+export async function processState(
+  host: Host,
+  dataDirectory: string,
+  pidFile = readPidFile(host, dataDirectory),
+): Promise<ProcessState> {
+  const content = await pidFile;
   const lines = content?.toString("utf8").split("\n") ?? [];
   const pid = Number(lines[0]);
   if (!Number.isInteger(pid) || pid <= 0) return { kind: "stopped" };
@@ -287,14 +292,13 @@ async function answers(
     const nobody = { user: "pgsite_probe", password: "" };
     const session = await openSession(server, nobody, {
       timeout: 2000,
-      owner: false,
       ...(signal === undefined ? {} : { signal }),
     });
     await session.end();
     return true;
   } catch (error) {
     if (!(error instanceof SqlUnreachable)) throw error;
-    if (isDefinite(error.kind) || error.kind === "other") return true;
+    if (isDefinite(error.kind) || error.kind === "full" || error.kind === "other") return true;
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
     return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
   }

@@ -33,7 +33,7 @@ interface Road {
 async function throughUs<T>({ member, primary, signal }: Rewind, act: (road: Road) => Promise<T>): Promise<T> {
   const { forwardFrom } = await import("../../hosts/ssh/forward.js");
   const { placeFromHere } = await import("../../hosts/listener.js");
-  const [way] = waysTo(primary.server, await listeningOf(primary.server));
+  const [way] = waysTo(primary.server, await listeningOf(primary.server, false));
   if (way === undefined || "path" in way.to) throw new Error(`${primary.server.name} listens on no address`);
   const to = way.by === "direct" ? way.to : await placeFromHere(primary.server.host, way.to, signal);
   const forward = await forwardFrom(member.server.host, to);

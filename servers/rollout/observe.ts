@@ -112,7 +112,7 @@ export async function observeForRollout(
     observeServer(look, asked, signal),
     look.control(),
     readPending(look.host, server.controlDirectory),
-    look.process().then(({ kind }) => (kind === "running" ? presented(server, signal) : undefined)),
+    look.process().then(({ kind }) => (kind === "running" ? presented(server, signal, look.shared) : undefined)),
   ]);
   const { counted, process, access } = seen;
   const running = process.kind === "running";
@@ -142,10 +142,10 @@ export async function observeForRollout(
 }
 
 /** The fingerprint of the certificate that a server shows, where that is compared; undefined where it shows none. */
-async function presented({ certificate, ...server }: RolloutServer, signal: AbortSignal): Promise<string | undefined> {
+async function presented({ certificate, ...server }: RolloutServer, signal: AbortSignal, reading: boolean) {
   if (certificate === undefined) return undefined;
   const { presentedBy } = await import("../sql/certificate.js");
-  return (await ifTold(() => presentedBy(server, signal)))?.fingerprint256;
+  return (await ifTold(() => presentedBy(server, signal, reading)))?.fingerprint256;
 }
 
 /** Its owner and mode are put right by writing it anew. */

@@ -12,17 +12,22 @@ const request = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
 /**
  * The certificate that a server presents now, whoever signed it; undefined where it offers no TLS. Asks for no session, so
- * a warm standby answers too, and says nothing but that it asks. @throws SqlUnreachable where it does not answer
+ * a warm standby answers too, and says nothing but that it asks.
+ * @param reading whether what the same refresh has read counts @throws SqlUnreachable where it does not answer
  */
-export function presentedBy(server: Located, signal?: AbortSignal): Promise<X509Certificate | undefined> {
+export function presentedBy(
+  server: Located,
+  signal?: AbortSignal,
+  reading = false,
+): Promise<X509Certificate | undefined> {
   // At a Unix socket nobody presents one.
-  return presentedBySome(server, (ways) => ways.filter(isByAddress), signal);
+  return presentedBySome(server, (ways) => ways.filter(isByAddress), signal, reading);
 }
 
 /** Whether a server says anything at all where it listens, which need not be where it is declared to: at no address, its Unix socket. */
 export async function isAnswering(server: Located, signal?: AbortSignal): Promise<boolean> {
   try {
-    await presentedBySome(server, (ways) => (ways.some(isByAddress) ? ways.filter(isByAddress) : ways), signal);
+    await presentedBySome(server, (ways) => (ways.some(isByAddress) ? ways.filter(isByAddress) : ways), signal, false);
     return true;
   } catch {
     signal?.throwIfAborted();
@@ -38,10 +43,11 @@ async function presentedBySome(
   server: Located,
   some: (ways: readonly Way[]) => readonly Way[],
   signal: AbortSignal | undefined,
+  reading: boolean,
 ): Promise<X509Certificate | undefined> {
   let why: unknown;
   try {
-    for (const way of some(waysTo(server, await listeningOf(server)))) {
+    for (const way of some(waysTo(server, await listeningOf(server, reading)))) {
       const stream = await streamOn(server, way, patience, signal);
       try {
         return await presentedOn(stream, way, signal);

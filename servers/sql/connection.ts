@@ -37,9 +37,16 @@ export interface Asked extends Pick<Judged, "asks"> {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Makes a session of a stream that leads to a server. Destroys the stream where it gets none. @throws what `pg` throws */
+/** With what a session failed, and how far the login had come by then. */
+export type Failed = Error & Partial<Pick<JudgedConnection, "answered" | "accepted">>;
+
+/**
+ * Makes a session of a stream that leads to a server. Destroys the stream where it gets none.
+ * @throws Failed, what `pg` throws
+ */
 export async function sessionThrough(stream: Duplex, asked: Asked): Promise<Connection> {
   const { server, address, login, database, tls, asks, timeout, queryTimeout, begin, signal } = asked;
+  const connection = new JudgedConnection({ socket: standing(stream), tls, asks });
   const config = {
     host: address,
     user: login.user,
@@ -51,7 +58,7 @@ export async function sessionThrough(stream: Duplex, asked: Asked): Promise<Conn
     ...(begin === undefined ? {} : { options: begin }),
     ...(queryTimeout === 0 ? {} : { query_timeout: queryTimeout }),
     ssl: tls ?? false,
-    connection: new JudgedConnection({ socket: standing(stream), tls, asks }),
+    connection,
     types: { getTypeParser: () => asText },
   };
   const client = new pg.Client(config);
@@ -66,7 +73,8 @@ export async function sessionThrough(stream: Duplex, asked: Asked): Promise<Conn
   } catch (error) {
     signal?.removeEventListener("abort", abort);
     stream.destroy();
-    throw error;
+    const { answered, accepted } = connection;
+    throw Object.assign(error as Error, { answered, accepted });
   }
   const oneAtATime = pLimit(1);
   return {

@@ -25,6 +25,11 @@ const questions: Readonly<Record<string, Asks>> = {
   authenticationSASL: "scram-sha-256",
 };
 
+/** Those after which the server has all that it asked for. */
+const lastQuestions: ReadonlySet<string> = new Set([
+  ...["authenticationCleartextPassword", "authenticationMD5Password", "authenticationSASLContinue"],
+]);
+
 /**
  * A connection of `pg` that judges each message before `pg`, which answers whatever it is asked and takes any end of that
  * for a success, hears of it. After an objection nothing passes any more.
@@ -34,6 +39,8 @@ export class JudgedConnection extends pg.Connection {
   #asked: Asks = "none";
   #proven = false;
   #accepted = false;
+  #answered = false;
+  #admitted = false;
   #failed = false;
 
   constructor({ socket, tls, asks }: Judged) {
@@ -41,6 +48,16 @@ export class JudgedConnection extends pg.Connection {
     const options: object = { stream: socket, ssl: tls ?? false, keepAlive: true };
     super(options);
     this.#asks = asks.filter((one) => one !== "password" || tls !== undefined);
+  }
+
+  /** Whether the server has the whole answer to what it asked: it says that it accepts it once a session stands, or fails. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Whether the server has accepted the login. */
+  get accepted(): boolean {
+    return this.#admitted;
   }
 
   override emit(event: string | symbol, ...given: readonly unknown[]): boolean {
@@ -51,7 +68,9 @@ export class JudgedConnection extends pg.Connection {
       this.#failed = true;
       return super.emit("error", new Unproven(objection));
     }
+    if (event === "authenticationOk") this.#admitted = true;
     const heard = super.emit(event, ...given);
+    if (lastQuestions.has(`${String(event)}`)) this.#answered = true;
     // By now `pg` has compared the server's signature, and failed where it is another.
     if (event === "authenticationSASLFinal" && !this.#failed) this.#proven = true;
     return heard;

@@ -3,9 +3,10 @@ import { notMade, type Proof, type TlsDemand } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { declaredLost, isLostServer } from "../../hosts/lost.js";
 import type { Asks } from "../../postgres/files/hba/index.js";
+import { knownBarred } from "./barred.js";
 import { type Connection, type Login, sessionThrough } from "./connection.js";
-import { type Heard, listeningOf, streamOn } from "./stream.js";
-import { NowhereListening, SqlUnreachable, unreachable } from "./unreachable.js";
+import { type Heard, learn, listeningOf, pastLogin, streamOn } from "./stream.js";
+import { failsAtLogin, NowhereListening, SqlUnreachable, unreachable } from "./unreachable.js";
 import { isPlain, verifying } from "./verify.js";
 import { type Barred, leadsOn, shownPlace, type Taken, type Way, waysTo } from "./way.js";
 
@@ -14,6 +15,8 @@ export { SqlUnreachable } from "./unreachable.js";
 
 /** Milliseconds until a session must stand. */
 const patience = 5000;
+
+const standardDatabase = "postgres";
 
 /** Where a server is; every `Endpoint` and `Server` of a site is one. */
 export interface Address {
@@ -35,8 +38,8 @@ export interface SessionOptions {
   readonly timeout?: number;
   /** Milliseconds that one query may take; 0 is for ever. @default 30000 */
   readonly queryTimeout?: number;
-  /** Whether the server's OS user is tried too, where this login is not let in. @default true */
-  readonly owner?: boolean;
+  /** Whether what a question of the same refresh has found of the ways counts. @default false */
+  readonly reading?: boolean;
   /** Breaks the connection off, whatever it is doing. */
   readonly signal?: AbortSignal;
 }
@@ -57,6 +60,7 @@ export interface Session extends Connection {
  * it has none gets a plain session; one with a wrong certificate gets none. Whatever the session is, a password is only
  * given as the server's declared rules ask for it, in clear within TLS alone, and a server that proves nothing is not believed.
  * To its own OS user a server shows who it is by its Unix socket: there no password is given, and no TLS is needed.
+ * Where what the server runs at each login is in the way, a superuser's session is made without it.
  * @throws SqlUnreachable, of the first way
  */
 export async function openSession(endpoint: Address, login: Login, options: SessionOptions = {}): Promise<Session> {
@@ -69,21 +73,32 @@ export async function openSession(endpoint: Address, login: Login, options: Sess
     throw notAsked(endpoint, "its certificate's authority is made by the first");
   }
   options.signal?.throwIfAborted();
-  const listening = await listeningOf(endpoint).catch((error: unknown) => {
+  const { database = standardDatabase, reading = false } = options;
+  const listening = await listeningOf(endpoint, reading).catch((error: unknown) => {
     throw unreachable(attemptOn(undefined, endpoint, login, options), error);
   });
+  const { proof, host } = endpoint;
+  const known = await knownBarred([name, host, proof, login.user, login.password, database], reading);
   const barred: Barred[] = [];
   let refusal: SqlUnreachable | undefined;
   for (const way of waysTo(endpoint, listening)) {
     const before = barred.at(-1);
     if (before !== undefined && !leadsOn(way, before)) continue;
-    if (way.by === "owner" && options.owner === false) continue;
     const down = listening === undefined && way.by === "forwarded";
-    const opened = await along(way, { endpoint, login, options, tls, asks, barred, down });
-    if (!(opened instanceof SqlUnreachable)) return opened;
+    const wanted = { endpoint, login, options, tls, asks, barred, down };
+    const first = known.of(way) ?? (await along(way, wanted));
+    if (!(first instanceof SqlUnreachable)) {
+      if (before !== undefined) await learn(endpoint, way, before);
+      return first;
+    }
+    known.note(way, first);
     // Why the OS user is not let in either is of interest only where nobody else was asked.
-    if (way.by !== "owner" || refusal === undefined) refusal = opened;
-    barred.push({ by: way.by, kind: opened.kind, because: opened.message });
+    if (way.by !== "owner" || refusal === undefined) refusal = first;
+    const atLogin = failsAtLogin(first, way);
+    barred.push({ by: way.by, kind: first.kind, because: first.message, ...(atLogin ? { atLogin } : {}) });
+    const begin = atLogin ? await pastLogin(endpoint) : undefined;
+    const past = begin === undefined ? first : await along(way, { ...wanted, begin });
+    if (!(past instanceof SqlUnreachable)) return past;
   }
   throw refusal ?? unreachable(attemptOn(undefined, endpoint, login, options), new NowhereListening());
 }
@@ -97,6 +112,8 @@ interface Wanted {
   readonly barred: readonly Barred[];
   /** Whether no server is known to run: a forwarded connection that ends unheard says just that. */
   readonly down: boolean;
+  /** What the session begins with. */
+  readonly begin?: string;
 }
 
 /** A session by one way, or why it leads to none. */
@@ -111,15 +128,16 @@ async function along(way: Way, wanted: Wanted): Promise<Session | SqlUnreachable
 
 async function open(
   way: Way,
-  { endpoint, login, options, asks, barred, down }: Wanted,
+  { endpoint, login, options, asks, barred, down, begin }: Wanted,
   tls: ConnectionOptions | undefined,
 ): Promise<Session | SqlUnreachable> {
-  const { database = "postgres", timeout = patience, queryTimeout = 30_000, signal } = options;
+  const { database = standardDatabase, timeout = patience, queryTimeout = 30_000, signal } = options;
   let stream: Heard | undefined;
   try {
     stream = await streamOn(endpoint, way, timeout, signal);
     const { name: server, address } = endpoint;
-    const asked = { server, address, login, database, tls, asks, timeout, queryTimeout, signal };
+    const start = begin === undefined ? {} : { begin };
+    const asked = { server, address, login, database, tls, asks, timeout, queryTimeout, ...start, signal };
     const session = await sessionThrough(stream, asked);
     return { ...session, way: { by: way.by, at: shownPlace(way.to), role: login.user, barred } };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { keyText } from "../../hosts/key.js";
-import { openSession, type Session, type withSession } from "./session.js";
+import { recall, remember } from "../status/refresh.js";
+import { openSession, type Session, SqlUnreachable, type withSession } from "./session.js";
 
 /** Milliseconds for which a session that nobody uses stays: one refresh asks the same server several times. */
 const idle = 1000;
@@ -20,7 +21,10 @@ export const withSharedSession: typeof withSession = async (endpoint, login, opt
   const { signal: _signal, ...rest } = options;
   const { name, address, port, proof, host, dataDirectory } = endpoint;
   const key = keyText([name, address, port, proof, host, dataDirectory, login.user, login.password, rest]);
-  const shared = all.get(key) ?? { users: 0, opening: openSession(endpoint, login, options) };
+  // A server that gave none a moment ago would say the same.
+  const none = recall<SqlUnreachable>(`no session ${key}`);
+  if (none !== undefined) throw await none;
+  const shared = all.get(key) ?? { users: 0, opening: openSession(endpoint, login, { ...options, reading: true }) };
   all.set(key, shared);
   clearTimeout(shared.closing);
   shared.users += 1;
@@ -28,6 +32,7 @@ export const withSharedSession: typeof withSession = async (endpoint, login, opt
     return await act(await shared.opening);
   } catch (error) {
     if (all.get(key) === shared) all.delete(key);
+    if (error instanceof SqlUnreachable) remember(`no session ${key}`, Promise.resolve(error));
     throw error;
   } finally {
     shared.users -= 1;

@@ -3,8 +3,12 @@ import type { Duplex } from "node:stream";
 import { hostOf } from "../../hosts/index.js";
 import { connectFromHere, connectOn } from "../../hosts/listener.js";
 import { pipeOn } from "../../hosts/pipe.js";
+import { forwardsNot } from "../../hosts/ssh/localForward.js";
 import { type Listening, listeningBy } from "../../postgres/postmaster.js";
-import { isDirect, type Way, type Whereabouts } from "./way.js";
+import { bypassingLogin } from "../../postgres/settings/wayIn.js";
+import { majorOf } from "../../postgres/versions.js";
+import { pidFileOfRefresh, readPidFile } from "../data/pidFile.js";
+import { type Barred, isDirect, type Way, type Whereabouts } from "./way.js";
 
 /** A stream that counts what came. */
 export type Heard = Duplex & { readonly bytesRead: number };
@@ -14,11 +18,15 @@ export interface Located extends Whereabouts {
   readonly dataDirectory?: string | undefined;
 }
 
-/** Where a server listens, as it says on its host; undefined where nobody asks that, or no server runs. @throws HostUnreachable */
-export async function listeningOf(server: Located): Promise<Listening | "unsaid" | undefined> {
-  const { host, dataDirectory } = server;
-  if (host === undefined || dataDirectory === undefined || isDirect(server)) return undefined;
-  const content = await hostOf(host).readFile(join(dataDirectory, "postmaster.pid"));
+/**
+ * Where a server listens, as it says on its host; undefined where nobody asks that, or no server runs.
+ * @param reading whether what the same refresh has read counts @throws HostUnreachable
+ */
+export async function listeningOf(server: Located, reading: boolean): Promise<Listening | "unsaid" | undefined> {
+  const { host: spec, dataDirectory } = server;
+  if (spec === undefined || dataDirectory === undefined || isDirect(server)) return undefined;
+  const host = hostOf(spec);
+  const content = await (reading ? pidFileOfRefresh(host, spec, dataDirectory) : readPidFile(host, dataDirectory));
   return content === undefined ? undefined : (listeningBy(content.toString("utf8")) ?? "unsaid");
 }
 
@@ -40,4 +48,23 @@ export async function streamOn(
     signal?.throwIfAborted();
     throw late.aborted ? Object.assign(new Error("timeout expired"), { code: "ETIMEDOUT" }) : error;
   });
+}
+
+/** What the way that led to a session says of the one before it: of two to the same port, that sshd does not forward there. */
+export async function learn({ host }: Located, { by, to }: Way, before: Barred): Promise<void> {
+  const forbidden = by === "piped" && before.by === "forwarded" && before.kind === "silent";
+  if (forbidden && host !== undefined && !("path" in to)) await forwardsNot(host, to);
+}
+
+/** What a superuser's session begins with so that nothing of the server's own runs at its login; undefined where that is not known. */
+export async function pastLogin({ host, dataDirectory }: Located): Promise<string | undefined> {
+  if (host === undefined || dataDirectory === undefined) return undefined;
+  const content = await hostOf(host)
+    .readFile(join(dataDirectory, "PG_VERSION"))
+    .catch(() => undefined);
+  const version = majorOf(content?.toString("utf8").trim() ?? "");
+  if (version === undefined) return undefined;
+  return Object.entries(bypassingLogin(version))
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(" ");
 }

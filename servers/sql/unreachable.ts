@@ -1,7 +1,9 @@
 import { HostError, HostUnreachable } from "../../hosts/host.js";
 import { NotPiped } from "../../hosts/pipe.js";
+import { lockOfRefusal, type Refusal } from "../../postgres/lockedOut.js";
 import type { Unanswered, UnreachableKind } from "../../postgres/serverProblems.js";
 import { shownInLine } from "../../postgres/shown.js";
+import type { Failed } from "./connection.js";
 import { Unproven } from "./judgedConnection.js";
 import { brokenTls } from "./verify.js";
 import type { WayKind } from "./way.js";
@@ -24,6 +26,16 @@ export class SqlUnreachable extends Error {
   get said(): Unanswered {
     return { kind: this.kind, because: this.message };
   }
+}
+
+/**
+ * Whether what the server runs at each login failed, or does not end: nothing else takes long once it has its answer. Of its OS
+ * user a server that is alive asks none.
+ */
+export function failsAtLogin({ kind, cause }: SqlUnreachable, { by }: { readonly by: WayKind }): boolean {
+  const { answered, accepted, code, routine } = (cause ?? {}) as Partial<Failed> & Refusal;
+  if (kind === "timeout") return answered === true || by === "owner";
+  return accepted === true && lockOfRefusal({ code, routine }) === "login";
 }
 
 /** What was attempted: for the words of a failure. */

@@ -19,6 +19,8 @@ export interface Barred {
   readonly by: WayKind;
   readonly kind: UnreachableKind;
   readonly because: string;
+  /** The login was accepted; what the server runs at each login failed, or did not end. */
+  readonly atLogin?: true;
 }
 
 /** The way that a session has taken, and those before it. */

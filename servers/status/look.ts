@@ -43,7 +43,8 @@ export class Look {
   constructor(
     readonly host: Host,
     readonly directories: Directories,
-    /** Whether its SQL may go through a session that others use too. */
+    private readonly spec: HostSpec,
+    /** Of one refresh: its SQL may go through a session that others use too. */
     readonly shared: boolean,
   ) {}
 
@@ -69,7 +70,10 @@ export class Look {
   process(): Promise<ProcessState> {
     return this.once("process", async () => {
       const { processState } = await import("../process/process.js");
-      return processState(this.host, this.directories.dataDirectory);
+      const { dataDirectory } = this.directories;
+      const { pidFileOfRefresh } = await import("../data/pidFile.js");
+      const pidFile = this.shared ? pidFileOfRefresh(this.host, this.spec, dataDirectory) : undefined;
+      return processState(this.host, dataDirectory, pidFile);
     });
   }
 
@@ -139,7 +143,7 @@ export function newLooks(): LookAt {
 async function lookAt({ host, ...place }: Located, shared: boolean): Promise<Look> {
   const { dataDirectory, controlDirectory, configurationDirectory } = place;
   const directories = { dataDirectory, controlDirectory, ...defined({ configurationDirectory }) };
-  return new Look(await hostOf(host), directories, shared);
+  return new Look(await hostOf(host), directories, host, shared);
 }
 
 function placeKey({ host, dataDirectory, controlDirectory, configurationDirectory = dataDirectory }: Located): string {

@@ -13,11 +13,21 @@ const answers = new Map<string, { readonly at: number; readonly answer: Promise<
  * @param key what is asked, of whom and as whom
  */
 export function onceARefresh<T>(key: string, ask: () => Promise<T>): Promise<T> {
-  const known = answers.get(key);
-  if (known !== undefined && Date.now() - known.at < lifetime) return known.answer as Promise<T>;
+  const known = recall<T>(key);
+  if (known !== undefined) return known;
   const answer = ask();
-  answers.set(key, { at: Date.now(), answer });
+  remember(key, answer);
   return answer;
+}
+
+/** What somebody found out a moment ago, of what others may ask. */
+export function remember<T>(key: string, answer: Promise<T>): void {
+  answers.set(key, { at: Date.now(), answer });
+}
+
+export function recall<T>(key: string): Promise<T> | undefined {
+  const known = answers.get(key);
+  return known !== undefined && Date.now() - known.at < lifetime ? (known.answer as Promise<T>) : undefined;
 }
 
 /** Nothing that was found a moment ago is true any more. */

@@ -31,26 +31,27 @@ export async function findLock(
   if ("way" in answer) {
     const found: Found | undefined = answer.superuser
       ? barredBefore(answer.way)
-      : { code: "noSuperuser", because: "is_superuser is off", ownerComesIn: false };
+      : { code: "noSuperuser", because: "is_superuser is off", left: "stop" };
     return found && { ...(await wayLeft(found, takesWrites)), role };
   }
   if (process.status === "starting" || process.status === "stopping") return undefined;
   const code = await lockOf(address, answer, signal);
   if (code === undefined) return undefined;
-  return { ...(await wayLeft({ code, because: answer.message, ownerComesIn: false }, takesWrites)), role };
+  return { ...(await wayLeft({ code, because: answer.message, left: "stop" }, takesWrites)), role };
 }
 
 interface Found extends Pick<LockedOut, "code" | "because"> {
-  readonly ownerComesIn: boolean;
+  /** The way to its catalogue. */
+  readonly left: LockedOut["by"];
 }
 
 async function wayLeft(
-  { ownerComesIn, ...found }: Found,
+  { left, ...found }: Found,
   takesWrites: Visitor["takesWrites"],
 ): Promise<Omit<LockedOut, "role">> {
   if (mendOf(found) !== "catalogue") return { ...found, by: "host" };
   if (!(await takesWrites())) return { ...found, by: "primary" };
-  return { ...found, by: ownerComesIn ? "host" : "stop" };
+  return { ...found, by: left };
 }
 
 /** By its control file and its own files, which no session is needed for. */
@@ -62,12 +63,14 @@ export async function takesWrites(host: Host, dataDirectory: string): Promise<bo
   return control !== undefined && recordedRole(control) === "primary";
 }
 
-/** What keeps a login out that came in as the server's OS user alone. */
-function barredBefore({ by, barred }: Taken): Found | undefined {
-  const first = barred.find(({ kind }) => ofOwner[kind] !== undefined);
-  const code = first === undefined ? undefined : ofOwner[first.kind];
-  if (by !== "owner" || first === undefined || code === undefined) return undefined;
-  return { code, because: first.because, ownerComesIn: true };
+/** What keeps a login out that came in as the server's OS user alone, or past what the server runs at login. */
+function barredBefore({ barred }: Taken): Found | undefined {
+  for (const { by, kind, because, atLogin } of barred) {
+    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", because, left: "session" };
+    const code = by === "owner" ? undefined : ofOwner[kind];
+    if (code !== undefined) return { code, because, left: "host" };
+  }
+  return undefined;
 }
 
 /** Of a session's ways, why one led nowhere. A certificate, and where it listens, are told by themselves. */

@@ -78,8 +78,9 @@ async function unlockHeld(unlocking: Unlocking): Promise<void> {
   if (lock === undefined || mendOf(lock) === "restart") return;
   if (mendOf(lock) !== "catalogue") throw new StillLockedOut(server.name, lock, rulesAreNotEnough(server, lock));
   // A standby has its catalogue from the server that takes writes, whose turn it is.
-  if (lock.by === "primary") return;
-  await mendCatalogue(unlocking, lock);
+  const { by } = lock;
+  if (by === "primary") return;
+  await mendCatalogue(unlocking, by);
   const left = await lockNow(unlocking);
   if (left !== undefined) {
     throw new StillLockedOut(server.name, left, "Its role, password and database are as declared, and its rules too");
@@ -120,14 +121,14 @@ async function lockNow({ host, server, login, signal }: Unlocking): Promise<Lock
   return findLock(visitor, process, answer, quiet);
 }
 
-async function mendCatalogue(unlocking: Unlocking, { by }: LockedOut): Promise<void> {
+async function mendCatalogue(unlocking: Unlocking, by: Exclude<LockedOut["by"], "primary">): Promise<void> {
   const { server, login, report, signal } = unlocking;
   if (by === "stop") return mendWhileStopped(unlocking);
   const options = signal === undefined ? {} : { signal };
   const opened = await withSession(server, login, options, (session) =>
     openForAdministrator((statements) => lastOf(session, statements), server.version, login),
   );
-  await report({ by: "catalogue", opened, stopped: false });
+  await report({ by: "catalogue", opened, as: by });
 }
 
 async function lastOf(session: Session, statements: readonly string[]): Promise<readonly Row[]> {
@@ -145,5 +146,5 @@ async function mendWhileStopped({ host, server, login, report, signal }: Unlocki
   } finally {
     await startServer(host, server, signal === undefined ? {} : { signal });
   }
-  await report({ by: "catalogue", opened, stopped: true });
+  await report({ by: "catalogue", opened, as: "stop" });
 }

@@ -2,8 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { HostSpec } from "../../hosts/host.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import { type Address, openSession, type SessionOptions, SqlUnreachable } from "../../servers/sql/session.js";
+import { acting, forgetRefresh } from "../../servers/status/refresh.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
+import { programsOf } from "../support/programs.js";
 
 const bin = "/usr/lib/postgresql/15/bin";
 const why = whyNoHosts([`${bin}/postgres`, "/usr/bin/perl"]);
@@ -57,11 +59,11 @@ describe.skipIf(why !== undefined)("a session with a server on a host that lets 
     }
   };
 
-  const serve = async (hba: string, settings = "listen_addresses = '*'") => {
+  const serve = async (hba: string, settings = "listen_addresses = '*'", [programs, place] = [bin, data]) => {
     await asOwner(
-      `printf '%s' "${hba}" >${data}/pg_hba.conf; printf "port = 5432\n${settings}\n" >${data}/postgresql.auto.conf`,
+      `printf '%s' "${hba}" >${place}/pg_hba.conf; printf "port = 5432\n${settings}\n" >${place}/postgresql.auto.conf`,
     );
-    await asOwner(`${bin}/pg_ctl -D ${data} -l ${data}/log -w start`);
+    await asOwner(`${programs}/pg_ctl -D ${place} -l ${place}/log -w start`);
   };
   const stop = () => asOwner(`${bin}/pg_ctl -D ${data} -m fast -w stop || true`);
   const sshd = (line: string) =>
@@ -102,8 +104,8 @@ describe.skipIf(why !== undefined)("a session with a server on a host that lets 
   it("is the OS user's where the login is not let in, and says why", async () => {
     await serve(rules.ownerAlone);
     expect(await meet(at())).toEqual({ ...socket, barred: ["forwarded noRule"] });
-    expect(await meet(at(), {}, { owner: false })).toMatch(
-      /^noRule: db1 \(127\.0\.0\.1:5432 on db1\) does not let postgres in: /,
+    expect(await meet(at(), { user: "nobody" })).toMatch(
+      /^noRule: db1 \(127\.0\.0\.1:5432 on db1\) does not let nobody in: /,
     );
     await stop();
     await serve(rules.rejecting);
@@ -119,7 +121,7 @@ describe.skipIf(why !== undefined)("a session with a server on a host that lets 
     await serve(rules.declared);
     try {
       const piped = { ...loopback, by: "piped", barred: ["forwarded silent"] };
-      expect(await meet(at())).toEqual(piped);
+      expect([await meet(at()), await meet(at())]).toEqual([piped, piped]);
       await sh("mv /usr/bin/perl /usr/bin/perl.away");
       expect(await meet(at())).toMatch(
         /^silent: .*the host has no perl, and its sshd lets nobody forward: .*sessions: direct/,
@@ -129,6 +131,58 @@ describe.skipIf(why !== undefined)("a session with a server on a host that lets 
       await sshd("");
     }
   }, 30_000);
+
+  describe("where what the server runs at each login is in the way", () => {
+    const trigger = (body: string) =>
+      `create or replace function atLogin() returns event_trigger language plpgsql as $$ begin ${body}; end $$`;
+    const missing = "listen_addresses = '*'\nsession_preload_libraries = 'nowhere'";
+
+    it("is a superuser's without that, and says so; nobody else has one", async () => {
+      await serve(rules.declared, missing);
+      expect(await meet(at())).toEqual({ ...loopback, barred: ["forwarded other"] });
+      expect(await meet(at(), { password: "another" })).toEqual({
+        ...socket,
+        barred: ["forwarded password", "owner other"],
+      });
+      const session = await openSession(at(), { user: "postgres", password });
+      await session.query("create role somebody login password 'the pass phrase'");
+      await session.end();
+      expect(await meet(at(), { user: "somebody" })).toMatch(/^other: .*nowhere/);
+    }, 30_000);
+
+    it("is remembered for the questions of one refresh, and forgotten by an act", async () => {
+      await serve(rules.declared, missing);
+      const ask = () => meet(at(), {}, { reading: true });
+      const said = { ...loopback, barred: ["forwarded other"] };
+      const refused = () => sh(`grep -c 'could not access file "nowhere"' ${data}/log || true`).then(Number);
+      const before = await refused();
+      forgetRefresh();
+      expect([await ask(), await ask()]).toEqual([said, said]);
+      expect(await refused()).toBe(before + 1);
+      await acting(async () => undefined);
+      expect(await ask()).toEqual(said);
+      expect(await refused()).toBe(before + 2);
+    }, 30_000);
+
+    it("is a superuser's past a trigger that fails, or does not end", async () => {
+      const newer = [await programsOf("18"), "/var/lib/postgresql/newer"] as const;
+      const [programs, place] = newer;
+      const there = { ...at(), dataDirectory: place };
+      await asOwner(`${programs}/initdb -D ${place} -U postgres --pwfile=/tmp/pw -A scram-sha-256 >/dev/null`);
+      await serve(rules.declared, undefined, [...newer]);
+      try {
+        const session = await openSession(there, { user: "postgres", password });
+        await session.query(trigger("perform pg_sleep(60)"));
+        await session.query("create event trigger atLogin on login execute function atLogin()");
+        expect(await meet(there)).toEqual({ ...loopback, barred: ["forwarded timeout"] });
+        await session.query(trigger("raise exception division_by_zero"));
+        expect(await meet(there)).toEqual({ ...loopback, barred: ["forwarded other"] });
+        await session.end();
+      } finally {
+        await asOwner(`${programs}/pg_ctl -D ${place} -m immediate -w stop`);
+      }
+    }, 60_000);
+  });
 
   describe("where somebody else of the host listens", () => {
     /** Answers a startup with a request for the password in clear, or lets in; notes what it was told. */

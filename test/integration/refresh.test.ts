@@ -1,4 +1,5 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
@@ -25,6 +26,29 @@ describe("a refresh", () => {
     expect(settings).toHaveLength(2);
   });
 
+  it("shows no difference where an older pgsite's state does not say by which host a server is reached; up keeps it", async () => {
+    const state = join(rehearsal.folder, "state.json");
+    const stack = ["--stack", "plants"];
+    const pulumi = async (...args: readonly string[]) => {
+      const { exitCode, stdout, stderr } = await rehearsal.pulumi([...args, ...stack]);
+      expect(exitCode, stdout + stderr).toBe(0);
+    };
+    const preview = () => pulumi("preview", "--non-interactive", "--expect-no-changes");
+    const told = async () => {
+      await pulumi("stack", "export", "--file", state);
+      return endpointsIn(readFileSync(state, "utf8")).map((text) => text.includes('"dataDirectory"'));
+    };
+    expect(new Set(await told())).toEqual(new Set([true]));
+    writeFileSync(state, asBefore(readFileSync(state, "utf8")));
+    await pulumi("stack", "import", "--file", state);
+    expect(new Set(await told())).toEqual(new Set([false]));
+    await preview();
+    await pulumi("up", "--non-interactive", "--yes", "--skip-preview");
+    await preview();
+    await pulumi("refresh", "--non-interactive", "--yes", "--skip-preview");
+    expect(new Set(await told())).toEqual(new Set([true]));
+  }, 120_000);
+
   it("never sees what was there before an act of ours", async () => {
     const plot = new Plot("15", engine);
     const server = plot.server("des10");
@@ -40,3 +64,20 @@ describe("a refresh", () => {
     expect(await hba()).toBe(`${before}# changed\n`);
   });
 });
+
+/** What a state says of servers that are asked by SQL, which travels as JSON text. */
+const endpoint = /"endpoints?": ("(?:[^"\\]|\\.)*")/g;
+
+function endpointsIn(state: string): readonly string[] {
+  return [...state.matchAll(endpoint)].map(([, text = ""]) => JSON.parse(text) as string);
+}
+
+/** The same as a pgsite wrote it that went to every server by its address. */
+function asBefore(state: string): string {
+  return state.replaceAll(endpoint, (whole, text: string) => {
+    const known = JSON.parse(JSON.parse(text), (name, value) =>
+      name === "host" || name === "dataDirectory" ? undefined : value,
+    );
+    return whole.replace(text, () => JSON.stringify(JSON.stringify(known)));
+  });
+}
