@@ -250,14 +250,13 @@ async function answers(
     const nobody = { user: "pgsite_probe", password: "" };
     const session = await openSession(server, nobody, {
       timeout: 2000,
-      owner: false,
       ...(signal === undefined ? {} : { signal }),
     });
     await session.end();
     return true;
   } catch (error) {
     if (!(error instanceof SqlUnreachable)) throw error;
-    if (isDefinite(error.kind) || error.kind === "other") return true;
+    if (isDefinite(error.kind) || error.kind === "full" || error.kind === "other") return true;
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
     return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
   }

@@ -1,6 +1,7 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import type { UnreachableKind } from "../../postgres/serverProblems.js";
 import { senderFor } from "../../postgres/streams.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { markProven } from "../data/unproven.js";
@@ -113,7 +114,6 @@ async function prove(options: ProofOptions): Promise<Proof> {
         throw new NotWorking(server.name, { code: "nobodyWrites", own: refusal.said });
       }
     } else {
-      refused.for(false);
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
       const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
@@ -128,6 +128,8 @@ async function prove(options: ProofOptions): Promise<Proof> {
       const answer = await streams({ site, server, host, upstream, login, marker, ...given });
       if (answer === true) return done({ state: "streams", upstream: upstream.name });
       missing = answer;
+      const keepsOut = answer.code === "unanswered" && ownRefusals.has(answer.kind);
+      if (refused.for(keepsOut) > refusalStays) throw new NotWorking(server.name, answer);
     }
     const late = Date.now() - began > deadline;
     if (late || Date.now() - looked > 500) {
@@ -155,6 +157,9 @@ const anotherTry = 7000;
 
 /** A standby that its upstream refuses lacks nothing else. */
 const streamless: ReadonlySet<Shortfall["code"]> = new Set(["notStreaming", "noWalreceiver", "unanswered"]);
+
+/** What a standby refuses pgsite by on its own account. Roles and their passwords come by replication, and may be on their way. */
+const ownRefusals: ReadonlySet<UnreachableKind> = new Set(["noRule", "authentication", "tls", "unproven"]);
 
 /** Why pgsite's session is refused, by a server that could tell who takes writes; undefined where that may change by itself. */
 function refusalAmong(

@@ -27,7 +27,7 @@ export function presentedBy(
 /** Whether a server says anything at all where it listens, which need not be where it is declared to: at no address, its Unix socket. */
 export async function isAnswering(server: Located, signal?: AbortSignal): Promise<boolean> {
   try {
-    await presentedBySome(server, (ways) => (ways.some(isByAddress) ? ways.filter(isByAddress) : ways), signal);
+    await presentedBySome(server, (ways) => (ways.some(isByAddress) ? ways.filter(isByAddress) : ways), signal, false);
     return true;
   } catch {
     signal?.throwIfAborted();
@@ -43,7 +43,7 @@ async function presentedBySome(
   server: Located,
   some: (ways: readonly Way[]) => readonly Way[],
   signal: AbortSignal | undefined,
-  reading = false,
+  reading: boolean,
 ): Promise<X509Certificate | undefined> {
   let why: unknown;
   try {

@@ -38,8 +38,6 @@ export interface SessionOptions {
   readonly timeout?: number;
   /** Milliseconds that one query may take; 0 is for ever. @default 30000 */
   readonly queryTimeout?: number;
-  /** Whether the server's OS user is tried too, where this login is not let in. @default true */
-  readonly owner?: boolean;
   /** Whether what a question of the same refresh has found of the ways counts. @default false */
   readonly reading?: boolean;
   /** Breaks the connection off, whatever it is doing. */
@@ -86,7 +84,6 @@ export async function openSession(endpoint: Address, login: Login, options: Sess
   for (const way of waysTo(endpoint, listening)) {
     const before = barred.at(-1);
     if (before !== undefined && !leadsOn(way, before)) continue;
-    if (way.by === "owner" && options.owner === false) continue;
     const down = listening === undefined && way.by === "forwarded";
     const wanted = { endpoint, login, options, tls, asks, barred, down };
     const first = known.of(way) ?? (await along(way, wanted));

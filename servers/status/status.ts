@@ -57,7 +57,7 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
   ]);
   if ("code" in seen) return { server, titles: {}, hostProblem: seen, sql };
   const { look, data, process } = seen;
-  // What its host tells more: it may be the server itself that is silent.
+  // Where this is late it is the server that is silent: its host has answered.
   const more = await inTime(limit, async () => {
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
     const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
@@ -68,8 +68,9 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
       process.kind === "running" && unit !== undefined && (await runsOutside(look.host, unit, process.pid));
     return { titles, ...defined({ superseded, locked, outside: isOutside ? unit : undefined }) };
   });
-  const told = "code" in more ? { titles: {}, hostProblem: more } : more;
-  return { server, data, process, ...told, sql };
+  if (!("code" in more)) return { server, data, process, ...more, sql };
+  const failed = more.code === "hostSilent" ? {} : { hostProblem: more };
+  return { server, data, process, titles: {}, ...failed, sql };
 }
 
 /** @param limit milliseconds */

@@ -31,27 +31,27 @@ export async function findLock(
   if ("way" in answer) {
     const found: Found | undefined = answer.superuser
       ? barredBefore(answer.way)
-      : { code: "noSuperuser", because: "is_superuser is off" };
+      : { code: "noSuperuser", because: "is_superuser is off", left: "stop" };
     return found && { ...(await wayLeft(found, takesWrites)), role };
   }
   if (process.status === "starting" || process.status === "stopping") return undefined;
   const code = await lockOf(address, answer, signal);
   if (code === undefined) return undefined;
-  return { ...(await wayLeft({ code, because: answer.message }, takesWrites)), role };
+  return { ...(await wayLeft({ code, because: answer.message, left: "stop" }, takesWrites)), role };
 }
 
 interface Found extends Pick<LockedOut, "code" | "because"> {
-  /** The way by which a session was had all the same. */
-  readonly comesIn?: "host" | "session";
+  /** The way to its catalogue. */
+  readonly left: LockedOut["by"];
 }
 
 async function wayLeft(
-  { comesIn, ...found }: Found,
+  { left, ...found }: Found,
   takesWrites: Visitor["takesWrites"],
 ): Promise<Omit<LockedOut, "role">> {
   if (mendOf(found) !== "catalogue") return { ...found, by: "host" };
   if (!(await takesWrites())) return { ...found, by: "primary" };
-  return { ...found, by: comesIn ?? "stop" };
+  return { ...found, by: left };
 }
 
 /** By its control file and its own files, which no session is needed for. */
@@ -64,11 +64,11 @@ export async function takesWrites(host: Host, dataDirectory: string): Promise<bo
 }
 
 /** What keeps a login out that came in as the server's OS user alone, or past what the server runs at login. */
-function barredBefore({ by: taken, barred }: Taken): Found | undefined {
-  for (const { kind, because, atLogin } of barred) {
-    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", because, comesIn: "session" };
-    const code = taken === "owner" ? ofOwner[kind] : undefined;
-    if (code !== undefined) return { code, because, comesIn: "host" };
+function barredBefore({ barred }: Taken): Found | undefined {
+  for (const { by, kind, because, atLogin } of barred) {
+    if (atLogin === true) return { code: kind === "timeout" ? "loginHangs" : "login", because, left: "session" };
+    const code = by === "owner" ? undefined : ofOwner[kind];
+    if (code !== undefined) return { code, because, left: "host" };
   }
   return undefined;
 }

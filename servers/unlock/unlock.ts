@@ -76,14 +76,21 @@ async function unlockHeld(unlocking: Unlocking): Promise<void> {
     lock = await lockAfterReload(unlocking);
   }
   if (lock === undefined || mendOf(lock) === "restart") return;
-  if (mendOf(lock) !== "catalogue") throw new StillLockedOut(server.name, lock, "The declared rules are in force");
+  if (mendOf(lock) !== "catalogue") throw new StillLockedOut(server.name, lock, rulesAreNotEnough(server, lock));
   // A standby has its catalogue from the server that takes writes, whose turn it is.
-  if (lock.by === "primary") return;
-  await mendCatalogue(unlocking, lock.by);
+  const { by } = lock;
+  if (by === "primary") return;
+  await mendCatalogue(unlocking, by);
   const left = await lockNow(unlocking);
   if (left !== undefined) {
     throw new StillLockedOut(server.name, left, "Its role, password and database are as declared, and its rules too");
   }
+}
+
+function rulesAreNotEnough({ host }: KnownServer, { code }: LockedOut): string {
+  const inForce = "The declared rules are in force";
+  if (code !== "noRule" || host.sessions !== "direct") return inForce;
+  return `${inForce}, and none is for the address that pgsite comes from: declare one (access), or have its sessions go through SSH (hosts.${host.name}.sessions)`;
 }
 
 /** Sessions of clients that one `up` ends at most. */
@@ -98,7 +105,7 @@ async function lockAfterReload(unlocking: Unlocking): Promise<LockedOut | undefi
   await until(
     async () => {
       lock = await lockNow(unlocking);
-      return lock === undefined || mendOf(lock) === "catalogue";
+      return lock === undefined;
     },
     { deadline: rereading, interval: 200 },
   );

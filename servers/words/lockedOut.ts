@@ -16,25 +16,23 @@ const locks: Readonly<Record<LockCode, (role: string) => string>> = {
   elsewhere: () => "it does not listen where it is declared to",
 };
 
-/** By which way it was set right in the catalogue. */
-const ways: Readonly<Record<Exclude<LockedOut["by"], "primary">, string>> = {
-  session: "in a session past what it runs at login",
-  host: "as the server's OS user",
-  stop: "in single-user mode, for which it stood still",
+/** By which way it is set right in the catalogue. */
+const ways: Readonly<Record<Exclude<LockedOut["by"], "primary">, { readonly will: string; readonly was: string }>> = {
+  session: {
+    will: "in a session past what the server runs at login",
+    was: "in a session past what it runs at login",
+  },
+  host: { will: "as the server's OS user", was: "as the server's OS user" },
+  stop: {
+    will: "in single-user mode, for which the server stands still for seconds, unless its declared rules and settings are enough",
+    was: "in single-user mode, for which it stood still",
+  },
 };
 
 /** `pgsite is kept out: … (the server's own words)` */
 export function lockedOutInWords({ code, role, because }: LockedOut): string {
   return `pgsite is kept out: ${locks[code](role)} (${because})`;
 }
-
-const catalogueMends: Readonly<Record<LockedOut["by"], string>> = {
-  session: "up sets that in a session past what the server runs at login",
-  host: "up sets that as the server's OS user",
-  stop: "up sets that in single-user mode, for which the server stands still for seconds, unless its declared rules and settings are enough",
-  primary:
-    "up installs its declared rules and settings, and sets the rest on the server that takes writes, from which it has that",
-};
 
 /** What the next `up` does about it. */
 export function mendInWords(lock: LockedOut): string {
@@ -46,7 +44,9 @@ export function mendInWords(lock: LockedOut): string {
     case "restart":
       return "up restarts it with its declared files";
     case "catalogue":
-      return catalogueMends[lock.by];
+      return lock.by === "primary"
+        ? "up installs its declared rules and settings, and sets the rest on the server that takes writes, from which it has that"
+        : `up sets that ${ways[lock.by].will}`;
   }
 }
 
@@ -61,7 +61,7 @@ export function mendedInWords(server: string, mended: Mended): string {
       return `${server}: all connections were in use, and one idle session of a client was ended`;
     case "catalogue": {
       const what = mended.opened.length === 0 ? "nothing was wrong" : mended.opened.map(openedInWords).join(", ");
-      return `${server}: ${ways[mended.as]}: ${what}`;
+      return `${server}: ${ways[mended.as].was}: ${what}`;
     }
   }
 }

@@ -104,8 +104,8 @@ describe.skipIf(why !== undefined)("a session with a server on a host that lets 
   it("is the OS user's where the login is not let in, and says why", async () => {
     await serve(rules.ownerAlone);
     expect(await meet(at())).toEqual({ ...socket, barred: ["forwarded noRule"] });
-    expect(await meet(at(), {}, { owner: false })).toMatch(
-      /^noRule: db1 \(127\.0\.0\.1:5432 on db1\) does not let postgres in: /,
+    expect(await meet(at(), { user: "nobody" })).toMatch(
+      /^noRule: db1 \(127\.0\.0\.1:5432 on db1\) does not let nobody in: /,
     );
     await stop();
     await serve(rules.rejecting);

@@ -36,6 +36,9 @@ describe.skipIf(why !== undefined)(
         site.site.declare({ hosts: hosts() });
         const own = await site.site.failingUp();
         expect(own).toContain("pgsite is kept out: no rule of pg_hba.conf in force lets postgres in");
+        expect(own).toContain(
+          "none is for the address that pgsite comes from: declare one (access), or have its sessions",
+        );
         expect(own).not.toContain("replication");
         const tries = await site.refusals("no pg_hba.conf entry for host");
         // A minute had 300 of them. Two seconds, and what a busy machine takes.

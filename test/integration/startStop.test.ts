@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { processState, startServer, stopServer } from "../../servers/process/process.js";
+import { processState, reloadServer, startServer, stopServer } from "../../servers/process/process.js";
 import { proveWorking } from "../../servers/process/proof.js";
 import { startWorking } from "../../servers/process/start.js";
 import { until } from "../../servers/process/until.js";
@@ -26,7 +26,7 @@ describe("a server", () => {
 
   afterAll(async () => {
     await cluster?.close();
-  });
+  }, 60_000);
 
   const working = (name: string, deadline = 15_000) =>
     startWorking({ ...cluster, server: cluster.server(name), deadline });
@@ -40,6 +40,29 @@ describe("a server", () => {
       await cluster.seed(name);
       expect(await working(name)).toMatchObject({ proof: { state: "streams", upstream: "server2" } });
     }
+  });
+
+  it("whose upstream lets pgsite in no more is not proven, and that is said long before the deadline", async () => {
+    const [host, server] = parts("des10");
+    const below = { ...cluster.server("server3"), upstream: "des10" };
+    const rules = server.files["pg_hba.conf"] ?? "";
+    const obey = async (text: string) => {
+      await host.writeFile(join(server.dataDirectory, "pg_hba.conf"), text);
+      await reloadServer(host, server);
+    };
+    const letsIn = async () => {
+      const { states } = await findWritable([server], { user: "dbadmin", password: "secret" });
+      return states[0]?.unreachable?.kind ?? "yes";
+    };
+    await obey(`host all all all reject\n${rules}`);
+    await expect.poll(letsIn, { timeout: 5000 }).toBe("noRule");
+    const began = Date.now();
+    await expect(proveWorking({ ...cluster, server: below, deadline: 30_000 })).rejects.toThrow(
+      /^server3 does not work: .*des10 \(\S+\) does not let dbadmin in: /,
+    );
+    expect(Date.now() - began).toBeLessThan(15_000);
+    await obey(rules);
+    await proveWorking({ ...cluster, server, deadline: 15_000 });
   });
 
   it("stops in every mode, and stopping one that does not run is fine", async () => {

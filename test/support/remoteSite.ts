@@ -329,10 +329,20 @@ export class RemoteSite {
     return `${this.addressAt(0)}/24`;
   }
 
+  /** From here on the machine that runs Pulumi calls from CTIO's network, and no firewall stands before it. */
+  async letControlIn(): Promise<void> {
+    const { code, stderr } = await this.net.control.run(this.#callingFrom(insideAddress));
+    if (code !== 0) throw new Error(stderr);
+  }
+
   /** From here on the machine of clients calls from that address. */
   async #callFrom(address: string): Promise<void> {
+    await this.host(client).must(this.#callingFrom(address));
+  }
+
+  #callingFrom(address: string): readonly string[] {
     const script = `ip address replace ${address}/32 dev eth0 && ip route replace ${this.#subnet} dev eth0 src ${address}`;
-    await this.host(client).must(["sh", "-c", script]);
+    return ["sh", "-c", script];
   }
 }
 
