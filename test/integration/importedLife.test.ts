@@ -27,7 +27,6 @@ describe.skipIf(why !== undefined)(
       await life.expectAgreed("writes", "follows");
       life.declare({ settings: { ...life.imported("settings"), max_connections: 40, log_line_prefix: "%m [%p] %b " } });
       await life.site.up();
-      await life.expectNoChange();
       expect(await life.site.query("two", "show max_connections")).toBe("40");
       await life.expectAgreed("writes", "follows");
       await life.expectEncrypted();
