@@ -85,7 +85,7 @@ export function requestOf(site: Site): PreflightRequest {
       port: server.port,
       dataDirectory: server.dataDirectory,
       controlDirectory: server.controlDirectory,
-      configurationFolders: configurationFoldersOf(server),
+      ...configurationFoldersOf(server),
       binDirectory: server.binDirectory,
       settings: Object.fromEntries(
         watchedSettings.flatMap((name) => (server.settings[name] === undefined ? [] : [[name, server.settings[name]]])),
@@ -109,11 +109,12 @@ export function requestOf(site: Site): PreflightRequest {
   };
 }
 
-function configurationFoldersOf(server: Site["servers"][number]): readonly string[] {
+function configurationFoldersOf(server: Site["servers"][number]): Pick<ServerRequest, "configurationFolders"> {
   const { configurationDirectory } = server;
   const names = Object.keys(server.files).filter((name) => name.includes("/"));
   const included = names.map((name) => dirname(fileOf(server, name)));
-  return [...new Set([...(configurationDirectory === undefined ? [] : [configurationDirectory]), ...included])];
+  const all = [...new Set([...(configurationDirectory === undefined ? [] : [configurationDirectory]), ...included])];
+  return all.length === 0 ? {} : { configurationFolders: all };
 }
 
 /** Rules' options hold secrets (of LDAP, of RADIUS), and nobody asks for them here. */
