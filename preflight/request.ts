@@ -95,8 +95,7 @@ export function requestOf(site: Site): PreflightRequest {
         : {
             service: {
               name: server.service.name,
-              // A distribution's own unit is root's.
-              manager: server.unit === undefined ? server.service.manager : "systemd",
+              manager: server.service.manager,
             },
           }),
       ...(server.unit === undefined ? {} : { unit: server.unit }),

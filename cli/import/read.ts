@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { type Host, type HostSpec, HostUnreachable, isOfHost, NotThatUser } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { type FoundService, findService } from "../../installed/service/manager.js";
+import { type FoundService, findService } from "../../installed/service/find.js";
 import { defined } from "../../postgres/defined.js";
 import { type HbaEntry, parseHba } from "../../postgres/files/hba/index.js";
 import { fileOf } from "../../postgres/files/places.js";

@@ -1,13 +1,14 @@
 import { basename, dirname, join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
-import { type Manager, serviceName } from "../../config/schema/service.js";
+import type { Manager } from "../../config/schema/service.js";
 import type { Host } from "../../hosts/host.js";
 import { type FileSet, installFiles, type LeftFile, removeFiles } from "../folder.js";
-import { disableAtBoot, enableAtBoot, forget, isEnabledAtBoot, isWanted, upIn } from "./atBoot.js";
+import { disableAtBoot, enableAtBoot, isEnabledAtBoot } from "./atBoot.js";
 import { renderDropIn } from "./dropIn.js";
 import { mark, type ServiceFacts } from "./facts.js";
 import { renderScript } from "./script.js";
 import { renderUnit } from "./unit.js";
+import { reloadUnits } from "./wants.js";
 
 /** By what runs there: systemd says so itself (sd_booted); scripts lie in /etc/init.d on every other system. */
 export async function findManager(host: Host): Promise<Manager> {
@@ -69,7 +70,7 @@ export async function hasUnit(host: Host, unit: string): Promise<boolean> {
   return found.some((status) => status !== undefined);
 }
 
-const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+export const unitFolders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 export async function readService(host: Host, manager: Manager, facts: ServiceFacts): Promise<Service> {
   const places = placesOf(manager, facts);
@@ -93,37 +94,13 @@ async function makerOf(
   const parts = manager === "systemd" ? ((await host.list(folder)) ?? []) : [];
   const added = await Promise.all(parts.map((part) => host.readFile(join(folder, part))));
   const texts = [text, ...added.map((content) => content?.toString("utf8") ?? "")];
-  return texts.some((one) => names(one, facts.dataDirectory)) ? "own" : "foreign";
+  return texts.some((one) => namesDirectory(one, facts.dataDirectory)) ? "own" : "foreign";
 }
 
 /** Whether a service's text names a data directory. */
-function names(text: string, dataDirectory: string): boolean {
+export function namesDirectory(text: string, dataDirectory: string): boolean {
   const quoted = dataDirectory.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   return new RegExp(`(^|[\\s"'=])${quoted}/?($|[\\s"'])`, "m").test(text);
-}
-
-/** A service that somebody made, and what of it a stack file says. */
-export interface FoundService {
-  readonly name: string;
-  /** System V only: the run levels in which it is up. */
-  readonly runLevels?: readonly number[];
-}
-
-/** The service that starts a data directory with its machine, whoever made it. */
-export async function findService(host: Host, dataDirectory: string): Promise<FoundService | undefined> {
-  const manager = await findManager(host);
-  if (manager === "none") return undefined;
-  const places = manager === "systemd" ? unitFolders : ["/etc/init.d"];
-  const { stdout } = await host.run(["grep", "-rlsF", "-e", dataDirectory, "--", ...places]);
-  for (const path of stdout.split("\n").filter((line) => line !== "")) {
-    const name = /([^/]+?)(\.service(\.d\/[^/]+)?)?$/.exec(path)?.[1] ?? "";
-    const text = (await host.readFile(path))?.toString("utf8") ?? "";
-    if (!serviceName.test(name) || !names(text, dataDirectory)) continue;
-    const levels = manager === "sysv" ? await upIn(host, name) : [];
-    if (manager === "sysv" && levels.length > 0) return { name, runLevels: levels };
-    if (manager === "systemd" && (await isWanted(host, name))) return { name };
-  }
-  return undefined;
 }
 
 /** @param host as whom it is installed: root, or the OS user for a crontab. It is not started: who asks for that waits for it and proves that it works. */
@@ -157,6 +134,6 @@ export async function removeService(
   await disableAtBoot(host, manager, facts);
   const set = serviceFiles(manager, facts, path);
   const left = set === undefined ? [] : await removeFiles(host, set);
-  await forget(host, manager);
+  if (manager === "systemd") await reloadUnits(host);
   return left;
 }

@@ -21,8 +21,8 @@ umask 022
 [ -d conf.d ] || mkdir conf.d
 sed -i -e "s/^ *auto *$/$mode/; s/^ *manual *$/$mode/; s/^ *disabled *$/$mode/" start.conf`;
 
-/** @param root the host, as root */
-export async function setStartMode(root: Host, user: string, folder: string, mode: StartMode): Promise<void> {
-  const script = `export folder="$2" mode="$3"; exec su -s /bin/sh "$1" -c "$4"`;
-  await must(root, ["sh", "-c", script, "sh", user, folder, mode, setting]);
+/** @param host as root, or as the cluster's owner */
+export async function setStartMode(host: Host, user: string, folder: string, mode: StartMode): Promise<void> {
+  const script = `export folder="$2" mode="$3"; [ "$(id -un)" = "$1" ] || exec su -s /bin/sh "$1" -c "$4"; exec sh -c "$4"`;
+  await must(host, ["sh", "-c", script, "sh", user, folder, mode, setting]);
 }

@@ -50,7 +50,7 @@ export function checkService({ server, host, facts }: Seen): Complaint[] {
   // One that is there already, the distribution's say, is used as it is.
   if (facts.startsAtBoot) return [];
   const what = kind === "systemd" ? "a systemd unit" : "a script in /etc/init.d";
-  const byCrontab = service.manager === "auto" && host.crontab === "usable";
+  const byCrontab = service.manager === "auto" && unit === undefined && host.crontab === "usable";
   const say = (unit: string, name: string) =>
     withoutRoot(host, unit, waysToRoot(host, server.host.transport, name), byCrontab);
   return [

@@ -66,7 +66,8 @@ describe.skipIf(!canInstall)("a Debian without PostgreSQL", { timeout: 300_000 }
       apt-get -q -y purge postgresql-15 postgresql-common postgresql-client-common rsync
       userdel postgres
       rm -rf /etc/postgresql-common /var/lib/postgresql`;
-    await hostOf({ name: "bare", transport: "local", address: "", user: "root" }).run(["sh", "-c", bare]);
+    const bareHost = hostOf({ name: "bare", transport: "local", address: "", user: "root" });
+    await bareHost.run(["sh", "-c", bare], { timeout: 110_000 });
   }, 120_000);
 
   afterAll(async () => {

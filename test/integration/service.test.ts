@@ -4,13 +4,8 @@ import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import type { ServiceFacts } from "../../installed/service/facts.js";
-import {
-  findManager,
-  findService,
-  installService,
-  readService,
-  removeService,
-} from "../../installed/service/manager.js";
+import { findService } from "../../installed/service/find.js";
+import { findManager, installService, readService, removeService } from "../../installed/service/manager.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
