@@ -1,6 +1,6 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ServerInputs } from "../config/describe.js";
+import type { ServerInputs } from "../config/inputs.js";
 import type { Place, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
 import { serviceFacts } from "../installed/service/of.js";

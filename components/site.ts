@@ -83,13 +83,14 @@ export class Site extends pulumi.ComponentResource {
       if (server.role === "primary") {
         const made = new Map<string, Role>();
         for (const [role, attributes] of groupsFirst(rolesOf(args.stack))) {
-          const groups = attributes.memberOf.flatMap((group) => made.get(group) ?? []);
+          // By the administrator's session the others are made, so that what changes of its own comes first.
+          const before = [...attributes.memberOf, site.administrator].flatMap((one) => made.get(one) ?? []);
           made.set(
             role,
             new Role(
               role,
               { ...connection, name: role, ...attributes, ...passwordInput(args.passwordOf(role)) },
-              { ...parent, dependsOn: [created.start, ...groups] },
+              { ...parent, dependsOn: [created.start, ...before] },
             ),
           );
         }
@@ -188,7 +189,7 @@ function upstreamsFirst(servers: readonly ServerSite[]): ServerSite[] {
 }
 
 /** The roles that pgsite needs itself, with what the stack declares laid over them, and the stack's others. */
-function rolesOf({ site, description }: ResolvedStack) {
+function rolesOf({ site, description, inputs }: ResolvedStack) {
   const plain = {
     login: true,
     superuser: false,
@@ -203,13 +204,16 @@ function rolesOf({ site, description }: ResolvedStack) {
     [site.administrator]: { superuser: true },
     ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: hasReplication } }),
   };
+  const facts = Object.values(inputs)[0]?.site;
+  // pgsite's own rules ask these two by the site's method.
+  const keptAs = (role: string) =>
+    role in needed && facts?.authentication === "scram-sha-256" ? { keptAs: "scram-sha-256" as const } : {};
   const all = { ...needed, ...description.roles };
-  return Object.keys(all)
-    .sort()
-    .map((role) => {
-      const { settings: _settings, databaseSettings: _inDatabases, ...declared } = description.roles[role] ?? {};
-      return [role, { ...plain, ...declared, ...needed[role] }] as const;
-    });
+  const others = Object.keys(all).filter((role) => role !== site.administrator);
+  return [site.administrator, ...others.sort()].map((role) => {
+    const { settings: _settings, databaseSettings: _inDatabases, ...declared } = description.roles[role] ?? {};
+    return [role, { ...plain, ...declared, ...needed[role], ...keptAs(role) }] as const;
+  });
 }
 
 /** A role is made after those that it is a member of. */

@@ -12,12 +12,14 @@ import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./sessionSettings.js";
 import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
+import { checkOwnRoles } from "./wayIn.js";
 
 /** What a stack says of itself that does not fit together. */
 export function checkStack(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   return [
     ...checkReferences(description),
     ...checkNames(description),
+    ...checkOwnRoles(description),
     ...checkAuthentication(description),
     ...checkSynchronous(description),
     ...checkLost(description),

@@ -1,22 +1,6 @@
-import { isIP } from "node:net";
-import type { HostSpec } from "../hosts/host.js";
 import { type Conninfo, renderConninfo } from "../postgres/files/conninfo.js";
 import { autoFile, emptyAutoFile } from "../postgres/files/facts.js";
-import {
-  type Asks,
-  asksOf,
-  asksOfMethod,
-  closedTypes,
-  type HbaFacts,
-  type HbaName,
-  type HbaRule,
-  literalName,
-  parseHbaLine,
-  renderHba,
-  sortedAsks,
-  staysHere,
-  validateHba,
-} from "../postgres/files/hba/index.js";
+import { renderHba } from "../postgres/files/hba/index.js";
 import { type Expected, insistence, isCredulous } from "../postgres/files/insistence.js";
 import { placeSettings } from "../postgres/files/places.js";
 import { renderConfiguration } from "../postgres/files/postgresqlConf.js";
@@ -27,84 +11,14 @@ import { type Layer, type Note, type ResolvedSettings, resolveSettings } from ".
 import { checkRules } from "../postgres/settings/rules.js";
 import { atLeast, type Major } from "../postgres/versions.js";
 import { prefixOf, tellingPrefix, voicesOf } from "../postgres/voice.js";
+import { accessRules, proofOf } from "./accessRules.js";
 import { controlDirectoryOf, controlNames, controlPath } from "./controlDirectory.js";
-import { type Includes, includeLines, spread } from "./includes.js";
+import { includeLines, spread } from "./includes.js";
+import type { Peer, ServerInputs, SiteFacts } from "./inputs.js";
 import { defaultsOf, mandatoryOf } from "./layers.js";
-import { type LayoutName, settingsIn } from "./layouts.js";
-import type { AccessDescription } from "./schema.js";
-import { notMade, type Proof, type Server, type ServerRole, type ServiceDeclaration, type TlsFiles } from "./site.js";
-
-/** What the servers of a site have in common. */
-export interface SiteFacts {
-  readonly name: string;
-  readonly version: Major;
-  readonly administrator: string;
-  readonly replicationRole: string;
-  /** Method of the access rules that pgsite adds: `md5` or `scram-sha-256`. */
-  readonly authentication: string;
-  readonly disposable: boolean;
-  /** Present where its servers offer TLS. */
-  readonly tls?: { readonly required: boolean };
-  /** Whether the authority of the upstream outside is known. */
-  readonly verifiesUpstream: boolean;
-}
-
-/** A server as another one connects to it. */
-export interface Peer {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  /** Whether its certificate is verified. */
-  readonly verified: boolean;
-  /** How its declared rules ask whoever replicates from it. */
-  readonly asksReplicas: readonly Asks[];
-}
-
-/** The typed inputs of a server. */
-export interface ServerInputs {
-  readonly site: SiteFacts;
-  readonly host: HostSpec;
-  /** What is kept where it rejoins. @default all data */
-  readonly keepDiverged?: "wal";
-  /** Where it listens, as clients and standbys connect to it. */
-  readonly address: string;
-  readonly port: number;
-  readonly dataDirectory: string;
-  /** Where its configuration is. @default in the data directory */
-  readonly configurationDirectory?: string;
-  /** @default "plain" */
-  readonly layout?: LayoutName;
-  /** Folder of the server programs. */
-  readonly binDirectory: string;
-  /** What starts it with its machine. */
-  readonly service: ServiceDeclaration;
-  /** The distribution's own systemd unit, without `.service`. @default pgsite makes one */
-  readonly unit?: string;
-  /** The server that it replicates from unless it is the primary. */
-  readonly upstream?: Peer;
-  /** Every server of the site that it may ever connect to: what its passfile holds. */
-  readonly peers: readonly Peer[];
-  /** Addresses from which pgsite itself comes, beside its own host: the gateway of containers. */
-  readonly administratorsFrom: readonly string[];
-  /** Addresses of the servers that may replicate from it. */
-  readonly replicas: readonly string[];
-  /** Settings, the later layer over the earlier: by their own or portable names (wal_level, max_wal_senders, wal_keep_segments …). */
-  readonly settings: readonly Layer[];
-  /** Which settings stand in which included file, the later over the earlier. */
-  readonly includes: readonly Includes[];
-  /** The name under which it streams. @default its own */
-  readonly applicationName?: string;
-  /** Access rules in order, each with its path in the stack file. */
-  readonly access: readonly { readonly path: string; readonly rule: AccessDescription }[];
-  /** The stack's names for addresses. */
-  readonly addressOf: Readonly<Record<string, string>>;
-}
-
-/** What its access rules are made from. */
-export type RuleInputs = Pick<
-  ServerInputs,
-  "site" | "address" | "administratorsFrom" | "replicas" | "access" | "addressOf"
->;
+import { settingsIn } from "./layouts.js";
+import type { Server, ServerRole, TlsFiles } from "./site.js";
+import { checkWayIn } from "./wayIn.js";
 
 /**
  * Renders a server from its typed inputs: its three files, its effective settings, and every problem of theirs.
@@ -153,10 +67,11 @@ export function describeServer(
   const resolved = resolveSettings(version, layers);
   const { postgresql, recovery } = resolved;
   const { main, included, problems: misplaced } = spread(version, postgresql, inputs.includes);
-  const rules = accessRules(inputs, {
+  const facts = {
     sslOn: postgresql.ssl === "on",
     oauthValidators: splitList(postgresql.oauth_validator_libraries ?? "") ?? [],
-  });
+  };
+  const rules = accessRules(inputs, facts, postgresql.listen_addresses);
   const header = [
     `Server ${name} of the site ${site.name}: written by pgsite.`,
     "Change the stack file instead: what is changed here shows in the next preview.",
@@ -206,6 +121,7 @@ export function describeServer(
       ...checkRules(version, resolved, `servers.${name}.settings`),
       ...(inputs.peers.some((peer) => peer.name !== name) ? logProblems(version, resolved) : []),
       ...rules.problems,
+      ...checkWayIn(name, inputs, resolved, rules),
     ],
     notes: resolved.notes,
   };
@@ -263,32 +179,6 @@ function givesPasswords(name: string, { site, peers }: ServerInputs): Problem[] 
   return [warning("tls", message)];
 }
 
-/** How a server with these rules may ask whoever replicates from it. */
-export function asksReplicasOf(inputs: RuleInputs): readonly Asks[] {
-  return asksFor(inputs, accessRules(inputs, {}).rules, { user: inputs.site.replicationRole, replicates: true });
-}
-
-/** From where pgsite, or a standby, comes is not known: it may come by the rule for loopback too, through its host. */
-function asksFor(
-  { site, address }: RuleInputs,
-  rules: readonly HbaRule[],
-  who: { readonly user: string; readonly replicates: boolean },
-): readonly Asks[] {
-  const encrypted = site.tls === undefined ? { encrypted: false } : site.tls.required ? { encrypted: true } : {};
-  const found = asksOf(rules, { ...who, to: address, ...encrypted });
-  return sortedAsks([...found, ...asksOfMethod(site.authentication)]);
-}
-
-/** What a server must prove. The authority by which is known once it is made. */
-function proofOf(inputs: RuleInputs, rules: readonly HbaRule[]): Proof {
-  const { tls, administrator, replicationRole } = inputs.site;
-  return {
-    tls: tls === undefined ? "none" : { authority: notMade, required: tls.required },
-    asks: asksFor(inputs, rules, { user: administrator, replicates: false }),
-    asksReplicas: asksFor(inputs, rules, { user: replicationRole, replicates: true }),
-  };
-}
-
 /** Beside the data; before 9.2, which knows no other place, in them. */
 function tlsFilesOf({ site, dataDirectory }: ServerInputs, controlDirectory: string): TlsFiles {
   const folder = atLeast(site.version, "9.2") ? controlDirectory : dataDirectory;
@@ -301,80 +191,4 @@ function tlsFilesOf({ site, dataDirectory }: ServerInputs, controlDirectory: str
 
 function tlsSettings(version: Major, { certificate, key }: TlsFiles): Readonly<Record<string, string | boolean>> {
   return { ssl: true, ...(atLeast(version, "9.2") ? { ssl_cert_file: certificate, ssl_key_file: key } : {}) };
-}
-
-/**
- * pg_hba.conf: the database's OS user locally, pgsite's administrator over loopback, what the stack declares, and
- * the servers that may replicate. The same in every role, so that a change of role needs no new rules.
- */
-function accessRules(inputs: RuleInputs, facts: HbaFacts): { rules: HbaRule[]; problems: Problem[] } {
-  const { site, addressOf } = inputs;
-  const local = atLeast(site.version, "9.1") ? "peer" : "ident";
-  const any: HbaName = { text: "all", literal: false };
-  const host = { type: "host", method: site.authentication, options: [] } as const;
-  const own: HbaRule[] = [
-    { type: "local", databases: [any], users: [literalName("postgres")], method: local, options: [] },
-    ...["127.0.0.1", ...inputs.administratorsFrom].map((address) => ({
-      ...host,
-      databases: [any],
-      users: [literalName(site.administrator)],
-      address: sourceOf(address),
-    })),
-  ];
-  const required = site.tls?.required === true;
-  const replication = inputs.replicas.map(
-    (address): HbaRule => ({
-      ...host,
-      type: required ? "hostssl" : "host",
-      databases: [{ text: "replication", literal: false }],
-      users: [literalName(site.replicationRole)],
-      address: sourceOf(address),
-    }),
-  );
-  const problems: Problem[] = [];
-  const declared = inputs.access.flatMap(({ path, rule: description }): HbaRule[] => {
-    const parsed =
-      typeof description === "string"
-        ? parseHbaLine(description, path)
-        : { rule: ruleOf(description, site), problems: [] };
-    problems.push(...parsed.problems);
-    if (parsed.rule === undefined) return [];
-    const named = parsed.rule.address === undefined ? undefined : addressOf[parsed.rule.address];
-    const rule = named === undefined ? parsed.rule : { ...parsed.rule, address: sourceOf(named) };
-    const found = validateHba(rule, site.version, path, facts);
-    problems.push(...found, ...(required ? letsPlainIn(rule, path) : []));
-    return found.some(({ severity }) => severity === "error") ? [] : [rule];
-  });
-  problems.push(...replication.flatMap((rule) => validateHba(rule, site.version, "hosts", facts)));
-  const distinct = new Map([...own, ...declared, ...replication].map((rule) => [JSON.stringify(rule), rule]));
-  return { rules: [...distinct.values()], problems };
-}
-
-function letsPlainIn(rule: HbaRule, path: string): Problem[] {
-  const { type, method } = rule;
-  if (closedTypes.has(type) || method === "reject" || staysHere(rule)) return [];
-  return [warning(path, `${type} also lets in whoever asks for no encryption: make it hostssl`)];
-}
-
-/** The address from which a host connects, as an access rule says it. On Linux, any 127.0.0.x connects from 127.0.0.1. */
-function sourceOf(address: string): string {
-  const family = isIP(address);
-  if (family === 4) return address.startsWith("127.") ? "127.0.0.1/32" : `${address}/32`;
-  return family === 6 ? `${address}/128` : address;
-}
-
-/** A rule given by its columns. A name in double quotes is only a name, as in the file itself. */
-function ruleOf(rule: Exclude<AccessDescription, string>, site: SiteFacts): HbaRule {
-  const names = (list: string | readonly string[]) =>
-    [list]
-      .flat()
-      .map((text): HbaName => (/^".*"$/.test(text) ? literalName(text.slice(1, -1)) : { text, literal: false }));
-  return {
-    type: rule.type,
-    databases: names(rule.database),
-    users: names(rule.user),
-    ...(rule.address === undefined ? {} : { address: rule.address }),
-    method: rule.method ?? site.authentication,
-    options: Object.entries(rule.options ?? {}).map(([name, value]) => ({ name, value })),
-  };
 }

@@ -27,6 +27,11 @@ export interface HostSpec {
   readonly user: string;
 }
 
+/** Whether SQL goes to a server's own address from here: as the stack says it, and to containers. */
+export function isDirect({ transport, sessions }: Pick<HostSpec, "transport" | "sessions">): boolean {
+  return transport === "docker" || sessions === "direct";
+}
+
 /** A Docker container, on the engine that the Docker CLI talks to (DOCKER_HOST, or its context). */
 export interface ContainerSpec {
   readonly name: string;

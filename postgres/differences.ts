@@ -120,6 +120,8 @@ export interface SettingFound {
   readonly anotherSecret?: true;
   /** What the server runs with until the value is in force. */
   readonly waits?: { readonly for: "reload" | "restart"; readonly inForce?: string };
+  /** It stands in a file that nothing includes. */
+  readonly unread?: true;
   /** Where a running server has it from, as pg_settings says. */
   readonly source?: string;
 }

@@ -29,7 +29,11 @@ export function importCommand(): Command {
     .option("--name <name>", "its name in the stack (default: a standby's application_name, else its host)", several)
     .requiredOption("--stack <name>", "the stack to be written, Pulumi.NAME.yaml")
     .option("--site <name>", "the site's name (default: the stack's)")
-    .option("--administrator <role>", "a superuser; its password comes from PGPASSWORD or ~/.pgpass", "postgres")
+    .option(
+      "--administrator <role>",
+      "a superuser; its password comes from PGPASSWORD or ~/.pgpass, and none is needed where the OS user is let in by peer",
+      "postgres",
+    )
     .option("--adopt", "write the stack file, and mark the data directories as known to pgsite")
     .action(async (options: Options) => {
       const { host: hosts, dataDirectory: folders, stack, administrator, site = stack } = options;
@@ -84,9 +88,10 @@ function report({ notes, firstWrites }: ImportPlan): string {
 
 function nextSteps({ passwords, secrets }: ImportPlan, stack: string): string {
   return [
-    "Passwords cannot be read from a server. Now run:",
+    ...passwords.map(({ role, isSet }) => (isSet ? keptPassword(role) : newPassword(role))),
+    "Now run:",
     `  pulumi stack init ${stack}`,
-    ...passwords.map((key) => `  pulumi config set --secret ${key} --stack ${stack}`),
+    ...passwords.map(({ key }) => `  pulumi config set --secret ${key} --stack ${stack}`),
     ...secrets.map(
       (place) =>
         `  pulumi config set --secret --path '${place}' --stack ${stack}   # all of it: the stack file has its secret masked`,
@@ -94,6 +99,14 @@ function nextSteps({ passwords, secrets }: ImportPlan, stack: string): string {
     `  pulumi up --stack ${stack}        # takes the servers into Pulumi's state; changes nothing on them`,
     `  pulumi preview --stack ${stack}   # no difference`,
   ].join("\n");
+}
+
+function keptPassword(role: string): string {
+  return `The password of ${role} cannot be read from a server: give the one that it has. With another, the first preview shows that, and pulumi up sets it.`;
+}
+
+function newPassword(role: string): string {
+  return `${role} has no password yet: choose one, and pulumi up sets it.`;
 }
 
 async function placeOf(given: string, index: number, dataDirectory: string): Promise<Place> {

@@ -3,6 +3,7 @@ import { resolveStack } from "../../config/resolve.js";
 import { type SecretPlace, secretPath, secretPlaces } from "../../config/secrets.js";
 import type { Server, Site } from "../../config/site.js";
 import { asksOf, sortedAsks } from "../../postgres/files/hba/index.js";
+import { isRefusal } from "../../postgres/serverProblems.js";
 import { type Address, SqlUnreachable } from "../../servers/sql/session.js";
 import { adopt, firstWrite } from "./adopt.js";
 import { askContents, askRunning } from "./ask.js";
@@ -14,7 +15,7 @@ export interface ImportOptions {
   readonly site: string;
   readonly stack: string;
   readonly administrator: string;
-  /** Of the administrator; undefined where the server asks for none. */
+  /** Of the administrator; undefined where the server asks for none, or lets its OS user in without. */
   readonly password: string | undefined;
   readonly places: readonly Place[];
   /** Names of the servers, in the order of the places. @default application_name of a standby, else its host's name */
@@ -26,8 +27,8 @@ export interface ImportPlan {
   readonly stackFile: string;
   readonly site: Site;
   readonly servers: readonly { readonly name: string; readonly found: HandMade; readonly server: Server }[];
-  /** Keys of the passwords that must be given. */
-  readonly passwords: readonly string[];
+  /** Passwords that must be given. `isSet`: the role has one, which nothing can read. */
+  readonly passwords: readonly { readonly key: string; readonly role: string; readonly isSet: boolean }[];
   /** Places in the stack file whose secret is masked, as Pulumi takes them after `--path`: to be set before the first `up`. */
   readonly secrets: readonly string[];
   /** What the stack file does not say. */
@@ -48,6 +49,21 @@ export class CannotImport extends Error {
   }
 }
 
+function isRefused(error: unknown): error is SqlUnreachable {
+  return error instanceof SqlUnreachable && isRefusal(error.kind);
+}
+
+/** No password was given, and the OS user is not let in without one. */
+class NotLetIn extends Error {
+  constructor(cause: SqlUnreachable, administrator: string) {
+    super(
+      `${cause.message}. Export PGPASSWORD (or keep it in ~/.pgpass); no password is needed where a rule lets the server's OS user in as ${administrator} by its Unix socket (local all ${administrator} peer)`,
+      { cause },
+    );
+    this.name = "NotLetIn";
+  }
+}
+
 /**
  * Reads hand-made servers and describes them as a stack. Changes nothing.
  * @throws NotAServer @throws CannotImport @throws SqlUnreachable where the primary does not let the administrator in
@@ -62,7 +78,9 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
   const [contents, ...running] = await Promise.all([
     askContents(endpointOf(primary, administrator), login),
     ...servers.map((server) => stateOf(server, login)),
-  ]);
+  ]).catch((error: unknown) => {
+    throw password === undefined && isRefused(error) ? new NotLetIn(error, administrator) : error;
+  });
   const slots = running.flatMap((state) => state.slots);
   const described = describe({ site, administrator, servers, contents, slots });
   const { stack: resolved, problems } = resolveStack(stack, rawOf(described.keys));
@@ -84,7 +102,11 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
     stackFile: renderStackFile({ ...described, keys: withoutSecrets(described.keys, secrets) }, stack),
     site: described_,
     servers: all,
-    passwords: [...new Set([administrator, described.replicationRole])].map(passwordKey),
+    passwords: [...new Set([administrator, described.replicationRole])].map((role) => ({
+      key: passwordKey(role),
+      role,
+      isSet: contents.roles.some(({ name, password: kept }) => name === role && kept !== "none"),
+    })),
     secrets: secrets.map(({ path }) => secretPath(path)),
     notes: described.notes,
     firstWrites: all.map(({ name, found: handMade, server }) => ({

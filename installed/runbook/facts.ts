@@ -1,4 +1,5 @@
-import { connectionOf, conninfoOf, describeServer, type ServerInputs } from "../../config/describe.js";
+import { connectionOf, conninfoOf, describeServer } from "../../config/describe.js";
+import type { ServerInputs } from "../../config/inputs.js";
 import { logFileIn } from "../../config/layouts.js";
 import type { Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";

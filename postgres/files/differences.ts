@@ -7,7 +7,7 @@ import { floorSettings } from "../settings/floors.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import type { Major } from "../versions.js";
 import { parseConninfo } from "./conninfo.js";
-import { type FiledSetting, filedSettings, holdsSettings, settingFiles, type Texts } from "./facts.js";
+import { type FiledSetting, filedSettings, filesRead, holdsSettings, settingFiles, type Texts } from "./facts.js";
 import { accessDifferences } from "./hbaDifferences.js";
 import { isIncluded } from "./places.js";
 import { parseConfiguration } from "./postgresqlConf.js";
@@ -35,6 +35,8 @@ export interface ConfigurationState {
   readonly program?: string;
   /** pg_hba.conf was touched after the server last read it. */
   readonly unread: boolean;
+  /** Files of settings that somebody put into a folder of included ones, and no server reads. No difference of a state's. */
+  readonly __ignored?: Texts;
   /** Of a stopped one: why it was refused its last start. */
   readonly supersededBy?: Superseded;
   /** Of a running one: how it keeps pgsite out. */
@@ -70,6 +72,7 @@ export function configurationDifferences(
     ...presence(is, shall, make),
     ...settings,
     ...textDifferences(is, shall, make, settings),
+    ...ignoredDifferences(version, is, make),
     ...access,
     ...unreadDifferences(is, access, make),
     ...permissionDifferences(is, shall, make),
@@ -118,6 +121,8 @@ function presence(is: ConfigurationState, shall: ConfigurationState, make: Make)
   return names.flatMap((file) => {
     const [left, right] = [is.files[file], shall.files[file]];
     if (left !== undefined && right !== undefined) return [];
+    // Of one that is read, setting by setting.
+    if (isIncluded(file) && right === undefined && filesRead(is.files).has(file)) return [];
     const rereads = file === "pg_hba.conf" ? "reload" : "install";
     if (left !== undefined) return [make({ kind: "file", file }, { is: "unwanted" }, rereads)];
     const settings = Object.keys(parseConfiguration(shall.files[file] ?? "").values).length > 0;
@@ -268,6 +273,17 @@ function textDifferences(
       return wrong;
     return [make({ kind: "file text", file }, { is: "same meaning" }, "nothing")];
   });
+}
+
+/** Settings that somebody meant to have, in files that nothing includes. */
+function ignoredDifferences(version: Major, { __ignored = {} }: ConfigurationState, make: Make): readonly Difference[] {
+  return Object.entries(__ignored).flatMap(([file, text]) =>
+    parseConfiguration(text).lines.map(({ name, value, line }) => {
+      const shown = new Shown(version, name);
+      const object = { kind: "setting", file, name: shown.name, line } as const;
+      return make(object, { is: "setting", value: shown.text(value), unread: true }, "by hand");
+    }),
+  );
 }
 
 function permissionDifferences(is: ConfigurationState, shall: ConfigurationState, make: Make): readonly Difference[] {

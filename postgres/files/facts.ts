@@ -60,6 +60,22 @@ function settingsIn(files: Texts, file: string, within: readonly string[]): read
     });
 }
 
+/** The included files, of those that are there, that a server reads. */
+export function filesRead(files: Texts): ReadonlySet<string> {
+  const read = new Set<string>();
+  const follow = (file: string): void => {
+    for (const include of parseConfiguration(files[file] ?? "").includes) {
+      for (const target of includedBy(files, file, include)) {
+        if (read.has(target)) continue;
+        read.add(target);
+        follow(target);
+      }
+    }
+  };
+  follow("postgresql.conf");
+  return read;
+}
+
 /** Of a folder only those that are among the files: what else is in it, they do not tell. */
 function includedBy(files: Texts, file: string, { directive, path }: Include): readonly string[] {
   const folder = file.includes("/") ? file.slice(0, file.lastIndexOf("/") + 1) : "";

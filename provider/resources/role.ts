@@ -25,6 +25,8 @@ export interface RoleArgs extends SqlArgs {
   readonly memberOf?: readonly string[];
   /** Kept on the server as a verifier. Left out: pgsite leaves the role's password alone. */
   readonly password?: string;
+  /** The form that its password must be kept in, so that the rules by which it comes take it. @default any */
+  readonly keptAs?: "scram-sha-256";
 }
 
 export interface RoleState extends RoleArgs {
@@ -36,8 +38,12 @@ export interface RoleState extends RoleArgs {
   readonly connectionLimit: number;
   readonly memberOf: readonly string[];
   /** Whether the verifier on the server is the password's; the password itself is never shown. */
-  readonly passwordIs?: "as declared" | keyof typeof otherPasswords;
+  readonly passwordIs?: "as declared" | "md5" | keyof typeof otherPasswords;
+  /** The form that the password is kept in. No difference by itself: one follows where the rules take another. */
+  readonly __kept?: Kept;
 }
+
+type Kept = "scram-sha-256" | "md5";
 
 /** A role of a site: made and altered on whichever server takes writes, adopted where it exists, never dropped. */
 export const role: ResourceType<RoleArgs, RoleState> = {
@@ -59,6 +65,7 @@ export const role: ResourceType<RoleArgs, RoleState> = {
       connectionLimit: args.connectionLimit ?? -1,
       memberOf: [...(args.memberOf ?? [])].sort(),
       ...(args.password === undefined ? {} : { passwordIs: "as declared" as const }),
+      ...(actual?.__kept === undefined ? {} : { __kept: actual.__kept }),
     };
     if (actual !== undefined) await say(context, roleDifferences(actual, state));
     return { state };
@@ -83,15 +90,24 @@ function roleDifferences(is: RoleState, shall: RoleState): readonly Difference[]
   const attributes = (
     ["superuser", "login", "replication", "createdb", "createrole", "connectionLimit"] as const
   ).filter((one) => is[one] !== shall[one]);
+  // The rules that are declared take the other form alone: it is changed before they are in force.
+  const passwordDifference = (found: "md5" | keyof typeof otherPasswords) =>
+    found === "md5"
+      ? make("the form of the password", "md5", "scram-sha-256")
+      : make("the password", { is: otherPasswords[found] });
   const list = (names: readonly string[]): Found => (names.length === 0 ? { is: "none" } : names.join(", "));
-  const { passwordIs = "as declared" } = is;
+  const { passwordIs = "as declared" } = inForm(is, shall);
   return [
     ...attributes.map((one) => make(keywords[one], shown(is[one]), shown(shall[one]))),
     ...(same(is.memberOf, shall.memberOf) ? [] : [make("membership", list(is.memberOf), list(shall.memberOf))]),
-    ...(shall.password === undefined || passwordIs === "as declared"
-      ? []
-      : [make("the password", { is: otherPasswords[passwordIs] })]),
+    ...(shall.password === undefined || passwordIs === "as declared" ? [] : [passwordDifference(passwordIs)]),
   ];
+}
+
+/** The password as it is, held against the form that is declared. */
+function inForm<T extends RoleState>(found: T, { keptAs }: RoleArgs): T {
+  const isOther = found.passwordIs === "as declared" && keptAs !== undefined && found.__kept === "md5";
+  return isOther ? { ...found, passwordIs: "md5" } : found;
 }
 
 const otherPasswords = { another: "another", none: "missing", "not known": "not comparable" } as const;
@@ -122,8 +138,9 @@ async function observe(session: WritableSession, known: RoleState): Promise<Role
   if (found === undefined) return undefined;
   const { password } = known;
   const verifier = found.rolpassword ?? undefined;
-  return {
-    ...known,
+  const { __kept: _before, ...rest } = known;
+  const state: RoleState = {
+    ...rest,
     superuser: found.rolsuper === "t",
     login: found.rolcanlogin === "t",
     replication: hasReplication ? found.rolreplication === "t" : known.replication,
@@ -132,13 +149,19 @@ async function observe(session: WritableSession, known: RoleState): Promise<Role
     connectionLimit: Number(found.rolconnlimit),
     memberOf: await memberships(session, known.name),
     ...(password === undefined ? {} : { passwordIs: await compare(verifier, password, known.name) }),
+    ...(verifier === undefined ? {} : { __kept: keptAs(verifier) }),
   };
+  return inForm(state, known);
 }
 
 async function compare(verifier: string | undefined, password: string, name: string) {
   if (verifier === undefined) return "none" as const;
   const { compareVerifier } = await import("../../postgres/verifier.js");
   return compared[await compareVerifier(verifier, password, name)];
+}
+
+function keptAs(verifier: string): Kept {
+  return verifier.startsWith("SCRAM-SHA-256$") ? "scram-sha-256" : "md5";
 }
 
 const compared = { same: "as declared", another: "another", unknown: "not known" } as const;
@@ -163,7 +186,7 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
     async (session) => {
       const found = await observe(session, wanted);
       // One that is as declared is not touched: taking over what exists changes nothing.
-      if (found !== undefined && same(found, wanted)) return wanted;
+      if (found !== undefined && same({ ...found, __kept: wanted.__kept }, wanted)) return found;
       const flag = (on: boolean, word: string) => (on ? word : `NO${word}`);
       const options = [
         flag(wanted.superuser, "SUPERUSER"),
@@ -177,6 +200,7 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
       const joined = wanted.memberOf.filter((one) => found?.memberOf.includes(one) !== true);
       const left = found?.memberOf.filter((one) => !wanted.memberOf.includes(one)) ?? [];
       const keeps = wanted.password === undefined || found?.passwordIs === "as declared";
+      const verifier = keeps ? undefined : await verifierFor(session, wanted);
       await inTransaction(
         session,
         [
@@ -184,17 +208,18 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
           ...joined.map((group) => `GRANT ${identifier(group)} TO ${name}`),
           ...left.map((group) => `REVOKE ${identifier(group)} FROM ${name}`),
         ],
-        keeps ? undefined : `ALTER ROLE ${name} ENCRYPTED PASSWORD ${literal(await verifierFor(session, wanted))}`,
+        verifier === undefined ? undefined : `ALTER ROLE ${name} ENCRYPTED PASSWORD ${literal(verifier)}`,
       );
-      return wanted;
+      return { ...wanted, ...(verifier === undefined ? {} : { __kept: keptAs(verifier) }) };
     },
     { before },
   );
 }
 
-/** The form that the server itself would store, so that nothing ever sends or logs the plain password. */
-async function verifierFor(session: WritableSession, { name, password = "" }: RoleState): Promise<string> {
+/** The form that its rules take, else the one that the server itself would store, so that nothing ever sends or logs the plain password. */
+async function verifierFor(session: WritableSession, { name, password = "", keptAs }: RoleState): Promise<string> {
   const { md5Verifier, scramVerifier } = await import("../../postgres/verifier.js");
+  if (keptAs !== undefined) return scramVerifier(password);
   const [row] = await session.query("select current_setting('password_encryption') as method");
   return row?.method === "scram-sha-256" ? scramVerifier(password) : md5Verifier(password, name);
 }

@@ -1,3 +1,4 @@
+import { isDirect } from "../../hosts/host.js";
 import { configurationFolder } from "../../postgres/files/places.js";
 import type { Mended } from "../../postgres/lockedOut.js";
 import { secretsInFile, secretsInValue } from "../../postgres/secrets/index.js";
@@ -25,7 +26,7 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   packed: ["host", "endpoint", "service"],
   ways: ["endpoint"],
   secretsAt: ([property, name, ...rest], text) => {
-    if (property === "files") return secretsInFile(`${name}`, text);
+    if (property === "files" || property === "__ignored") return secretsInFile(`${name}`, text);
     return property === "runs" && rest[0] === "value" ? secretsInValue(`${name}`, text) : [];
   },
 
@@ -44,8 +45,10 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
       unread: false,
       hash: shownHash(args.files),
     } as const;
-    const state = { ...args, ...declared };
-    if (actual !== undefined && !same(actual, state)) {
+    const ignored = actual?.__ignored;
+    const state = { ...args, ...declared, ...(ignored === undefined ? {} : { __ignored: ignored }) };
+    await refuseIfTaken(args, actual);
+    if (actual !== undefined && (ignored !== undefined || !same(actual, state))) {
       const { configurationDifferences } = await import("../../postgres/files/differences.js");
       await say(context, configurationDifferences(args.server, args.version as Major, actual, state));
     }
@@ -65,8 +68,8 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   async update(context, wanted, actual) {
     const { bringConfiguration, letIn } = await acts();
     await bringConfiguration(wanted, wanted.incarnation !== actual.incarnation ? "again" : "kept");
-    // Before anything of the same run wants a session.
-    if (actual.lockedOut !== undefined) {
+    // Before anything of the same run wants a session. Rules in force know nothing of another administrator.
+    if (actual.lockedOut !== undefined || actual.administrator !== wanted.administrator) {
       const { mendedInWords } = await import("../../servers/words/lockedOut.js");
       const report = (mended: Mended) => context.log("info", mendedInWords(wanted.server, mended));
       await letIn(wanted, report, context.signal);
@@ -84,3 +87,26 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
     await context.log("info", `left the configuration files of ${state.server} in ${where}`);
   },
 };
+
+/**
+ * Asked where the rules, or who comes by them, are to be others than they are: an unchanged preview asks nothing.
+ * @throws where pgsite would be kept out
+ */
+async function refuseIfTaken(args: ConfigurationArgs, actual: ServerConfigurationState | undefined): Promise<void> {
+  const rules = args.files["pg_hba.conf"];
+  const { server, endpoint: address, administrator, administratorPassword: password = "" } = args;
+  if (address?.host === undefined || rules === undefined || administrator === undefined) return;
+  const before = actual?.administrator ?? administrator;
+  const isSame = actual?.files["pg_hba.conf"] === rules || !isDirect(address.host);
+  if (isSame && before === administrator) return;
+  const [{ wayTaken }, { wayTakenInWords }] = await Promise.all([
+    import("../../servers/unlock/taken.js"),
+    import("../../servers/words/wayTaken.js"),
+  ]);
+  const taken = await wayTaken(
+    { server, version: args.version as Major, address, rules, login: { user: administrator, password } },
+    actual?.endpoint ?? address,
+    { user: before, password: actual?.administratorPassword ?? password },
+  );
+  if (taken !== undefined) throw new Error(wayTakenInWords(taken));
+}

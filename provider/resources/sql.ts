@@ -1,4 +1,5 @@
 import { keyText } from "../../hosts/key.js";
+import { sortedAsks } from "../../postgres/files/hba/index.js";
 import { isRefusal } from "../../postgres/serverProblems.js";
 import { atLeast, type Major, majorOfNumber } from "../../postgres/versions.js";
 import type { Context } from "../../servers/rollout/reporter.js";
@@ -34,6 +35,7 @@ export async function onWritable<T>(
   { before, reading = false }: { readonly before?: SqlArgs | undefined; readonly reading?: boolean } = {},
 ): Promise<T> {
   const { connect, options } = await connecting(reading, context.signal);
+  const endpoints = asBefore(args.endpoints, before?.endpoints);
   const now = args.administratorPassword;
   const old = before?.administratorPassword ?? now;
   // Another resource may change it between two attempts.
@@ -41,8 +43,8 @@ export async function onWritable<T>(
   let states: readonly ServerState[] = [];
   for (const [attempt, password] of passwords.entries()) {
     const login = { user: args.administrator, password };
-    const ask = () => find(args.endpoints, login, context.signal, reading);
-    const answer = await (reading ? onceARefresh(`writable ${keyText([args.endpoints, login])}`, ask) : ask());
+    const ask = () => find(endpoints, login, context.signal, reading);
+    const answer = await (reading ? onceARefresh(`writable ${keyText([endpoints, login])}`, ask) : ask());
     states = answer.states;
     if (answer.writable !== undefined) {
       let begun = false;
@@ -60,6 +62,18 @@ export async function onWritable<T>(
     if (!states.some(({ unreachable }) => isRefusal(unreachable?.kind))) break;
   }
   throw new Error(`no server of ${args.site} takes writes: ${states.map(sayState).join("; ")}`);
+}
+
+/**
+ * Servers that may still ask as it was declared before: a password is brought into another form by a session that is asked for
+ * it in the old one.
+ */
+function asBefore(endpoints: readonly Address[], before: readonly Address[] | undefined): readonly Address[] {
+  return endpoints.map((endpoint) => {
+    const old = before?.find(({ name }) => name === endpoint.name)?.proof?.asks ?? [];
+    const { proof } = endpoint;
+    return { ...endpoint, proof: { ...proof, asks: sortedAsks([...proof.asks, ...old]) } };
+  });
 }
 
 async function prepared(session: Session, reading: boolean): Promise<WritableSession> {

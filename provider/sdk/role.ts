@@ -32,6 +32,8 @@ export interface RoleArgs extends SqlArgs {
   readonly memberOf?: pulumi.Input<readonly string[]> | undefined;
   /** Always kept as a secret; the server gets a verifier. Left out: the role's password is left alone. */
   readonly password?: pulumi.Input<string> | undefined;
+  /** The form that its password is to be kept in. @default any */
+  readonly keptAs?: pulumi.Input<"scram-sha-256"> | undefined;
 }
 
 /** A role of a site. Adopted where it exists, altered to what is declared, never dropped. */

@@ -11,6 +11,7 @@ import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { configurationFacts } from "../data/configurationFacts.js";
 import { type CountedFiles, countedPermissions } from "../data/countedFiles.js";
+import { byReading, droppedFiles } from "../data/dropped.js";
 import {
   declaredPermissions,
   type Files,
@@ -69,21 +70,23 @@ const roleFiles = new Set(["recovery.conf", "recovery.done", "recovery.signal", 
 /** What is there of a declared configuration. @throws HostUnreachable */
 export async function observeConfiguration(
   look: Look,
-  { supersededBy: _before, lockedOut: _locked, ...known }: ServerConfigurationState,
+  { supersededBy: _before, lockedOut: _locked, __ignored: _ignored, ...known }: ServerConfigurationState,
   signal: AbortSignal,
 ): Promise<ServerConfigurationState> {
   // What was found beside the declared files the last time is no longer looked for once it is gone.
   const names = [...new Set([...Object.keys(known.files), ...known.absent])];
   const version = known.version as Major;
   const asked = { version, names, ...defined({ binDirectory: known.binDirectory, access: accessOf(known) }) };
-  const [seen, folder, found] = await Promise.all([
+  const [seen, folder, found, dropped] = await Promise.all([
     observeServer(look, asked, signal),
     look.stat("global"),
     permissions(look, names),
+    droppedFiles(look, known),
   ]);
-  const { files } = seen.counted;
+  const { files, ignored } = byReading(seen.counted.files, dropped);
   const shown = {
     ...known,
+    ...(Object.keys(ignored).length === 0 ? {} : { __ignored: ignored }),
     version: seen.version,
     files,
     // Which of the files that make a role are there is read, not known: what was staged last may be another role's.

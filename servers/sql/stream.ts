@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { isDirect } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { connectFromHere, connectOn } from "../../hosts/listener.js";
 import { pipeOn } from "../../hosts/pipe.js";
@@ -8,7 +9,7 @@ import { type Listening, listeningBy } from "../../postgres/postmaster.js";
 import { bypassingLogin } from "../../postgres/settings/wayIn.js";
 import { majorOf } from "../../postgres/versions.js";
 import { pidFileOfRefresh, readPidFile } from "../data/pidFile.js";
-import { type Barred, isDirect, type Way, type Whereabouts } from "./way.js";
+import type { Barred, Way, Whereabouts } from "./way.js";
 
 /** A stream that counts what came. */
 export type Heard = Duplex & { readonly bytesRead: number };
@@ -24,7 +25,7 @@ export interface Located extends Whereabouts {
  */
 export async function listeningOf(server: Located, reading: boolean): Promise<Listening | "unsaid" | undefined> {
   const { host: spec, dataDirectory } = server;
-  if (spec === undefined || dataDirectory === undefined || isDirect(server)) return undefined;
+  if (spec === undefined || dataDirectory === undefined || isDirect(spec)) return undefined;
   const host = hostOf(spec);
   const content = await (reading ? pidFileOfRefresh(host, spec, dataDirectory) : readPidFile(host, dataDirectory));
   return content === undefined ? undefined : (listeningBy(content.toString("utf8")) ?? "unsaid");

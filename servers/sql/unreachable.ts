@@ -84,6 +84,9 @@ export function unreachable(attempt: Attempt, error: unknown): SqlUnreachable {
   if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ENOTFOUND" || code === "EADDRNOTAVAIL") {
     return make("timeout", `cannot be reached (${code})`);
   }
+  // By the words of `pg`, which has nothing to answer with; a server says nothing of it.
+  if (/client password must be a/.test(message))
+    return make("password", `asks for the password of ${attempt.user}, and none is given`);
   if (error instanceof Unproven) return make("unproven", unprovenBy(error, attempt.asks));
   const known = refusals.find(([state, from]) => state === code && (from === undefined || from === routine))?.[2];
   if (known !== undefined) return make(known, `does not let ${attempt.user} in: ${message}`);

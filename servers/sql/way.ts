@@ -1,4 +1,4 @@
-import type { HostSpec, Port, SocketFile } from "../../hosts/host.js";
+import { type HostSpec, isDirect, type Port, type SocketFile } from "../../hosts/host.js";
 import { type Listening, ownAddress, socketOf } from "../../postgres/postmaster.js";
 import type { UnreachableKind } from "../../postgres/serverProblems.js";
 
@@ -40,11 +40,6 @@ export interface Whereabouts {
   readonly port: number;
 }
 
-/** Whether sessions go to the server's own address from here: as the stack says it, and to containers. */
-export function isDirect({ host }: Pick<Whereabouts, "host">): boolean {
-  return host === undefined || host.transport === "docker" || host.sessions === "direct";
-}
-
 /**
  * The ways to a server, the best first. Where no server is known to run it is asked where it is declared to be: somebody else
  * may be there. @param listening what its postmaster.pid says; `unsaid` before 9.1; undefined where there is none
@@ -52,7 +47,7 @@ export function isDirect({ host }: Pick<Whereabouts, "host">): boolean {
 export function waysTo(at: Whereabouts, listening: Listening | "unsaid" | undefined): readonly Way[] {
   const { host, address, port } = at;
   const declared = { address, port };
-  if (host === undefined || isDirect(at)) return [{ by: "direct", to: declared }];
+  if (host === undefined || isDirect(host)) return [{ by: "direct", to: declared }];
   const byTcp: readonly WayKind[] = host.transport === "local" ? ["local"] : ["forwarded", "piped"];
   const by = (to: Port) => byTcp.map((by) => ({ by, to }));
   if (listening === undefined) return by(declared).slice(0, 1);

@@ -3,7 +3,7 @@ import type { Directories } from "../../config/controlDirectory.js";
 import type { FileStatus, Host, HostSpec } from "../../hosts/host.js";
 import { keyText } from "../../hosts/key.js";
 import { defined } from "../../postgres/defined.js";
-import { fileOf } from "../../postgres/files/places.js";
+import { configurationFolder, fileOf } from "../../postgres/files/places.js";
 import type { Major } from "../../postgres/versions.js";
 import { readControlFile } from "../data/controlFile.js";
 import { type CountedFiles, countFiles, readStandIns } from "../data/countedFiles.js";
@@ -87,11 +87,25 @@ export class Look {
   /** Configuration files as they count, of those named. */
   async files(names: readonly string[]): Promise<CountedFiles> {
     const [texts, standIns] = await Promise.all([
-      Promise.all([...new Set(names)].sort().map(async (name) => [name, await this.#text(name)] as const)),
+      this.texts(names),
       this.once("stand-ins", () => readStandIns(this.host, this.directories)),
     ]);
-    const there = texts.filter((entry): entry is [string, string] => entry[1] !== undefined);
-    return countFiles(Object.fromEntries(there) as Files, standIns, names);
+    return countFiles(texts, standIns, names);
+  }
+
+  /** The same files as they are. */
+  async texts(names: readonly string[]): Promise<Files> {
+    const texts = [...new Set(names)].sort().map(async (name) => [name, await this.#text(name)] as const);
+    const there = (await Promise.all(texts)).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    return Object.fromEntries(there);
+  }
+
+  /** Names of the files of settings in a folder beside postgresql.conf, as include_dir reads them. */
+  included(folder: string): Promise<readonly string[]> {
+    return this.once(`included ${folder}`, async () => {
+      const { includedNames } = await import("../data/includedNames.js");
+      return (await includedNames(this.host, join(configurationFolder(this.directories), folder))) ?? [];
+    });
   }
 
   #text(name: string): Promise<string | undefined> {

@@ -163,12 +163,15 @@ function found(found: Found, object: Thing, server: string): string {
 /** What is said of a value that looks the same, its secret masked, and is another. */
 const anotherSecret = "(with another secret)";
 
-function setting({ value, default: standard, anotherSecret: other, waits, source }: SettingFound): string {
+function setting({ value, default: standard, anotherSecret: other, waits, unread, source }: SettingFound): string {
   const origin = source === "configuration file" ? "an earlier version of its files" : source;
   return [
     value ?? (standard === undefined ? "unset" : `unset (${standard})`),
     ...(other === true ? [anotherSecret] : []),
     ...(waits === undefined ? [] : [`(waits for a ${waits.for}: the server runs with ${waits.inForce ?? "unset"})`]),
+    ...(unread === true
+      ? ["and not read (postgresql.conf includes its files by name): declare it in the stack file, or remove it there"]
+      : []),
     ...(origin === undefined ? [] : [`(from ${origin})`]),
   ].join(" ");
 }

@@ -13,7 +13,7 @@ export const port = 5447;
 /** Ours comes first in every file, so that a reload never locks the test out. */
 const ours = "host postgres postgres 127.0.0.0/8 trust";
 
-/** A real server for rules of access, on a loopback address of its own: 127.0.10.x. */
+/** A real server for rules of access, on a loopback address of its own: 127.0.BLOCK.x. */
 export class HbaServer {
   readonly directory: string;
   #process: ChildProcess | undefined;
@@ -27,9 +27,9 @@ export class HbaServer {
     this.directory = join(folder, "data");
   }
 
-  static async make(major: Major): Promise<HbaServer> {
+  static async make(major: Major, block = 10): Promise<HbaServer> {
     const folder = await mkdtemp("/var/tmp/pgsite-hba-");
-    return new HbaServer(major, folder, `127.0.10.${majors.indexOf(major) + 1}`);
+    return new HbaServer(major, folder, `127.0.${block}.${majors.indexOf(major) + 1}`);
   }
 
   async start(): Promise<void> {

@@ -1,4 +1,5 @@
 export { staysHere } from "./addresses.js";
+export { type Admission, admits, type Means } from "./admits.js";
 export { type Asks, asksOf, asksOfMethod, sortedAsks } from "./asks.js";
 export { type HbaEntry, parseHba, parseHbaLine } from "./parse.js";
 export { renderHba, renderHbaLine } from "./render.js";

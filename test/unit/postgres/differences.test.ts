@@ -51,6 +51,21 @@ describe("the configuration of a server, as it is and as it is declared", () => 
     ]);
   });
 
+  it("says a file that somebody put into a folder of included ones with its line, whether it is read or not", () => {
+    const file = "conf.d/99-hand.conf";
+    const text = "# mine\nrandom_page_cost = 1.5\nssl_passphrase_command = 'echo zq9'\n";
+    const whole = `${declared.files["postgresql.conf"]}include_dir = 'conf.d'\n`;
+    expect(said({ files: { ...declared.files, "postgresql.conf": whole, [file]: text } })).toEqual(
+      expect.arrayContaining([`s: ${file} line 2 random_page_cost is 1.5, declared unset (4): reload`]),
+    );
+    const ignored =
+      "and not read (postgresql.conf includes its files by name): declare it in the stack file, or remove it there";
+    expect(said({ __ignored: { [file]: text } })).toEqual([
+      `s: ${file} line 2 random_page_cost is 1.5 ${ignored}: by hand`,
+      `s: ${file} line 3 ssl_passphrase_command is ******** ${ignored}: by hand`,
+    ]);
+  });
+
   it("asks nothing of a stopped server but to start", () => {
     expect(said({ ...withConf("max_connections = 300\nwork_mem = 5MB\n"), state: "stopped" })).toEqual([
       "s: the server is stopped, declared running: start",
