@@ -51,6 +51,8 @@ export interface Running {
   readonly pendingRestart: readonly string[];
   /** Replication slots (9.4 and later). */
   readonly slots: readonly string[];
+  /** Its rules let the administrator in by its OS user alone. */
+  readonly barredByRules: boolean;
 }
 
 /** @throws SqlUnreachable */
@@ -70,6 +72,7 @@ export function askRunning(endpoint: Address, login: Login): Promise<Running> {
     return {
       inRecovery: self?.recovery === "true",
       pendingRestart: pending.map(({ name }) => name ?? ""),
+      barredByRules: session.way.barred.some(({ kind }) => kind === "noRule" || kind === "unproven"),
       slots: slots.map(({ slot_name }) => slot_name ?? ""),
     };
   });

@@ -108,7 +108,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
       isSet: contents.roles.some(({ name, password: kept }) => name === role && kept !== "none"),
     })),
     secrets: secrets.map(({ path }) => secretPath(path)),
-    notes: described.notes,
+    notes: [...described.notes, ...running.flatMap((state) => state.notes)],
     firstWrites: all.map(({ name, found: handMade, server }) => ({
       name,
       changes: firstWrite(handMade, server).changes,
@@ -161,12 +161,20 @@ function endpointOf({ name, found }: Named, user: string): Address {
 async function stateOf(
   server: Named,
   login: { user: string; password: string },
-): Promise<{ obstacles: string[]; slots: readonly string[] }> {
+): Promise<{ obstacles: string[]; notes: string[]; slots: readonly string[] }> {
   const { name, found } = server;
   try {
-    const { inRecovery, pendingRestart, slots } = await askRunning(endpointOf(server, login.user), login);
+    const { inRecovery, pendingRestart, slots, barredByRules } = await askRunning(
+      endpointOf(server, login.user),
+      login,
+    );
     return {
       slots,
+      notes: barredByRules
+        ? [
+            `${name}: its rules let ${login.user} in by the OS user alone, and over TCP not even from its own host: the first up writes pg_hba.conf, with pgsite's own rule before the others`,
+          ]
+        : [],
       obstacles: [
         ...(inRecovery === found.inRecovery
           ? []
@@ -182,7 +190,7 @@ async function stateOf(
   } catch (error) {
     const isWarm =
       error instanceof SqlUnreachable && (error.kind === "recoveryRefusesQueries" || error.kind === "starting");
-    if (found.inRecovery && isWarm) return { obstacles: [], slots: [] };
+    if (found.inRecovery && isWarm) return { obstacles: [], notes: [], slots: [] };
     throw error;
   }
 }

@@ -14,12 +14,17 @@ type Place = Directories & { readonly version: Major };
 
 const rulesFile = "pg_hba.conf";
 
-/** Installs the declared rules. @returns whether they were other ones */
-export async function installRules(host: Host, server: Place, files: Files): Promise<boolean> {
+/**
+ * Installs the declared rules.
+ * @param inTheWay the rules themselves keep pgsite out: hand-written ones that stand for the declared ones do not do then
+ * @returns whether they were other ones
+ */
+export async function installRules(host: Host, server: Place, files: Files, inTheWay: boolean): Promise<boolean> {
   const declared = files[rulesFile];
   if (declared === undefined) return false;
   const { files: there, standIns } = await readServerFiles(host, server, [rulesFile]);
-  if (there[rulesFile] === declared) return false;
+  const stands = standIns?.files[rulesFile] !== undefined;
+  if (there[rulesFile] === declared && !(stands && inTheWay)) return false;
   if (standIns !== undefined) await forgetStandIns(host, server, [rulesFile]);
   await writeServerFile(host, server, rulesFile, declared);
   return true;

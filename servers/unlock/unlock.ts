@@ -43,15 +43,16 @@ export class StillLockedOut extends Error {
  * @throws StillLockedOut @throws Locked
  */
 export async function unlock(unlocking: Unlocking): Promise<void> {
-  if ((await lockNow(unlocking)) === undefined) return;
+  const lock = await lockNow(unlocking);
+  if (lock === undefined) return;
   const { host, server } = unlocking;
-  await withLock(host, server, `letting pgsite into ${server.name}`, () => unlockHeld(unlocking));
+  await withLock(host, server, `letting pgsite into ${server.name}`, () => unlockHeld(unlocking, lock));
 }
 
-async function unlockHeld(unlocking: Unlocking): Promise<void> {
+async function unlockHeld(unlocking: Unlocking, found: LockedOut): Promise<void> {
   const { host, server, files, report } = unlocking;
   // Rules may be in the way of every way in; they are the declared ones from here on.
-  const rules = await installRules(host, server, files);
+  const rules = await installRules(host, server, files, mendOf(found) === "rules");
   let lock = await lockNow(unlocking);
   if (lock !== undefined && (rules || mendOf(lock) === "rules")) {
     await reloadServer(host, server);

@@ -43,7 +43,7 @@ describe.skipIf(noDebian() !== undefined)("clusters of Debian's, made by hand", 
   const noChange = async () => {
     const preview = await sandbox.run(["preview", "--diff", "--expect-no-changes", "--stack", "orders"]);
     expect(preview.code, preview.stdout + preview.stderr).toBe(0);
-    return preview.stdout;
+    return preview.stdout + preview.stderr;
   };
   const one = "db1";
   /** Restore points that a proof writes, by what the primary logs of them. */
