@@ -15,7 +15,7 @@ for (const { major, block } of [
   { major: "15", block: 92 },
   { major: "11", block: 93 },
 ] as const satisfies readonly { major: Major; block: number }[]) {
-  describe(`a primary and a standby made by hand at ${major}`, { timeout: 60_000 }, () => {
+  describe(`a primary and a standby made by hand at ${major}`, { timeout: 120_000 }, () => {
     let site: HandMadeSite;
     let sandbox: PulumiSandbox;
     let before: Record<string, unknown>;

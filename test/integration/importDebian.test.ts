@@ -10,7 +10,7 @@ import { PulumiSandbox } from "../support/pulumi.js";
 const run = promisify(execFile);
 const block = 107;
 
-describe.skipIf(noDebian() !== undefined)("clusters of Debian's, made by hand", { timeout: 60_000 }, () => {
+describe.skipIf(noDebian() !== undefined)("clusters of Debian's, made by hand", { timeout: 120_000 }, () => {
   let pair: DebianPair;
   let sandbox: PulumiSandbox;
 
