@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalSite } from "../support/localSite.js";
 import { LockedSite, type LockOut, unsaid, waysToLockOut } from "../support/lockedOut.js";
 import { whyNoSite } from "../support/remoteSite.js";
 
@@ -83,3 +86,29 @@ describe.skipIf(why !== undefined)(
     });
   },
 );
+
+describe("a first up that failed", { timeout: 240_000 }, () => {
+  let site: LocalSite;
+
+  beforeAll(async () => {
+    site = await LocalSite.make({ major: "15", block: 71, servers: ["server2"] });
+  }, 120_000);
+
+  afterAll(() => site?.remove());
+
+  it("for what the server runs at login ends soon, and says so; corrected, the next up installs that at once", async () => {
+    site.declare({ settings: { session_preload_libraries: "nowhere" } });
+    const failed = await site.failing("up");
+    expect(failed).toContain("what the server runs at login fails");
+    expect(failed).not.toContain("add a rule for `replication`");
+    // A minute of waiting had hundreds.
+    const log = readFileSync(join(site.controlDirectory("server2"), "start.log"), "utf8");
+    expect(log.split('FATAL:  could not access file "nowhere"').length).toBeLessThan(60);
+    // A server that does not start any more is no way out either.
+    site.declare({ settings: { shared_preload_libraries: "nowhere" } });
+    expect(await site.failing("up")).toContain('could not access file "nowhere"');
+    site.declare();
+    await site.up();
+    expect(await site.preview()).toMatch(nothingToDo);
+  });
+});
