@@ -65,9 +65,11 @@ export class DebianPair {
   }
 
   async close(): Promise<void> {
-    for (const { cluster, dataDirectory } of [this.standby, this.primary]) {
+    for (const { cluster, dataDirectory, configuration } of [this.standby, this.primary]) {
       await run("pg_dropcluster", ["--stop", version, cluster]).catch(() => undefined);
       rmSync(`${dataDirectory}.pgsite`, { recursive: true, force: true });
+      // pg_dropcluster leaves a folder in which somebody put a file.
+      rmSync(configuration, { recursive: true, force: true });
     }
   }
 
