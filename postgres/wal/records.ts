@@ -82,6 +82,18 @@ export function endOfRecords(pages: Buffer, start: bigint, layout: WalLayout, ve
   return end;
 }
 
+/**
+ * Whether a whole record begins at a position, in consecutive pages of one timeline. What was cut off while it was received is none.
+ * @param start position of the first page @param at behind the header of a page, if it begins there
+ */
+export function isWholeRecord(pages: Buffer, start: bigint, at: bigint, layout: WalLayout, version: Major): boolean {
+  const header = headers.findLast(({ from }) => atLeast(version, from)) ?? headers[0];
+  if (header === undefined) return false;
+  const record = new Walk(pages, start, layout).record(at, header.length);
+  if (record === undefined || record === "overwritten") return false;
+  return header.checksum === undefined || isWhole(record.bytes, header.length, header.checksum);
+}
+
 class Walk {
   constructor(
     private readonly pages: Buffer,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { isWholeRecord } from "../../postgres/wal/records.js";
 import { namesOf } from "../sql/versions.js";
 import { headerAt, type Place, page, segmentSize } from "./shutdownCheckpoint.js";
 import { type Branch, type Fork, historyOf } from "./timelines.js";
@@ -28,9 +29,10 @@ export async function partedAt(
 }
 
 /**
- * Whether a server's WAL of a timeline has a record that begins at a position, where another record ended: so also of a standby,
- * whose control file tells only of its last restart point. 9.3 and later. A segment that is used again has an old record
- * there, which follows upon one that is at least a segment away.
+ * Whether a server's WAL of a timeline has a whole record that begins at a position, where another record ended: so also of a
+ * standby, whose control file tells only of its last restart point. 9.3 and later. A segment that is used again has an old record
+ * there, which follows upon one that is at least a segment away. Of one that was cut off while it was received, the primary that
+ * left the timeline there may have the same beginning, and pg_rewind copies that.
  */
 async function hasRecordAt(
   host: Host,
@@ -47,5 +49,28 @@ async function hasRecordAt(
   const header = await host.readBytes(path, Number(start % BigInt(size)), previousAt + 8);
   if (header === undefined || header.length < previousAt + 8 || header.readUInt32LE(0) === 0) return false;
   const distance = position - header.readBigUInt64LE(previousAt);
-  return distance > 0n && distance < BigInt(size);
+  if (distance <= 0n || distance >= BigInt(size)) return false;
+  const from = start - (start % BigInt(page.bytes));
+  // Each page that it goes on in begins with a header.
+  const length = page.bytes * (2 + Math.ceil(header.readUInt32LE(0) / (page.bytes - page.firstHeader)));
+  const pages = await readWal(host, folder, { timeline, from, length, size });
+  return isWholeRecord(pages, from, start, { segment: size, page: page.bytes }, version);
+}
+
+/** Bytes of a timeline's WAL from a position on, as many as are there of its segment and the next ones. */
+async function readWal(
+  host: Host,
+  folder: string,
+  { timeline, from, length, size }: { timeline: number; from: bigint; length: number; size: number },
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let at = from; at < from + BigInt(length); at += BigInt(parts.at(-1)?.length ?? 0)) {
+    const offset = Number(at % BigInt(size));
+    const wanted = Math.min(size - offset, Number(from + BigInt(length) - at));
+    const read = await host.readBytes(join(folder, segmentAt(at, timeline, size)), offset, wanted);
+    if (read === undefined || read.length === 0) break;
+    parts.push(read);
+    if (read.length < wanted) break;
+  }
+  return Buffer.concat(parts);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endOfRecords, isPage, layoutOf } from "../../../postgres/wal/records.js";
+import { endOfRecords, isPage, isWholeRecord, layoutOf } from "../../../postgres/wal/records.js";
 
 const layout = { segment: 64 * 1024, page: 8192 };
 const start = 5n * BigInt(layout.segment);
@@ -75,6 +75,33 @@ function checksum(bytes: Buffer): number {
 }
 
 const endIn = (wal: Wal, from = 0) => endOfRecords(wal.bytes.subarray(from), start + BigInt(from), layout, "15");
+
+describe("a record at a position", () => {
+  const wal = new Wal().write(100);
+  const at = wal.end;
+  wal.write(20_000).write(50);
+  const isWhole = (bytes: Buffer, position = at) => isWholeRecord(bytes, start, position, layout, "15");
+
+  it("is whole where all of it is there, over pages too", () => {
+    expect(isWhole(wal.bytes)).toBe(true);
+  });
+
+  it("is none where its beginning alone was received, or other bytes than were written", () => {
+    for (const left of [24, 8000, 16_000]) {
+      const cut = Buffer.from(wal.bytes);
+      cut.fill(0, Number(at - start) + left);
+      expect(isWhole(cut)).toBe(false);
+      expect(isWhole(cut.subarray(0, Number(at - start) + left))).toBe(false);
+    }
+    const torn = Buffer.from(wal.bytes);
+    torn[Number(at - start) + 4000] = 8;
+    expect(isWhole(torn)).toBe(false);
+  });
+
+  it("does not begin in the middle of another", () => {
+    expect(isWhole(wal.bytes, at + 8n)).toBe(false);
+  });
+});
 
 describe("where the WAL ends", () => {
   it("is behind its last whole record, also one that goes on over pages", () => {
