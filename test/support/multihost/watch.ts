@@ -16,7 +16,7 @@ export interface Watched {
 }
 
 /** What Pulumi hands the program, and a provider named like the project: the configuration, to the same OS user alone. */
-const pulumisOwn = /@pulumi\/pulumi\/cmd\/run|^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/;
+const pulumisOwn = /@pulumi\/pulumi\/cmd\/run|\/toolchain\/launch\/sdk\.js\0|^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/;
 
 /** Looks at all processes of all hosts, and at the modes of what is being made there, every 50 ms until it is stopped. */
 export class Watch {
