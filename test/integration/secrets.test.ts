@@ -33,7 +33,10 @@ class Watch {
       if (shows(words)) this.found.add(`the command line of ${pid}: ${words.replaceAll("\0", " ")}`);
       // What Pulumi itself starts: it hands the program, and a provider that is called like the project, the configuration
       // so (readable by the same OS user only). The provider's launcher drops it before it starts anything.
-      const isPulumis = /@pulumi\/pulumi\/cmd\/run|^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/.test(words);
+      const isPulumis =
+        /@pulumi\/pulumi\/cmd\/run|\/toolchain\/launch\/sdk\.js\0|^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/.test(
+          words,
+        );
       // No command line at all: it is between two programs, and is seen as the second next time.
       const isBetween = words === "";
       if (!isPulumis && !isBetween && shows(procFile(pid, "environ"))) this.found.add(`the environment of ${words}`);

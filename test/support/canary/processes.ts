@@ -6,7 +6,10 @@ import type { Canaries, Kind } from "./secrets.js";
 const names: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["pulumi", /^(\S*\/)?pulumi\0/],
   ["Pulumi's language host", /pulumi-language-nodejs/],
-  ["the program (index.ts), started by Pulumi's language host", /@pulumi\/pulumi\/cmd\/run/],
+  [
+    "the program (index.ts), started by Pulumi's language host",
+    /@pulumi\/pulumi\/cmd\/run|\/toolchain\/launch\/sdk\.js/,
+  ],
   ["a look at Node's version by the language host", /^\S*\/node\0--version/],
   ["the provider's launcher, a shell that drops the configuration", /^\/bin\/sh\0\S*\/pulumi-resource-pgsite\0/],
   ["the launcher's look at the configuration", /^node\0\S*\/provider\/lost\.js/],
