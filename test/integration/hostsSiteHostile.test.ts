@@ -38,9 +38,8 @@ describe.skipIf(why !== undefined)(
     it("are given to programs as they are: a locale that is none is refused, and nothing else happens", async () => {
       site.declare("ctio", [["initdb", "locale"], "$(touch /pwned)"]);
       const { errors } = await site.failingUp("ctio");
-      for (const name of servers) {
-        expect(errors).toContainEqual(expect.stringContaining(`${name}: the locale $(touch /pwned) is not there`));
-      }
+      const said = "server2 and server3: the locale $(touch /pwned) is not there";
+      expect(errors).toContainEqual(expect.stringContaining(said));
       site.declare("ctio");
     });
 
