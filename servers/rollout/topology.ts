@@ -98,7 +98,8 @@ export async function untilAsDeclared(context: Context, wanted: TopologyState): 
   const settled = async () => {
     found = await observePositions(context, wanted, true);
     const lasts = refused.for(Object.values(found).some(isLockedOut));
-    return wrong().length === 0 || Object.values(found).some(isGone) || lasts > refusalStays;
+    const stays = Object.values(found).some(hearsByStream) ? streamsAnew : refusalStays;
+    return wrong().length === 0 || Object.values(found).some(isGone) || lasts > stays;
   };
   await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
     throw new Error(`the topology cannot be seen: ${messageOf(error)}`);
@@ -110,6 +111,16 @@ export async function untilAsDeclared(context: Context, wanted: TopologyState): 
 
 /** Milliseconds for which a server keeps pgsite out before that counts: a standby may be about to hear of a password. */
 const refusalStays = 1500;
+
+/** Milliseconds: the primary may have stood still to be mended, and a walreceiver tries again after 5 s (wal_retrieve_retry_interval). */
+const streamsAnew = 8000;
+
+/** Its roles and their passwords are its primary's, and come by replication. */
+function hearsByStream({ replication }: Position): boolean {
+  return (
+    replication.kind === "unknown" && replication.why.code === "lockedOut" && replication.why.lock.by === "primary"
+  );
+}
 
 function isLockedOut({ replication }: Position): boolean {
   return replication.kind === "unknown" && replication.why.code === "lockedOut";
