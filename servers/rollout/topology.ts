@@ -1,3 +1,4 @@
+import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { Position, Positions, Slot } from "../../postgres/positions.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
@@ -97,8 +98,9 @@ export async function untilAsDeclared(context: Context, wanted: TopologyState): 
   const wrong = () => misplaced(found, wanted.positions);
   const settled = async () => {
     found = await observePositions(context, wanted, true);
-    const lasts = refused.for(Object.values(found).some(isLockedOut));
-    const stays = Object.values(found).some(hearsByStream) ? streamsAnew : refusalStays;
+    const locks = Object.values(found).flatMap((position) => lockIn(position) ?? []);
+    const lasts = refused.for(locks.length > 0);
+    const stays = locks.some(({ by }) => by === "primary") ? streamsAnew : refusalStays;
     return wrong().length === 0 || Object.values(found).some(isGone) || lasts > stays;
   };
   await until(settled, { deadline: patience, interval: 300, signal: context.signal }).catch((error) => {
@@ -115,15 +117,9 @@ const refusalStays = 1500;
 /** Milliseconds: the primary may have stood still to be mended, and a walreceiver tries again after 5 s (wal_retrieve_retry_interval). */
 const streamsAnew = 8000;
 
-/** Its roles and their passwords are its primary's, and come by replication. */
-function hearsByStream({ replication }: Position): boolean {
-  return (
-    replication.kind === "unknown" && replication.why.code === "lockedOut" && replication.why.lock.by === "primary"
-  );
-}
-
-function isLockedOut({ replication }: Position): boolean {
-  return replication.kind === "unknown" && replication.why.code === "lockedOut";
+/** How it keeps pgsite out. Where `by` is `primary`, its roles and their passwords come by replication. */
+function lockIn({ replication }: Position): LockedOut | undefined {
+  return replication.kind === "unknown" && replication.why.code === "lockedOut" ? replication.why.lock : undefined;
 }
 
 /** Waiting does not bring a host back. */
