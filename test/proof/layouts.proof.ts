@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DistributionSite } from "../support/distributionSite.js";
+import { pgdgTree } from "../support/handMadeLayouts.js";
 import { whyNoHosts } from "../support/multihost.js";
 
 /*
@@ -13,30 +14,8 @@ const why = whyNoHosts() ?? needs.flatMap((path) => (existsSync(path) ? [] : [`n
 
 const none = "rm -rf /etc/postgresql/* /var/lib/postgresql/15/main*; chown postgres: /etc/postgresql";
 
-/** As a package of postgresql.org has it: a check of the folder, Type=notify, and the folder in its environment. */
 const pgdg = `${none}
-mkdir -p /usr/pgsql-15 && mv /usr/lib/postgresql/15/bin /usr/pgsql-15/bin && mv /usr/lib/postgresql/15/lib /usr/pgsql-15/lib
-ln -s /usr/pgsql-15/lib /usr/lib/postgresql/15/lib
-ln -sf /usr/pgsql-15/bin/psql /usr/bin/psql
-install -d -o postgres -m 0700 /var/lib/pgsql /var/lib/pgsql/15
-cat >/usr/lib/systemd/system/postgresql-15.service <<'UNIT'
-[Unit]
-Description=A database server as a package of Red Hat's family starts it
-[Service]
-Type=notify
-User=postgres
-Group=postgres
-Environment=PGDATA=/var/lib/pgsql/15/data/
-ExecStartPre=/usr/bin/test -e \${PGDATA}/PG_VERSION
-ExecStart=/usr/pgsql-15/bin/postgres -D \${PGDATA}
-ExecReload=/bin/kill -HUP $MAINPID
-KillMode=mixed
-KillSignal=SIGINT
-TimeoutSec=0
-[Install]
-WantedBy=multi-user.target
-UNIT
-systemctl daemon-reload`;
+${pgdgTree}`;
 
 const arch = `${none}
 for program in /usr/lib/postgresql/15/bin/*; do ln -sf "$program" /usr/bin/; done

@@ -103,19 +103,8 @@ ${isPrimary(server) ? contents : ""}`,
 const pgdgData = `/var/lib/pgsql/${version}/data`;
 const pgdgPrograms = `/usr/pgsql-${version}/bin`;
 
-/**
- * As packages of postgresql.org put them on Red Hat's family: this machine's programs under those paths, a unit in our words
- * (Type=notify, a check of the folder, which is in its environment), psql on PATH; a certificate among the data.
- */
-const pgdg: HandMadeLayout = {
-  layout: "pgdg",
-  init: "systemd",
-  dataDirectory: pgdgData,
-  configuration: pgdgData,
-  programs: pgdgPrograms,
-  unit: `postgresql-${version}`,
-  prepare: (server, addresses) => `${none}
-mkdir -p /usr/pgsql-${version}
+/** Red Hat's tree as a package of postgresql.org makes it: the programs' place, and a unit with a check of the folder and Type=notify. */
+export const pgdgTree = `mkdir -p /usr/pgsql-${version}
 mv /usr/lib/postgresql/${version}/bin /usr/lib/postgresql/${version}/lib /usr/pgsql-${version}/
 ln -s /usr/pgsql-${version}/lib /usr/lib/postgresql/${version}/lib
 ln -sf ${pgdgPrograms}/psql /usr/bin/psql
@@ -138,7 +127,21 @@ TimeoutSec=0
 [Install]
 WantedBy=multi-user.target
 UNIT
-systemctl daemon-reload
+systemctl daemon-reload`;
+
+/**
+ * As packages of postgresql.org put them on Red Hat's family: this machine's programs under those paths, a unit in our words
+ * (Type=notify, a check of the folder, which is in its environment), psql on PATH; a certificate among the data.
+ */
+const pgdg: HandMadeLayout = {
+  layout: "pgdg",
+  init: "systemd",
+  dataDirectory: pgdgData,
+  configuration: pgdgData,
+  programs: pgdgPrograms,
+  unit: `postgresql-${version}`,
+  prepare: (server, addresses) => `${none}
+${pgdgTree}
 systemctl enable postgresql-${version} 2>/dev/null
 ${
   isPrimary(server)
