@@ -29,7 +29,9 @@ export const files = {
 
   makeDirectory: (path: string, mode: number) => {
     const [folder, parent] = [quote(path), quote(dirname(path))];
-    return `[ -d ${folder} ] || { (umask 022; mkdir -p -- ${parent}) && { mkdir -m ${octal(mode)} -- ${folder} || [ -d ${folder} ]; }; }`;
+    const made = `said=$(mkdir -m ${octal(mode)} -- ${folder} 2>&1)`;
+    // Whoever makes it at the same moment does no harm, and mkdir's word about that is no failure.
+    return `[ -d ${folder} ] || { (umask 022; mkdir -p -- ${parent}) && { ${made} || [ -d ${folder} ] || { printf '%s\\n' "$said" >&2; false; }; }; }`;
   },
 } as const;
 

@@ -77,10 +77,10 @@ describe("a floor that servers of two stacks share", { timeout: 120_000 }, () =>
     expect(stillRefused.code).not.toBe(0);
     expect(stillRefused.said.replace(/\s+/g, " ")).toContain(order);
 
-    await stacks.rehearsal.up("ctio");
-    expect(await connections()).toEqual(["40", "50"]);
     // A mirror that has not replayed the lower value yet is waited for.
     await stacks.query(des10, "select pg_wal_replay_pause()");
+    await stacks.rehearsal.up("ctio");
+    expect(await connections()).toEqual(["40", "50"]);
     const resumed = new Promise((resolve, reject) => {
       setTimeout(() => stacks.query(des10, "select pg_wal_replay_resume()").then(resolve, reject), 6000);
     });

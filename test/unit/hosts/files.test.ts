@@ -44,3 +44,40 @@ describe("a file that is put in its place while it is looked for", () => {
     expect(await run(files.read(path), "exit 7")).toMatchObject({ exitCode: 0, stdout: "4711" });
   });
 });
+
+describe("a folder that somebody else makes at the same moment", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "pgsite-test-files-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Makes a folder, and something else of that name once its parents are there. */
+  const made = (path: string, other: string) =>
+    execa(
+      "sh",
+      [
+        "-c",
+        `mkdir() { command mkdir "$@" && if [ "$1" = -p ]; then ${other}; fi; }; ${files.makeDirectory(path, 0o700)}`,
+      ],
+      {
+        env: { LC_ALL: "C" },
+        reject: false,
+      },
+    );
+
+  it("is there, and nothing was said", async () => {
+    const path = join(folder, "data.pgsite");
+    const { exitCode, stderr } = await made(path, `command mkdir '${path}'`);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  it("is not there when it is a file", async () => {
+    const path = join(folder, "data.pgsite");
+    const { exitCode, stderr } = await made(path, `: >'${path}'`);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: `mkdir: cannot create directory '${path}': File exists`,
+    });
+  });
+});
