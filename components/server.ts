@@ -2,7 +2,6 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ServerInputs } from "../config/inputs.js";
 import type { Place, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
-import { runbookFacts } from "../installed/runbook/facts.js";
 import { serviceFacts } from "../installed/service/of.js";
 import { renderPassfile } from "../postgres/files/passfile.js";
 import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
@@ -40,6 +39,8 @@ export abstract class Server extends pulumi.ComponentResource {
   readonly description: ServerSite;
   /** PEM of its certificate; absent where it offers no TLS. */
   readonly certificate: pulumi.Output<string> | undefined;
+  /** Text of its password file; a secret. */
+  readonly passfile: pulumi.Output<string>;
   /** The last of its own resources: the server runs when this stands. */
   readonly start: pulumi.Resource;
   /** Hash of the files declared for it. */
@@ -91,26 +92,22 @@ export abstract class Server extends pulumi.ComponentResource {
       },
       { ...parent, ...keepsText, dependsOn: [directory, ...authorities, ...(args.after ?? [])] },
     );
+    this.passfile = pulumi.secret(args.replicationPassword).apply((password) =>
+      renderPassfile(
+        peers
+          .filter((peer) => peer.name !== name)
+          .map(({ address, port }) => ({
+            host: address,
+            port,
+            database: "*",
+            user: site.replicationRole,
+            password,
+          })),
+      ),
+    );
     const passfile = new HostFile(
       `${name}-passfile`,
-      {
-        host,
-        path: server.passfile,
-        content: pulumi.secret(args.replicationPassword).apply((password) =>
-          renderPassfile(
-            peers
-              .filter((peer) => peer.name !== name)
-              .map(({ address, port }) => ({
-                host: address,
-                port,
-                database: "*",
-                user: site.replicationRole,
-                password,
-              })),
-          ),
-        ),
-        runbook: runbookFacts(server, args.inputs),
-      },
+      { host, path: server.passfile, content: this.passfile, isPassfile: true },
       // A standby that is left to run must be able to connect again.
       files,
     );

@@ -5,9 +5,10 @@ import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/sessionSettings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
+import { runbookFacts } from "../installed/runbook/facts.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
-import { Access, Database, Preflight, Role, Rollout, Topology } from "../provider/sdk/index.js";
+import { Access, Database, Preflight, Role, Rollout, Runbook, Topology } from "../provider/sdk/index.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
@@ -142,6 +143,11 @@ export class Site extends pulumi.ComponentResource {
       { ...whole, ...fence, ...copies },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
+    new Runbook(
+      `${site.name}-runbook`,
+      { site: site.name, ...protectionOf(servers, inputs) },
+      { ...parent, dependsOn: this.rollout },
+    );
     const primary = site.servers.find(({ name }) => name === site.primary);
     if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
     new Topology(
@@ -151,6 +157,21 @@ export class Site extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What the guard of every server that is not lost goes by; nothing for a server that is alone. */
+function protectionOf(servers: Readonly<Record<string, Server>>, inputs: ResolvedStack["inputs"]) {
+  const guarded = Object.entries(servers).flatMap(([name, { description, passfile }]) => {
+    const given = inputs[name];
+    const facts = given === undefined ? undefined : runbookFacts(description, given);
+    if (facts === undefined || description.lost !== undefined) return [];
+    const { host, disposable } = description;
+    return [[name, { protection: { host, facts, disposable }, passfile }] as const];
+  });
+  return {
+    servers: Object.fromEntries(guarded.map(([name, { protection }]) => [name, protection])),
+    passfiles: Object.fromEntries(guarded.map(([name, { passfile }]) => [name, passfile])),
+  };
 }
 
 /** What the certificates of servers that read them at the start alone are known by. */

@@ -33,6 +33,16 @@ function field(name: string, value: string): string {
 }
 
 /**
+ * A password file with which connections can be made that are declared, and those that were before: the lines of `declared`,
+ * then those of `there` that are for other connections.
+ */
+export function withLinesOf(there: string, declared: string): string {
+  const connectionOf = ({ host, port, database, user }: PassfileLine) => JSON.stringify([host, port, database, user]);
+  const known = new Set(parsePassfile(declared).map(connectionOf));
+  return declared + renderPassfile(parsePassfile(there).filter((line) => !known.has(connectionOf(line))));
+}
+
+/**
  * Reads a password file; comments, empty lines, lines without five fields and lines whose port no connection has are passed
  * over, as libpq does. What follows a fifth colon is not read.
  */

@@ -8,6 +8,7 @@ import { hostFile } from "./hostFile.js";
 import { preflight } from "./preflight.js";
 import { role } from "./role.js";
 import { rollout } from "./rollout.js";
+import { runbook } from "./runbook.js";
 import { serverCertificate } from "./serverCertificate.js";
 import { serverConfiguration } from "./serverConfiguration.js";
 import { service } from "./service.js";
@@ -25,6 +26,7 @@ export const resourceTypes: readonly AnyResourceType[] = [
   database,
   access,
   rollout,
+  runbook,
   service,
   topology,
   clientLinks,

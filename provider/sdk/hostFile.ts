@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSpec } from "../../hosts/host.js";
-import type { RunbookFacts } from "../../installed/runbook/render.js";
 import { packed } from "./packed.js";
 
 export interface HostFileArgs {
@@ -11,8 +10,8 @@ export interface HostFileArgs {
   readonly content: pulumi.Input<string>;
   /** Permission bits in octal. @default "0600" */
   readonly mode?: pulumi.Input<string> | undefined;
-  /** The runbook that is installed with it. @default none */
-  readonly runbook?: RunbookFacts | undefined;
+  /** True for a password file: its lines for other connections stay until the `Runbook` is written. @default false */
+  readonly isPassfile?: true;
 }
 
 /** One file on a host, owned by the host's OS user. Previews show what differs in its content, mode and owner. */
@@ -20,6 +19,6 @@ export class HostFile extends pulumi.CustomResource {
   declare readonly path: pulumi.Output<string>;
 
   constructor(name: string, args: HostFileArgs, options?: pulumi.CustomResourceOptions) {
-    super("pgsite:index:HostFile", name, { mode: "0600", ...packed(args, ["host", "runbook"]) }, options);
+    super("pgsite:index:HostFile", name, { mode: "0600", ...packed(args, ["host"]) }, options);
   }
 }

@@ -8,6 +8,7 @@ export { HostFile, type HostFileArgs } from "./hostFile.js";
 export { Preflight, type PreflightArgs } from "./preflight.js";
 export { Role, type RoleArgs, type SqlArgs } from "./role.js";
 export { Rollout, type RolloutArgs } from "./rollout.js";
+export { Runbook, type RunbookArgs } from "./runbook.js";
 export { ServerCertificate, type ServerCertificateArgs } from "./serverCertificate.js";
 export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfiguration.js";
 export { Service, type ServiceArgs } from "./service.js";

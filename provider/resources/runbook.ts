@@ -1,0 +1,136 @@
+import type { Host, HostSpec } from "../../hosts/host.js";
+import { isLostServer } from "../../hosts/lost.js";
+import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js";
+import { listingText } from "../../installed/listing.js";
+import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
+import type { RunbookFacts } from "../../installed/runbook/render.js";
+import { secretsInFile } from "../../postgres/secrets/index.js";
+import type { Context } from "../../servers/rollout/reporter.js";
+import { hostOf } from "../../servers/status/look.js";
+import type { ResourceType } from "../protocol/resource.js";
+import { say } from "../protocol/say.js";
+
+interface ServerRunbook {
+  readonly host: HostSpec;
+  readonly facts: RunbookFacts;
+  readonly disposable: boolean;
+}
+
+type ByServer<T> = Readonly<Record<string, T>>;
+
+export interface RunbookArgs {
+  readonly site: string;
+  readonly servers: ByServer<ServerRunbook>;
+  /** Texts of the password files, as they are once nothing else is in force. */
+  readonly passfiles: ByServer<string>;
+}
+
+export interface RunbookState extends RunbookArgs {
+  /** Of each server's runbook, a line a file: mode, owner and hash of the content. */
+  readonly installed: ByServer<string>;
+}
+
+/**
+ * The runbook, guard included, on the host of every server, and no line more in their password files than is declared. It is
+ * written after the rollout, when what is declared is in force.
+ */
+export const runbook: ResourceType<RunbookArgs, RunbookState> = {
+  token: "pgsite:index:Runbook",
+  secrets: ["passfiles"],
+  packed: ["servers", "passfiles", "installed"],
+  // recovery.conf may have a secret in its commands, which its hash would tell.
+  secretsIn: ({ servers }) =>
+    Object.values(servers).some(({ facts }) => secretsInFile("recovery.conf", facts.recovery ?? "").length > 0)
+      ? ["servers", "installed"]
+      : [],
+
+  id: ({ site }) => `${site}/runbook`,
+
+  async check(context, args, actual) {
+    const installed = await ofEach(args.servers, async ({ facts }) =>
+      listingText(declaredFiles(await runbookFiles(facts))),
+    );
+    for (const [name, { facts, host }] of Object.entries(args.servers)) {
+      const [is, shall] = [actual?.installed[name], installed[name]];
+      // Before the first of them there is no difference to speak of.
+      if (is !== undefined && shall !== undefined) await say(context, runbookDifferences(facts, host.name, is, shall));
+    }
+    return { state: { ...args, installed } };
+  },
+
+  async create(_context, state) {
+    await ofEach(state.servers, (server, name) => write(server, state.passfiles[name]));
+    return state;
+  },
+
+  async read(_context, _id, known) {
+    if (known === undefined) throw new Error("a runbook cannot be imported by its id: `pulumi up` writes it");
+    const found = await ofEach(present(known.servers), async ({ host: spec, facts }) => {
+      const host = await hostOf(spec);
+      const [installed, passfile] = await Promise.all([
+        readFiles(host, await runbookFiles(facts)).then(listingText),
+        textOf(host, facts.passfile),
+      ]);
+      return { installed, passfile };
+    });
+    const each = (part: "installed" | "passfile") =>
+      Object.fromEntries(
+        Object.entries(found).flatMap(([name, is]) => (is[part] === undefined ? [] : [[name, is[part]]])),
+      );
+    return {
+      ...known,
+      installed: { ...known.installed, ...each("installed") },
+      passfiles: { ...known.passfiles, ...each("passfile") },
+    };
+  },
+
+  async update(context, wanted, actual) {
+    await ofEach(wanted.servers, (server, name) => write(server, wanted.passfiles[name]));
+    const gone = Object.entries(present(actual.servers)).filter(([name]) => wanted.servers[name] === undefined);
+    await take(context, Object.fromEntries(gone));
+    return wanted;
+  },
+
+  async delete(context, { servers }) {
+    await take(context, present(servers));
+  },
+};
+
+/** Those that are not lost. */
+function present(servers: RunbookArgs["servers"]): RunbookArgs["servers"] {
+  return Object.fromEntries(Object.entries(servers).filter(([name]) => !isLostServer(name)));
+}
+
+async function ofEach<T>(
+  servers: RunbookArgs["servers"],
+  act: (server: ServerRunbook, name: string) => Promise<T>,
+): Promise<ByServer<T>> {
+  const done = Object.entries(servers).map(async ([name, server]) => [name, await act(server, name)] as const);
+  return Object.fromEntries(await Promise.all(done));
+}
+
+async function write({ host: spec, facts }: ServerRunbook, passfile: string | undefined): Promise<void> {
+  const host = await hostOf(spec);
+  await installRunbook(host, facts);
+  const there = await textOf(host, facts.passfile);
+  // A password file that is missing is the HostFile's to write.
+  if (passfile === undefined || there === undefined || there === passfile) return;
+  await host.writeFile(facts.passfile, passfile, { mode: 0o600 });
+}
+
+async function textOf(host: Host, path: string): Promise<string | undefined> {
+  return (await host.readFile(path))?.toString("utf8");
+}
+
+/** Why something of the runbook's folder is left there. */
+const reasons = { changed: "it is no longer what pgsite wrote", foreign: "pgsite did not put it there" };
+
+/** A server that is left to run keeps what protects it. */
+async function take(context: Context, servers: RunbookArgs["servers"]): Promise<void> {
+  for (const { host: spec, facts, disposable } of Object.values(servers)) {
+    if (!disposable) continue;
+    for (const { path, because } of await removeFiles(await hostOf(spec), await runbookFiles(facts))) {
+      await context.log("warning", `left ${path} on ${spec.name}: ${reasons[because]}`);
+    }
+  }
+}
