@@ -161,9 +161,11 @@ export class Site extends pulumi.ComponentResource {
 
 /** What the guard of every server that is not lost goes by; nothing for a server that is alone. */
 function protectionOf(servers: Readonly<Record<string, Server>>, inputs: ResolvedStack["inputs"]) {
+  const all = Object.values(servers).map(({ description }) => description);
+  const warm = new Set(all.filter(({ hotStandby }) => !hotStandby).map(({ name }) => name));
   const guarded = Object.entries(servers).flatMap(([name, { description, passfile }]) => {
     const given = inputs[name];
-    const facts = given === undefined ? undefined : runbookFacts(description, given);
+    const facts = given === undefined ? undefined : runbookFacts(description, given, warm);
     if (facts === undefined || description.lost !== undefined) return [];
     const { host, disposable } = description;
     return [[name, { protection: { host, facts, disposable }, passfile }] as const];

@@ -219,6 +219,9 @@ find_psql() {
   psql=$bin/psql
   [ -x "$psql" ] || psql=$(command -v psql) || psql=''
   [ -n "$psql" ] || return 1
+  # Beside it from 9.3 on.
+  ready=${psql%/*}/pg_isready
+  [ -x "$ready" ] || ready=''
   psql_number=$("$psql" --version 2>/dev/null 9>&- |
     awk 'NR == 1 { split($3, part, /[^0-9]+/); print part[1] * 100 + (part[1] < 10 ? part[2] : 0) }')
   psql_number=${psql_number:-0}
@@ -252,7 +255,8 @@ unproven() {
 
 # Asks all peers at once, each for 3 s at most. One line each:
 #   NAME<tab>ADDRESS:PORT<tab>told<tab>SYSTEM<tab>TIMELINE<tab>X/Y<tab>writes|recovers|unknown
-#   NAME<tab>ADDRESS:PORT<tab>refuses<tab>WHY      it is there and says no more
+#   NAME<tab>ADDRESS:PORT<tab>rejects<tab>WHY<tab>warm|   it lives, and takes nobody in: it starts, recovers, stops, or is warm
+#   NAME<tab>ADDRESS:PORT<tab>refuses<tab>WHY      it lives, and does not let this server in
 #   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY
 ask_all() {
   peer() { ask "$@" & }
@@ -276,8 +280,19 @@ identify() {
   fi
 }
 
-# ask NAME ADDRESS PORT CONNINFO ASKING INSISTED VERIFIED ASKS
+# rejects CONNINFO: whether a server that lives takes nobody in at present. Its words may be of any language.
+rejects() {
+  if [ -n "$ready" ]; then
+    PGPASSFILE=$control/none timeout 4 "$ready" -q -d "$1" -t 3 >/dev/null 2>&1 9>&-
+    [ "$?" = 1 ]
+  else
+    case $heard in *'the database system is'*) return 0 ;; *) return 1 ;; esac
+  fi
+}
+
+# ask NAME ADDRESS PORT CONNINFO ASKING INSISTED VERIFIED ASKS WARM
 ask() {
+  warm=$9
   set -- "$1" "$2:$3" "$(insisting "$5" "$6")" "$7" "$8"
   told=''
   unproven "$3" "$4" "$5" || identify "$3"
@@ -294,9 +309,12 @@ on') does=recovers ;; esac
   case $why in
     *FATAL*) ;;
     *'onnection refused'* | *'timeout expired'* | *'timed out'* | *'No route to host'* | *'unreachable'* | *'Host is down'* | *'could not translate'* | *'closed the connection unexpectedly'* | *'onnection reset'*) how=silent ;;
+    # Whatever that is, PostgreSQL it is not.
+    *'received invalid response to SSL negotiation'* | *'expected authentication request'*) how=silent ;;
     *) [ "$status" != 124 ] || { how=silent why='it does not answer within 4 s'; } ;;
   esac
-  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why"
+  [ "$how" = silent ] || ! rejects "$3" || how=rejects
+  printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why" "$warm"
 }
 
 # of NAME FIELD: one field of a peer's answer in $answers (2 place, 3 how, 4 system or why, 5 timeline, 6 position, 7 what it does).

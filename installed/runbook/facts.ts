@@ -11,8 +11,15 @@ import { atLeast } from "../../postgres/versions.js";
 import { prefixOf, voicesOf } from "../../postgres/voice.js";
 import type { RunbookFacts } from "./render.js";
 
-/** What the runbook on a server's host is rendered from; undefined where there is no other server. */
-export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts | undefined {
+/**
+ * What the runbook on a server's host is rendered from; undefined where there is no other server.
+ * @param warm names of servers that answer nobody while they are standbys
+ */
+export function runbookFacts(
+  server: Server,
+  inputs: ServerInputs,
+  warm: ReadonlySet<string> = new Set(),
+): RunbookFacts | undefined {
   const { name, version, dataDirectory, controlDirectory, binDirectory, port, passfile, settings } = server;
   const others = inputs.peers.filter((peer) => peer.name !== name);
   if (others.length === 0) return undefined;
@@ -32,6 +39,7 @@ export function runbookFacts(server: Server, inputs: ServerInputs): RunbookFacts
       })),
       verified: expected.verified,
       asks: expected.asks,
+      warm: warm.has(peer.name),
     };
   });
   const voices = voicesOf(version, settings);

@@ -54,6 +54,8 @@ export interface RunbookPeer {
   readonly verified: boolean;
   /** How it may ask for a proof. */
   readonly asks: readonly string[];
+  /** Whether it refuses queries while it follows another (hot_standby). */
+  readonly warm: boolean;
 }
 
 /** What an operator runs, and every start. */
@@ -111,16 +113,18 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     peers: text([
       ...heading,
       "# NAME ADDRESS PORT, the primary_conninfo with which this server follows it, that without what not every psql knows,",
-      "# what psql is to insist on (VERSION:PARAMETER, from which psql on), whether its certificate is verified, how it may ask.",
+      "# what psql is to insist on (VERSION:PARAMETER, from which psql on), whether its certificate is verified, how it may ask,",
+      "# whether it answers nobody while it is a standby.",
       ...peers.map((peer) => ["peer", ...wordsOf(peer).map(quote)].join(" ")),
     ]),
     ...(recovery === undefined ? {} : { "recovery.conf": recovery }),
   };
 }
 
-function wordsOf({ name, address, port, conninfo, asking, insisted, verified, asks }: RunbookPeer): readonly string[] {
-  const parameters = insisted.map(({ from, text: parameter }) => `${numberOf(from)}:${parameter}`);
-  return [name, address, `${port}`, conninfo, asking, parameters.join(" "), verified ? "verified" : "", asks.join(",")];
+function wordsOf({ name, address, port, conninfo, asking, insisted, verified, asks, warm }: RunbookPeer) {
+  const parameters = insisted.map(({ from, text: parameter }) => `${numberOf(from)}:${parameter}`).join(" ");
+  const proof = [verified ? "verified" : "", asks.join(",")];
+  return [name, address, `${port}`, conninfo, asking, parameters, ...proof, warm ? "warm" : ""];
 }
 
 function headsOf(who: string, { stderr = "", csv = "", json = "" }: Voice = {}): Readonly<Record<string, string>> {

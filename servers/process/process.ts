@@ -145,8 +145,8 @@ async function attempt(
 /** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
 async function askGuard(host: Host, server: KnownServer): Promise<string | undefined> {
   const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
-  // It waits a minute for a network that is not there.
-  const { code, stderr } = await host.run(argv, { timeout: 90_000 });
+  // It waits a minute for a network that is not there, and four for a peer that still recovers.
+  const { code, stderr } = await host.run(argv, { timeout: 360_000 });
   if (code !== refusedToStart) return undefined;
   const superseded = await refusedBefore(host, server);
   return superseded === undefined ? `its guard refuses it: ${stderr.trim()}` : supersededWords(superseded);

@@ -28,20 +28,26 @@ describe.skipIf(why !== undefined)(
       return { other, guard };
     };
 
-    it.each(["clear", "md5", "nothing", "ready"] as const)("starts, and gives no password away (%s)", async (trick) => {
+    it.each(["clear", "md5", "nothing"] as const)("stays down, and gives no password away (%s)", async (trick) => {
       const { other, guard } = await meet(trick);
       expect(guard).toEqual({
-        code: 0,
-        said: expect.stringContaining("server2 starts as a primary: nobody answers"),
+        code: 3,
+        said: expect.stringContaining("server2 does not start: whoever may have superseded it lives and does not say (server3"),
       });
       expect(other).toMatchObject({ passwords: [], queries: [] });
       expect(other.heard("repl1cator")).toBe(false);
     });
 
+    it("starts where what answers is no PostgreSQL server", async () => {
+      const { other, guard } = await meet("ready");
+      expect(guard).toEqual({ code: 0, said: expect.stringContaining("server2 starts as a primary: nobody answers") });
+      expect(other).toMatchObject({ passwords: [], queries: [] });
+    });
+
     it("says nothing in clear with TLS, whatever the other one tries", async () => {
       for (const trick of ["clear", "nothing", "twoFaced"] as const) {
         const { other, guard } = await meet(trick, { tls: true });
-        expect(guard.code).toBe(0);
+        expect(guard.code).toBe(3);
         expect(other).toMatchObject({ plainStartups: 0, passwords: [] });
         await other.close();
       }
@@ -49,9 +55,9 @@ describe.skipIf(why !== undefined)(
 
     it("asks with what psql knows where the site is of a newer version", async () => {
       const { other, guard } = await meet("clear", { version: "18" });
-      expect(guard).toEqual({ code: 0, said: expect.stringContaining("server2 starts as a primary: nobody answers") });
+      expect(guard).toEqual({ code: 3, said: expect.stringContaining("lives and does not say") });
       expect(guard.said).not.toContain("invalid connection option");
-      expect(other).toMatchObject({ plainStartups: 1, passwords: [] });
+      expect(other).toMatchObject({ plainStartups: 2, passwords: [] });
     });
 
     it("stays down where a peer that is declared to ask for nothing says that it was superseded", async () => {
