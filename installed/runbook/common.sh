@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What is set here is used there, and the other way round; `peer` is what the table of peers calls.
 # shellcheck disable=SC2034,SC2154,SC2317
-# What the scripts of pgsite's runbook share; each of them reads it first. POSIX shell, coreutils, od, awk, ps, and psql.
+# What the scripts of pgsite's runbook share; each of them reads it first. POSIX shell, coreutils, od, awk, /proc, and psql.
 # Exit statuses: 0 done, or nothing to do; 1 not finished, the message says how far it came; 2 not understood; 3 refused, nothing was changed.
 
 LC_ALL=C
@@ -152,7 +152,17 @@ postmaster() {
 # Its processes: PID TITLE.
 processes() {
   parent=$(postmaster) || return 0
-  ps -A -o ppid= -o pid= -o args= | awk -v parent="$parent" '$1 == parent { $1 = ""; sub(/^ /, ""); print }'
+  for stat in /proc/[0-9]*/stat; do
+    IFS= read -r child <"$stat" || continue
+    # PID (NAME) STATE PPID …; a name may have anything in it.
+    child=${child##*) }
+    child=${child#* }
+    [ "${child%% *}" = "$parent" ] || continue
+    stat=${stat%/stat}
+    printf '%s ' "${stat#/proc/}"
+    tr '\000' ' ' <"$stat/cmdline"
+    echo
+  done 2>/dev/null
 }
 
 # Process and position of a walreceiver that streams: PID X/Y. By the whole title: those of sessions have names in them that a

@@ -47,8 +47,11 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
   id: (state) => `${state.site}/${state.server}`,
 
   async check(context, args, actual) {
-    const found = actual?.data ?? (await observeNew(context, args));
-    const refusal = refusalOf(args, found);
+    // `actual` is what is in the place that was declared before.
+    const before = actual !== undefined && isElsewhere(actual, args) ? actual : undefined;
+    const found =
+      before === undefined ? (actual?.data ?? (await observeNew(context, args))) : await observeNew(context, args);
+    const refusal = refusalOf(args, found) ?? (before && (await leftBehind(context, args, before)));
     const gone = actual !== undefined && isGone(found);
     if (gone) await say(context, [await goneDifference(args, found)]);
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
@@ -84,6 +87,47 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
     }
   },
 };
+
+/** Whether the server had its data in another place. */
+function isElsewhere(before: DataDirectoryArgs, { path, host }: DataDirectoryArgs): boolean {
+  const { name, address, container } = before.host;
+  const isSameHost = name === host.name && address === host.address && container?.name === host.container?.name;
+  return !isSameHost || before.path !== path;
+}
+
+/**
+ * Why the server cannot have its data in another place: as long as the old place has them, whatever starts them there, the
+ * next boot or somebody's hand, would start old data. A host that is gone for good says nothing any more.
+ */
+async function leftBehind(
+  context: Context,
+  { server, path, host, controlDirectory }: DataDirectoryArgs,
+  before: DataDirectoryState,
+): Promise<string | undefined> {
+  const old = `${before.path} on ${before.host.name}`;
+  try {
+    const data = await observe(before);
+    // What was never filled to its end starts nowhere.
+    if (isGone(data)) return undefined;
+    const { processState } = await import("../../servers/process/process.js");
+    const isRunning = (await processState(await hostOf(before.host), before.path)).kind === "running";
+    const stopping = isRunning ? `stop it (pg_ctl stop -D ${before.path}), and then ` : "";
+    const moving = `move ${before.path} to ${path}, and ${before.controlDirectory} to ${controlDirectory}`;
+    const there =
+      before.host.name === host.name
+        ? moving
+        : `move both folders (${before.path}, ${before.controlDirectory}) to ${host.name}`;
+    return `${server} ${isRunning ? "runs in" : "has its data in"} ${old}, and ${path} on ${host.name} is declared: pgsite moves no data, and does not leave old ones behind that could start again. To take them along, ${stopping}${there}; to have it seeded anew, ${stopping}move ${before.path} out of the way`;
+  } catch (error) {
+    const { HostUnreachable } = await import("../../hosts/host.js");
+    if (!(error instanceof HostUnreachable)) throw error;
+    await context.log(
+      "warning",
+      `${server} had its data in ${old}, which cannot be asked (${error.message}): see to it that the server there never starts again`,
+    );
+    return undefined;
+  }
+}
 
 function isGone(data: DataDirectoryState["data"]): boolean {
   return data === "absent" || data === "empty" || data === "incomplete";

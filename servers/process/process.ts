@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import { placesOfSockets } from "../../config/socketFolders.js";
-import type { Host } from "../../hosts/host.js";
+import { type Host, HostError } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
@@ -58,7 +58,8 @@ async function isPostmaster(host: Host, pid: number, dataDirectory: string): Pro
     return cwd !== undefined && cwd === (await host.realPath(dataDirectory));
   }
   if ((await host.stat("/proc/self")) !== undefined) return false;
-  const { stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
+  const { code, stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
+  if (code > 1) throw new HostError(`${host.name} has neither /proc nor ps: nobody can say whether process ${pid} is a server`);
   return /(postgres|postmaster)$/.test(stdout.trim());
 }
 
