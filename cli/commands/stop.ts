@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { hostOf } from "../../hosts/index.js";
-import { type StopMode, stopServer } from "../../servers/process/process.js";
+import { type StopMode, stopServer } from "../../servers/process/stop.js";
+import { endedInWords } from "../../servers/words/stop.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite stop`, by hand only: nothing that Pulumi runs stops a server. */
@@ -13,7 +14,9 @@ export function stopCommand(): Command {
     .option("--timeout <seconds>", "how long it may take", (text) => Number(text), 60)
     .action(async (name: string, options: { stack?: string[]; mode: StopMode; timeout: number }) => {
       const { server } = await findServer(name, options.stack);
-      const { wasRunning } = await stopServer(hostOf(server.host), server, options.mode, options.timeout * 1000);
+      const { mode, timeout } = options;
+      const { wasRunning, ended } = await stopServer(hostOf(server.host), server, { mode, deadline: timeout * 1000 });
+      if (ended !== undefined) say(endedInWords(server.name, ended));
       say(wasRunning ? `${server.name} is stopped` : `${server.name} did not run`);
     });
 }

@@ -14,7 +14,7 @@ import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
-import { startUnit, stopByUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
+import { startUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
 import { until } from "./until.js";
 
 /**
@@ -59,7 +59,8 @@ async function isPostmaster(host: Host, pid: number, dataDirectory: string): Pro
   }
   if ((await host.stat("/proc/self")) !== undefined) return false;
   const { code, stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
-  if (code > 1) throw new HostError(`${host.name} has neither /proc nor ps: nobody can say whether process ${pid} is a server`);
+  if (code > 1)
+    throw new HostError(`${host.name} has neither /proc nor ps: nobody can say whether process ${pid} is a server`);
   return /(postgres|postmaster)$/.test(stdout.trim());
 }
 
@@ -261,44 +262,6 @@ async function answers(
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
     return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
   }
-}
-
-/** `smart` waits for sessions to end, `fast` ends them, `immediate` is a crash (recovery at the next start). */
-export type StopMode = "smart" | "fast" | "immediate";
-
-/**
- * Stops a server; one that does not run is fine.
- * @param deadline milliseconds @throws where it still runs then
- */
-export async function stopServer(
-  host: Host,
-  server: KnownServer,
-  mode: StopMode = "fast",
-  deadline = 60_000,
-): Promise<{ readonly wasRunning: boolean }> {
-  const before = await processState(host, server.dataDirectory);
-  if (before.kind !== "running") return { wasRunning: false };
-  const gone = async () => {
-    const now = await processState(host, server.dataDirectory);
-    return now.kind !== "running" || now.pid !== before.pid;
-  };
-  const unit = mode === "fast" ? await unitOf(host, server) : undefined;
-  const complaint =
-    (unit === undefined ? undefined : await stopByUnit(host, unit)) ?? (await stopByPgCtl(host, server, mode));
-  if (complaint !== "" && !(await gone())) throw new Error(`${server.name} cannot be stopped: ${complaint}`);
-  if (!(await until(gone, { deadline, interval: 50 }))) {
-    throw new Error(
-      `${server.name} (process ${before.pid}) still runs ${Math.round(deadline / 1000)} s after a ${mode} stop was asked for; its log tells what it waits for`,
-    );
-  }
-  return { wasRunning: true };
-}
-
-/** What it says of why it cannot, or nothing. */
-async function stopByPgCtl(host: Host, server: KnownServer, mode: StopMode): Promise<string> {
-  const pgCtl = join(server.binDirectory, "pg_ctl");
-  const { code, stdout, stderr } = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
-  return code === 0 ? "" : (stderr + stdout).trim();
 }
 
 /** Makes a running server read its configuration files again. @throws where it does not run */

@@ -1,6 +1,7 @@
 import type { Server } from "../../config/site.js";
-import { type Host, HostError } from "../../hosts/host.js";
+import type { Host } from "../../hosts/host.js";
 import { type ProcessState, processState } from "./process.js";
+import { titlesBelow } from "./titles.js";
 
 /** What the processes of a server in recovery say in their titles: all that a warm standby tells. */
 export interface RecoveryTitles {
@@ -18,21 +19,6 @@ const receiving = /^postgres: (?:.*: )?wal ?receiver(?: process)? +streaming ([0
 const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24}) *$/m;
 
 /**
- * Prints the titles of the children of a process, a line each. Minimal systems and images have no ps, or one that knows no
- * parents. Where /proc is not there either, that is told from a server that has no such process.
- */
-const children = `[ -r /proc/self/stat ] || exit 3
-for stat in /proc/[0-9]*/stat; do
-  IFS= read -r line <"$stat" || continue
-  # PID (NAME) STATE PPID …; a name may have anything in it.
-  line=\${line##*) }
-  line=\${line#* }
-  [ "\${line%% *}" = "$1" ] || continue
-  tr '\\000' ' ' <"\${stat%/stat}/cmdline" && echo
-done 2>/dev/null
-exit 0`;
-
-/**
  * Reads the titles from /proc; the words differ from version to version, the positions do not.
  * @param known its process, where that was just looked at @throws HostError where nobody can read them
  */
@@ -43,13 +29,9 @@ export async function recoveryTitles(
 ): Promise<RecoveryTitles> {
   const state = known ?? (await processState(host, server.dataDirectory));
   if (state.kind !== "running") return {};
-  const { code, stdout, stderr } = await host.run(["sh", "-c", children, "sh", `${state.pid}`]);
-  if (code !== 0) {
-    const why = code === 3 ? "/proc is not there" : stderr.trim() || `exit code ${code}`;
-    throw new HostError(`the processes of ${server.dataDirectory} on ${host.name} cannot be read: ${why}`);
-  }
-  const receiver = receiving.exec(stdout)?.[1];
-  const recovering = replaying.exec(stdout)?.[1];
+  const titles = (await titlesBelow(host, server.dataDirectory, state.pid)).join("\n");
+  const receiver = receiving.exec(titles)?.[1];
+  const recovering = replaying.exec(titles)?.[1];
   return {
     ...(receiver === undefined ? {} : { receiver }),
     ...(recovering === undefined ? {} : { recovering }),

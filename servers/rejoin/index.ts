@@ -5,7 +5,7 @@ import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
 import { waitForWriters } from "../data/lock.js";
 import { seal } from "../data/seal.js";
-import { stopServer } from "../process/process.js";
+import { stopServer } from "../process/stop.js";
 import type { Login } from "../sql/session.js";
 import { branchOf } from "../wal/timelines.js";
 import { noRoomInWords, rewindObstacleInWords } from "../words/rejoin.js";
@@ -45,7 +45,7 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
   const { server, host } = member;
   // Each program of a copy listens to it.
   setMaxListeners(0, signal);
-  await stopServer(host, server, "fast", 90_000);
+  await stopServer(host, server, { deadline: 90_000 });
   await waitForWriters(host, server);
   const begun = await readBegun(host, server);
   if (await isRewound(options)) {

@@ -152,7 +152,8 @@ export async function bringConfiguration(
 
 /** A server that nobody relies on yet reads its files again; where that is not enough it is stopped, and `NAME-start`, which comes next, starts it. */
 async function bringIntoForce(state: ServerConfigurationState, host: Host, before: Files): Promise<void> {
-  const { reloadServer, stopServer } = await import("../process/process.js");
+  const { reloadServer } = await import("../process/process.js");
+  const { stopServer } = await import("../process/stop.js");
   const { changeOf } = await import("../../postgres/rollout/changes.js");
   const version = state.version as Major;
   const [is, shall] = [configurationFacts(before), configurationFacts(state.files)];

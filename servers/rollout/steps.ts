@@ -1,5 +1,7 @@
 import { keptNames } from "../../config/controlDirectory.js";
+import type { KnownServer } from "../../config/site.js";
 import { hashOf } from "../../hosts/digest.js";
+import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { fileOf } from "../../postgres/files/places.js";
 import { quoteValue } from "../../postgres/files/postgresqlConf.js";
@@ -8,7 +10,9 @@ import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
 import { readFiles, stage, stagedDirectory, writeServerFile } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
-import { processState, reloadServer, startServer, stopServer } from "../process/process.js";
+import { processState, reloadServer, startServer } from "../process/process.js";
+import { stopServer } from "../process/stop.js";
+import { endedInWords } from "../words/stop.js";
 import { memberOf, of } from "./member.js";
 import { removePending, writePending } from "./pending.js";
 import { inForce } from "./plan.js";
@@ -60,7 +64,7 @@ export async function take(
     if (step.action === "rejoin") await rejoin(context, state, step);
     await install(facts, content, step.hold);
     if (step.action === "reload") await reloadServer(host, server);
-    if (step.action === "restart") await stopServer(host, server);
+    if (step.action === "restart") await stop(context, host, server);
     if (step.action === "restart" || starts) {
       await startServer(host, server, { signal: context.signal });
     }
@@ -68,6 +72,12 @@ export async function take(
     // Last: cut off before it, the next run comes by here again.
     await removePending(host, facts.controlDirectory);
   });
+}
+
+/** A server that hangs in its shutdown serves nobody: it is ended, and started with what it is to get. */
+async function stop(context: Context, host: Host, server: KnownServer): Promise<void> {
+  const { ended } = await stopServer(host, server, { deadline: 120_000, mayCrash: true });
+  if (ended !== undefined) await context.log("warning", endedInWords(server.name, ended));
 }
 
 /**

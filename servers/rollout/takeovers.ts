@@ -1,7 +1,7 @@
 import { hostOf } from "../../hosts/index.js";
 import type { CostedFailover, Switchover } from "../../postgres/rollout/model.js";
 import { withLock } from "../data/lock.js";
-import { stopServer } from "../process/process.js";
+import { stopServer } from "../process/stop.js";
 import { failoverInWords } from "../words/plan.js";
 import { memberOf, of } from "./member.js";
 import type { Context } from "./reporter.js";
@@ -25,7 +25,7 @@ export async function stopSuperseded(
     await context.progress(words[index] ?? "");
     const server = serverOf(of(state, name));
     const host = hostOf(server.host);
-    await withLock(host, server, "rollout: stop", () => stopServer(host, server, "fast", 90_000));
+    await withLock(host, server, "rollout: stop", () => stopServer(host, server, { deadline: 90_000 }));
   }
 }
 

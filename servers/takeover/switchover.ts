@@ -1,12 +1,14 @@
 import prettyBytes from "pretty-bytes";
 import { type Streaming, senderFor } from "../../postgres/streams.js";
 import { withLock } from "../data/lock.js";
-import { processState, startServer, stopServer } from "../process/process.js";
+import { processState, startServer } from "../process/process.js";
+import { stopServer } from "../process/stop.js";
 import { until } from "../process/until.js";
 import { type Login, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { endOfWal, hasWal } from "../wal/shutdownCheckpoint.js";
+import { endedInWords } from "../words/stop.js";
 import { type Member, promote } from "./promotion.js";
 
 export interface SwitchoverOptions {
@@ -34,6 +36,8 @@ const allowedLag = 16n * 1024n * 1024n;
 /** Milliseconds. A shutdown waits for standbys that do not answer until wal_sender_timeout, a minute. */
 const stopping = 90_000;
 const receiving = 30_000;
+/** A checkpoint may write all of shared_buffers to a slow disk. */
+const checkpointing = 600_000;
 
 /**
  * Has a standby take over from its primary without losing a row: the primary is shut down, the standby is proven to have
@@ -48,7 +52,8 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
       if ((await processState(from.host, from.server.dataDirectory)).kind === "running") {
         await refuseLag(options);
         await report(`${from.server.name}: shutting down`);
-        await stopServer(from.host, from.server, "fast", stopping);
+        const { ended } = await stopServer(from.host, from.server, { deadline: stopping, mayCrash: true });
+        if (ended !== undefined) await report(endedInWords(from.server.name, ended));
       }
       await report(`${to.server.name}: has it all?`);
       await proveAll(options);
@@ -62,7 +67,8 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
 async function refuseLag(options: SwitchoverOptions): Promise<void> {
   const { from, to, login, signal } = options;
   const names = namesOf(from.server.version);
-  await withSession(from.server, login, signal === undefined ? {} : { signal }, async (session) => {
+  const limits = { queryTimeout: checkpointing, ...(signal === undefined ? {} : { signal }) };
+  await withSession(from.server, login, limits, async (session) => {
     const { replication } = names;
     if (replication !== null) {
       const rows = await session.query(

@@ -96,7 +96,9 @@ describe.skipIf(why !== undefined)(
       const { stderr } = await site
         .host()
         .run([join(site.controlDirectory("server2"), "runbook", "guard"), "--dry-run"]);
-      expect(stderr).toContain("server2 does not start: whoever may have superseded it lives and does not say (server3");
+      expect(stderr).toContain(
+        "server2 does not start: whoever may have superseded it lives and does not say (server3",
+      );
       expect(other.sslRequests).toBeGreaterThan(3);
       expect(other).toMatchObject({ plainStartups: 0, tlsStartups: 0, passwords: [], queries: [] });
       for (const password of Object.values(site.passwords)) expect(other.heard(password)).toBe(false);

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { processState, reloadServer, startServer, stopServer } from "../../servers/process/process.js";
+import { processState, reloadServer, startServer } from "../../servers/process/process.js";
 import { proveWorking } from "../../servers/process/proof.js";
 import { startWorking } from "../../servers/process/start.js";
+import { stopServer } from "../../servers/process/stop.js";
 import { until } from "../../servers/process/until.js";
 import { findWritable } from "../../servers/sql/writable.js";
 import { Cluster } from "../support/cluster.js";
@@ -68,8 +69,8 @@ describe("a server", () => {
   it("stops in every mode, and stopping one that does not run is fine", async () => {
     for (const mode of ["smart", "fast", "immediate"] as const) {
       await cluster.start("des10");
-      expect(await stopServer(...parts("des10"), mode)).toEqual({ wasRunning: true });
-      expect(await stopServer(...parts("des10"), mode)).toEqual({ wasRunning: false });
+      expect(await stopServer(...parts("des10"), { mode })).toEqual({ wasRunning: true });
+      expect(await stopServer(...parts("des10"), { mode })).toEqual({ wasRunning: false });
     }
   });
 

@@ -8,7 +8,8 @@ import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { tellingPrefix } from "../../postgres/voice.js";
-import { processState, startServer, stopServer } from "../../servers/process/process.js";
+import { processState, startServer } from "../../servers/process/process.js";
+import { stopServer } from "../../servers/process/stop.js";
 import { type SeedOptions, type SeedOutcome, seed } from "../../servers/seed/seed.js";
 import { openSession, type Row } from "../../servers/sql/session.js";
 import { programsOf } from "./programs.js";
@@ -157,7 +158,7 @@ export class Cluster {
   }
 
   async stop(name: string): Promise<void> {
-    await stopServer(this.host(name), this.server(name), "fast");
+    await stopServer(this.host(name), this.server(name), { mode: "fast" });
   }
 
   async query(name: string, ...statements: readonly string[]): Promise<readonly Row[]> {
@@ -177,7 +178,7 @@ export class Cluster {
   async close(): Promise<void> {
     for (const server of this.site.servers) {
       const host = this.host(server.name);
-      await stopServer(host, server, "immediate", 10_000).catch(() => undefined);
+      await stopServer(host, server, { mode: "immediate", deadline: 10_000 }).catch(() => undefined);
       const state = await processState(host, server.dataDirectory).catch(() => undefined);
       if (state?.kind === "running") process.kill(state.pid, "SIGKILL");
     }

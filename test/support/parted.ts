@@ -3,7 +3,8 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
-import { startServer, stopServer } from "../../servers/process/process.js";
+import { startServer } from "../../servers/process/process.js";
+import { stopServer } from "../../servers/process/stop.js";
 import { openSession, type Row } from "../../servers/sql/session.js";
 import { childrenOf, until } from "./processes.js";
 
@@ -101,7 +102,7 @@ export async function askKept(server: Server, kept: string, sql: string): Promis
       await session.end();
     }
   } finally {
-    await stopServer(host, copied, "immediate").catch(() => undefined);
+    await stopServer(host, copied, { mode: "immediate" }).catch(() => undefined);
     for (const folder of [look, copied.controlDirectory]) rmSync(folder, { recursive: true, force: true });
   }
 }

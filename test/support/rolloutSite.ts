@@ -11,8 +11,9 @@ import { role } from "../../provider/resources/role.js";
 import { rollout } from "../../provider/resources/rollout.js";
 import { serverConfiguration } from "../../provider/resources/serverConfiguration.js";
 import { mapServers } from "../../provider/sdk/rollout.js";
-import { processState, stopServer } from "../../servers/process/process.js";
+import { processState } from "../../servers/process/process.js";
 import { startWorking } from "../../servers/process/start.js";
+import { stopServer } from "../../servers/process/stop.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { RolloutState } from "../../servers/rollout/state.js";
 import { seed } from "../../servers/seed/seed.js";
@@ -151,7 +152,7 @@ export class RolloutSite {
   }
 
   async stop(name: string, mode: "fast" | "immediate" = "fast"): Promise<void> {
-    await stopServer(hostOf(this.server(name).host), this.server(name), mode);
+    await stopServer(hostOf(this.server(name).host), this.server(name), { mode });
   }
 
   /** Stops a server and removes its data; `entirely`: as if the stack had never had it. */
@@ -169,7 +170,7 @@ export class RolloutSite {
   async close(): Promise<void> {
     for (const server of this.site.servers) {
       const host = hostOf(server.host);
-      await stopServer(host, server, "immediate", 10_000).catch(() => undefined);
+      await stopServer(host, server, { mode: "immediate", deadline: 10_000 }).catch(() => undefined);
       const state = await processState(host, server.dataDirectory).catch(() => undefined);
       if (state?.kind === "running") process.kill(state.pid, "SIGKILL");
     }
