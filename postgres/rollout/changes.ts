@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import { holdsSettings } from "../files/facts.js";
 import { shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
@@ -68,7 +69,7 @@ interface Found<Why extends Reason = Reason> {
 function waitingChanges(version: Major, is: ActualServer, shall: DesiredServer): readonly Found[] {
   if (is.filed === undefined) return [];
   const inForce = new Set(settingChanges(version, is, shall).map(({ because }) => because.setting));
-  return settingChanges(version, { files: {}, settings: is.filed }, shall)
+  return settingChanges(version, { files: {}, settings: is.filed, ...defined({ startOnly: is.startOnly }) }, shall)
     .filter(({ because }) => !inForce.has(because.setting))
     .map(({ needs, because }) => ({
       needs: "reload",
@@ -78,7 +79,7 @@ function waitingChanges(version: Major, is: ActualServer, shall: DesiredServer):
 
 function settingChanges(
   version: Major,
-  is: ConfigurationFacts & Pick<ActualServer, "given">,
+  is: ConfigurationFacts & Pick<ActualServer, "given" | "startOnly">,
   shall: ConfigurationFacts,
 ): readonly Found<Extract<Reason, { readonly code: "setting" }>>[] {
   const names = [
@@ -96,7 +97,9 @@ function settingChanges(
     // A file that is included is no setting: what it says comes and goes with a reload.
     const change = name.includes(" ") ? "reload" : context(version, name);
     if (change === "nothing") return [];
-    const given = is.given?.some((one) => one.toLowerCase() === name) === true;
+    const among = (names: readonly string[] = []) => names.some((one) => one.toLowerCase() === name);
+    // The server's own word goes before any table.
+    const starts = among(is.given) || among(is.startOnly);
     const shown = (text: string | undefined): string | undefined => {
       if (text === undefined) return undefined;
       const value = setting === undefined ? undefined : meaning(setting, text);
@@ -105,7 +108,7 @@ function settingChanges(
     const [from, to] = [shown(left), shown(right)];
     return [
       {
-        needs: change === "restart" || change === undefined || given ? "restart" : "reload",
+        needs: change === "restart" || change === undefined || starts ? "restart" : "reload",
         because: {
           code: "setting",
           setting: setting?.name ?? name,

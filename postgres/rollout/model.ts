@@ -159,6 +159,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly filed?: Readonly<Record<string, string>>;
   /** Settings that the program was started with, by name: no file overrides those. */
   readonly given?: readonly string[];
+  /** Settings of libraries that it has loaded which a start alone changes, by its own word. */
+  readonly startOnly?: readonly string[];
 }
 
 export type Role = "primary" | "standby" | "mirror";

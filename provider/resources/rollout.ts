@@ -28,7 +28,9 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     );
     const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
     const found = await withNewcomers(args, known, context.signal);
-    const plan = same(found, servers) ? nothing : await planFor(args, found, actual?.__unreachable);
+    const plan = same(found, servers)
+      ? nothing
+      : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
     await sayPlan(context, plan, found);
     return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
@@ -50,8 +52,13 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       }),
     );
     const found = await withDivergence(Object.fromEntries(servers));
-    const { __unreachable, refusals: _refusals, ...last } = known;
-    return { ...last, servers: { ...known.servers, ...found }, plan: [], ...unreachableIn(unreachable) };
+    const { __unreachable, __startOnly, refusals: _refusals, ...last } = known;
+    const { kept, startOnly } = apart(found);
+    const unseen = {
+      ...unreachableIn(unreachable),
+      ...(Object.keys(startOnly).length === 0 ? {} : { __startOnly: startOnly }),
+    };
+    return { ...last, servers: { ...known.servers, ...kept }, plan: [], ...unseen };
   },
 
   update: (context, wanted) => bringIntoForce(context, wanted),
@@ -69,6 +76,25 @@ function isSecret({ secret, settings, runs = {} }: RolloutServer & Partial<Obser
     ...Object.entries(runs).map(([name, { value }]) => [name, value] as const),
   ];
   return values.some(([name, value]) => holdsSecret(name, value));
+}
+
+/** What the plan goes by, and the state does not keep: it would differ from what is declared. */
+function apart(servers: RolloutState["servers"]) {
+  const startOnly: Record<string, readonly string[]> = {};
+  const kept = Object.entries(servers).map(([name, { startOnly: names, ...server }]) => {
+    if (names !== undefined) startOnly[name] = names;
+    return [name, server] as const;
+  });
+  return { kept: Object.fromEntries(kept) as RolloutState["servers"], startOnly };
+}
+
+function withStartOnly(servers: RolloutState["servers"], actual: RolloutState | undefined): RolloutState["servers"] {
+  const known = actual?.__startOnly ?? {};
+  const all = Object.entries(servers).map(([name, server]) => {
+    const startOnly = known[name];
+    return [name, startOnly === undefined ? server : { ...server, startOnly }] as const;
+  });
+  return Object.fromEntries(all);
 }
 
 function unreachableIn(servers: Readonly<Record<string, string>>): Pick<RolloutState, "__unreachable"> {
@@ -132,6 +158,6 @@ async function planFor(
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {
   const { execute } = await import("../../servers/rollout/execute.js");
   await execute(context, state);
-  const { __unreachable, refusals: _refusals, ...done } = state;
+  const { __unreachable, __startOnly, refusals: _refusals, ...done } = state;
   return { ...done, plan: [] };
 }

@@ -21,6 +21,7 @@ import {
   runningBeside,
 } from "../status/live.js";
 import type { Look } from "../status/look.js";
+import type { Live } from "../status/runningSettings.js";
 import { ifTold } from "./ifTold.js";
 import { type Pending, readPending } from "./pending.js";
 import type { Observed, RolloutServer } from "./state.js";
@@ -137,8 +138,17 @@ export async function observeForRollout(
       unread: running && (seen.unread || isRewritten(server, counted, access)) ? (true as const) : undefined,
       pending: owed?.action,
       runs,
+      startOnly: isLive(seen.live) ? startOnlyIn(seen.live) : undefined,
     }),
   };
+}
+
+/** A setting of an extension is known to the server alone, once it has loaded the library. */
+function startOnlyIn({ settings }: Live): readonly string[] | undefined {
+  const found = [...settings].flatMap(([name, { context }]) =>
+    name.includes(".") && context === "postmaster" ? [name] : [],
+  );
+  return found.length === 0 ? undefined : found.sort();
 }
 
 /** The fingerprint of the certificate that a server shows, where that is compared; undefined where it shows none. */

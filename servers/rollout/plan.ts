@@ -25,7 +25,7 @@ export function actualOf(
 ): Readonly<Record<string, ActualServer>> {
   const follows = followedBy(wanted, observed, lost);
   const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => {
-    const { data, state, recovery, files, version, runs } = server;
+    const { data, state, recovery, files, version, runs, startOnly } = server;
     const { rules, recorded, shutDown, program, unread, diverged, rejoin, pending, unreachable, received, trigger } =
       server;
     const fixed = {
@@ -48,6 +48,7 @@ export function actualOf(
       unreachable,
       received,
       trigger,
+      startOnly,
     };
     const judged = {
       follows: follows[name],

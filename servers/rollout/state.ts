@@ -38,6 +38,9 @@ export interface RolloutState extends RolloutArgs {
   /** Why nothing may be done. */
   readonly refusals?: readonly Refusal[];
 
+  /** `Observed.startOnly` by server, as `read` found it. No difference by itself. */
+  readonly __startOnly?: Readonly<Record<string, readonly string[]>>;
+
   /** Servers that `read` could not reach, and why: what is said of them is of the last time. No difference by itself. */
   readonly __unreachable?: Readonly<Record<string, string>>;
 }
@@ -52,6 +55,12 @@ export interface Observed extends ConfigurationFacts {
   /** Of a running server that answers: what it runs with beside what its files say. */
   readonly runs?: Readonly<Record<string, RunsWith>>;
   readonly recovery: boolean;
+
+  /**
+   * Of a running server that answers: settings of libraries that it has loaded which a start alone changes. No table of ours knows
+   * them. Never kept.
+   */
+  readonly startOnly?: readonly string[];
 
   /** Of a stopped standby: the floors in its control file, below which it does not start hot. */
   readonly recorded?: Readonly<Record<string, number>>;

@@ -22,7 +22,8 @@ export async function observedAnew(
 function withoutObserved(server: RolloutServer & Partial<Observed>): RolloutServer {
   const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
-  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...rest } = facts;
+  const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...others } = facts;
+  const { startOnly: _startOnly, ...rest } = others;
   return rest;
 }
 

@@ -26,6 +26,8 @@ export interface LiveSetting {
   readonly source: string;
   /** What the server would use if nobody said anything. */
   readonly boot: string;
+  /** When it may change, as pg_settings has it: `postmaster` is at a start alone. */
+  readonly context: string;
   /** Another value waits for a restart (9.5 and later). */
   readonly pending: boolean;
 }
@@ -62,16 +64,24 @@ async function ask(session: Session): Promise<Live> {
   );
   const version = majorOfServer(self?.number ?? "");
   const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
-  const rows = await session.query(`select name, setting, source, boot_val, ${pending} as pending from pg_settings`);
+  const rows = await session.query(
+    `select name, setting, source, boot_val, context, ${pending} as pending from pg_settings`,
+  );
   return {
     version,
     inRecovery: self?.recovery === "true",
     superuser: self?.superuser === "on",
     loaded: Number(self?.loaded) * 1000,
     settings: new Map(
-      rows.map(({ name, setting, source, boot_val, pending: waits }) => [
+      rows.map(({ name, setting, source, boot_val, context, pending: waits }) => [
         name ?? "",
-        { value: setting ?? "", source: source ?? "", boot: boot_val ?? "", pending: waits === "t" },
+        {
+          value: setting ?? "",
+          source: source ?? "",
+          boot: boot_val ?? "",
+          context: context ?? "",
+          pending: waits === "t",
+        },
       ]),
     ),
     refused: await refusedLines(session, version),
@@ -87,9 +97,14 @@ const wrongSettings = `select sourcefile as file, sourceline::text as line, erro
    where error is not null and error <> 'setting could not be applied'
      and (sourcefile is not null or position(current_setting('config_file') in error) > 0)`;
 
+/**
+ * Of a rule for encrypted connections that cannot match, because the server offers none, it remarks the same in the same column;
+ * it takes the rule. The remark is of hba.c, and in no other language there.
+ */
 function wrongRules(version: Major): string {
   const file = atLeast(version, "16") ? "file_name" : "'pg_hba.conf'";
-  return `select ${file} as file, line_number::text as line, error from pg_hba_file_rules where error is not null`;
+  return `select ${file} as file, line_number::text as line, error from pg_hba_file_rules
+     where error is not null and error not like 'host%ssl record cannot match because %' and error not like 'host%gssenc record cannot match because %'`;
 }
 
 async function refusedLines(session: Session, version: Major): Promise<readonly string[]> {

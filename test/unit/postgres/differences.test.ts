@@ -141,6 +141,13 @@ describe("what one server needs in a rollout", () => {
     expect(changeOf("15", { ...is, settings }, shall).action).toBe("reload");
   });
 
+  it("is a restart where the server says so of an extension's setting, which no table of ours knows", () => {
+    const before = { ...is, settings: { ...is.settings, "pg_stat_statements.max": "5000" } };
+    const after = { ...shall, settings: { ...shall.settings, "pg_stat_statements.max": "6000" } };
+    expect(changeOf("15", { ...before, startOnly: ["pg_stat_statements.max"] }, after).action).toBe("restart");
+    expect(changeOf("15", before, after).action).toBe("reload");
+  });
+
   it("is a reload wherever pg_hba.conf is written anew, so that what it says is known to be in force", () => {
     const files = (hash: string, rules: string) => ({ files: { "pg_hba.conf": hash }, rules });
     expect(changeOf("15", { ...is, ...files("a", "r") }, { ...shall, ...files("b", "r") }).action).toBe("reload");
