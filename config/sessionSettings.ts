@@ -1,11 +1,12 @@
 import { error, type Problem } from "../postgres/problem.js";
 import { findSetting } from "../postgres/settings/catalogue.js";
+import { joinList } from "../postgres/settings/lists.js";
 import { refuseForSessions, type SessionSettings } from "../postgres/settings/session.js";
-import { checkValue } from "../postgres/settings/values.js";
+import { checkValue, type SettingValue } from "../postgres/settings/values.js";
 import type { Major } from "../postgres/versions.js";
 import type { StackDescription } from "./schema.js";
 
-type Given = Readonly<Record<string, string | number | boolean>>;
+type Given = Readonly<Record<string, SettingValue>>;
 
 interface Place extends Omit<SessionSettings, "settings"> {
   readonly path: string;
@@ -54,6 +55,7 @@ function placesOf({ roles, databases }: StackDescription): readonly Place[] {
   ];
 }
 
-function textOf(value: string | number | boolean): string {
+function textOf(value: SettingValue): string {
+  if (typeof value === "object") return joinList(value);
   return typeof value === "boolean" ? (value ? "on" : "off") : `${value}`;
 }

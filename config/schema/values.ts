@@ -51,7 +51,9 @@ export const size = z.union([z.string(), z.number()]).transform((given, context)
 /** What stands in it is judged with everything that it must fit, and never quoted: it may be a key by mistake. */
 export const pem = z.string().min(1);
 
-export const settingValue = z.union([z.string(), z.number(), z.boolean()]);
+/** A list, for settings that hold one (`listKind`): shared_preload_libraries: [pg_stat_statements, auto_explain]. */
+const elements = z.array(z.union([z.string(), z.number()]).transform(String));
+export const settingValue = z.union([z.string(), z.number(), z.boolean(), elements]);
 
 /** What pg_basebackup takes; read as kB a second. */
 const slowest = 32;

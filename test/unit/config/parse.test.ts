@@ -25,6 +25,15 @@ describe("a stack file", () => {
     expect(description).toMatchObject({ port: 5442, disposable: true });
   });
 
+  it("takes a list for a setting that holds one", () => {
+    const { description, problems } = parseStack({
+      ...good,
+      "pgsite:settings": JSON.stringify({ shared_preload_libraries: ["pg_stat_statements", "auto_explain"] }),
+    });
+    expect(problems).toEqual([]);
+    expect(description?.settings).toEqual({ shared_preload_libraries: ["pg_stat_statements", "auto_explain"] });
+  });
+
   it("leaves the keys of other programs alone", () => {
     expect(messages({ ...good, "aws:region": "x" })).toEqual([]);
   });
