@@ -39,10 +39,11 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
   id: ({ facts }) => `${facts.site}/service:${facts.server}`,
 
   async check(context, args, actual) {
-    const is = actual ?? (await observeNew(context, args));
+    // What was read is of the place and the name that were declared before.
+    const is = actual === undefined || isAnother(actual, args) ? await observeNew(context, args) : foundIn(actual);
     const problems = is.maker === "foreign" ? [error("", refusal(args, is))] : [];
     const wanted = await declared(args, is);
-    if (actual !== undefined) await say(context, differences(actual, wanted));
+    if (actual !== undefined) await say(context, differences(wanted, is));
     if (wanted.found === "none") await context.log("warning", comesBackByHand(args));
     return { state: wanted, problems };
   },
@@ -57,8 +58,10 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 
   async update(context, wanted, actual) {
     const state = await apply(context, wanted);
-    // Root starts it from now on, and the crontab is not to start it a second time.
+    // Root starts it from now on, and the crontab is not to start it a second time; nor is a service of another name.
+    const isLeft = actual.facts.name !== state.facts.name || actual.host.name !== state.host.name;
     if (actual.found === "crontab" && state.found !== "crontab") await remove(actual);
+    else if (isLeft && actual.maker === "pgsite") await removeLeft(context, actual);
     return state;
   },
 
@@ -76,6 +79,19 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 };
 
 type Observed = Pick<ServiceState, "found" | "text" | "enabled" | "path" | "maker">;
+
+/** What was observed, without what was declared when it was. */
+function foundIn({ found, text, enabled, path, maker }: ServiceState): Observed {
+  return { found, text, enabled, path, maker };
+}
+
+/** Whether another thing is looked for than what was read: another name, manager, host, or a container that was made anew. */
+function isAnother(before: ServiceArgs, { host, facts, manager, container }: ServiceArgs): boolean {
+  const { name, address } = before.host;
+  const isSameHost = name === host.name && address === host.address && before.container === container;
+  const isSame = before.facts.name === facts.name && before.facts.unit === facts.unit && before.manager === manager;
+  return !isSameHost || !isSame;
+}
 
 /**
  * What starts services there and can be had: without root that is the OS user's crontab, if what the host has does not start
@@ -137,7 +153,7 @@ async function declared(args: ServiceArgs, is: Observed): Promise<ServiceState> 
   return { ...args, ...is, text, enabled: true, maker: own === undefined ? "pgsite" : "own" };
 }
 
-function differences(is: ServiceState, shall: ServiceState): readonly Difference[] {
+function differences(shall: ServiceState, is: Observed): readonly Difference[] {
   const { server, name } = shall.facts;
   const object = { kind: "service", name } as const;
   const there: Found = { is: is.text === "" ? "missing" : "another" };
@@ -176,6 +192,16 @@ async function apply(context: Context, state: ServiceState): Promise<ServiceStat
     );
   }
   return wanted;
+}
+
+/** What started the server before, under another name or on another host. */
+async function removeLeft(context: Context, state: ServiceState): Promise<void> {
+  try {
+    await remove(state);
+  } catch (error) {
+    const { facts, host, path } = state;
+    await context.log("warning", `left the service ${facts.name} on ${host.name} (${path}): ${messageOf(error)}`);
+  }
 }
 
 async function remove({ host, found, facts, path }: ServiceState) {
