@@ -12,6 +12,7 @@ import { majorOfServer, namesOf } from "../sql/versions.js";
 import { findWritable, type Writable } from "../sql/writable.js";
 import { isFinal } from "../unlock/find.js";
 import { notWorkingInWords } from "../words/proof.js";
+import { isDelayed } from "./delay.js";
 import { Lasting } from "./lasting.js";
 import { type Cause, causesIn, type LogMark, logMark, logSince } from "./log.js";
 import { processState } from "./process.js";
@@ -65,7 +66,7 @@ export class NotWorking extends Error {
 /**
  * Proves that a server works. One that takes writes: a marker is written on it. One in recovery: its system
  * identifier is the writable server's, it streams from its upstream, and it has replayed a marker written on the
- * writable server after the proof began. A warm standby answers no SQL: its upstream tells (pg_stat_replication), and
+ * writable server after the proof began; one that is to replay late has received it and has it on its disk. A warm standby answers no SQL: its upstream tells (pg_stat_replication), and
  * at 9.0, which lacks that view, its process titles.
  * @throws NotWorking at the deadline, or as soon as there is a cause that waiting cannot mend
  */
@@ -255,7 +256,8 @@ async function streams(options: {
     if (sender === undefined) return { code: "notStreaming", upstream: upstream.name };
     if (!("code" in sender)) {
       if (sender.state !== "streaming") return { code: "walsenderWaits", upstream: upstream.name, state: sender.state };
-      return reached(sender.replay) ? true : behind(sender.replay);
+      if (reached(sender.replay) || (reached(sender.flush) && (await isDelayed(host, server)))) return true;
+      return behind(sender.replay);
     }
     // A warm upstream answers nothing; then only the server itself can tell.
     if (!server.hotStandby) return sender;
@@ -268,7 +270,8 @@ async function streams(options: {
       });
       const { receiver } = await recoveryTitles(host, server);
       if (receiver === undefined) return { code: "noWalreceiver" };
-      return reached(replayed) ? true : behind(replayed);
+      if (reached(replayed) || (reached(receiver) && (await isDelayed(host, server)))) return true;
+      return behind(replayed);
     } catch (error) {
       return unanswered(error);
     }
@@ -288,6 +291,7 @@ function unanswered(error: unknown): Shortfall {
 export interface Sender {
   readonly state: string;
   readonly sent: string | null;
+  readonly flush: string | null;
   readonly replay: string | null;
 }
 
@@ -301,13 +305,14 @@ async function senderOf(
     const replication = namesOf(server.version).replication;
     if (replication === null) return undefined;
     const rows = await session.query(
-      `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${replication.replay}::text as replay from pg_stat_replication`,
+      `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${replication.flush}::text as flush, ${replication.replay}::text as replay from pg_stat_replication`,
     );
-    const senders = rows.map(({ name, from, state, sent, replay }) => ({
+    const senders = rows.map(({ name, from, state, sent, flush, replay }) => ({
       name: name ?? "",
       from: from ?? null,
       state: state ?? "",
       sent: sent ?? null,
+      flush: flush ?? null,
       replay: replay ?? null,
     }));
     const others = site.servers.filter(({ name }) => name !== upstream.name);

@@ -91,6 +91,11 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
     try {
       if (step.action === "restart" && (await asksForMore(of(state, step.server), step))) {
         await proveOne(context, state, step.server, follows);
+        if (await asksForMore(of(state, step.server), step)) {
+          throw new Error(
+            `${step.server} has received its primary's lower values and is to replay them later: take its recovery_min_apply_delay away in an up of its own, and lower them then`,
+          );
+        }
       }
       await bringSlots(context, state, step);
       await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);

@@ -13,13 +13,20 @@ export interface VersionNames {
   readonly replayLsn: string;
   readonly replayTimestamp: string | null;
   /** Columns of pg_stat_replication, a view from 9.1 on. */
-  readonly replication: { readonly pid: string; readonly sent: string; readonly replay: string } | null;
+  readonly replication: ReplicationColumns | null;
   /** Whether pg_stat_replication has replay_lag. */
   readonly replayLag: boolean;
   /** pg_stat_wal_receiver, pg_control_system() and pg_control_checkpoint() exist. */
   readonly controlFunctions: boolean;
   readonly walReceiverView: boolean;
   readonly backup: BackupNames;
+}
+
+interface ReplicationColumns {
+  readonly pid: string;
+  readonly sent: string;
+  readonly flush: string;
+  readonly replay: string;
 }
 
 /** How a base backup is begun and ended ("Making a Base Backup Using the Low Level API"). */
@@ -61,7 +68,7 @@ const wal = {
   replayLsn: "pg_last_wal_replay_lsn()",
   createRestorePoint: "pg_create_restore_point",
   replayTimestamp: "pg_last_xact_replay_timestamp()",
-  replication: { pid: "pid", sent: "sent_lsn", replay: "replay_lsn" },
+  replication: { pid: "pid", sent: "sent_lsn", flush: "flush_lsn", replay: "replay_lsn" },
   replayLag: true,
   controlFunctions: true,
   walReceiverView: true,
@@ -86,7 +93,7 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "procpid", sent: "sent_location", replay: "replay_location" },
+    replication: { pid: "procpid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
     controlFunctions: false,
     walReceiverView: false,
     backup: exclusive,
@@ -96,7 +103,7 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "pid", sent: "sent_location", replay: "replay_location" },
+    replication: { pid: "pid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
     controlFunctions: false,
     walReceiverView: false,
     backup: exclusive,
@@ -106,7 +113,7 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "pid", sent: "sent_location", replay: "replay_location" },
+    replication: { pid: "pid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
     controlFunctions: true,
     walReceiverView: true,
     backup: {
