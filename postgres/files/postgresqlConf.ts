@@ -72,6 +72,9 @@ const quoted = /^'((?:[^'\\\n]|\\[^\n]|'')*)'(.*)$/s;
 const bare =
   /^([-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+)[A-Za-z]*|[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff\-._:/]*)(?=[ \t\r\f\v#]|$)(.*)$/s;
 
+/** White space and a comment, which ends with its line alone: a carriage return, as Windows' editors leave it, is white space. */
+const nothing = /^[ \t\r\f\v]*(?:#.*)?$/s;
+
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 /** What stands between the quotes, as GUC_scanstr reads it: '' and \' are quotes, \b \f \n \r \t and octal as in C. */
@@ -94,7 +97,7 @@ export function parseConfiguration(text: string): ParsedConfiguration {
   const problems: Problem[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = index + 1;
-    if (/^\s*(?:#.*)?$/.test(raw)) continue;
+    if (nothing.test(raw)) continue;
     const read = readLine(raw);
     if (read === undefined) {
       problems.push(
@@ -138,7 +141,7 @@ export function writtenIn(raw: string): WrittenSetting | undefined {
   if (whole === undefined || name === undefined || rest === undefined) return undefined;
   const inQuotes = quoted.exec(rest);
   const [, inner, after] = inQuotes ?? bare.exec(rest) ?? [];
-  if (inner === undefined || after === undefined || !/^\s*(?:#.*)?$/.test(after)) return undefined;
+  if (inner === undefined || after === undefined || !nothing.test(after)) return undefined;
   const start = raw.length - rest.length + (inQuotes === null ? 0 : 1);
   return { name, quoted: inQuotes !== null, inner, start };
 }

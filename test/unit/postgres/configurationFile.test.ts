@@ -136,4 +136,17 @@ describe("parsing", () => {
   test("any text at all is read without throwing", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseConfiguration(text)));
   });
+
+  test("reads a file with the line ends of Windows, comments behind settings too", () => {
+    const text =
+      "# head \r\nwork_mem = '16MB'\r\nrandom_page_cost=1.1 # ssd\r\n\t \r\nport = 5433 # \u2028 two\r\nlast = 1";
+    const { values, problems } = parseConfiguration(text);
+    expect(problems).toEqual([]);
+    expect(values).toEqual({ work_mem: "16MB", random_page_cost: "1.1", port: "5433", last: "1" });
+  });
+
+  test("takes no space of Unicode for white space, nor a byte order mark, which the server refuses", () => {
+    for (const text of ["\ufeff# head\n", "\u00a0\n", "a = 1\u2003# b\n"])
+      expect(parseConfiguration(text).problems).toHaveLength(1);
+  });
 });
