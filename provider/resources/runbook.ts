@@ -4,9 +4,13 @@ import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js
 import { listingText } from "../../installed/listing.js";
 import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
+import { defined } from "../../postgres/defined.js";
+import { type Unasked, unaskedAmong } from "../../postgres/files/hba/index.js";
+import { fileOf } from "../../postgres/files/places.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
+import { unaskedInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -28,6 +32,8 @@ export interface RunbookArgs {
 export interface RunbookState extends RunbookArgs {
   /** Of each server's runbook, a line a file: mode, owner and hash of the content. */
   readonly installed: ByServer<string>;
+  /** Servers whose guard others would not let ask, by the rules that lie there. No difference by itself. */
+  readonly __unasked?: readonly Unasked[];
 }
 
 /**
@@ -55,6 +61,9 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
       // Before the first of them there is no difference to speak of.
       if (is !== undefined && shall !== undefined) await say(context, runbookDifferences(facts, host.name, is, shall));
     }
+    for (const one of actual?.__unasked ?? []) {
+      if (args.servers[one.server] !== undefined) await context.log("warning", unaskedInWords(one));
+    }
     return { state: { ...args, installed } };
   },
 
@@ -67,20 +76,27 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     if (known === undefined) throw new Error("a runbook cannot be imported by its id: `pulumi up` writes it");
     const found = await ofEach(present(known.servers), async ({ host: spec, facts }) => {
       const host = await hostOf(spec);
-      const [installed, passfile] = await Promise.all([
+      const [installed, passfile, rules] = await Promise.all([
         readFiles(host, await runbookFiles(facts)).then(listingText),
         textOf(host, facts.passfile),
+        textOf(host, fileOf(facts, "pg_hba.conf")),
       ]);
-      return { installed, passfile };
+      return { installed, passfile, rules };
     });
+    const asking = Object.entries(present(known.servers)).map(([name, { facts }]) => {
+      return [name, { ...facts, ...defined({ rules: found[name]?.rules }) }] as const;
+    });
+    const unasked = unaskedAmong(Object.fromEntries(asking));
+    const { __unasked, ...last } = known;
     const each = (part: "installed" | "passfile") =>
       Object.fromEntries(
         Object.entries(found).flatMap(([name, is]) => (is[part] === undefined ? [] : [[name, is[part]]])),
       );
     return {
-      ...known,
+      ...last,
       installed: { ...known.installed, ...each("installed") },
       passfiles: { ...known.passfiles, ...each("passfile") },
+      ...(unasked.length === 0 ? {} : { __unasked: unasked }),
     };
   },
 
