@@ -1,0 +1,67 @@
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalSite } from "../support/localSite.js";
+
+const nothingToDo = /Resources:\n {4}\d+ unchanged\n/;
+
+describe("a change that fails, or has to wait", { timeout: 120_000 }, () => {
+  let site: LocalSite;
+
+  beforeAll(async () => {
+    site = await LocalSite.make({ major: "15", block: 245 });
+    await site.up();
+  }, 120_000);
+
+  afterAll(() => site?.remove(), 60_000);
+
+  const kept = (server: string, name: string) => readFileSync(join(site.controlDirectory(server), name), "utf8");
+  const placeElsewhere = () => `${site.dataDirectory("server3")}-elsewhere`;
+  const moved = () => ({ servers: { server2: {}, server3: { dataDirectory: placeElsewhere() } } });
+  const peers = () => ["server2", "server3"].map((server) => kept(server, "runbook/peers"));
+
+  it("leaves what protects the servers as it is: peers and guard, and each line of the passfiles", async () => {
+    const [before, passfile] = [peers(), kept("server2", "passfile")];
+    site.declare({ tls: { certificates: "made" } });
+    await site.failing("up");
+    expect(peers()).toEqual(before);
+    for (const line of passfile.trimEnd().split("\n")) expect(kept("server2", "passfile")).toContain(line);
+    const { stderr, code } = await site
+      .host()
+      .run([join(site.controlDirectory("server2"), "runbook", "guard"), "--dry-run"]);
+    expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+    site.declare();
+    await site.up();
+    expect(peers()).toEqual(before);
+    expect(kept("server2", "passfile")).toBe(passfile);
+    expect(await site.preview()).toMatch(nothingToDo);
+  });
+
+  it("does not leave data behind that could start again: a data directory elsewhere is refused until they are moved", async () => {
+    const declared = site.dataDirectory("server3");
+    const elsewhere = placeElsewhere();
+    site.declare(moved());
+    const said = await site.failing("preview");
+    expect(said).toContain(`server3 runs in ${declared}`);
+    expect(said).toContain(`stop it (pg_ctl stop -D ${declared}), and then move ${declared} to ${elsewhere}`);
+    await site.stop("server3");
+    expect(await site.failing("preview")).toContain(`server3 has its data in ${declared}`);
+    renameSync(declared, elsewhere);
+    renameSync(`${declared}.pgsite`, `${elsewhere}.pgsite`);
+    await site.up();
+    expect(existsSync(declared)).toBe(false);
+    expect(await site.preview()).toMatch(nothingToDo);
+  });
+
+  it("ends a shutdown that an archive_command holds up, and the switchover goes on", async () => {
+    const hanging = { ...moved(), archiving: { archiveCommand: "sleep 600 # %p" } };
+    site.declare(hanging);
+    await site.up();
+    await site.query("server2", ["create table held as select 1 as one", "select pg_switch_wal()"]);
+    site.declare({ ...hanging, primary: "server3" });
+    const said = await site.up();
+    expect(said).toMatch(/server2: its shutdown did not end: its last checkpoint was written, so it was ended/);
+    expect(await site.query("server3", "select one::text from held")).toEqual([{ one: "1" }]);
+    expect(await site.preview()).toMatch(nothingToDo);
+  });
+});
