@@ -40,11 +40,13 @@ describe("a change that fails, or has to wait", { timeout: 120_000 }, () => {
   it("does not leave data behind that could start again: a data directory elsewhere is refused until they are moved", async () => {
     const declared = site.dataDirectory("server3");
     const elsewhere = placeElsewhere();
-    site.declare(moved());
+    // At the same port, the port is taken: that is said first.
+    site.declare({ servers: { server2: {}, server3: { dataDirectory: elsewhere, port: 5443 } } });
     const said = await site.failing("preview");
     expect(said).toContain(`server3 runs in ${declared}`);
     expect(said).toContain(`stop it (pg_ctl stop -D ${declared}), and then move ${declared} to ${elsewhere}`);
     await site.stop("server3");
+    site.declare(moved());
     expect(await site.failing("preview")).toContain(`server3 has its data in ${declared}`);
     renameSync(declared, elsewhere);
     renameSync(`${declared}.pgsite`, `${elsewhere}.pgsite`);
