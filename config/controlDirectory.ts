@@ -67,7 +67,7 @@ export const controlNames = {
   /** A folder of WAL, label and control file for an archive that another host keeps: archive create. It goes when that ends. */
   archiveStage: "archive-stage",
   /** The administrator's word that no other server takes writes: the runbook's guard, by hand. It goes with the next start. */
-  allowOnce: "allow-once",
+  allowOnce: "start-unasked",
   /** Nothing, ever: the passfile of the runbook's questions that are not to have a password. */
   noPassfile: "none",
 } as const;

@@ -32,7 +32,9 @@ describe.skipIf(why !== undefined)(
       const { other, guard } = await meet(trick);
       expect(guard).toEqual({
         code: 3,
-        said: expect.stringContaining("server2 does not start: whoever may have superseded it lives and does not say (server3"),
+        said: expect.stringContaining(
+          "server2 does not start: whoever may have superseded it lives and does not say (server3",
+        ),
       });
       expect(other).toMatchObject({ passwords: [], queries: [] });
       expect(other.heard("repl1cator")).toBe(false);
