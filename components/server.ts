@@ -107,9 +107,15 @@ export abstract class Server extends pulumi.ComponentResource {
     );
     const passfile = new HostFile(
       `${name}-passfile`,
-      { host, path: server.passfile, content: this.passfile, isPassfile: true },
-      // A standby that is left to run must be able to connect again.
-      files,
+      {
+        host,
+        path: server.passfile,
+        content: this.passfile,
+        // The primary is there before its roles are.
+        keeps: server.role === "primary" ? "all lines" : "other connections",
+      },
+      // A standby that is left to run must be able to connect again; by a new password once the role has it.
+      { ...files, dependsOn: [directory, ...(args.after ?? [])] },
     );
     const made = trust?.certificateOf(name);
     const certificate =

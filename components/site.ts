@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/sessionSettings.js";
-import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
+import type { Endpoint, Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
 import { atLeast } from "../postgres/versions.js";
@@ -188,10 +188,11 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
 
 /** Servers that may take writes, with what each must prove. */
 function asked({ servers, upstream }: SiteDescription): readonly Address[] {
-  const all = upstream === undefined ? servers : [...servers, upstream];
-  return all.map(({ name, address, port, proof, host, dataDirectory }) => {
+  const placed = ({ name, address, port, proof, host, dataDirectory }: Endpoint) => {
     return { name, address, port, proof, host, dataDirectory };
-  });
+  };
+  const own = servers.map((server) => ({ ...placed(server), passfile: server.passfile }));
+  return upstream === undefined ? own : [...own, placed(upstream)];
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

@@ -91,7 +91,7 @@ export function parseFacts(
     kernel: kernelOf(lines),
     openFiles: lines.number("files", Number.POSITIVE_INFINITY),
     locales: lines.text("locales") === undefined ? undefined : lines.words("locales"),
-    missingTools: lines.all("tool.missing"),
+    missingTools: [...new Set(lines.all("tool.missing"))],
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
     programs: parsePrograms(lines.all("programs")),

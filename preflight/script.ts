@@ -1,4 +1,5 @@
 import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
+import { hostPrograms } from "../config/hostPrograms.js";
 import { compiledIn } from "../config/socketFolders.js";
 import { canPipe } from "../hosts/pipe.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
@@ -6,8 +7,8 @@ import { clustersFunction } from "./clusters.js";
 import { programsFunction } from "./programFolders.js";
 import { wayFunction } from "./way.js";
 
-/** Programs that pgsite runs on every host, beside those of any Unix. rsync is one that base backups only prefer. */
-export const tools = ["flock", "rsync"] as const;
+/** What is looked for by its name alone; psql may also be beside the server programs, and perl must have modules. */
+const tools = Object.keys(hostPrograms).filter((name) => name !== "psql" && name !== "perl");
 
 /** How many arguments the script takes of each server. */
 export const argumentsOfServer = 8;
@@ -82,6 +83,7 @@ look() {
     if [ -x "$bin/$program" ]; then way "$bin/$program"; else say "$at.missing" "$program"; fi
   done
   [ -d "$bin/../lib" ] && way "$bin/../lib"
+  [ -x "$bin/psql" ] || command -v psql >/dev/null 2>&1 || say tool.missing psql
 
   if [ -f "$data/postmaster.pid" ] && pid=$(head -n 1 -- "$data/postmaster.pid" 2>/dev/null) && [ -n "$pid" ]; then
     here=$(cd -- "$data" && pwd -P)
@@ -198,6 +200,7 @@ say files "$(ulimit -n)"
 command -v locale >/dev/null 2>&1 && say locales "$(locale -a 2>/dev/null)"
 for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say tool.missing "$tool"; done
 ${canPipe} || say tool.missing perl
+[ -r /proc/self/stat ] || say tool.missing /proc
 if [ -d /run/systemd/system ]; then say manager systemd; elif [ -d /etc/init.d ]; then say manager sysv; fi
 crontab=missing
 if command -v crontab >/dev/null 2>&1; then

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What is set here is used there, and the other way round; `peer` is what the table of peers calls.
 # shellcheck disable=SC2034,SC2154,SC2317
-# What the scripts of pgsite's runbook share; each of them reads it first. POSIX shell, coreutils, od, awk, /proc, and psql.
+# What the scripts of pgsite's runbook share; each of them reads it first. POSIX shell, what `needed` names, /proc, and psql.
 # Exit statuses: 0 done, or nothing to do; 1 not finished, the message says how far it came; 2 not understood; 3 refused, nothing was changed.
 
 LC_ALL=C
@@ -16,6 +16,17 @@ dry=no
 server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit=''
 # shellcheck source=/dev/null
 . "$here/settings"
+# What is not there would read as "not so": config/hostPrograms.ts has the same list, with what each is for.
+needed='awk cat cut env grep id mkdir mv od readlink sed sleep stat tail timeout tr'
+lacking=''
+for program in $needed; do
+  command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
+done
+if [ -n "$lacking" ] && [ "$script" != guard ]; then
+  # By nothing but the shell itself.
+  echo "$script: refused: this host has no$lacking: without it nobody knows what would be done. Nothing was changed" >&2
+  exit 3
+fi
 # Its table: pgsite may replace it while this runs.
 peers=$(cat "$here/peers")
 operators_passfile=${PGPASSFILE-}
@@ -140,12 +151,15 @@ lsn_text() { printf '%X/%X\n' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
 
 # --- its processes and its log ---
 
-# The postmaster's process; nothing where it does not run. Its working directory tells it from one that was given its old number.
+# The postmaster's process; nothing where it does not run. Its working directory tells it from one that was given its old number:
+# where that is not to be had, it counts as running.
 postmaster() {
-  read -r pid 2>/dev/null <"$data/postmaster.pid" || return 1
+  [ -e "$data/postmaster.pid" ] || return 1
+  read -r pid 2>/dev/null <"$data/postmaster.pid"
   case $pid in '' | *[!0-9]*) return 1 ;; esac
+  # A process of somebody else's is none of this user's postmasters.
   kill -0 "$pid" 2>/dev/null || return 1
-  [ ! -e /proc/self/cwd ] || [ "$(readlink "/proc/$pid/cwd")" = "$(cd "$data" && pwd -P)" ] || return 1
+  if place=$(readlink "/proc/$pid/cwd" 2>/dev/null) && [ "$place" != "$(cd "$data" && pwd -P)" ]; then return 1; fi
   echo "$pid"
 }
 
@@ -263,11 +277,35 @@ unproven() {
   [ "$status" != 0 ] || heard="it asks for no password: it is another server"
 }
 
+# lives ADDRESS PORT: what takes connections there, asked as every client of PostgreSQL asks first (SSLRequest): `answers` as a
+# server does, `takes` them and says nothing (a server that is frozen), `closes` them (what stands before one that is down),
+# `nobody`, or `unknown` where this host has nothing that could ask.
+lives() {
+  command -v bash >/dev/null 2>&1 || { echo unknown && return; }
+  # shellcheck disable=SC2016
+  met=$(timeout 8 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1
+    printf "\0\0\0\10\4\322\26\57" >&3
+    IFS= read -r -n 1 -t 3 -u 3 said
+    case $? in 0) exit 10 ;; 1) exit 12 ;; *) exit 11 ;; esac' "$1" "$2" 2>&1 9>&-)
+  case $? in
+    10) echo answers ;;
+    11) echo takes ;;
+    12) echo closes ;;
+    124) echo nobody ;;
+    *) case $met in
+      *'onnection refused'* | *'timed out'* | *'No route to host'* | *'unreachable'* | *'Host is down'*) echo nobody ;;
+      *) echo unknown ;;
+    esac ;;
+  esac
+}
+
 # Asks all peers at once, each for 3 s at most. One line each:
 #   NAME<tab>ADDRESS:PORT<tab>told<tab>SYSTEM<tab>TIMELINE<tab>X/Y<tab>writes|recovers|unknown
 #   NAME<tab>ADDRESS:PORT<tab>rejects<tab>WHY<tab>warm|   it lives, and takes nobody in: it starts, recovers, stops, or is warm
 #   NAME<tab>ADDRESS:PORT<tab>refuses<tab>WHY      it lives, and does not let this server in
-#   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY
+#   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY       it was asked, and nobody answers
+#   NAME<tab>ADDRESS:PORT<tab>unasked<tab>WHY      nothing was asked: its name leads nowhere, or nothing here can ask
+# Without psql nobody can be asked more than whether he lives.
 ask_all() {
   peer() { ask "$@" & }
   eval "$peers"
@@ -303,9 +341,18 @@ rejects() {
 # ask NAME ADDRESS PORT CONNINFO ASKING INSISTED VERIFIED ASKS WARM
 ask() {
   warm=$9
+  address=$2
+  number_of_port=$3
   set -- "$1" "$2:$3" "$(insisting "$5" "$6")" "$7" "$8"
   told=''
-  unproven "$3" "$4" "$5" || identify "$3"
+  if [ -z "$psql" ]; then
+    heard="there is no psql in $bin or PATH to ask it with"
+    status=127
+    how=unproven
+  else
+    unproven "$3" "$4" "$5" || identify "$3"
+    how=refuses
+  fi
   if [ -n "$told" ]; then
     does=unknown
     case $heard in *'
@@ -315,15 +362,26 @@ on') does=recovers ;; esac
     return
   fi
   why=$(printf '%s' "$heard" | tr '\n\t' '  ' | sed 's/^psql: *//; s/^error: *//; s/  */ /g; s/ $//')
-  how=refuses
   case $why in
     *FATAL*) ;;
-    *'onnection refused'* | *'timeout expired'* | *'timed out'* | *'No route to host'* | *'unreachable'* | *'Host is down'* | *'could not translate'* | *'closed the connection unexpectedly'* | *'onnection reset'*) how=silent ;;
+    *'onnection refused'* | *'No route to host'* | *'unreachable'* | *'Host is down'*) how=silent ;;
+    *'could not translate'*) how=unasked ;;
+    # A server that is frozen is one, and so is one that hangs up; what stands before a server that is down is none.
+    *'timeout expired'* | *'timed out'* | *'closed the connection unexpectedly'* | *'onnection reset'*) how=unproven ;;
     # Whatever that is, PostgreSQL it is not.
     *'received invalid response to SSL negotiation'* | *'expected authentication request'*) how=silent ;;
-    *) [ "$status" != 124 ] || { how=silent why='it does not answer within 4 s'; } ;;
+    *) [ "$status" != 124 ] || { how=unproven why='it does not answer within 4 s'; } ;;
   esac
-  [ "$how" = silent ] || ! rejects "$3" || how=rejects
+  if [ "$how" = unproven ]; then
+    case $(lives "$address" "$number_of_port") in
+      answers) how=refuses ;;
+      takes) how=refuses why="it takes connections, and does not answer ($why)" ;;
+      # With psql it was asked, and most that do not answer are down.
+      unknown) if [ -z "$psql" ]; then how=unasked; else how=silent; fi ;;
+      *) how=silent ;;
+    esac
+  fi
+  [ "$how" != refuses ] || [ -z "$psql" ] || ! rejects "$3" || how=rejects
   printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why" "$warm"
 }
 

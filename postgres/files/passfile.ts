@@ -42,6 +42,13 @@ export function withLinesOf(there: string, declared: string): string {
   return declared + renderPassfile(parsePassfile(there).filter((line) => !known.has(connectionOf(line))));
 }
 
+/** The same file with another password for whoever connects as that user. */
+export function withPassword(text: string, user: string, password: string): string {
+  const lines = parsePassfile(text);
+  if (!lines.some((line) => line.user === user && line.password !== password)) return text;
+  return renderPassfile(lines.map((line) => (line.user === user ? { ...line, password } : line)));
+}
+
 /**
  * Reads a password file; comments, empty lines, lines without five fields and lines whose port no connection has are passed
  * over, as libpq does. What follows a fifth colon is not read.

@@ -1,3 +1,4 @@
+import { hostPrograms } from "../../config/hostPrograms.js";
 import { layoutNames, programsIn } from "../../config/layouts.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
@@ -152,21 +153,39 @@ function remedyOf(family: Family, host: HostFacts, version: PreflightRequest["ve
     : `${command} (without a cluster: create_main_cluster = false), or say install: packages`;
 }
 
-/** What pgsite itself runs on hosts, but for perl (`checkSessions`). Without rsync a base backup between hosts still goes, but begins anew when cut off. */
+/** What pgsite itself runs on hosts, but for perl (`checkSessions`). */
 export function checkTools(request: PreflightRequest, host: HostFacts, remote: boolean): Complaint[] {
+  const hasPeers = request.servers.length > 1 || request.source !== undefined;
+  const lasts = request.servers.some(({ disposable }) => !disposable);
   return host.missingTools.flatMap((tool): Complaint[] => {
-    const optional = tool === "rsync";
-    if (tool === "perl" || installs(request, host, tool) || (optional && !remote)) return [];
+    if (tool === "/proc") return [withoutProc];
+    const { when, lack } = hostPrograms[tool] ?? { when: "always", lack: undefined };
+    const isWanted = { always: true, hosts: remote, peers: hasPeers && lasts, way: false }[when];
+    // With the server's own programs psql is missing too, and comes with them.
+    const isSaid = tool === "psql" && request.servers.some(({ name }) => lacksPrograms(host, name));
+    if (!isWanted || isSaid || installs(request, host, tool)) return [];
     return [
       {
         check: "tools",
-        severity: optional ? "warning" : "error",
+        severity: when === "always" ? "error" : "warning",
         path: "install",
-        cause: optional ? "rsync is missing: a base backup that is cut off begins anew" : `${tool} is missing`,
-        remedy: toInstall(host, tool),
+        cause: lack === undefined ? `${tool} is missing` : `${tool} is missing: ${lack}`,
+        remedy: toInstall(host, tool, request.version),
       },
     ];
   });
+}
+
+const withoutProc: Complaint = {
+  check: "tools",
+  severity: "error",
+  path: "hosts",
+  cause: "/proc is not there: nobody can say which servers run",
+  remedy: "mount it (mount -t proc proc /proc)",
+};
+
+function lacksPrograms(host: HostFacts, server: string): boolean {
+  return host.servers[server] !== undefined && host.servers[server]?.postgres === undefined;
 }
 
 /** The OS user, and whether we can be it. */

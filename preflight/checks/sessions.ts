@@ -12,7 +12,7 @@ export function checkSessions(seen: Seen): Complaint[] {
   if (!host.missingTools.includes("perl") || installs(request, host, "perl")) return [];
   const closed = reached === undefined ? undefined : whyClosed(reached);
   const complaint = { check: "sessions", path: `hosts.${server.host.name}` } as const;
-  const perl = toInstall(host, "perl");
+  const perl = toInstall(host, "perl", request.version);
   if (closed === undefined) {
     return [
       {

@@ -1,3 +1,4 @@
+import { hostPrograms } from "../../config/hostPrograms.js";
 import type { Major } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 
@@ -12,15 +13,14 @@ export interface Family {
   readonly binDirectory: (major: Major) => string;
   /** The folder below which its packages have clusters. */
   readonly home: string;
-  /** The package of a tool, where it is not called like the tool. */
-  readonly tools: Readonly<Record<string, string>>;
+  /** The package with psql. */
+  readonly client: (major: Major) => string;
   /** How a locale is made available. */
   readonly locale: (name: string) => string;
   /** The OS user that the server's package makes. */
   readonly user: string;
 }
 
-const tools = { flock: "util-linux", rsync: "rsync", perl: "perl" };
 const language = (locale: string) => locale.split(/[_.@]/)[0];
 const digits = (major: Major) => major.replace(".", "");
 
@@ -29,9 +29,9 @@ export const debian: Family = {
   manager: "apt",
   command: "apt-get install",
   server: (major) => `postgresql-${major}`,
+  client: (major) => `postgresql-client-${major}`,
   binDirectory: (major) => `/usr/lib/postgresql/${major}/bin`,
   home: "/var/lib/postgresql",
-  tools,
   locale: (name) => `apt-get install locales, uncomment ${name} in /etc/locale.gen, locale-gen`,
   user: "postgres",
 };
@@ -42,9 +42,9 @@ const redhat: Family = {
   manager: "dnf",
   command: "dnf install",
   server: (major) => `postgresql${digits(major)}-server`,
+  client: (major) => `postgresql${digits(major)}`,
   binDirectory: (major) => `/usr/pgsql-${major}/bin`,
   home: "/var/lib/pgsql",
-  tools,
   locale: (name) => `dnf install glibc-langpack-${language(name)}`,
   user: "postgres",
 };
@@ -54,9 +54,9 @@ const suse: Family = {
   manager: "zypper",
   command: "zypper install",
   server: (major) => `postgresql${digits(major)}-server`,
+  client: (major) => `postgresql${digits(major)}`,
   binDirectory: (major) => `/usr/lib/postgresql${digits(major)}/bin`,
   home: "/var/lib/pgsql",
-  tools,
   locale: () => "zypper install glibc-locale",
   user: "postgres",
 };
@@ -64,4 +64,10 @@ const suse: Family = {
 /** The family of a host's system; undefined for one that pgsite knows no packages of. */
 export function familyOf({ system }: Pick<HostFacts, "system">): Family | undefined {
   return [debian, redhat, suse].find(({ ids }) => [system.id, ...system.like].some((id) => ids.includes(id)));
+}
+
+/** The package that has a program which pgsite runs on hosts; undefined where no package brings it. */
+export function packageOf(family: Family, program: string, version: Major): string | undefined {
+  const from = hostPrograms[program]?.from;
+  return from === "client" ? family.client(version) : from;
 }

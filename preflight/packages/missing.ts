@@ -1,6 +1,6 @@
 import type { HostFacts } from "../facts.js";
 import type { PreflightRequest, ServerRequest } from "../request.js";
-import { familyOf } from "./families.js";
+import { familyOf, packageOf } from "./families.js";
 import { managers } from "./manager.js";
 
 /** A host with its servers of the stack. */
@@ -25,7 +25,10 @@ export function missingPackages(
       );
       const names = [
         ...(lacking ? [family.server(request.version)] : []),
-        ...host.missingTools.map((tool) => family.tools[tool] ?? tool),
+        // The server's package brings psql along.
+        ...host.missingTools.flatMap((tool) =>
+          lacking && tool === "psql" ? [] : (packageOf(family, tool, request.version) ?? []),
+        ),
       ];
       return names.length === 0 ? [] : [[host.host, [...new Set(names)]]];
     }),
@@ -35,11 +38,14 @@ export function missingPackages(
 /** Whether `install: packages` brings a tool. */
 export function installs(request: PreflightRequest, host: HostFacts, tool: string): boolean {
   const names = missingPackages(request, [{ host, servers: [] }])[host.host] ?? [];
-  return names.includes(familyOf(host)?.tools[tool] ?? tool);
+  const family = familyOf(host);
+  const name = family === undefined ? undefined : packageOf(family, tool, request.version);
+  return name !== undefined && names.includes(name);
 }
 
 /** What an administrator types to have a tool. */
-export function toInstall(host: HostFacts, tool: string): string {
+export function toInstall(host: HostFacts, tool: string, version: PreflightRequest["version"]): string {
   const family = familyOf(host);
-  return family === undefined ? `install ${tool}` : `${family.command} ${family.tools[tool] ?? tool}`;
+  const name = family === undefined ? undefined : packageOf(family, tool, version);
+  return family === undefined || name === undefined ? `install ${tool}` : `${family.command} ${name}`;
 }

@@ -26,6 +26,11 @@ export interface ResourceType<Args, State extends Args> {
    * the state of an older one is no difference; the engine keeps it with the inputs, which `read` goes by.
    */
   readonly ways?: readonly (keyof State & string)[];
+  /**
+   * Properties that say how something is written, and not what: another value is no difference, and what is written the next time
+   * goes by it.
+   */
+  readonly manner?: readonly (keyof State & string)[];
   /** True where another id means another resource: the new one is made first, then the old one deleted. Else ids never change. */
   readonly replaceable?: boolean;
 

@@ -278,8 +278,9 @@ function refuseLost(urn: string, properties: Properties): void {
   if (lost !== undefined) throw new Error(cannotBeMade(urn.split("::").at(-1) ?? urn, lost));
 }
 
-/** What an older pgsite did not say yet of how to get there: a property more, and nothing else. */
-function isToldSince({ ways = [] }: AnyResourceType, { path, kind }: Difference): boolean {
+/** What an older pgsite did not say yet of how to get there: a property more, and nothing else; and how something is written. */
+function isToldSince({ ways = [], manner = [] }: AnyResourceType, { path, kind }: Difference): boolean {
+  if (manner.includes(`${path[0]}`)) return true;
   return kind === "add" && path.length > 1 && typeof path.at(-1) === "string" && ways.includes(`${path[0]}`);
 }
 

@@ -51,7 +51,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
     const before = actual !== undefined && isElsewhere(actual, args) ? actual : undefined;
     const found =
       before === undefined ? (actual?.data ?? (await observeNew(context, args))) : await observeNew(context, args);
-    const refusal = refusalOf(args, found) ?? (before && (await leftBehind(context, args, before)));
+    const refusal = refusalOf(args, found) ?? (before && (await leftBehind(context, args, before, found)));
     const gone = actual !== undefined && isGone(found);
     if (gone) await say(context, [await goneDifference(args, found)]);
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
@@ -97,18 +97,20 @@ function isElsewhere(before: DataDirectoryArgs, { path, host }: DataDirectoryArg
 
 /**
  * Why the server cannot have its data in another place: as long as the old place has them, whatever starts them there, the
- * next boot or somebody's hand, would start old data. A host that is gone for good says nothing any more.
+ * next boot or somebody's hand, would start old data. A host that cannot be asked may have them.
  */
 async function leftBehind(
   context: Context,
   { server, path, host, controlDirectory }: DataDirectoryArgs,
   before: DataDirectoryState,
+  found: DataDirectoryState["data"],
 ): Promise<string | undefined> {
   const old = `${before.path} on ${before.host.name}`;
   try {
     const data = await observe(before);
     // What was never filled to its end starts nowhere.
     if (isGone(data)) return undefined;
+    if (found === "present" && before.path === path && (await isThere(before.host, host, path))) return undefined;
     const { processState } = await import("../../servers/process/process.js");
     const isRunning = (await processState(await hostOf(before.host), before.path)).kind === "running";
     const stopping = isRunning ? `stop it (pg_ctl stop -D ${before.path}), and then ` : "";
@@ -121,12 +123,19 @@ async function leftBehind(
   } catch (error) {
     const { HostUnreachable } = await import("../../hosts/host.js");
     if (!(error instanceof HostUnreachable)) throw error;
-    await context.log(
-      "warning",
-      `${server} had its data in ${old}, which cannot be asked (${error.message}): see to it that the server there never starts again`,
-    );
+    const asked = `${server} had its data in ${old}, which cannot be asked (${error.message})`;
+    if (found !== "present") {
+      return `${asked}, and ${path} on ${host.name} is declared: nobody knows whether old data can start there again. Let pgsite reach it; or, where it is gone for good, take ${server} out of the stack file, pulumi up, and declare it anew`;
+    }
+    await context.log("warning", `${asked}: if that is another machine, see to it that the server there never starts again`);
     return undefined;
   }
+}
+
+/** Whether the host was given another address, and the data are where they were. */
+async function isThere(before: HostSpec, now: HostSpec, path: string): Promise<boolean> {
+  const { isSameFolder } = await import("../../servers/data/sameFolder.js");
+  return isSameFolder(await hostOf(before), await hostOf(now), path);
 }
 
 function isGone(data: DataDirectoryState["data"]): boolean {

@@ -17,10 +17,11 @@ export interface HostFileArgs {
   /** Permission bits in octal, as `chmod` takes them. @default "0600" */
   readonly mode?: string;
   /**
-   * True for a password file whose connections may be in use: its other lines stay when it is written. The runbook's resource,
-   * which comes after the rollout, takes them away.
+   * Of a password file, whose connections may be in use: its lines for other connections stay when it is written; or, where the
+   * roles come after it, all of its lines, since a password is changed where the role's is (`Role`). The runbook's resource, which
+   * comes after the rollout, makes it what is declared.
    */
-  readonly isPassfile?: boolean;
+  readonly keeps?: "other connections" | "all lines";
 }
 
 export interface HostFileState extends HostFileArgs {
@@ -39,6 +40,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
   token: "pgsite:index:HostFile",
   secrets: ["__written"],
   packed: ["host"],
+  manner: ["keeps"],
   replaceable: true,
 
   id: (state) => `${state.host.name}:${state.path}`,
@@ -121,9 +123,13 @@ async function writeFile(state: HostFileState): Promise<void> {
     throw new Error(`${state.path} on ${state.host.name} is there and is no file: move it away`);
   }
   await host.makeDirectory(dirname(state.path));
-  const there = state.isPassfile === true ? await readText(state) : undefined;
-  const content = there === undefined ? state.content : withLinesOf(there, state.content);
-  await host.writeFile(state.path, content, { mode: Number.parseInt(state.mode, 8) });
+  await host.writeFile(state.path, await contentFor(state), { mode: Number.parseInt(state.mode, 8) });
+}
+
+async function contentFor(state: HostFileState): Promise<string> {
+  const there = state.keeps === undefined ? undefined : await readText(state);
+  if (there === undefined) return state.content;
+  return state.keeps === "all lines" ? withLinesOf(state.content, there) : withLinesOf(there, state.content);
 }
 
 async function readText(state: HostFileState): Promise<string | undefined> {

@@ -201,15 +201,21 @@ async function apply(context: Context, wanted: RoleState, before: RoleState | un
       const left = found?.memberOf.filter((one) => !wanted.memberOf.includes(one)) ?? [];
       const keeps = wanted.password === undefined || found?.passwordIs === "as declared";
       const verifier = keeps ? undefined : await verifierFor(session, wanted);
-      await inTransaction(
-        session,
-        [
-          `${found === undefined ? "CREATE" : "ALTER"} ROLE ${name} ${options.join(" ")}`,
-          ...joined.map((group) => `GRANT ${identifier(group)} TO ${name}`),
-          ...left.map((group) => `REVOKE ${identifier(group)} FROM ${name}`),
-        ],
-        verifier === undefined ? undefined : `ALTER ROLE ${name} ENCRYPTED PASSWORD ${literal(verifier)}`,
-      );
+      const change = () =>
+        inTransaction(
+          session,
+          [
+            `${found === undefined ? "CREATE" : "ALTER"} ROLE ${name} ${options.join(" ")}`,
+            ...joined.map((group) => `GRANT ${identifier(group)} TO ${name}`),
+            ...left.map((group) => `REVOKE ${identifier(group)} FROM ${name}`),
+          ],
+          verifier === undefined ? undefined : `ALTER ROLE ${name} ENCRYPTED PASSWORD ${literal(verifier)}`,
+        );
+      if (verifier === undefined || wanted.password === undefined) await change();
+      else {
+        const { changingPassword } = await import("../../servers/data/passwordFiles.js");
+        await changingPassword(wanted.endpoints, wanted.name, wanted.password, change);
+      }
       return { ...wanted, ...(verifier === undefined ? {} : { __kept: keptAs(verifier) }) };
     },
     { before },

@@ -2,6 +2,7 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import { isLostServer } from "../../hosts/lost.js";
 import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js";
 import { listingText } from "../../installed/listing.js";
+import { askPeers, type Untold } from "../../installed/runbook/ask.js";
 import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
 import { defined } from "../../postgres/defined.js";
@@ -10,7 +11,7 @@ import { fileOf } from "../../postgres/files/places.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
-import { unaskedInWords } from "../../servers/words/guard.js";
+import { unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -34,6 +35,8 @@ export interface RunbookState extends RunbookArgs {
   readonly installed: ByServer<string>;
   /** Servers whose guard others would not let ask, by the rules that lie there. No difference by itself. */
   readonly __unasked?: readonly Unasked[];
+  /** By server: peers that did not say, when it asked them by what was just written. Asked again for as long as there are any. */
+  readonly __untold?: ByServer<readonly Untold[]>;
 }
 
 /**
@@ -44,6 +47,7 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
   token: "pgsite:index:Runbook",
   secrets: ["passfiles"],
   packed: ["servers", "passfiles", "installed"],
+  manner: ["__unasked", "__untold"],
   // recovery.conf may have a secret in its commands, which its hash would tell.
   secretsIn: ({ servers }) =>
     Object.values(servers).some(({ facts }) => secretsInFile("recovery.conf", facts.recovery ?? "").length > 0)
@@ -61,16 +65,13 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
       // Before the first of them there is no difference to speak of.
       if (is !== undefined && shall !== undefined) await say(context, runbookDifferences(facts, host.name, is, shall));
     }
-    for (const one of actual?.__unasked ?? []) {
-      if (args.servers[one.server] !== undefined) await context.log("warning", unaskedInWords(one));
-    }
+    const unasked = (actual?.__unasked ?? []).filter(({ server }) => args.servers[server] !== undefined);
+    for (const one of unasked) await context.log("warning", unaskedInWords(one));
+    await warn(context, actual?.__untold ?? {}, args.servers, unasked);
     return { state: { ...args, installed } };
   },
 
-  async create(_context, state) {
-    await ofEach(state.servers, (server, name) => write(server, state.passfiles[name]));
-    return state;
-  },
+  create: (context, state) => writeAll(context, state),
 
   async read(_context, _id, known) {
     if (known === undefined) throw new Error("a runbook cannot be imported by its id: `pulumi up` writes it");
@@ -87,7 +88,8 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
       return [name, { ...facts, ...defined({ rules: found[name]?.rules }) }] as const;
     });
     const unasked = unaskedAmong(Object.fromEntries(asking));
-    const { __unasked, ...last } = known;
+    const { __unasked, __untold = {}, ...last } = known;
+    const again = Object.keys(__untold).length === 0 ? {} : await untoldOf(present(known.servers));
     const each = (part: "installed" | "passfile") =>
       Object.fromEntries(
         Object.entries(found).flatMap(([name, is]) => (is[part] === undefined ? [] : [[name, is[part]]])),
@@ -97,14 +99,15 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
       installed: { ...known.installed, ...each("installed") },
       passfiles: { ...known.passfiles, ...each("passfile") },
       ...(unasked.length === 0 ? {} : { __unasked: unasked }),
+      ...(Object.keys(again).length === 0 ? {} : { __untold: again }),
     };
   },
 
   async update(context, wanted, actual) {
-    await ofEach(wanted.servers, (server, name) => write(server, wanted.passfiles[name]));
+    const state = await writeAll(context, wanted);
     const gone = Object.entries(present(actual.servers)).filter(([name]) => wanted.servers[name] === undefined);
     await take(context, Object.fromEntries(gone));
-    return wanted;
+    return state;
   },
 
   async delete(context, { servers }) {
@@ -123,6 +126,37 @@ async function ofEach<T>(
 ): Promise<ByServer<T>> {
   const done = Object.entries(servers).map(async ([name, server]) => [name, await act(server, name)] as const);
   return Object.fromEntries(await Promise.all(done));
+}
+
+/** Writes all, and then has each server ask the others as its guard would: what does not prove itself is said. */
+async function writeAll(context: Context, state: RunbookState): Promise<RunbookState> {
+  await ofEach(state.servers, (server, name) => write(server, state.passfiles[name]));
+  const { __untold, ...rest } = state;
+  const untold = await untoldOf(state.servers);
+  await warn(context, untold, state.servers);
+  return Object.keys(untold).length === 0 ? rest : { ...rest, __untold: untold };
+}
+
+/** By server, its peers that live and do not say whether they have taken over, or cannot be asked. */
+async function untoldOf(servers: RunbookArgs["servers"]): Promise<ByServer<readonly Untold[]>> {
+  const asked = await ofEach(servers, async ({ host, facts }) => askPeers(await hostOf(host), facts));
+  return Object.fromEntries(Object.entries(asked).filter(([, untold]) => untold.length > 0));
+}
+
+/** A rule that is missing was told of already. */
+async function warn(
+  context: Context,
+  untold: ByServer<readonly Untold[]>,
+  servers: RunbookArgs["servers"],
+  told: readonly Unasked[] = [],
+): Promise<void> {
+  for (const [server, peers] of Object.entries(untold)) {
+    if (servers[server] === undefined) continue;
+    for (const one of peers) {
+      if (told.some((known) => known.server === server && known.peer === one.peer)) continue;
+      await context.log("warning", untoldInWords(server, one));
+    }
+  }
 }
 
 async function write({ host: spec, facts }: ServerRunbook, passfile: string | undefined): Promise<void> {

@@ -58,10 +58,11 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
 
   async update(context, wanted, actual) {
     const state = await apply(context, wanted);
-    // Root starts it from now on, and the crontab is not to start it a second time; nor is a service of another name.
-    const isLeft = actual.facts.name !== state.facts.name || actual.host.name !== state.host.name;
-    if (actual.found === "crontab" && state.found !== "crontab") await remove(actual);
-    else if (isLeft && actual.maker === "pgsite") await removeLeft(context, actual);
+    // What started it before is not to start it a second time: a crontab where root starts it from now on, a service of another
+    // name, by another manager, or on another host.
+    const isLeft =
+      actual.facts.name !== state.facts.name || actual.host.name !== state.host.name || actual.found !== state.found;
+    if (isLeft && actual.maker === "pgsite") await removeLeft(context, actual);
     return state;
   },
 
@@ -205,7 +206,7 @@ async function removeLeft(context: Context, state: ServiceState): Promise<void> 
 }
 
 async function remove({ host, found, facts, path }: ServiceState) {
-  if (found === "unknown") return [];
+  if (found === "unknown" || found === "none") return [];
   const { removeService, takesRoot } = await import("../../installed/service/manager.js");
   return removeService(takesRoot(found) ? await asRoot(host) : await hostOf(host), found, facts, path);
 }

@@ -10,8 +10,8 @@ export interface HostFileArgs {
   readonly content: pulumi.Input<string>;
   /** Permission bits in octal. @default "0600" */
   readonly mode?: pulumi.Input<string> | undefined;
-  /** True for a password file: its lines for other connections stay until the `Runbook` is written. @default false */
-  readonly isPassfile?: true;
+  /** Of a password file: what stays in it until the `Runbook` is written. @default nothing */
+  readonly keeps?: "other connections" | "all lines";
 }
 
 /** One file on a host, owned by the host's OS user. Previews show what differs in its content, mode and owner. */

@@ -50,18 +50,37 @@ export async function processState(
 
 /** A postmaster's working directory is its data directory: that tells it from a process that was given its old number. */
 async function isPostmaster(host: Host, pid: number, dataDirectory: string): Promise<boolean> {
+  // A process that ends while it is looked at fails to be read, like one that is not there.
   const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
   if (comm !== undefined) {
     if (!/^(postgres|postmaster)$/.test(comm.toString("utf8").trim())) return false;
-    // Not by a program: every preview asks this of every server, twice. What we may not see is no postmaster of ours.
+    // Not by a program: every preview asks this of every server, twice.
     const cwd = await host.realPath(`/proc/${pid}/cwd`).catch(() => undefined);
-    return cwd !== undefined && cwd === (await host.realPath(dataDirectory));
+    if (cwd !== undefined) return cwd === (await host.realPath(dataDirectory));
   }
-  if ((await host.stat("/proc/self")) !== undefined) return false;
+  if ((await host.stat("/proc/self")) !== undefined) return notTold(host, pid, dataDirectory);
   const { code, stdout } = await host.run(["ps", "-p", `${pid}`, "-o", "comm="]);
   if (code > 1)
     throw new HostError(`${host.name} has neither /proc nor ps: nobody can say whether process ${pid} is a server`);
   return /(postgres|postmaster)$/.test(stdout.trim());
+}
+
+/**
+ * That no postmaster of these data is such a process, which /proc does not show us, or not all of: it has ended, or is another
+ * user's. Of our own we see all. @throws HostError where the data are that user's too
+ */
+async function notTold(host: Host, pid: number, dataDirectory: string): Promise<false> {
+  const [process, data, first] = await Promise.all(
+    [`/proc/${pid}`, dataDirectory, "/proc/1"].map((path) => host.stat(path)),
+  );
+  if (data === undefined || data.owner === host.user) return false;
+  // /proc may hide other users' processes: hidepid.
+  if (process === undefined ? first === undefined : process.owner === data.owner) {
+    throw new HostError(
+      `${host.user} may not look at process ${pid} on ${host.name}: nobody can say whether a server of ${data.owner}'s runs in ${dataDirectory}`,
+    );
+  }
+  return false;
 }
 
 export interface StartOptions {
@@ -130,10 +149,10 @@ async function attempt(
   { env = {}, signal }: StartOptions,
   end: number,
 ): Promise<string | undefined> {
-  const refusal = await askGuard(host, server);
+  const unit = await unitOf(host, server);
+  const refusal = await askGuard(host, server, unit === undefined ? "yes" : "unit");
   if (refusal !== undefined) return refusal;
   const mark = await logMark(host, server);
-  const unit = await unitOf(host, server);
   const failure = await (unit === undefined ? startByPgCtl(host, server, env) : startUnit(unit));
   if (failure !== "") return failure;
   const grace = unit === undefined ? 3000 : unit.isOurs ? 8000 : 15_000;
@@ -144,13 +163,16 @@ async function attempt(
   return reason === undefined || unit.isOurs ? reason : `${reason} (journalctl -u ${unit.name} may say more)`;
 }
 
-/** Why the guard of its runbook does not let it start; undefined where it does, or there is none. */
-async function askGuard(host: Host, server: KnownServer): Promise<string | undefined> {
+/**
+ * Why the guard of its runbook does not let it start; undefined where it does, or there is none. Whoever starts a server here has
+ * asked the site who takes writes: a guard that cannot ask goes by that, `unit` also when a unit asks it once more.
+ */
+async function askGuard(host: Host, server: KnownServer, asked: "yes" | "unit"): Promise<string | undefined> {
   const argv = ["sh", "-c", '[ ! -x "$0" ] || exec "$0"', guardOf(server.controlDirectory)];
   // It waits a minute for a network that is not there, and four for a peer that still recovers.
-  const { code, stderr } = await host.run(argv, { timeout: 360_000 });
-  if (code !== refusedToStart) return undefined;
-  const superseded = await refusedBefore(host, server);
+  const { code, stderr } = await host.run(argv, { timeout: 360_000, env: { PGSITE_ASKED: asked } });
+  if (code === 0) return undefined;
+  const superseded = code === refusedToStart ? await refusedBefore(host, server) : undefined;
   return superseded === undefined ? `its guard refuses it: ${stderr.trim()}` : supersededWords(superseded);
 }
 

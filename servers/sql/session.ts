@@ -29,6 +29,8 @@ export interface Address {
   /** Through which, and by what it says there, pgsite comes to it. The state of an older pgsite has neither: then by its address. */
   readonly host?: HostSpec | undefined;
   readonly dataDirectory?: string | undefined;
+  /** Its password file, of a server of this stack's: it has the password of whoever replicates. */
+  readonly passfile?: string | undefined;
 }
 
 export interface SessionOptions {

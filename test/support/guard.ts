@@ -1,4 +1,14 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -20,6 +30,14 @@ export interface GuardOptions {
   readonly version?: string;
   readonly tls?: boolean;
   readonly access?: readonly string[];
+  /** Programs that its host does not have; `psql` is looked for in `programs` too. @default it has all */
+  readonly without?: readonly string[];
+  /** @default none */
+  readonly words?: readonly string[];
+  /** In its environment. @default none */
+  readonly given?: Readonly<Record<string, string>>;
+  /** What is to be done to its files before it is asked. */
+  readonly prepare?: (facts: RunbookFacts) => void;
 }
 
 /** What a primary's guard says on timeline 1, with a passfile and no server; a control file is all that there is of its data. */
@@ -39,11 +57,29 @@ export async function guardAmong(options: GuardOptions): Promise<{ readonly code
     writeFileSync(join(facts.controlDirectory, "authorities.crt"), "");
     writeFileSync(join(facts.dataDirectory, "global/pg_control"), controlFile());
     chmodSync(join(runbook, "guard"), 0o700);
-    const ran = await execa(join(runbook, "guard"), [], { reject: false, timeout: 30_000 });
+    options.prepare?.(facts);
+    const path = options.without === undefined ? {} : { PATH: pathWithout(options.without, join(folder, "bin")) };
+    const ran = await execa(join(runbook, "guard"), options.words ?? [], {
+      reject: false,
+      timeout: 30_000,
+      env: { ...path, ...options.given },
+    });
     return { code: ran.exitCode ?? -1, said: ran.stderr };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A folder with links to all that this machine's PATH has, but some. */
+function pathWithout(programs: readonly string[], folder: string): string {
+  mkdirSync(folder);
+  for (const from of ["/bin", "/usr/bin"]) {
+    for (const name of readdirSync(from)) {
+      const place = join(folder, name);
+      if (!programs.includes(name) && !existsSync(place)) symlinkSync(join(from, name), place);
+    }
+  }
+  return folder;
 }
 
 function factsOf(options: GuardOptions, folder: string): RunbookFacts {

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { guardAmong, ownSystem } from "../support/guard.js";
@@ -79,3 +80,84 @@ describe.skipIf(why !== undefined)(
     });
   },
 );
+
+describe.skipIf(why !== undefined)("a primary's guard, where something keeps it from knowing", () => {
+  const address = "127.0.219.4";
+  let there: Server | undefined;
+  afterEach(() => new Promise<void>((done) => (there === undefined ? done() : there.close(() => done()))));
+  /** Takes connections, and answers their first bytes by `answer`; without one it hangs up. */
+  const peer = (answer?: string) =>
+    new Promise<void>((done) => {
+      there = createServer((socket) => {
+        socket.on("error", () => socket.destroy());
+        if (answer === undefined) socket.destroy();
+        else socket.once("data", () => (answer === "" ? undefined : socket.end(answer)));
+        setTimeout(() => socket.destroy(), 15_000).unref();
+      }).listen(5442, address, done);
+    });
+  const nothingHere = ["psql"];
+  const ask = (more: Parameters<typeof guardAmong>[0] = {}) =>
+    guardAmong({ peer: address, programs: binaries, ...more });
+  const bare = (more: Parameters<typeof guardAmong>[0] = {}) =>
+    ask({ programs: "/nonexistent", without: nothingHere, ...more });
+  const down = (words: string) => ({ code: 3, said: expect.stringContaining(words) });
+  const starts = (words: string) => ({ code: 0, said: expect.stringContaining(words) });
+
+  it("stays down where a peer takes connections and does not answer, as one does that is frozen", async () => {
+    await peer("");
+    expect(await ask()).toEqual(down("server3 (127.0.219.4:5442): it takes connections, and does not answer"));
+  });
+
+  it("stays down where a peer hangs up in the middle, and starts where nothing of a server is behind the port", async () => {
+    await peer("N");
+    expect(await ask()).toEqual(down("lives and does not say (server3"));
+    there?.close();
+    there = undefined;
+    await peer();
+    expect(await ask()).toEqual(starts("nobody answers who could say"));
+  });
+
+  it("without psql, starts where nobody lives, and stays down where somebody does", async () => {
+    expect(await bare()).toEqual(starts("nobody answers who could say"));
+    await peer("S");
+    expect(await bare()).toEqual(down("server3 (127.0.219.4:5442): there is no psql in /nonexistent or PATH"));
+  });
+
+  it("without psql, goes by whoever starts it and has asked", async () => {
+    await peer("S");
+    expect(await bare({ given: { PGSITE_ASKED: "yes" } })).toEqual(
+      starts("pgsite has asked whether it was superseded"),
+    );
+  });
+
+  it("stays down without anything to ask by", async () => {
+    expect(await bare({ without: ["psql", "bash"] })).toEqual(down("whoever may have superseded it cannot be asked"));
+  });
+
+  it.each(["od", "awk", "cut", "sed", "timeout", "grep", "tr", "cat", "stat"])(
+    "stays down without %s",
+    async (program) => {
+      expect(await ask({ without: [program] })).toEqual({
+        code: 3,
+        said: expect.stringMatching(/has no|came to no answer/),
+      });
+    },
+  );
+
+  it("stays down where its peer's name leads nowhere", async () => {
+    const nowhere = { peer: "nowhere.invalid", words: ["--dry-run"] };
+    expect(await ask(nowhere)).toEqual(down("cannot be asked (server3 (nowhere.invalid:5442): could not translate"));
+    expect(await bare(nowhere)).toEqual(down("cannot be asked"));
+  });
+
+  it("stays down where its own files are cut off: the control file, the peers, the settings", async () => {
+    const empty = (path: string) => writeFileSync(path, "");
+    const cut = ({ dataDirectory }: { dataDirectory: string }) => empty(join(dataDirectory, "global/pg_control"));
+    expect(await ask({ prepare: cut })).toEqual(down("pg_control cannot be read"));
+    for (const name of ["peers", "settings"]) {
+      const prepare = ({ controlDirectory }: { controlDirectory: string }) =>
+        rmSync(join(controlDirectory, "runbook", name));
+      expect((await ask({ prepare })).code, name).toBe(3);
+    }
+  });
+});

@@ -315,6 +315,12 @@ describe("one thing wrong", () => {
       "warning: db1-host: rsync is missing: a base backup that is cut off begins anew: apt-get install rsync",
     ],
     [
+      "a host without /proc",
+      { host: { missingTools: ["/proc"] } },
+      {},
+      "error: db1-host: /proc is not there: nobody can say which servers run: mount it (mount -t proc proc /proc)",
+    ],
+    [
       "a parent that is closed where pgsite is not root",
       {
         host: { root: { can: false, why: "" } },
@@ -479,6 +485,24 @@ describe("one thing wrong", () => {
 
   it.each(cases)("%s is one line with cause and remedy", (_name, given, request, expected) => {
     expect(judged({ db1: given }, request)).toEqual([expected]);
+  });
+});
+
+describe("the program by which a guard asks", () => {
+  const lacking = { host: { missingTools: ["psql"] } };
+  it("is missed where a server has others, and its data are to last", () => {
+    expect(judged({ db1: lacking, db2: {} })).toEqual([
+      "warning: db1-host: psql is missing: a primary cannot ask the others whether it was superseded, so its guard does not let it start by itself while one of them lives: apt-get install postgresql-client-15",
+    ]);
+    expect(judged({ db1: lacking })).toEqual([]);
+    const disposable = { request: { disposable: true } };
+    expect(judged({ db1: { ...lacking, ...disposable }, db2: disposable })).toEqual([]);
+  });
+
+  it("comes with the server's package", () => {
+    const without = { host: { ...lacking.host, candidate: "15.8" }, server: { postgres: undefined as never } };
+    expect(judged({ db1: without, db2: {} }, { install: true })).toEqual([]);
+    expect(judged({ db1: without, db2: {} }).join()).not.toContain("psql is missing");
   });
 });
 
