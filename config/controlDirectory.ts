@@ -134,6 +134,8 @@ export const keptNames = {
   report: "README.pgsite",
   /** A folder of the tablespaces' files by OID; the links in pg_tblspc lead there. */
   tablespaces: "pgsite.tablespaces",
+  /** A folder of the server's configuration, if that is not among the data. */
+  configuration: "pgsite.configuration",
 } as const;
 
 /** In the folder of an archive, which belongs to whoever asked for it. While it is made, its locks are there too. */

@@ -49,6 +49,10 @@ export type RewindObstacle =
   /** The end of a standby's WAL may be read too short: `standby-end` by the version, the other by its control file. */
   | { readonly code: "standbyEnd" }
   | { readonly code: "timelineNotRecorded"; readonly server: string }
+  /** Another link than that to the WAL: pg_rewind takes it for a difference of kind. */
+  | { readonly code: "linked"; readonly server: string; readonly path: string }
+  /** One that was made since: its link would come with the primary's path. */
+  | { readonly code: "newTablespace"; readonly server: string; readonly location: string }
   | ({ readonly code: "walGone" } & MissingWal)
   | RewindFailure;
 
@@ -95,6 +99,18 @@ export interface NoRoom {
   readonly needed: number;
 }
 
+/** A link in a server's data that no copy of them can have: it leads nowhere, or to a folder that has the data in it. */
+export interface NotWhole {
+  readonly host: string;
+  readonly path: string;
+  /** What the link says. */
+  readonly says: string;
+  readonly why: "nowhere" | "above";
+}
+
+/** Why what a server alone has cannot be kept, or nothing can take its place, as things are. */
+export type RejoinObstacle = NoRoom | NotWhole;
+
 /** A rejoin, decided. */
 export interface Rejoin extends Fork {
   readonly way: RejoinWay;
@@ -104,7 +120,7 @@ export interface Rejoin extends Fork {
   /** Where that is kept; the time that ends its name is the act's. */
   readonly kept: string;
   /** Why it cannot be done as things are. */
-  readonly refusal?: NoRoom;
+  readonly refusal?: RejoinObstacle;
 }
 
 /**
@@ -257,11 +273,11 @@ export type Refusal =
     }
   | { readonly code: "diverged"; readonly server: string; readonly diverged: Divergence }
   | {
-      readonly code: "noRoom";
+      readonly code: "cannotRejoin";
       readonly server: string;
       readonly primary: string;
       readonly keep: KeepDiverged;
-      readonly room: NoRoom;
+      readonly why: RejoinObstacle;
     }
   | ({ readonly code: "belowPrimary"; readonly server: string; readonly primary: string } & Gap)
   /** The server is to insist on TLS with an upstream that runs without; or does, with one that is to run without. */

@@ -27,6 +27,10 @@ export interface RewindFacts {
   readonly fullPageWrites: boolean;
   /** WAL since the fork that is gone. */
   readonly missing: readonly MissingWal[];
+  /** A link in the server's data directory that is neither to its WAL nor to a tablespace. */
+  readonly linked?: string;
+  /** Where the primary has a tablespace that the server has not. */
+  readonly newTablespace?: string;
 }
 
 /** Why pg_rewind cannot be taken; undefined where it can (PostgreSQL: "pg_rewind"). */
@@ -39,6 +43,8 @@ export function whyNoRewind(facts: RewindFacts): RewindObstacle | undefined {
   // A standby's WAL does not end with its last checkpoint: pg_rewind of every minor version knows that from 14 on.
   if (facts.recovers && !atLeast(version, readsStandbysFrom)) return { code: "standbyEnd" };
   if (facts.recovers && !facts.namesTimeline) return { code: "timelineNotRecorded", server };
+  if (facts.linked !== undefined) return { code: "linked", server, path: facts.linked };
+  if (facts.newTablespace !== undefined) return { code: "newTablespace", server, location: facts.newTablespace };
   const [segment] = missing;
   return segment === undefined ? undefined : { code: "walGone", ...segment };
 }
@@ -69,9 +75,9 @@ export function refuseRejoin(actual: Actual): readonly Refusal[] {
   return Object.keys(actual)
     .sort()
     .flatMap((server) => {
-      const { refusal: room, primary, keep } = actual[server]?.rejoin ?? {};
-      if (room === undefined || primary === undefined || keep === undefined) return [];
-      return [{ code: "noRoom", server, primary, keep, room }];
+      const { refusal: why, primary, keep } = actual[server]?.rejoin ?? {};
+      if (why === undefined || primary === undefined || keep === undefined) return [];
+      return [{ code: "cannotRejoin", server, primary, keep, why }];
     });
 }
 

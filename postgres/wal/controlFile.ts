@@ -29,6 +29,28 @@ export function isAtRest(control: Buffer): boolean {
   return control.length >= 20 && [1, 2].includes(control.readInt32LE(16));
 }
 
+/** Where minRecoveryPoint is, which minRecoveryPointTLI follows: behind checkPointCopy, which has grown, and unloggedLSN. */
+const minimumAt: readonly { readonly from: Major; readonly at: number }[] = [
+  { from: "12", at: 136 },
+  { from: "11", at: 128 },
+  { from: "9.5", at: 136 },
+  { from: "9.3", at: 128 },
+];
+
+/**
+ * How far a standby's data are for certain: the place, and its timeline, up to which it has to recover at least whatever happens.
+ * pg_rewind writes there where its source was. Undefined for what is no standby, and where the file does not say it.
+ */
+export function minimumReached(
+  version: Major,
+  control: Buffer,
+): { readonly position: bigint; readonly timeline: number } | undefined {
+  const { at } = minimumAt.find(({ from }) => atLeast(version, from)) ?? {};
+  if (at === undefined || control.length < at + 12 || recordedRole(control) !== "recovery") return undefined;
+  const timeline = control.readUInt32LE(at + 8);
+  return timeline === 0 ? undefined : { position: control.readBigUInt64LE(at), timeline };
+}
+
 /** In the order of the file, which has them one after the other. */
 const recorded: readonly { readonly name: string; readonly from: Major }[] = [
   { name: "max_connections", from: "9.0" },

@@ -8,8 +8,8 @@ import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { beginBackup, type RunningBackup } from "../baseBackup/backupSession.js";
 import { walk } from "../baseBackup/copyTree.js";
-import { type Entry, isExcluded, isExcludedInTablespace } from "../baseBackup/entries.js";
-import { checkSource, readControl, wanted } from "../baseBackup/lowLevel.js";
+import type { Entry } from "../baseBackup/entries.js";
+import { checkSource, readControl, wanted, wantedInTablespace } from "../baseBackup/lowLevel.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { refuseRecycled } from "../baseBackup/wal.js";
 import { controlFileOf } from "../data/controlFile.js";
@@ -243,21 +243,26 @@ async function contentsOf(
 ): Promise<Contents> {
   const { version, logDirectory } = facts;
   const found = await walk(host, dataDirectory, signal);
-  const excluded = (path: string) =>
-    isExcluded(path, version, logDirectory) ||
+  const isLeftOut = ({ path }: Entry) =>
     path === logDirectory ||
     path === namesOf(version).walDirectory ||
     // The one that the server says it uses.
     keys.includes(path) ||
     isOwn(path);
-  const entries: Entry[] = [...wanted(found, excluded, version, report)];
+  const entries: Entry[] = [
+    ...wanted(
+      found.filter((entry) => !isLeftOut(entry)),
+      facts,
+      report,
+    ),
+  ];
   const tablespaces = found.flatMap(({ type, path, link }) => {
     const oid = /^pg_tblspc\/(\d+)$/.exec(path)?.[1];
     return type !== "link" || oid === undefined ? [] : [{ oid, location: link }];
   });
   for (const { oid, location } of tablespaces) {
     const inIt = await walk(host, location, signal);
-    const chosen = wanted(inIt, (path) => isExcludedInTablespace(path, version), version, report);
+    const chosen = wantedInTablespace(inIt, version, report);
     entries.push(...chosen.map((entry) => ({ ...entry, path: `pg_tblspc/${oid}/${entry.path}` })));
   }
   return {

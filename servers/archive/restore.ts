@@ -15,6 +15,7 @@ import { waitForWriters, withLock, writing } from "../data/lock.js";
 import { type BackupMarker, clearDirectory, writeMarker } from "../data/marker.js";
 import { writeStandbyFiles } from "../data/ownFiles.js";
 import { seal } from "../data/seal.js";
+import { clearData, type Standing } from "../data/standing.js";
 import { processState } from "../process/process.js";
 import { endpointsOf } from "../sql/login.js";
 import { namesOf } from "../sql/versions.js";
@@ -107,7 +108,7 @@ async function fill(options: {
   const { source, systemIdentifier } = manifest;
   const origin = { name: source.server, dataDirectory: source.dataDirectory, systemIdentifier };
   const marker = await newMarker(host, { source: origin, began: 0, method: "archive", tablespaces });
-  await prepareTarget(host, server, marker);
+  const { standing } = await prepareTarget(host, server, marker);
   await makeFolders(host, server, tablespaces);
   await linkTablespaces(host, server, tablespaces);
   const counted = bounded(manifest.unpacked, progress.advance);
@@ -115,8 +116,8 @@ async function fill(options: {
   const unpack = async (stream: Stream) => {
     const parts = manifest.parts[stream];
     await unpackStream({ from, folder, stream, parts, argv, host, server, advance: counted.pass, signal });
-    await checkUnpacked(stream, options).catch(async (error) => {
-      if (error instanceof ArchiveForged) await clearAll(host, server, marker);
+    await checkUnpacked(stream, { ...options, standing }).catch(async (error) => {
+      if (error instanceof ArchiveForged) await clearAll(host, server, marker, standing);
       throw error;
     });
   };
@@ -129,14 +130,19 @@ async function fill(options: {
   progress.end();
   await markArchived(host, server);
   await writePassfile(host, site, server, options.passwords);
-  await finish({ host, server, tablespaces, control, groupRead: manifest.groupRead });
+  await finish({ host, server, tablespaces, standing, control, groupRead: manifest.groupRead });
 }
 
 /** What a forged archive brought goes, and what it may have made of the marker, by which the next attempt clears folders. */
-async function clearAll(host: Host, server: Server, marker: BackupMarker): Promise<void> {
+async function clearAll(
+  host: Host,
+  server: Server,
+  marker: BackupMarker,
+  standing: readonly Standing[],
+): Promise<void> {
   await writeMarker(host, server.dataDirectory, marker);
   for (const folder of Object.values(marker.tablespaces)) await clearDirectory(host, folder);
-  await clearDirectory(host, server.dataDirectory, [incompleteMarker]);
+  await clearData(host, server.dataDirectory, standing, [incompleteMarker]);
 }
 
 /** Folders that links and tar need before they come with the archive. */

@@ -4,6 +4,7 @@ import type { Host } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
 import { isExcluded, isExcludedInTablespace } from "../baseBackup/entries.js";
 import type { Tablespace } from "../baseBackup/target.js";
+import type { Standing } from "../data/standing.js";
 import { namesOf } from "../sql/versions.js";
 import { isOwn, type Stream } from "./manifest.js";
 
@@ -36,7 +37,7 @@ export class ArchiveForged extends Error {
 }
 
 /** Prints of the given paths what deserves a look. The system's own lost+found is closed to us. */
-const looking = String.raw`cd -- "$1" && shift && find "$@" -path ./lost+found -user root -prune -o \( ! -type f ! -type d -o -type f \( -links +1 -o -perm -4000 -o -perm -2000 \) -o -path './*' ! -path './*/*' -o -path ./global/pg_control -o -path './pg_replslot/*' \) -printf '%y\0%n\0%m\0%l\0%p\0'`;
+const looking = String.raw`cd -- "$1" && shift && find "$@" -name lost+found -user root -prune -o \( ! -type f ! -type d -o -type f \( -links +1 -o -perm -4000 -o -perm -2000 \) -o -path './*' ! -path './*/*' -o -path ./global/pg_control -o -path './pg_replslot/*' \) -printf '%y\0%n\0%m\0%l\0%p\0'`;
 
 async function find(host: Host, folder: string, paths: readonly string[]): Promise<readonly Found[]> {
   const { code, stdout, stderr } = await host.run(["sh", "-c", looking, "sh", folder, ...paths], {
@@ -59,14 +60,20 @@ export async function checkUnpacked(
     readonly host: Host;
     readonly server: Server;
     readonly tablespaces: readonly Tablespace[];
+    readonly standing: readonly Standing[];
     readonly where: string;
   },
 ): Promise<void> {
-  const { host, server, tablespaces, where } = options;
+  const { host, server, tablespaces, standing, where } = options;
   const { dataDirectory, version } = server;
   const wal = namesOf(version).walDirectory;
-  const paths = stream === "base" ? ["."] : ["./backup_label", `./${wal}`];
-  const complaints = strangeInData(await find(host, dataDirectory, paths), stream, version, tablespaces);
+  // By a path that a link is followed on: WAL may have a disk of its own.
+  const paths = stream === "base" ? ["."] : ["./backup_label", `./${wal}/`];
+  const links = standing.flatMap(({ path, says }) => (says === undefined ? [] : [{ path, says }]));
+  const complaints = strangeInData(await find(host, dataDirectory, paths), stream, version, [
+    ...tablespaces.map(({ oid, to }) => ({ path: `pg_tblspc/${oid}`, says: to })),
+    ...links,
+  ]);
   if (stream === "base") {
     for (const { oid, to } of tablespaces)
       complaints.push(...strangeInTablespace(await find(host, to, ["."]), oid, version));
@@ -74,14 +81,14 @@ export async function checkUnpacked(
   if (complaints.length > 0) throw new ArchiveForged(where, complaints);
 }
 
-/** What is wrong with what a stream brought into a data directory. */
+/** What is wrong with what a stream brought into a data directory. @param links that we made, or found there */
 export function strangeInData(
   found: readonly Found[],
   stream: Stream,
   version: Major,
-  tablespaces: readonly Tablespace[],
+  links: readonly { readonly path: string; readonly says: string }[],
 ): string[] {
-  const ours = new Map(tablespaces.map(({ oid, to }) => [`pg_tblspc/${oid}`, to]));
+  const ours = new Map(links.map(({ path, says }) => [path, says]));
   return found.flatMap((one) => {
     const { path, type, target } = one;
     if (type === "l" && ours.get(path) === target) return [];

@@ -1,5 +1,6 @@
 import { incompleteMarker, temporaryEnding } from "../../config/controlDirectory.js";
 import type { Major } from "../../postgres/versions.js";
+import { emptied } from "../data/standing.js";
 import { namesOf } from "../sql/versions.js";
 
 /** Something found by walking a folder. */
@@ -29,17 +30,6 @@ export function parseWalk(output: string): readonly Entry[] {
   }
   return entries;
 }
-
-/** Folders whose content is made anew at a start, or belongs to one server; the folders themselves are needed. */
-const emptied = [
-  "pg_replslot",
-  "pg_dynshmem",
-  "pg_notify",
-  "pg_serial",
-  "pg_snapshots",
-  "pg_stat_tmp",
-  "pg_subtrans",
-] as const;
 
 /** Files of the data directory's top level that belong to one server, or that pgsite writes itself. */
 const ownFiles = new Set([
@@ -81,6 +71,17 @@ export function isExcluded(path: string, version: Major, logDirectory: string): 
   if (temporaryRelation.test(parts.at(-1) ?? "")) return true;
   const inside = (folder: string) => path.startsWith(`${folder.replace(/\/+$/, "")}/`);
   return inside(namesOf(version).walDirectory) || emptied.some(inside) || (logDirectory !== "" && inside(logDirectory));
+}
+
+/** Whether a path is of a cluster's data: neither configuration, nor logs, nor anything of its administrator's. */
+export function isData(path: string): boolean {
+  return /^(base|global|pg_(?!log(\/|$))[a-z_]+)(\/|$)/.test(path);
+}
+
+/** Whether a folder comes without what is in it, so that in its place there may be a link to one. */
+export function comesEmpty(path: string, version: Major, logDirectory: string): boolean {
+  const names: readonly string[] = [namesOf(version).walDirectory, ...emptied, logDirectory.replace(/\/+$/, "")];
+  return names.includes(path);
 }
 
 /** A tablespace's folder holds one folder a version ("PG_15_202209061"); only the server's own is copied. */

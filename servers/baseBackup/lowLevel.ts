@@ -8,13 +8,13 @@ import { controlFileOf } from "../data/controlFile.js";
 import { readSystemIdentifier, systemIdentifierIn } from "../data/dataDirectory.js";
 import { refuseTooLittleSpace } from "../data/freeSpace.js";
 import { waitForWriters } from "../data/lock.js";
-import { namesOf } from "../sql/versions.js";
-import { beginBackup, type RunningBackup } from "./backupSession.js";
+import { goesWithData, type Standing } from "../data/standing.js";
+import { beginBackup, type RunningBackup, type SourceFacts } from "./backupSession.js";
 import type { Copier } from "./copiers.js";
 import { copyTrees, type Tree, walk } from "./copyTree.js";
-import { type Entry, isExcluded, isExcludedInTablespace } from "./entries.js";
+import { comesEmpty, type Entry, isData, isExcluded, isExcludedInTablespace } from "./entries.js";
 import type { BaseBackupOptions, BaseBackupResult, Work } from "./options.js";
-import { finish, newMarker, prepareTarget, type Tablespace, tablespaceOf } from "./target.js";
+import { finish, knownTablespaces, newMarker, prepareTarget, type Tablespace, tablespaceOf } from "./target.js";
 import { copyWal } from "./wal.js";
 
 /**
@@ -39,10 +39,11 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
     const systemIdentifier = await checkSource(source, backup, server);
     const from = source.endpoint.dataDirectory;
     const found = await walk(source.host, from, stop);
-    const tablespaces = tablespacesIn(found, source.host.machine === host.machine, server);
+    const known = await knownTablespaces(host, server);
+    const tablespaces = tablespacesIn(found, source.host.machine === host.machine, server, known);
     const origin = { name: source.endpoint.name, dataDirectory: from, systemIdentifier };
     const marker = await newMarker(host, { source: origin, began, method: copier.method, tablespaces });
-    const earlier = await prepareTarget(host, server, marker);
+    const { earlier, standing } = await prepareTarget(host, server, marker);
     if (earlier !== undefined) report("an earlier copy was cut off here: what is proven unchanged since is kept");
 
     const resumes = earlier !== undefined;
@@ -51,8 +52,8 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
       {
         from,
         to: server.dataDirectory,
-        entries: wanted(found, (path) => isExcluded(path, version, backup.facts.logDirectory), version, report),
-        present: resumes ? await walk(host, server.dataDirectory, stop) : [],
+        entries: wanted(found, backup.facts, report),
+        present: resumes ? await presentIn(host, server.dataDirectory, standing, stop) : [],
         keep: [incompleteMarker],
       },
     ];
@@ -61,15 +62,19 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
       trees.push({
         from: location,
         to,
-        entries: wanted(entries, (path) => isExcludedInTablespace(path, version), version, report),
+        entries: wantedInTablespace(entries, version, report),
         present: resumes && (await host.stat(to)) !== undefined ? await walk(host, to, stop) : [],
         keep: [],
       });
     }
     const common = { target: host, directories: server, copier, progress, signal: stop };
-    const bytes = trees.flatMap(({ entries }) => entries).reduce((sum, { size }) => sum + size, 0);
-    const already = trees.flatMap(({ present }) => present).reduce((sum, { size }) => sum + size, 0);
-    await refuseTooLittleSpace(host, server.dataDirectory, bytes - already, copier.method === "cp");
+    const sum = (entries: readonly Entry[]) => entries.reduce((total, { size }) => total + size, 0);
+    const needs = trees.map(({ from, to, entries, present }) => ({
+      directory: to,
+      bytes: sum(entries) - sum(present),
+      ...(copier.method === "cp" ? { from } : {}),
+    }));
+    await refuseTooLittleSpace(host, needs);
     const amounts = await copyTrees({ ...common, trees, began: earlier?.began });
 
     const control = await readControl(source.host, from);
@@ -91,7 +96,7 @@ export async function byLowLevel(work: Work, copier: Copier): Promise<BaseBackup
     await mapTablespaces(host, server, tablespaces);
     await host.writeFile(join(server.dataDirectory, "backup_label"), files.label);
     const groupRead = atLeast(version, "11") && (((await source.host.stat(from))?.mode ?? 0) & 0o040) !== 0;
-    await finish({ host, server, tablespaces, control, groupRead });
+    await finish({ host, server, tablespaces, standing, control, groupRead });
     return { systemIdentifier, method: copier.method, ...amounts };
   } finally {
     await backup.end();
@@ -121,27 +126,73 @@ export async function checkSource(
   return systemIdentifier;
 }
 
-function tablespacesIn(entries: readonly Entry[], sameMachine: boolean, server: KnownServer): readonly Tablespace[] {
+function tablespacesIn(
+  entries: readonly Entry[],
+  sameMachine: boolean,
+  server: KnownServer,
+  known: Readonly<Record<string, string>>,
+): readonly Tablespace[] {
   return entries.flatMap(({ type, path, link }) => {
     const oid = /^pg_tblspc\/(\d+)$/.exec(path)?.[1];
-    return type !== "link" || oid === undefined ? [] : [tablespaceOf(oid, link, sameMachine, server)];
+    return type !== "link" || oid === undefined ? [] : [tablespaceOf(oid, link, sameMachine, server, known)];
   });
 }
 
-/** What of a walk is to be copied. A WAL folder that is a link becomes a plain folder; other links are not followed. */
+/** What an earlier attempt left, and may be taken away; what stands where it is stays, with what others have there. */
+async function presentIn(
+  host: Host,
+  dataDirectory: string,
+  standing: readonly Standing[],
+  signal: AbortSignal,
+): Promise<readonly Entry[]> {
+  const stands = new Set(standing.map(({ path }) => path));
+  const present = (await walk(host, dataDirectory, signal)).filter(({ path }) => !stands.has(path));
+  for (const one of standing) {
+    if (one.leadsTo === undefined) continue;
+    const inIt = (await walk(host, one.leadsTo, signal)).filter(({ path }) =>
+      goesWithData(one, path.split("/")[0] ?? ""),
+    );
+    present.push(...inIt.map((entry) => ({ ...entry, path: join(one.path, entry.path) })));
+  }
+  return present;
+}
+
+/**
+ * What of a walk of a data directory is to be copied. A folder whose content is not copied may be a link; no base backup of
+ * any program brings what another link leads to. @throws where one leads to data
+ */
 export function wanted(
   entries: readonly Entry[],
-  excluded: (path: string) => boolean,
-  version: Major,
+  { version, logDirectory }: Pick<SourceFacts, "version" | "logDirectory">,
   report: (line: string) => void,
 ): readonly Entry[] {
   return entries.flatMap((entry): Entry[] => {
-    if (excluded(entry.path)) return [];
-    if (entry.type === "file" || entry.type === "directory") return [entry];
-    if (entry.path === namesOf(version).walDirectory) return [{ ...entry, type: "directory" }];
-    if (!entry.path.startsWith("pg_tblspc/"))
-      report(`${entry.path} is a link or special file and is left out of the copy`);
+    const { path, type, link } = entry;
+    if (isExcluded(path, version, logDirectory)) return [];
+    if (type === "file" || type === "directory") return [entry];
+    if (comesEmpty(path, version, logDirectory)) return [{ ...entry, type: "directory" }];
+    if (path.startsWith("pg_tblspc/")) return [];
+    if (type === "link" && isData(path)) {
+      throw new Error(
+        `${path} in the data directory is a link to ${link}, and no base backup brings what it leads to: with the server stopped, put that in the place of the link, or make it a tablespace`,
+      );
+    }
+    report(`${path} is a link or special file and is left out of the copy`);
     return [];
+  });
+}
+
+/** What of a tablespace is to be copied. */
+export function wantedInTablespace(
+  entries: readonly Entry[],
+  version: Major,
+  report: (line: string) => void,
+): readonly Entry[] {
+  return entries.filter(({ path, type }) => {
+    if (isExcludedInTablespace(path, version)) return false;
+    if (type === "file" || type === "directory") return true;
+    report(`${path} is a link or special file and is left out of the copy`);
+    return false;
   });
 }
 

@@ -6,6 +6,8 @@ import { controlFileOf } from "../data/controlFile.js";
 import { writing } from "../data/lock.js";
 import { type BackupMarker, clearDirectory, readMarker, takeDirectory, writeMarker } from "../data/marker.js";
 import { type Filled, writeStandbyFiles } from "../data/ownFiles.js";
+import { clearData, type Standing, standingIn } from "../data/standing.js";
+import { namesOf } from "../sql/versions.js";
 
 /** A tablespace, and where it goes: it keeps its path on another machine; on the same one it is in the control directory. */
 export interface Tablespace {
@@ -14,8 +16,24 @@ export interface Tablespace {
   readonly to: string;
 }
 
-export function tablespaceOf(oid: string, location: string, sameMachine: boolean, server: KnownServer): Tablespace {
-  return { oid, location, to: sameMachine ? join(controlPath(server, "tablespaces"), oid) : location };
+/** @param known where the server had its tablespaces before its data were given up, by OID */
+export function tablespaceOf(
+  oid: string,
+  location: string,
+  sameMachine: boolean,
+  server: KnownServer,
+  known: Readonly<Record<string, string>> = {},
+): Tablespace {
+  return { oid, location, to: known[oid] ?? (sameMachine ? join(controlPath(server, "tablespaces"), oid) : location) };
+}
+
+/** The folders of tablespaces of the copy that was cut off there, or of the data that were given up for one. */
+export async function knownTablespaces(
+  host: Host,
+  { dataDirectory }: KnownServer,
+): Promise<Readonly<Record<string, string>>> {
+  const found = await readMarker(host, dataDirectory);
+  return found?.kind === "base-backup" ? found.tablespaces : {};
 }
 
 /** The marker of an attempt that begins now. */
@@ -32,15 +50,18 @@ export function canGoOn(method: string | undefined): boolean {
   return method !== "pg_basebackup" && method !== "archive";
 }
 
-/**
- * Makes the target ready and marks it. Returns the marker of an earlier attempt where its files may be kept: by a way
- * that can go on, of the same source, and no crash of the target since (what it wrote may not have reached the disk).
- */
-export async function prepareTarget(
-  host: Host,
-  server: KnownServer,
-  marker: BackupMarker,
-): Promise<BackupMarker | undefined> {
+export interface Prepared {
+  /**
+   * The marker of an earlier attempt whose files may be kept: by a way that can go on, of the same source, and no crash of the
+   * target since (what it wrote may not have reached the disk).
+   */
+  readonly earlier?: BackupMarker;
+  /** What of the data directory stays where it is. */
+  readonly standing: readonly Standing[];
+}
+
+/** Makes the target ready and marks it. */
+export async function prepareTarget(host: Host, server: KnownServer, marker: BackupMarker): Promise<Prepared> {
   const { dataDirectory } = server;
   const found = await readMarker(host, dataDirectory);
   const previous = found?.kind === "base-backup" ? found : undefined;
@@ -62,20 +83,21 @@ export async function prepareTarget(
     }
   }
   await takeDirectory(host, dataDirectory);
+  const standing = await standingIn(host, dataDirectory, server.version);
   if (resumes) {
     // The first attempt's beginning counts for as long as anything of it may be there.
     await writeMarker(host, dataDirectory, {
       ...previous,
       tablespaces: { ...previous.tablespaces, ...marker.tablespaces },
     });
-    return previous;
+    return { earlier: previous, standing };
   }
   for (const folder of Object.values(previous?.tablespaces ?? {})) await clearDirectory(host, folder);
   // Marked as it is cleared, and marked anew before it is filled.
   if (found === undefined) await writeMarker(host, dataDirectory, marker);
-  await clearDirectory(host, dataDirectory, [incompleteMarker]);
+  await clearData(host, dataDirectory, standing, [incompleteMarker]);
   if (found !== undefined) await writeMarker(host, dataDirectory, marker);
-  return undefined;
+  return { standing };
 }
 
 /**
@@ -86,13 +108,18 @@ export async function finish(options: {
   readonly host: Host;
   readonly server: Filled;
   readonly tablespaces: readonly Tablespace[];
+  readonly standing: readonly Standing[];
   readonly control: Buffer;
   /** Whether the source's files may be read by its group (initdb -g). */
   readonly groupRead: boolean;
 }): Promise<void> {
-  const { host, server, tablespaces, control, groupRead } = options;
+  const { host, server, tablespaces, standing, control, groupRead } = options;
   await writeStandbyFiles(host, server);
-  await settle(host, server, [server.dataDirectory, ...tablespaces.map(({ to }) => to)], groupRead);
+  const { dataDirectory, version } = server;
+  // By a path that a link is followed on.
+  const wal = `${join(dataDirectory, namesOf(version).walDirectory)}/`;
+  const others = standing.flatMap(({ path, leadsTo }) => (leadsTo === undefined ? [join(dataDirectory, path)] : []));
+  await settle(host, server, [dataDirectory, wal, ...others, ...tablespaces.map(({ to }) => to)], groupRead);
   const mode = groupRead ? 0o640 : 0o600;
   await host.writeFile(controlFileOf(server.dataDirectory), control, { mode });
 }

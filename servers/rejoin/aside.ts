@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   controlPath,
   halfKeptEnding,
@@ -9,7 +8,7 @@ import {
   keptNames,
 } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
-import type { Host } from "../../hosts/host.js";
+import { type Host, isOfHost } from "../../hosts/host.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { controlFileOf } from "../data/controlFile.js";
@@ -19,12 +18,10 @@ import { namesOf } from "../sql/versions.js";
 import { segmentSize } from "../wal/shutdownCheckpoint.js";
 import { isHistory, isSegment, startOf, timelineOf } from "../wal/walSegments.js";
 import { keptInWords } from "../words/kept.js";
+import { copyWhole, type Whole } from "./whole.js";
 
-/** Milliseconds between two looks at a copy that does not say how far it is. */
-const lookInterval = 1000;
-
-/** A copy of what is large may take long. */
-const copying = 6 * 60 * 60_000;
+/** To bring what is large onto the disk may take long. */
+const ending = 60 * 60_000;
 
 /** What a rejoin that was cut off had kept already, in the control directory. */
 export interface Begun {
@@ -67,16 +64,13 @@ export async function keptOf(host: Host, { dataDirectory }: Pick<Server, "dataDi
   return own.map((name) => join(dirname(dataDirectory), name));
 }
 
-const renamable = `[ ! -h "$1" ] && [ "$(stat -c %m -- "$1")" != "$(realpath -- "$1")" ] && [ -z "$(ls -A -- "$1/pg_tblspc")" ]`;
-
-/** Whether a data directory can be moved beside itself, with all that is in it: no mount point, no link, no tablespaces. */
-export async function canBeRenamed(host: Host, dataDirectory: string): Promise<boolean> {
-  return (await host.run(["sh", "-c", renamable, "sh", dataDirectory])).code === 0;
-}
-
 export interface Keeping {
+  /** What there is of it, where all is kept. */
+  readonly whole: Whole;
   /** Whether its data directory itself is put aside: it is gone then. */
   readonly rename: boolean;
+  /** A superuser in its data, for whoever looks into what is kept. */
+  readonly user: string;
   readonly progress: CopyProgress;
   readonly signal: AbortSignal;
 }
@@ -84,17 +78,22 @@ export interface Keeping {
 /** Keeps what a stopped server has, or its WAL since the fork, whole or not at all. @returns where */
 export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin, keeping: Keeping): Promise<string> {
   const { dataDirectory } = server;
-  const { rename } = keeping;
+  const { whole, rename, user } = keeping;
   const kept = keptDirectory(dataDirectory, new Date().toISOString().replace(/[-:]|\.\d+/g, ""));
-  const text = keptInWords(server, rejoin, kept, { kind: "not counted" });
+  const text = keptInWords(server, rejoin, { folder: kept, osUser: host.user, user }, { kind: "not counted" });
   if (rename) {
+    // Its configuration, if that is elsewhere, is all that is not there yet.
+    const configuration = whole.folders.filter(({ to }) => to !== "");
+    await copying(server, host, () =>
+      copyWhole(host, server, { ...nothing, folders: configuration }, dataDirectory, keeping),
+    );
     await host.writeFile(join(dataDirectory, keptNames.report), text);
     await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);
     return kept;
   }
   const partial = `${kept}${halfKeptEnding}`;
   for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
-  if (rejoin.keep === "data") await copyAll(host, server, partial, keeping);
+  if (rejoin.keep === "data") await copying(server, host, () => copyWhole(host, server, whole, partial, keeping));
   else await copyWal(host, server, rejoin, partial);
   await host.writeFile(join(partial, keptNames.report), text);
   // Of a few files alone: whatever else waits to be written there may take long.
@@ -104,67 +103,14 @@ export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin,
   return kept;
 }
 
+const nothing = { files: [], links: {} };
+
 /** Copies that were cut off. */
 async function halfKept(host: Host, dataDirectory: string): Promise<readonly string[]> {
   const names = (await host.list(dirname(dataDirectory))) ?? [];
   const isHalf = (name: string) =>
     name.endsWith(halfKeptEnding) && isKeptDirectory(name.slice(0, -halfKeptEnding.length), basename(dataDirectory));
   return names.filter(isHalf).map((name) => join(dirname(dataDirectory), name));
-}
-
-/** Everything, and the tablespaces in it, to which its links then lead. */
-const copyingAll = `umask 077
-cp -a --reflink=auto -T -- "$1" "$2" && chmod 0700 -- "$2" || exit 1
-for link in "$1"/pg_tblspc/*; do
-  [ -h "$link" ] || continue
-  folder=${keptNames.tablespaces}/\${link##*/}
-  mkdir -p -- "$2/${keptNames.tablespaces}" && cp -a --reflink=auto -T -- "$link/" "$2/$folder" &&
-    ln -sfn -- "$3/$folder" "$2/pg_tblspc/\${link##*/}" || exit 1
-done`;
-
-async function copyAll(host: Host, server: KnownServer, partial: string, { progress, signal }: Keeping): Promise<void> {
-  const whole = await host.realPath(server.dataDirectory);
-  const kept = partial.slice(0, -halfKeptEnding.length);
-  const from = whole ?? server.dataDirectory;
-  const total = await bytesIn(host, from);
-  progress.start(total, 0);
-  const over = new AbortController();
-  const watched = watchCopy(host, partial, progress, over.signal);
-  try {
-    await must(host, server, ["sh", "-c", copyingAll, "sh", from, partial, kept], signal);
-  } finally {
-    over.abort();
-  }
-  progress.advance(Math.max(0, total - (await watched)));
-  progress.end();
-}
-
-/** cp does not say how far it is. @returns how much of it was seen when it was over */
-async function watchCopy(host: Host, partial: string, progress: CopyProgress, over: AbortSignal): Promise<number> {
-  let seen = 0;
-  try {
-    for (;;) {
-      await sleep(lookInterval, undefined, { signal: over });
-      const now = await bytesIn(host, partial);
-      progress.advance(Math.max(0, now - seen));
-      seen = Math.max(seen, now);
-    }
-  } catch {
-    // It is over, or nobody can look: whoever copies says why.
-  }
-  return seen;
-}
-
-/** In it and in the tablespaces that its links lead to, where there are any. */
-async function bytesIn(host: Host, folder: string): Promise<number> {
-  const { stdout } = await host.run([
-    "sh",
-    "-c",
-    'du -sbcD -- "$1" "$1"/pg_tblspc/* 2>/dev/null | tail -n 1',
-    "sh",
-    folder,
-  ]);
-  return Number.parseInt(stdout, 10) || 0;
 }
 
 /** The WAL of the server's own timeline since the fork, all history files, the control file, and its logs. */
@@ -187,17 +133,22 @@ async function copyWal(host: Host, server: KnownServer, { timeline, at }: Rejoin
   await must(host, server, ["cp", "-a", "-t", join(partial, "global"), "--", control]);
   for (const name of ["PG_VERSION", "log", "pg_log"]) {
     if ((await host.stat(join(dataDirectory, name))) === undefined) continue;
-    await must(host, server, ["cp", "-a", "-t", partial, "--", join(dataDirectory, name)]);
+    // What a link leads to, which the server goes on writing to.
+    await must(host, server, ["cp", "-a", "-H", "-T", "--", join(dataDirectory, name), join(partial, name)]);
   }
 }
 
-async function must(host: Host, server: KnownServer, argv: readonly string[], signal?: AbortSignal): Promise<void> {
-  const { code, stderr } = await host.run(writing(server, argv), {
-    timeout: copying,
-    ...(signal === undefined ? {} : { signal }),
+async function must(host: Host, server: KnownServer, argv: readonly string[]): Promise<void> {
+  const { code, stderr } = await host.run(writing(server, argv), { timeout: ending });
+  if (code !== 0) throw notKept(server, host, stderr.trim().split("\n")[0]);
+}
+
+async function copying(server: KnownServer, host: Host, act: () => Promise<void>): Promise<void> {
+  await act().catch((error: unknown) => {
+    throw isOfHost(error) ? error : notKept(server, host, (error as Error).message);
   });
-  signal?.throwIfAborted();
-  if (code === 0) return;
-  const said = stderr.trim().split("\n")[0];
-  throw new Error(`what ${server.name} alone has cannot be kept on ${host.name}: ${said}; its data are as they were`);
+}
+
+function notKept({ name }: KnownServer, host: Host, said = "it says nothing"): Error {
+  return new Error(`what ${name} alone has cannot be kept on ${host.name}: ${said}; its data are as they were`);
 }

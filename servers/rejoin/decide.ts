@@ -1,29 +1,30 @@
 import { dirname, join } from "node:path";
-import { keptDirectory } from "../../config/controlDirectory.js";
+import { keptDirectory, keptNames } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import type {
   Fork,
   KeepDiverged,
   MissingWal,
   NoRoad,
-  NoRoom,
   Rejoin,
+  RejoinObstacle,
   RejoinWay,
   RewindFailure,
   RewindObstacle,
 } from "../../postgres/rollout/model.js";
-import { bestWay, whyNoRewind } from "../../postgres/rollout/rejoin.js";
+import { bestWay, type RewindFacts, whyNoRewind } from "../../postgres/rollout/rejoin.js";
+import type { Major } from "../../postgres/versions.js";
 import { logsHints } from "../../postgres/wal/controlFile.js";
 import { findRoad } from "../baseBackup/trust.js";
 import { readControlFile } from "../data/controlFile.js";
-import { tooLittleSpace } from "../data/freeSpace.js";
+import { lackOfSpace, type Need } from "../data/freeSpace.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import type { Member } from "../takeover/promotion.js";
 import { segmentSize } from "../wal/shutdownCheckpoint.js";
 import { timelineIn } from "../wal/timelines.js";
 import { isSegment, segmentAt } from "../wal/walSegments.js";
-import { canBeRenamed } from "./aside.js";
+import { type Whole, wholeOf } from "./whole.js";
 
 export interface Diverged {
   readonly member: Member;
@@ -38,11 +39,12 @@ export interface Diverged {
  */
 export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promise<Rejoin> {
   const { member, primary, fork } = diverged;
-  const rewind = "code" in rewinds ? rewinds : await noRewind(diverged, rewinds.fullPageWrites);
+  const whole = await wholeOf(member.host, member.server);
+  const rewind = "code" in rewinds ? rewinds : await noRewind(diverged, rewinds.fullPageWrites, whole);
   const delta = rewind === undefined ? undefined : await noDelta(primary, member);
   const { way, instead } = bestWay({ rewind, delta });
   const keep: KeepDiverged = member.server.keepDiverged ?? "data";
-  const refusal = await noRoom(diverged, way, keep);
+  const refusal = await obstacleTo(diverged, way, keep, whole);
   const { dataDirectory } = member.server;
   const kept = keptDirectory(dataDirectory);
   return { ...fork, way, instead, keep, kept, ...(refusal === undefined ? {} : { refusal }) };
@@ -53,10 +55,12 @@ type Rewinds = { readonly fullPageWrites: boolean } | RewindFailure;
 async function noRewind(
   { member, primary, fork }: Diverged,
   fullPageWrites: boolean,
+  whole: Whole,
 ): Promise<RewindObstacle | undefined> {
   const { server, host } = member;
   const path = join(server.binDirectory, "pg_rewind");
-  const [program, control, missing] = await Promise.all([
+  const [theirs, program, control, missing] = await Promise.all([
+    wholeOf(primary.host, primary.server),
     host.stat(path),
     readControlFile(host, server.dataDirectory),
     missingSegments(member, primary, fork),
@@ -71,7 +75,27 @@ async function noRewind(
     logsHints: control !== undefined && logsHints(server.version, control),
     fullPageWrites,
     missing,
+    ...strangeTo(server.version, whole, theirs),
   });
+}
+
+/**
+ * What pg_rewind does not do as it should: it takes a link for a difference, but for that of the WAL; and a tablespace that only
+ * the primary has gets the primary's path, where on one machine the primary itself is.
+ */
+function strangeTo(version: Major, own: Whole, theirs: Whole): Pick<RewindFacts, "linked" | "newTablespace"> {
+  const tablespaces = ({ folders }: Whole) => folders.filter(({ to }) => to.startsWith(`${keptNames.tablespaces}/`));
+  const known = new Set(tablespaces(own).map(({ to }) => to));
+  const newTablespace = tablespaces(theirs).find(({ to }) => !known.has(to))?.from;
+  const places = [...own.folders, ...own.files].map(({ to }) => to);
+  const fine = new Set(["", namesOf(version).walDirectory, keptNames.configuration, ...known]);
+  const linked = [...places, ...Object.keys(own.links).filter((path) => !path.startsWith("pg_tblspc/"))].find(
+    (path) => !fine.has(path),
+  );
+  return {
+    ...(linked === undefined ? {} : { linked }),
+    ...(newTablespace === undefined ? {} : { newTablespace }),
+  };
 }
 
 /** The segment before the fork, where it is gone: pg_rewind itself tells of those before that. */
@@ -105,28 +129,67 @@ async function noDelta(source: Member, target: Member): Promise<NoRoad | undefin
   return road.by === undefined ? road.why : undefined;
 }
 
-async function noRoom({ member, primary }: Diverged, way: RejoinWay, keep: KeepDiverged): Promise<NoRoom | undefined> {
+/** Why what it has cannot be kept, or has no room beside what comes. */
+async function obstacleTo(
+  { member, primary }: Diverged,
+  way: RejoinWay,
+  keep: KeepDiverged,
+  own: Whole,
+): Promise<RejoinObstacle | undefined> {
   const { server, host } = member;
-  const { dataDirectory } = server;
-  const whole = way === "base backup";
-  const renamed = whole && keep === "data" && (await canBeRenamed(host, dataDirectory));
-  const wal = join(dataDirectory, namesOf(server.version).walDirectory);
-  const [own, theirs, kept] = await Promise.all([
-    sizeOf(host, dataDirectory),
-    whole ? sizeOf(primary.host, primary.server.dataDirectory) : 0,
-    keep === "wal" ? sizeOf(host, wal) : 0,
-  ]);
-  const copied = renamed ? 0 : keep === "wal" ? kept : own;
-  const needed = copied + (renamed ? theirs : Math.max(0, theirs - (whole ? own : theirs)));
-  const directory = dirname(dataDirectory);
-  const free = await tooLittleSpace(host, directory, needed, keep === "data" && !whole);
-  return free === undefined ? undefined : { host: host.name, directory, free, needed };
+  const [missing] = own.missing;
+  if (missing !== undefined && keep === "data") return missing;
+  const renamed = way === "base backup" && keep === "data" && own.atOnePlace;
+  const theirs = await wholeOf(primary.host, primary.server);
+  const [ownSizes, theirSizes] = await Promise.all([sizesOf(member, own), sizesOf(primary, theirs)]);
+  const directory = dirname(server.dataDirectory);
+  const kept = keep === "wal" ? [{ bytes: ownSizes.wal }] : ownSizes.pieces;
+  const needs = [
+    ...(renamed ? [] : kept.map((piece) => ({ directory, ...piece }))),
+    ...growth(member, own, renamed ? undefined : ownSizes, theirSizes),
+  ];
+  const lack = await lackOfSpace(host, needs);
+  return lack === undefined ? undefined : { host: host.name, ...lack };
 }
 
-const measuring = 'du -scDB1 -- "$1" "$1"/pg_tblspc/* 2>/dev/null | tail -n 1';
+interface Sizes {
+  /** Of each folder of a server's data. */
+  readonly pieces: readonly { readonly from: string; readonly to: string; readonly bytes: number }[];
+  /** Of the WAL, wherever it is. */
+  readonly wal: number;
+  /** Of what is in the data directory without WAL. */
+  readonly data: number;
+}
 
-/** Bytes of a data directory on disk, with its tablespaces. */
-async function sizeOf(host: Host, directory: string): Promise<number> {
-  const { stdout } = await host.run(["sh", "-c", measuring, "sh", directory], { timeout: 10 * 60_000 });
-  return Number.parseInt(stdout, 10) || 0;
+async function sizesOf({ server, host }: Member, { folders }: Whole): Promise<Sizes> {
+  const { walDirectory } = namesOf(server.version);
+  const paths = [...folders.map(({ from }) => from), join(server.dataDirectory, walDirectory)];
+  const bytes = await bytesOf(host, paths);
+  const pieces = folders.map(({ from, to }, index) => ({ from, to, bytes: bytes[index] ?? 0 }));
+  const wal = bytes.at(folders.length) ?? 0;
+  const isInside = !folders.some(({ to }) => to === walDirectory);
+  return { pieces, wal, data: (pieces[0]?.bytes ?? 0) - (isInside ? wal : 0) };
+}
+
+/** What the primary has more than the server, by where that comes to lie. @param own nothing, where all comes anew */
+function growth({ server }: Member, { folders }: Whole, own: Sizes | undefined, theirs: Sizes): readonly Need[] {
+  const { dataDirectory, version } = server;
+  const places = new Map(folders.map(({ from, to }) => [to, from]));
+  const sizes = new Map(own?.pieces.map(({ to, bytes }) => [to, bytes]));
+  return [
+    { directory: dataDirectory, bytes: theirs.data - (own?.data ?? 0) },
+    { directory: join(dataDirectory, namesOf(version).walDirectory), bytes: theirs.wal - (own?.wal ?? 0) },
+    ...theirs.pieces
+      .filter(({ to }) => to.startsWith(`${keptNames.tablespaces}/`))
+      // A tablespace that it has not yet comes where the primary has it, or on one machine beside the data.
+      .map(({ from, to, bytes }) => ({ directory: places.get(to) ?? from, bytes: bytes - (sizes.get(to) ?? 0) })),
+  ];
+}
+
+const measuring = 'for folder; do echo "$(du -sB1 -- "$folder/" 2>/dev/null | tail -n 1)"; done';
+
+/** Bytes of folders on disk, each with all that is mounted in it and nothing that links lead to. */
+async function bytesOf(host: Host, folders: readonly string[]): Promise<readonly number[]> {
+  const { stdout } = await host.run(["sh", "-c", measuring, "sh", ...folders], { timeout: 10 * 60_000 });
+  return stdout.split("\n").map((line) => Number.parseInt(line, 10) || 0);
 }

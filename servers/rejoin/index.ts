@@ -8,13 +8,14 @@ import { seal } from "../data/seal.js";
 import { stopServer } from "../process/stop.js";
 import type { Login } from "../sql/session.js";
 import { branchOf } from "../wal/timelines.js";
-import { noRoomInWords, rewindObstacleInWords } from "../words/rejoin.js";
-import { type Begun, canBeRenamed, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
+import { rejoinObstacleInWords, rewindObstacleInWords } from "../words/rejoin.js";
+import { type Begun, controlDigest, keepAside, readBegun, removeBegun, writeBegun } from "./aside.js";
 import { deltaCopy, wholeCopy } from "./copy.js";
 import { type Diverged, decideRejoin } from "./decide.js";
 import { rewindIt } from "./pgRewind.js";
 import { completeReport } from "./report.js";
 import { bringToRest } from "./rest.js";
+import { wholeOf } from "./whole.js";
 
 export interface RejoinOptions extends Diverged {
   readonly site: Pick<KnownSite, "name" | "baseBackup">;
@@ -58,7 +59,7 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
   const kept = known?.kept ?? (await keep(options));
   // What is counted there is a help; it is no reason to fail.
   const what = { ...options.rejoin, keep: known?.keep ?? options.rejoin.keep };
-  const counted = completeReport(host, server, what, kept).catch(() => undefined);
+  const counted = completeReport(host, server, what, { kept, user: options.login.user }).catch(() => undefined);
   const [way] = await Promise.all([takeWay(options, kept), counted]);
   await removeBegun(host, server);
   return { way, kept };
@@ -75,7 +76,9 @@ async function takeWay(options: RejoinOptions, kept: string): Promise<RejoinWay>
   const why = rewindObstacleInWords(failure);
   const next = await decideRejoin(options, failure);
   if (next.refusal !== undefined) {
-    throw new Error(`${why}; what ${name} had is kept in ${kept}; ${noRoomInWords(name, next.refusal, next.keep)}`);
+    throw new Error(
+      `${why}; what ${name} had is kept in ${kept}; ${rejoinObstacleInWords(name, next.refusal, next.keep)}`,
+    );
   }
   report(`${name}: ${next.way}: ${why}`);
   return copied(options, next.way);
@@ -88,12 +91,17 @@ async function copied(options: RejoinOptions, way: RejoinWay): Promise<RejoinWay
   return way;
 }
 
-async function keep({ member, rejoin, report, signal, progress }: RejoinOptions): Promise<string> {
+async function keep({ member, rejoin, login, report, signal, progress }: RejoinOptions): Promise<string> {
   const { server, host } = member;
   report(`${server.name}: keeping what it alone has`);
-  const rename =
-    rejoin.way === "base backup" && rejoin.keep === "data" && (await canBeRenamed(host, server.dataDirectory));
-  const kept = await keepAside(host, server, rejoin, { rename, signal, progress: progress?.("kept") ?? noProgress });
+  const whole = await wholeOf(host, server);
+  const [missing] = whole.missing;
+  if (missing !== undefined && rejoin.keep === "data") {
+    throw new Error(rejoinObstacleInWords(server.name, missing, rejoin.keep));
+  }
+  const rename = rejoin.way === "base backup" && rejoin.keep === "data" && whole.atOnePlace;
+  const keeping = { whole, rename, user: login.user, signal, progress: progress?.("kept") ?? noProgress };
+  const kept = await keepAside(host, server, rejoin, keeping);
   if (!rename) await writeBegun(host, server, { kept, keep: rejoin.keep, control: await controlDigest(host, server) });
   return kept;
 }

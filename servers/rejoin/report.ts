@@ -13,9 +13,15 @@ const counting = `"$@" 2>/dev/null | awk '
 END { print commits + 0; print first; print last; for (one in seen) print one }'`;
 
 /** Counts the transactions in what is kept, and says them there. */
-export async function completeReport(host: Host, server: KnownServer, rejoin: Rejoin, kept: string): Promise<void> {
+export async function completeReport(
+  host: Host,
+  server: KnownServer,
+  rejoin: Rejoin,
+  { kept, user }: { readonly kept: string; readonly user: string },
+): Promise<void> {
   const found = await transactions(host, server, rejoin, kept);
-  await host.writeFile(join(kept, keptNames.report), keptInWords(server, rejoin, kept, found));
+  const place = { folder: kept, osUser: host.user, user };
+  await host.writeFile(join(kept, keptNames.report), keptInWords(server, rejoin, place, found));
 }
 
 async function transactions(

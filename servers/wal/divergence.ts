@@ -14,15 +14,21 @@ import { segmentAt } from "./walSegments.js";
  */
 export async function partedAt(
   { host, dataDirectory, version }: Place & { readonly version: Major },
-  { timeline }: Branch,
-  { parents = [] }: Branch,
+  { timeline, reached }: Branch,
+  { timeline: site, parents = [] }: Branch,
 ): Promise<Fork | undefined> {
   const from = parents.findIndex((one) => one.timeline === timeline);
+  const isPast = async (one: number, past: readonly Fork[]) => {
+    const own = one === timeline ? past : await historyOf(host, dataDirectory, version, one);
+    return own.length === past.length && own.every(({ until }, at) => until === past[at]?.until);
+  };
   for (const [index, fork] of from < 0 ? [] : parents.slice(from).entries()) {
-    const past = parents.slice(0, from + index);
-    const own = index === 0 ? past : await historyOf(host, dataDirectory, version, fork.timeline);
-    const same = own.length === past.length && own.every(({ until }, at) => until === past[at]?.until);
-    if (!same) return undefined;
+    const later = parents.slice(from + index + 1);
+    const followed = [...later.map((one) => one.timeline), site].indexOf(reached ?? timeline);
+    // It has followed past this fork; what it has of the timeline that was left there is none of its data any more: pg_rewind
+    // leaves a segment in which both have a beginning.
+    if (followed >= 0 && (await isPast(reached ?? timeline, parents.slice(0, from + index + 1 + followed)))) continue;
+    if (!(await isPast(fork.timeline, parents.slice(0, from + index)))) return undefined;
     if (await hasRecordAt(host, dataDirectory, version, { timeline: fork.timeline, position: fork.until })) return fork;
   }
   return undefined;

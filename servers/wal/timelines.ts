@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { recordedRole } from "../../postgres/wal/controlFile.js";
+import { minimumReached, recordedRole } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
@@ -15,6 +15,8 @@ export interface Branch {
   readonly timeline: number;
   /** Where that checkpoint is in the WAL. */
   readonly checkpoint: bigint;
+  /** Of a standby, the timeline that it has reached for certain, be its last checkpoint on an earlier one. */
+  readonly reached?: number;
   /** The timelines that its own came from, oldest first. Left out where no history file tells. */
   readonly parents?: readonly Fork[];
 }
@@ -40,9 +42,11 @@ export async function branchOf(
     ? control.readBigUInt64LE(32)
     : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
   const cluster = control.readBigUInt64LE(0);
-  if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
+  const reached = minimumReached(version, control)?.timeline ?? timeline;
+  const known = { cluster, timeline, checkpoint, ...(reached > timeline ? { reached } : {}) };
+  if (timeline === 1) return { ...known, parents: [] };
   const parents = await historyOf(host, dataDirectory, version, timeline);
-  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+  return { ...known, ...(parents.length === 0 ? {} : { parents }) };
 }
 
 /** What a timeline came from, as its history file tells; nothing where there is none. */

@@ -1,6 +1,8 @@
 import { join } from "node:path";
-import { timeKept } from "../../config/controlDirectory.js";
+import { keptNames, timeKept } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
+import { quote } from "../../hosts/quote.js";
+import { besideOptions } from "../../postgres/beside.js";
 import type { Rejoin } from "../../postgres/rollout/model.js";
 import { namesOf } from "../sql/versions.js";
 
@@ -19,20 +21,34 @@ export type Transactions =
       readonly relations: readonly string[];
     };
 
+/** Where it is kept. */
+export interface KeptPlace {
+  readonly folder: string;
+  /** Whose it is: the servers' OS user. */
+  readonly osUser: string;
+  /** A superuser in the data. */
+  readonly user: string;
+}
+
 /** The text beside what is kept: what it is, how to look at it, and what is in it. */
-export function keptInWords(server: KnownServer, rejoin: Rejoin, kept: string, found: Transactions): string {
+export function keptInWords(server: KnownServer, rejoin: Rejoin, place: KeptPlace, found: Transactions): string {
   const { name, dataDirectory, binDirectory } = server;
+  const { folder: kept } = place;
   const { timeline, primary, primaryTimeline, at, keep } = rejoin;
   const { walDirectory } = namesOf(server.version);
   const what =
     keep === "data"
       ? [
-          `This is a whole copy of ${dataDirectory} as it was then. To look at it, on a copy of it and on a port of its own:`,
-          `  cp -a ${kept} /tmp/look && ${join(binDirectory, "pg_ctl")} -D /tmp/look -o "-p 5555" start`,
+          `This is a whole copy of ${dataDirectory} as it was then, with what its links led to: WAL, tablespaces, logs, configuration. Nothing in`,
+          `it leads out of it. To look into it, as ${place.osUser}, on a copy that a server of its own changes (look= may be any folder with`,
+          "room that is not there yet; nobody but that user gets in, and nothing of the site is reached from there):",
+          ...startingInWords(server, place).map((line) => `  ${line}`),
+          "And to end it:",
+          ...endingInWords(server, place).map((line) => `  ${line}`),
         ]
       : [
           `These are the WAL of timeline ${timeline} from ${at} on (${walDirectory}), the history files, the control file and the logs. To look at it:`,
-          `  pg_waldump -p ${join(kept, walDirectory)} -t ${timeline} -s ${at}`,
+          `  ${join(binDirectory, "pg_waldump")} -p ${join(kept, walDirectory)} -t ${timeline} -s ${at}`,
         ];
   return `${[
     `What the server ${name} alone had, kept by pgsite at ${timeKept(kept)}.`,
@@ -46,6 +62,33 @@ export function keptInWords(server: KnownServer, rejoin: Rejoin, kept: string, f
     "",
     `Nothing of the site needs this folder. When nobody else does: rm -r ${kept}`,
   ].join("\n")}\n`;
+}
+
+/** Of a copy: what is kept stays as it was. What makes a standby, and slots, are for a server that replicates. */
+function startingInWords({ version, binDirectory, configurationDirectory, ...server }: KnownServer, place: KeptPlace) {
+  const { folder, user } = place;
+  const configuration = configurationDirectory === undefined ? "$look" : `$look/${keptNames.configuration}`;
+  const options = `-c config_file='${configuration}/postgresql.conf' ${besideOptions(version, "$look")}`;
+  return [
+    `look=${lookingIn(server, folder)}`,
+    `mkdir -m 0700 "$look" && cp -a --reflink=auto ${quote(folder)}/. "$look" &&`,
+    '  (cd "$look" && rm -rf standby.signal recovery.signal recovery.conf postmaster.pid pg_replslot/*) &&',
+    `  echo 'local all all trust' >"$look/look.hba" &&`,
+    `  ${join(binDirectory, "pg_ctl")} start -w -D "$look" -l "$look/look.log" -o "${options}" &&`,
+    `  psql -h "$look" -p 5555 -U ${quote(user)} -d postgres`,
+  ];
+}
+
+function endingInWords({ binDirectory, ...server }: KnownServer, { folder }: KeptPlace): readonly string[] {
+  return [
+    `look=${lookingIn(server, folder)}`,
+    `${join(binDirectory, "pg_ctl")} stop -w -m fast -D "$look" && rm -r "$look"`,
+  ];
+}
+
+/** A short path, since a socket comes there. */
+function lookingIn({ name }: Pick<KnownServer, "name">, kept: string): string {
+  return quote(`/var/tmp/${name}-${/[^-]*$/.exec(kept)?.[0]}`);
 }
 
 function transactionsInWords(found: Transactions, at: string): readonly string[] {

@@ -2,7 +2,7 @@ import type { FailoverRefusal, Gap, Loss, Refusal, SwitchoverRefusal } from "../
 import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { divergenceInWords } from "./divergence.js";
 import { aheadInWords, lossInWords, receivedInWords, streamInWords } from "./loss.js";
-import { noRoomInWords } from "./rejoin.js";
+import { rejoinObstacleInWords } from "./rejoin.js";
 
 /** Why a rollout is not carried out as things are, in a sentence that ends with the remedy. */
 export function refusalInWords(refusal: Refusal): string {
@@ -25,9 +25,9 @@ export function refusalInWords(refusal: Refusal): string {
     }
     case "diverged":
       return `the timeline of ${refusal.server} is ${divergenceInWords(refusal.server, refusal.diverged)}. Nothing was changed`;
-    case "noRoom": {
-      const { server, primary, room, keep } = refusal;
-      return `${server} cannot rejoin ${primary}: ${noRoomInWords(server, room, keep)}`;
+    case "cannotRejoin": {
+      const { server, primary, why, keep } = refusal;
+      return `${server} cannot rejoin ${primary}: ${rejoinObstacleInWords(server, why, keep)}`;
     }
     case "belowPrimary": {
       const { server, primary, setting, value, floor } = refusal;

@@ -4,8 +4,8 @@ import type {
   Instead,
   KeepDiverged,
   NoRoad,
-  NoRoom,
   Rejoin,
+  RejoinObstacle,
   RewindObstacle,
 } from "../../postgres/rollout/model.js";
 import { readsStandbysFrom, rewindsFrom } from "../../postgres/rollout/rejoin.js";
@@ -47,6 +47,10 @@ export function rewindObstacleInWords(obstacle: RewindObstacle): string {
       return `before ${readsStandbysFrom} it may take a standby's last checkpoint for its end`;
     case "timelineNotRecorded":
       return `the control file of ${obstacle.server} does not name the timeline that it had reached`;
+    case "linked":
+      return `${obstacle.path} is a link on ${obstacle.server}`;
+    case "newTablespace":
+      return `${obstacle.server} has not the tablespace in ${obstacle.location} yet`;
     case "walGone":
       return `the WAL since the fork is gone: ${obstacle.segment} on ${obstacle.server}`;
     case "failed": {
@@ -83,7 +87,14 @@ export function roadInWords({
 }
 
 /** What stands against a rejoin, and the ways out. */
-export function noRoomInWords(server: string, { host, directory, free, needed }: NoRoom, keep: KeepDiverged): string {
+export function rejoinObstacleInWords(server: string, obstacle: RejoinObstacle, keep: KeepDiverged): string {
+  if ("why" in obstacle) {
+    const { host, path, says, why } = obstacle;
+    const where = why === "nowhere" ? "where nothing is" : "which has the data directory in it";
+    const remedy = why === "nowhere" ? "mount what it leads to, or remove it" : "remove it";
+    return `${path} on ${host} is a link to ${says}, ${where}, and all that ${server} has is kept: ${remedy}. Nothing was changed`;
+  }
+  const { host, directory, free, needed } = obstacle;
   const less =
     keep === "data"
       ? `, or declare servers.${server}.keepDiverged: wal, which keeps the WAL since the fork and not all data`

@@ -20,6 +20,8 @@ export interface Order {
   readonly user: string;
   /** An absent or empty folder. */
   readonly into: string;
+  /** An absent or empty folder for the WAL, if that is to be elsewhere: from `ratesFrom` on. */
+  readonly walInto?: string;
   readonly label: string;
   /** How the WAL of the time of the copy comes: over a second connection, or at the end. */
   readonly wal: "stream" | "fetch";
@@ -35,7 +37,7 @@ export function programOf({ binDirectory }: Pick<Order, "binDirectory">): string
   return join(binDirectory, "pg_basebackup");
 }
 
-/** The first version with --max-rate and --tablespace-mapping. */
+/** The first version with --max-rate, --tablespace-mapping and a folder for the WAL. */
 export const ratesFrom: Major = "9.4";
 
 /**
@@ -59,6 +61,7 @@ export function pgBasebackup(order: Order): readonly string[] {
     order.label,
     "--progress",
     ...(atLeast(version, "9.2") ? ["-X", order.wal] : ["--xlog"]),
+    ...(order.walInto === undefined ? [] : [`${atLeast(version, "10") ? "--waldir" : "--xlogdir"}=${order.walInto}`]),
     ...(rateLimit === undefined ? [] : from(ratesFrom, `--max-rate=${Math.floor(rateLimit / 1024)}`)),
     ...moved.flatMap(({ location, to }) => from(ratesFrom, `--tablespace-mapping=${escaped(location)}=${escaped(to)}`)),
     ...from("10", "--no-sync", ...(order.slot ? [] : ["--no-slot"])),

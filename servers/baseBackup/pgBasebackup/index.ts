@@ -10,6 +10,7 @@ import { refuseTooLittleSpace } from "../../data/freeSpace.js";
 import { waitForWriters, writing } from "../../data/lock.js";
 import { readMarker } from "../../data/marker.js";
 import { withPassfile } from "../../data/passfile.js";
+import type { Standing } from "../../data/standing.js";
 import type { Login } from "../../sql/session.js";
 import { authoritiesFor } from "../../sql/verify.js";
 import { namesOf } from "../../sql/versions.js";
@@ -18,7 +19,7 @@ import { isExcluded } from "../entries.js";
 import { runByLines } from "../lines.js";
 import { quietSeconds } from "../methods.js";
 import type { BaseBackupResult, Work } from "../options.js";
-import { finish, newMarker, prepareTarget, tablespaceOf } from "../target.js";
+import { finish, knownTablespaces, newMarker, prepareTarget, tablespaceOf } from "../target.js";
 import { complaintIn, environmentOf, type Order, pgBasebackup, programOf, progressIn, ratesFrom } from "./command.js";
 import { askSource, type SourceState } from "./source.js";
 
@@ -39,7 +40,10 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
   const [state] = await Promise.all([askSource(endpoint, work.login, signal), waitForWriters(host, server)]);
   const user = await refuseWhatCannotWork(work, state);
   const together = source.host.machine === host.machine;
-  const tablespaces = state.tablespaces.map(({ oid, location }) => tablespaceOf(oid, location, together, server));
+  const known = await knownTablespaces(host, server);
+  const tablespaces = state.tablespaces.map(({ oid, location }) =>
+    tablespaceOf(oid, location, together, server, known),
+  );
   const stream = state.freeWalSenders > 1 && atLeast(server.version, "9.2");
   const order: Order = {
     version: server.version,
@@ -66,16 +70,28 @@ export async function byPgBasebackup(work: Work): Promise<BaseBackupResult> {
     systemIdentifier: state.systemIdentifier ?? "",
   };
   const marker = await newMarker(host, { source: origin, began: 0, method: "pg_basebackup", tablespaces });
-  await prepareTarget(host, server, marker);
+  const { standing } = await prepareTarget(host, server, marker);
+  const sizes = state.tablespaces.map(({ size }) => size);
   await Promise.all([
-    refuseTooLittleSpace(host, dataDirectory, state.size, false),
+    refuseTooLittleSpace(host, [
+      { directory: dataDirectory, bytes: sizes.reduce((rest, size) => rest - size, state.size) },
+      ...tablespaces.map(({ to }, index) => ({ directory: to, bytes: sizes[index] ?? 0 })),
+    ]),
     ...tablespaces.map(({ to }) => host.makeDirectory(to)),
   ]);
-  const copied = await run(work, order, user);
-  const control = await moveUp(host, server, state, signal);
+  const copied = await run(work, { ...order, ...walPlace(server, standing) }, user);
+  const control = await moveUp(host, server, state, standing, signal);
   const systemIdentifier = systemIdentifierIn(control);
-  await finish({ host, server, tablespaces, control, groupRead: state.groupRead });
+  await finish({ host, server, tablespaces, standing, control, groupRead: state.groupRead });
   return { systemIdentifier, method: "pg_basebackup", copied, kept: 0 };
+}
+
+/** Where WAL goes that is on another disk than the data: into a folder on that, from which it is moved up like the data. */
+function walPlace({ dataDirectory, version }: KnownServer, standing: readonly Standing[]): Pick<Order, "walInto"> {
+  const { walDirectory } = namesOf(version);
+  const wal = standing.find(({ path }) => path === walDirectory);
+  if (wal === undefined || !atLeast(version, ratesFrom)) return {};
+  return { walInto: join(wal.leadsTo ?? join(dataDirectory, walDirectory), incomingFolder) };
 }
 
 /** Returns whom it connects as. */
@@ -159,17 +175,36 @@ async function run({ target, progress, signal }: Work, order: Order, login: Logi
 
 const cut = /could not receive data|server closed the connection|could not read COPY|receive failed|unexpected EOF/;
 
-/** Removes what standard input names, and moves the rest to another folder of the same file system. */
-const moving = `cd -- "$1" && xargs -0 rm -rf -- &&
-find . -mindepth 1 -maxdepth 1 -exec mv -t "$2" -- {} + && cd / && rmdir -- "$1"`;
-/** Milliseconds: renames, and logs to be removed. */
-const movingTimeout = 5 * 60_000;
+/**
+ * Removes what standard input names, and moves the rest to another folder: first what belongs into the folders that are named
+ * after that, which stand there already, and whose place here a link may have.
+ */
+const moving = `from=$1 to=$2; shift 2
+cd -- "$from" && xargs -0 rm -rf -- || exit
+for folder; do
+  [ -d "$from/$folder" ] || continue
+  find "$from/$folder/" -mindepth 1 -maxdepth 1 -exec mv -t "$to/$folder" -- {} + || exit
+  if [ -h "$from/$folder" ]; then
+    rmdir -- "$(readlink -e -- "$from/$folder")" && rm -- "$from/$folder" || exit
+  else
+    rmdir -- "$from/$folder" || exit
+  fi
+done
+find . -mindepth 1 -maxdepth 1 -exec mv -t "$to" -- {} + && cd / && rmdir -- "$from"`;
+/** Milliseconds: renames, WAL that comes to another disk, and logs to be removed. */
+const movingTimeout = 30 * 60_000;
 
 /**
  * Brings what came into its place, without what is left out of every base backup, and without the control file, whose
  * content it returns. @throws where the copy is not whole, or of another cluster
  */
-async function moveUp(host: Host, server: KnownServer, state: SourceState, signal: AbortSignal): Promise<Buffer> {
+async function moveUp(
+  host: Host,
+  server: KnownServer,
+  state: SourceState,
+  standing: readonly Standing[],
+  signal: AbortSignal,
+): Promise<Buffer> {
   const { version, dataDirectory } = server;
   const from = join(dataDirectory, incomingFolder);
   const control = await host.readFile(controlFileOf(from));
@@ -185,7 +220,9 @@ async function moveUp(host: Host, server: KnownServer, state: SourceState, signa
   const unwanted = paths.filter(
     (path) => isExcluded(path, version, state.logDirectory) && !path.startsWith(wal) && !own.has(path),
   );
-  const { code, stderr } = await host.run(writing(server, ["sh", "-c", moving, "sh", from, dataDirectory]), {
+  const folders = standing.map(({ path }) => path);
+  const argv = ["sh", "-c", moving, "sh", from, dataDirectory, ...folders];
+  const { code, stderr } = await host.run(writing(server, argv), {
     input: unwanted.map((path) => `${path}\0`).join(""),
     timeout: movingTimeout,
     signal,

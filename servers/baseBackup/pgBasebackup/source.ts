@@ -10,7 +10,7 @@ export interface SourceState {
   readonly logDirectory: string;
   /** Bytes of all tablespaces. */
   readonly size: number;
-  readonly tablespaces: readonly { readonly oid: string; readonly location: string }[];
+  readonly tablespaces: readonly { readonly oid: string; readonly location: string; readonly size: number }[];
   readonly freeWalSenders: number;
   /** 0 where the version has none. */
   readonly freeSlots: number;
@@ -37,14 +37,18 @@ export async function askSource(endpoint: Address, login: Login, signal: AbortSi
     );
     const location = atLeast(version, "9.2") ? "pg_tablespace_location(oid)" : "spclocation";
     const tablespaces = await session.query(
-      `select oid::text as oid, ${location} as location from pg_tablespace where ${location} like '/%' order by 1`,
+      `select oid::text as oid, ${location} as location, pg_tablespace_size(oid)::text as size from pg_tablespace where ${location} like '/%' order by 1`,
     );
     return {
       version,
       ...(systemIdentifier === undefined ? {} : { systemIdentifier }),
       logDirectory: row?.log ?? "",
       size: Number(row?.size ?? 0),
-      tablespaces: tablespaces.map(({ oid, location }) => ({ oid: oid ?? "", location: location ?? "" })),
+      tablespaces: tablespaces.map(({ oid, location, size }) => ({
+        oid: oid ?? "",
+        location: location ?? "",
+        size: Number(size ?? 0),
+      })),
       freeWalSenders: Number(row?.senders ?? 0),
       freeSlots: Number(row?.slots ?? 0),
       groupRead: (Number.parseInt(row?.mode ?? "0", 8) & 0o040) !== 0,

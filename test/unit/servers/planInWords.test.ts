@@ -62,7 +62,7 @@ const refusals: Examples<Exclude<Refusal, SwitchoverRefusal | FailoverRefusal>> 
     server: "server2",
     diverged: { kind: "unrelated", timeline: 2, primaryTimeline: 3, remedy: "choose" },
   },
-  noRoom: { code: "noRoom", server: "server2", primary: "server3", keep: "wal", room },
+  cannotRejoin: { code: "cannotRejoin", server: "server2", primary: "server3", keep: "wal", why: room },
   belowPrimary: { code: "belowPrimary", server: "server3", primary: "server2", ...gap },
   tlsNotThere: { code: "tlsNotThere", server: "server3", upstream: "server2" },
   tlsStillNeeded: { code: "tlsStillNeeded", server: "server3", upstream: "server2" },
@@ -95,6 +95,8 @@ const obstacles: Examples<RewindObstacle> = {
   noFullPages: { code: "noFullPages", server: "server3" },
   standbyEnd: { code: "standbyEnd" },
   timelineNotRecorded: { code: "timelineNotRecorded", server: "server2" },
+  linked: { code: "linked", server: "server2", path: "log" },
+  newTablespace: { code: "newTablespace", server: "server2", location: "/far" },
   walGone: { code: "walGone", segment: "000000010000000000000005", server: "server2" },
   failed: { code: "failed", exitCode: 1, said: ["no"], through: "no port is forwarded" },
 };
