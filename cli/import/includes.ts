@@ -37,10 +37,13 @@ export async function readSettings(
   const settings = new Map<string, FoundSetting>();
   const problems: Problem[] = [];
   const readFile = async (path: string, depth: number, isRequired: boolean): Promise<void> => {
-    const text = depth > deepest ? undefined : await source.read(path);
+    if (depth > deepest) {
+      problems.push(error(path, "is included too deep"));
+      return;
+    }
+    const text = await source.read(path);
     if (text === undefined) {
-      if (isRequired)
-        problems.push(error(path, depth > deepest ? "is included too deep" : "is included, and is not there"));
+      if (isRequired) problems.push(error(path, "is included, and is not there"));
       return;
     }
     const parsed = parseConfiguration(text);

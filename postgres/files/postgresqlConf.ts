@@ -66,24 +66,68 @@ export interface ParsedConfiguration {
   readonly problems: readonly Problem[];
 }
 
-const assignment =
-  /^[ \t\r\f\v]*([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*(?:\.[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?)(?:[ \t\r\f\v]*=[ \t\r\f\v]*|[ \t\r\f\v]+|(?=['+]))(.*)$/s;
-const quoted = /^'((?:[^'\\\n]|\\[^\n]|'')*)'(.*)$/s;
-const bare =
-  /^([-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+)[A-Za-z]*|[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff\-._:/]*)(?=[ \t\r\f\v#]|$)(.*)$/s;
+/**
+ * The words of a line, as guc-file.l of every version has them; a character that is none of ASCII's is a letter. Of two that
+ * begin at the same place the longer one counts, of two as long the one that stands here first.
+ */
+const words = {
+  name: /[a-z_\u0080-\uffff][a-z0-9_\u0080-\uffff]*/iy,
+  qualified: /[a-z_\u0080-\uffff][a-z0-9_\u0080-\uffff]*\.[a-z_\u0080-\uffff][a-z0-9_\u0080-\uffff]*/iy,
+  quoted: /'(?:[^'\\]|\\.|'')*'/sy,
+  bare: /[a-z_\u0080-\uffff][a-z0-9_\u0080-\uffff\-._:/]*/iy,
+  integer: /[-+]?(?:0x[0-9a-fA-F]+|[0-9]+)[a-zA-Z]*/y,
+  real: /[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?/y,
+  equals: /=/y,
+} as const;
 
-/** White space and a comment, which ends with its line alone: a carriage return, as Windows' editors leave it, is white space. */
-const nothing = /^[ \t\r\f\v]*(?:#.*)?$/s;
+type Kind = keyof typeof words;
+
+/** White space between words: a carriage return, as Windows' editors leave it, is some; what else Unicode calls a space is none. */
+const space = /[ \t\r]*/y;
+
+interface Word {
+  readonly kind: Kind;
+  readonly text: string;
+  readonly start: number;
+}
+
+/** The words of a line up to its comment; undefined where something else stands in it. */
+function wordsOf(line: string): readonly Word[] | undefined {
+  const found: Word[] = [];
+  for (let start = after(space, line, 0); start < line.length && line[start] !== "#"; ) {
+    const [longest] = Object.entries(words)
+      .map(([kind, pattern]) => ({ kind: kind as Kind, start, text: line.slice(start, after(pattern, line, start)) }))
+      .sort((left, right) => right.text.length - left.text.length);
+    if (longest === undefined || longest.text === "") return undefined;
+    found.push(longest);
+    start = after(space, line, start + longest.text.length);
+  }
+  return found;
+}
+
+/** Where a word that begins at a place ends; there, where none does. */
+function after(pattern: RegExp, line: string, start: number): number {
+  pattern.lastIndex = start;
+  return pattern.test(line) ? pattern.lastIndex : start;
+}
 
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** What stands between the quotes, as GUC_scanstr reads it: '' and \' are quotes, \b \f \n \r \t and octal as in C. */
+/** What one piece of `piecesOf` stands for. */
+function meant(piece: string): string {
+  if (piece === "''") return "'";
+  if (!piece.startsWith("\\")) return piece;
+  // Bytes by their octal numbers: several make one letter that is none of ASCII's.
+  const bytes = [...piece.matchAll(/\\([0-7]{1,3})/g)].map(([, octal = ""]) => Number.parseInt(octal, 8) & 0xff);
+  if (bytes.length > 0) return Buffer.from(bytes).toString("utf8");
+  return escapes[piece.slice(1)] ?? piece.slice(1);
+}
+
+/** What stands between the quotes, as GUC_scanstr reads it: '' and \' are quotes, \b \f \n \r \t and octal as in C, where NUL ends a text. */
 function unescapeQuoted(inner: string): string {
-  return inner.replaceAll(/''|\\([0-7]{1,3}|.)/gs, (whole, after: string | undefined) => {
-    if (after === undefined || whole === "''") return "'";
-    if (/^[0-7]/.test(after)) return String.fromCharCode(Number.parseInt(after, 8) & 0xff);
-    return escapes[after] ?? after;
-  });
+  const text = piecesOf(inner).map(meant).join("");
+  const end = text.indexOf("\0");
+  return end < 0 ? text : text.slice(0, end);
 }
 
 /**
@@ -97,12 +141,10 @@ export function parseConfiguration(text: string): ParsedConfiguration {
   const problems: Problem[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = index + 1;
-    if (nothing.test(raw)) continue;
-    const read = readLine(raw);
-    if (read === undefined) {
-      problems.push(
-        error(`line ${line}`, `"${quotedLine(raw)}" is not a setting; allowed: name = value, or name = 'value'`),
-      );
+    if (wordsOf(raw)?.length === 0) continue;
+    const read = settingIn(raw);
+    if (typeof read === "string") {
+      problems.push(error(`line ${line}`, `"${quotedLine(raw)}" ${read}`));
       continue;
     }
     const directive = /^(?:include|include_if_exists|include_dir)$/i.exec(read.name)?.[0]?.toLowerCase();
@@ -118,11 +160,16 @@ export function parseConfiguration(text: string): ParsedConfiguration {
   return { values: { ...values }, lines, includes, problems };
 }
 
-function readLine(raw: string): Pick<ConfigurationLine, "name" | "value"> | undefined {
+/** What a line sets, or why it cannot be read. */
+function settingIn(raw: string): Pick<ConfigurationLine, "name" | "value"> | string {
   const written = writtenIn(raw);
-  if (written === undefined) return undefined;
-  const { name, quoted: inQuotes, inner } = written;
-  return { name, value: inQuotes ? unescapeQuoted(inner) : inner };
+  if (written === undefined) return "is not a setting; allowed: name = value, or name = 'value'";
+  const { name, quoted, inner } = written;
+  const value = quoted ? unescapeQuoted(inner) : inner;
+  // The server takes both: bytes as they are, and up to somewhere before a NUL.
+  if (inner.includes("\0")) return "has a NUL character in its value, which ends there: take it out";
+  if (/\ufffd/.test(name + value)) return "has bytes that are no UTF-8: write the file in UTF-8";
+  return { name, value };
 }
 
 /** A setting as a line writes it. */
@@ -136,19 +183,24 @@ export interface WrittenSetting {
 }
 
 /** The setting in a line; undefined where the server would refuse it. */
-export function writtenIn(raw: string): WrittenSetting | undefined {
-  const [whole, name, rest] = assignment.exec(raw) ?? [];
-  if (whole === undefined || name === undefined || rest === undefined) return undefined;
-  const inQuotes = quoted.exec(rest);
-  const [, inner, after] = inQuotes ?? bare.exec(rest) ?? [];
-  if (inner === undefined || after === undefined || !nothing.test(after)) return undefined;
-  const start = raw.length - rest.length + (inQuotes === null ? 0 : 1);
-  return { name, quoted: inQuotes !== null, inner, start };
+export function writtenIn(line: string): WrittenSetting | undefined {
+  const [name, ...rest] = wordsOf(line) ?? [];
+  const [value, more] = rest[0]?.kind === "equals" ? rest.slice(1) : rest;
+  if (name === undefined || value === undefined || more !== undefined) return undefined;
+  if (name.kind !== "name" && name.kind !== "qualified") return undefined;
+  // A name of two parts is no value without quotes: `search_path = a.b` is refused.
+  if (value.kind === "qualified" || value.kind === "equals") return undefined;
+  const marks = value.kind === "quoted" ? 1 : 0;
+  const [start, end] = [value.start + marks, value.start + value.text.length - marks];
+  return { name: name.text, quoted: marks === 1, inner: line.slice(start, end), start };
 }
 
-/** Which piece of what is written between quotes each character of the value comes from. */
+/**
+ * Which piece of what is written between quotes each character of the value comes from. Bytes that are written by their octal
+ * numbers and make one letter are one piece.
+ */
 export function piecesOf(inner: string): readonly string[] {
-  return inner.match(/''|\\(?:[0-7]{1,3}|[\s\S])|[\s\S]/g) ?? [];
+  return inner.match(/''|\\3[0-7]{2}(?:\\2[0-7]{2})+|\\(?:[0-7]{1,3}|[\s\S])|[\s\S]/g) ?? [];
 }
 
 export { unescapeQuoted };

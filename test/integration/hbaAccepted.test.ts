@@ -3,32 +3,15 @@ import fc from "fast-check";
 import pLimit from "p-limit";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseHba, renderHbaLine, validateHba } from "../../postgres/files/hba/index.js";
+import { renderHbaLine } from "../../postgres/files/hba/index.js";
 import { compareVerifier, md5Verifier, scramVerifier } from "../../postgres/verifier.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { isRefusedByPgsiteAlone, type Verdict, verdictsOf } from "../support/files/hbaVerdict.js";
 import { candidateRule, damaged } from "../support/hbaRules.js";
 import { HbaServer, port } from "../support/hbaServer.js";
 import { availableMajors } from "../support/programs.js";
 
 const tested = availableMajors().filter((major) => atLeast(major, "9.6"));
-/** What pgsite refuses and a server takes, with the reason. */
-const refusedByPgsiteAlone: readonly (readonly [RegExp, string])[] = [
-  [/a double quote is not closed/, "the server closes it at the line's end: the rest of the rule became a name"],
-  [/in quotes .* is the name of a host/, "nobody means a host called all, samehost or samenet"],
-  [/is an empty name/, "it never matches"],
-  [/is no IP address$/, "10.0.0.300 and 1.2.3 are host names to the server, 010.0.0.1 an octal number"],
-  [/is neither an address nor a host name/, "the server takes any text as a host name; the resolver will not"],
-  [/"\+\d+" is no prefix length/, "strtol takes a sign"],
-  [/^clientcert: "[^"]*" will not do; allowed: (?:0, )?1$/, "until 11 anything but 1 turned it off"],
-  [/more than the 254 bytes/, "255 are read where no comma follows, 256 nowhere"],
-  [/without its zone/, "the zone is not compared"],
-  [/only an IP address without prefix length has one/, "54.254.185 means 54.254.0.185 to inet_aton"],
-  [/is no network mask/, "a mask with holes, or one that only inet_aton takes: 1, 255.255"],
-  [/a regular expression from 16 on, in quotes too/, "a name was meant, and others would match"],
-];
-
-const facts = { sslOn: false, oauthValidators: ["validator"] };
-
 /** What depends on the host and not on the rule: the build, files, the resolver. */
 const notOfTheRule = /not supported by this build|could not open|could not translate/;
 
@@ -50,18 +33,9 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all([...servers.values()].map((server) => server.close())), 30_000);
 
-/** What pgsite says of one line: undefined where it is no rule, else its errors. */
-function verdict(
-  major: Major,
-  line: string,
-): { errors: readonly string[]; rule?: ReturnType<typeof parseHba>["entries"][number]["rule"] } | undefined {
-  const { entries, problems } = parseHba(line, { major });
-  const [entry] = entries;
-  if (entry === undefined && problems.length === 0) return undefined;
-  if (entry?.include !== undefined) return undefined;
-  const found = [...problems, ...(entry?.rule === undefined ? [] : validateHba(entry.rule, major, "rule", facts))];
-  const errors = found.filter(({ severity }) => severity === "error").map(({ message }) => message);
-  return { errors, ...(entry?.rule === undefined ? {} : { rule: entry.rule }) };
+/** What pgsite says of one line: undefined where it is no rule. */
+function verdict(major: Major, line: string): Verdict | undefined {
+  return verdictsOf(major, line).get(1);
 }
 
 /** Lines on which pgsite and the server differ, each with both answers. */
@@ -76,8 +50,7 @@ async function differences(server: HbaServer, lines: readonly string[], slips = 
     // Some refusals leave no reason, only a row without columns. That a rule cannot match is a complaint, and no refusal.
     const unread = atLeast(server.major, "10") && row?.type == null;
     const refused = unread || (row?.error != null && !/record cannot match/.test(row.error));
-    const alone = mine.errors.every((message) => refusedByPgsiteAlone.some(([pattern]) => pattern.test(message)));
-    if (refused !== mine.errors.length > 0 && !(alone && mine.errors.length > 0)) {
+    if (refused !== mine.errors.length > 0 && !isRefusedByPgsiteAlone(mine.errors)) {
       return [`${line}\n  pgsite: ${mine.errors.join("; ") || "takes it"}\n  server: ${row?.error ?? "takes it"}`];
     }
     if (refused || mine.errors.length > 0 || row?.type == null || mine.rule === undefined || /@/.test(line)) return [];

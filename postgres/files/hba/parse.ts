@@ -33,6 +33,11 @@ export function parseHba(
   const problems: Problem[] = [];
   for (const { line, text: logical } of logicalLines(text, major)) {
     const path = `line ${line}`;
+    const unreadable = unreadableIn(logical);
+    if (unreadable !== undefined) {
+      problems.push(error(path, `"${withoutSecrets(logical.trim())}" ${unreadable}`));
+      continue;
+    }
     const fields = tokenize(logical);
     if (fields?.length === 0) continue;
     const include = fields === undefined ? undefined : includeOf(fields);
@@ -48,12 +53,20 @@ export function parseHba(
   return { entries, problems };
 }
 
+/** What a line holds that no stack file can say, nor pgsite be sure of. */
+function unreadableIn(line: string): string | undefined {
+  // In a comment too: from 14 on the server does not see where such a line ends, and loses the next one in it.
+  if (line.includes("\0")) return "has a NUL character, and the server loses what stands behind it: take it out";
+  const ruled = (tokenize(line) ?? []).flat().some(({ text }) => text.includes("\ufffd"));
+  return ruled ? "has bytes that are no UTF-8: write the file in UTF-8" : undefined;
+}
+
 function logicalLines(text: string, major: Major): { readonly line: number; readonly text: string }[] {
   const physical = text.split("\n").map((one) => one.replace(/\r+$/, ""));
   const logical: { line: number; text: string }[] = [];
   let goesOn = false;
   for (const [index, one] of physical.entries()) {
-    const continues = atLeast(major, continuedLines.from) && one.endsWith("\\") && index + 1 < physical.length;
+    const continues = atLeast(major, continuedLines.from) && one.endsWith("\\");
     const own = continues ? one.slice(0, -1) : one;
     const last = logical.at(-1);
     if (goesOn && last !== undefined) last.text += own;

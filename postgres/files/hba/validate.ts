@@ -139,8 +139,9 @@ function checkValidator({ options }: HbaRule, at: string, libraries: readonly st
 
 /** Older servers read words and lines up to a length only. */
 function checkLength(rule: HbaRule, major: Major, path: string): Problem[] {
-  if (!spans(limits, major)) return [];
-  const { word, line } = limits;
+  const limit = limits.find((row) => spans(row, major));
+  if (limit === undefined) return [];
+  const { word, line } = limit;
   const words = [...rule.databases, ...rule.users].map(({ text }) => text);
   words.push(rule.address ?? "", ...rule.options.map(({ name, value }) => `${name}=${value}`));
   if (words.some((text) => Buffer.byteLength(text) > word)) {

@@ -81,13 +81,12 @@ export const includes: Span = { from: "16", until: "18" };
 /** hostssl without ssl makes the server refuse the whole file; later it only never matches. */
 export const sslNeeded: Span = { from: "9.0", until: "9.6" };
 
-/** Bytes of a word (one more where no comma follows) and of a line that servers read. 9.6 shuts down when it reloads a file with a longer line. */
-export const limits: Span & { readonly word: number; readonly line: number } = {
-  from: "9.0",
-  until: "10",
-  word: 254,
-  line: 8189,
-};
+/** Bytes of a word and of a line that servers read. 9.6 shuts down when it reloads a file with a longer line. */
+export const limits: readonly (Span & { readonly word: number; readonly line: number })[] = [
+  // One more where no comma follows.
+  { from: "9.0", until: "10", word: 254, line: 8189 },
+  { from: "11", until: "15", word: 10_239, line: Number.POSITIVE_INFINITY },
+];
 
 const inMap = ["ident", "peer", "krb5", "gss", "sspi", "cert", "oauth"];
 const kerberos = ["krb5", "gss", "sspi"];

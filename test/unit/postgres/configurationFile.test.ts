@@ -149,4 +149,47 @@ describe("parsing", () => {
     for (const text of ["\ufeff# head\n", "\u00a0\n", "a = 1\u2003# b\n"])
       expect(parseConfiguration(text).problems).toHaveLength(1);
   });
+
+  test("takes for words what the server takes for some", () => {
+    const refused = [
+      "search_path = a.b",
+      "a = 0X1F",
+      "a = 1.5GB",
+      "a = 1e5",
+      "a\f= 1",
+      "a = 1 2",
+      "a = 'x'\v",
+      "a-b = 1",
+      "a.b.c = 1",
+    ];
+    for (const text of refused) expect([text, parseConfiguration(text).problems.length]).toEqual([text, 1]);
+    const taken = {
+      "a.b = 0x1F": "0x1F",
+      "a.b+5": "+5",
+      "a.b .": ".",
+      "a.b=1.5e-3": "1.5e-3",
+      "a.b=US/Central": "US/Central",
+    };
+    for (const [text, value] of Object.entries(taken))
+      expect(parseConfiguration(text).values).toEqual({ "a.b": value });
+  });
+
+  test("reads bytes by their octal numbers as UTF-8, up to NUL", () => {
+    const text = "a = '\\303\\274\\360\\237\\230\\200\\101'\nb = 'x\\000y'\n";
+    expect(parseConfiguration(text).values).toEqual({ a: "\u00fc\u{1f600}A", b: "x" });
+  });
+
+  test("says where a value has bytes of another encoding, or a NUL, and passes over both in comments", () => {
+    const text = Buffer.from(
+      "# caf\u00e9 \0\na = 'caf\u00e9'\nb = 'x\0y'\nc = '\\351' # caf\u00e9\nd = 1 # caf\u00e9\n",
+      "latin1",
+    ).toString();
+    const { values, problems } = parseConfiguration(text);
+    expect(values).toEqual({ d: "1" });
+    expect(problems.map(({ path, message }) => `${path} ${message.replace(/^".*" /s, "")}`)).toEqual([
+      "line 2 has bytes that are no UTF-8: write the file in UTF-8",
+      "line 3 has a NUL character in its value, which ends there: take it out",
+      "line 4 has bytes that are no UTF-8: write the file in UTF-8",
+    ]);
+  });
 });

@@ -142,6 +142,24 @@ describe("parsing", () => {
     });
   });
 
+  test("a backslash at the very end of a file goes on to nothing", () => {
+    const { entries } = parseHba("local all all peer map=a\\", { major: "14" });
+    expect(entries).toMatchObject([{ rule: { options: [{ name: "map", value: "a" }] } }]);
+  });
+
+  test("a line with NUL or with bytes of another encoding is a problem; such bytes in a comment are none", () => {
+    const bytes = Buffer.from(
+      "local caf\u00e9 all peer\nlocal all all peer # caf\u00e9\n# \0\nlocal a a peer\n",
+      "latin1",
+    );
+    const { entries, problems } = parseHba(bytes.toString());
+    expect(entries.map(({ line }) => line)).toEqual([2, 4]);
+    expect(problems).toMatchObject([
+      { path: "line 1", message: expect.stringContaining("write the file in UTF-8") },
+      { path: "line 3", message: expect.stringContaining("NUL character") },
+    ]);
+  });
+
   test("includes are entries from 16 on, and problems before", () => {
     const text = 'include "a b.conf"\ninclude_if_exists b\ninclude_dir c\n';
     expect(parseHba(text)).toEqual({
