@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { serveHandover } from "./cli/context/serve.js";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
-import { contradictions, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
+import { contradictions, lookElsewhere, mirrorsOf, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
 import type { Clients } from "./config/clients.js";
 import {
   passwordKey,
@@ -14,7 +14,7 @@ import {
 } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import { secretsInClear } from "./config/secrets.js";
-import type { Server } from "./config/site.js";
+import type { Endpoint, Server } from "./config/site.js";
 import { error, type Problem } from "./postgres/problem.js";
 import type { Note } from "./postgres/settings/resolve.js";
 import { floorSettings } from "./postgres/settings/rules.js";
@@ -40,14 +40,17 @@ export default async function main() {
   refuse(name, [...problems, ...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)]);
   const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
-  const others = await Promise.all([contradictions, raisedTooEarly].map((check) => check(stack as ResolvedStack)));
+  const others = await Promise.all(
+    [contradictions, raisedTooEarly, lookElsewhere].map((check) => check(stack as ResolvedStack)),
+  );
   refuse(name, others.flat());
   if (stack?.containers !== undefined) await needDockerPlugin();
 
   const config = new pulumi.Config();
   const passwordOf = (role: string) => config.getSecret(passwordKey(role));
   const keyOf = (server: string) => config.getSecret(privateKeyKey(server));
-  const { rollout, authority } = new Site(site.name, { stack: stack as ResolvedStack, passwordOf, keyOf });
+  const mirrors = await mirrorsOf(stack as ResolvedStack);
+  const { rollout, authority } = new Site(site.name, { stack: stack as ResolvedStack, passwordOf, keyOf, mirrors });
   if (!pulumi.runtime.isDryRun()) serveHandover(site, passwordOf, authority);
   return {
     primary: site.primary ?? site.upstream?.name,
@@ -55,7 +58,7 @@ export default async function main() {
     ...(site.primary === undefined ? {} : connectionOf(clients)),
     // What other stacks hold their own against: true once the rollout is through.
     servers: rollout.plan.apply(() =>
-      Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server)])),
+      Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server, site.upstream)])),
     ),
   };
 }
@@ -98,7 +101,9 @@ function connectionOf({ connectionString, serviceFile }: Clients) {
   return { connectionString, serviceFile };
 }
 
-function outputOf({ role, lost, address, port, dataDirectory, hotStandby, version, settings }: Server): ServerOutput {
+function outputOf(server: Server, outside: Endpoint | undefined): ServerOutput {
+  const { role, lost, address, port, dataDirectory, hotStandby, version, settings } = server;
+  const followed = server.upstream !== undefined && server.upstream === outside?.name ? [outside] : [];
   const names = floorSettings(version).filter((setting) => setting in settings);
   return {
     role,
@@ -107,6 +112,7 @@ function outputOf({ role, lost, address, port, dataDirectory, hotStandby, versio
     dataDirectory,
     hotStandby,
     ...(lost === undefined ? {} : { lost: true }),
+    ...(followed.length === 0 ? {} : { follows: followed.map(({ name, address, port }) => ({ name, address, port })) }),
     floors: Object.fromEntries(names.map((setting) => [setting, settings[setting] as string])),
   };
 }

@@ -6,6 +6,7 @@ import { sessionSettingsOf } from "../config/sessionSettings.js";
 import type { Endpoint, Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
+import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Runbook, Topology } from "../provider/sdk/index.js";
@@ -26,6 +27,8 @@ export interface SiteArgs {
   readonly passwordOf: (role: string) => pulumi.Output<string> | undefined;
   /** A server's given private key; always a secret. @default none is given */
   readonly keyOf?: (server: string) => pulumi.Output<string> | undefined;
+  /** Servers of other stacks that follow servers of this one. @default none is known */
+  readonly mirrors?: readonly KnownMirror[];
 }
 
 /** The servers of one stack, what is in their databases, and the rollout that brings changes to all of them in order. */
@@ -136,11 +139,12 @@ export class Site extends pulumi.ComponentResource {
     };
     // Of no interest while nothing is lost: what is said of it then changes nothing.
     const fence = lost === undefined || site.fence === undefined ? {} : { fence: site.fence };
+    const { mirrors = [] } = args;
     const { method, rateLimit } = site.baseBackup ?? {};
     const copies = (method ?? "auto") === "auto" && rateLimit === undefined ? {} : { baseBackup: site.baseBackup };
     this.rollout = new Rollout(
       `${site.name}-rollout`,
-      { ...whole, ...fence, ...copies },
+      { ...whole, ...fence, ...copies, ...(mirrors.length === 0 ? {} : { __mirrors: mirrors }) },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
     new Runbook(
@@ -152,7 +156,7 @@ export class Site extends pulumi.ComponentResource {
     if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
     new Topology(
       `${site.name}-topology`,
-      { ...whole, slots: description.slots },
+      { ...whole, slots: description.slots, ...(description.disposable ? { disposable: true } : {}) },
       { ...parent, dependsOn: this.rollout },
     );
     this.registerOutputs({});

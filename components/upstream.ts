@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ResolvedStack } from "../config/resolve.js";
-import { error, type Problem } from "../postgres/problem.js";
+import { error, type Problem, warning } from "../postgres/problem.js";
+import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { standbyFloor } from "../postgres/settings/rules.js";
 
 /** What a stack says of one of its servers in its outputs, for the stacks that mirror it. Holds no secret. */
@@ -14,6 +15,8 @@ export interface ServerOutput {
   readonly lost?: true;
   /** The settings that a hot mirror must not be below. */
   readonly floors: Readonly<Record<string, string>>;
+  /** Servers of another stack that it follows. */
+  readonly follows?: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
 type ServerOutputs = Readonly<Record<string, ServerOutput>>;
@@ -26,8 +29,16 @@ interface StackOutputs {
   readonly authority: string | undefined;
 }
 
+const known = new Map<string, Promise<StackOutputs>>();
+
 /** What another stack's last complete `up` left. */
-async function outputsOf(stack: string): Promise<StackOutputs> {
+function outputsOf(stack: string): Promise<StackOutputs> {
+  const asked = known.get(stack) ?? askOutputs(stack);
+  known.set(stack, asked);
+  return asked;
+}
+
+async function askOutputs(stack: string): Promise<StackOutputs> {
   const reference = new pulumi.StackReference(stack);
   const [primary, servers, authority] = await Promise.all(
     ["primary", "servers", "authority"].map(async (name) => (await reference.getOutputDetails(name)).value as unknown),
@@ -64,6 +75,55 @@ export async function raisedTooEarly({ description, site }: ResolvedStack): Prom
     }),
   );
   return found.flat();
+}
+
+/**
+ * Servers of other stacks that follow servers of this one: what the stacks of `mirrorStacks` say of theirs, and the hosts of
+ * `mirrors`, of which nothing more is known.
+ */
+export async function mirrorsOf({ description, site }: ResolvedStack): Promise<readonly KnownMirror[]> {
+  if (site.primary === undefined) return [];
+  const addressOf = (host: string) => {
+    const found = description.hosts[host];
+    return typeof found === "object" ? found.address : (found ?? host);
+  };
+  const told = await Promise.all(
+    description.mirrorStacks.map(async (stack) => {
+      const servers = Object.entries((await outputsOf(stack)).servers ?? {});
+      return servers.flatMap(([name, { role, address, follows }]) =>
+        role === "primary" ? [] : [{ name, stack, address, ...(follows === undefined ? {} : { follows }) }],
+      );
+    }),
+  );
+  const named = told.flat();
+  const others = description.mirrors.filter((host) => !named.some(({ address }) => address === addressOf(host)));
+  return [
+    ...named.map(({ address: _address, follows, ...mirror }) => ({
+      ...mirror,
+      ...(follows === undefined ? {} : { follows: follows.map(({ name }) => name) }),
+    })),
+    ...others.map((name) => ({ name })),
+  ];
+}
+
+/** Mirrors in other stacks that look for a server of this one where it is declared to be no more. */
+export async function lookElsewhere({ description, site }: ResolvedStack): Promise<readonly Problem[]> {
+  if (site.primary === undefined) return [];
+  const found = description.mirrorStacks.map(async (stack) => {
+    const mirrors = Object.entries((await outputsOf(stack)).servers ?? {});
+    return mirrors.flatMap(([mirror, { follows = [] }]) =>
+      follows.flatMap((followed) => {
+        const server = site.servers.find(({ name }) => name === followed.name);
+        if (server === undefined) return [];
+        const { name, address, port } = server;
+        if (address === followed.address && port === followed.port) return [];
+        const what = port === followed.port ? `hosts.${name}: ${address}` : `upstream.port: ${port}`;
+        const message = `${mirror} in ${stack} follows ${name} at ${followed.address}:${followed.port}, and it is declared to be at ${address}:${port}: it gets nothing from the restart of ${name} on until its stack says so too. Declare ${what} there, and run pulumi up --stack ${stack} after this up`;
+        return [warning(`servers.${name}`, message)];
+      }),
+    );
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /**

@@ -15,6 +15,10 @@ export interface Change {
   readonly hotNow: boolean;
   /** True where it listens, as it runs now, at the port that is declared, and at an address that is. */
   readonly listensNow: boolean;
+  /** True where the declared rules let standbys in by ways by which those of now do not. */
+  readonly letsIn: boolean;
+  /** True where those of now do by ways by which the declared ones do not. */
+  readonly dismisses: boolean;
 }
 
 const ranks = ["none", "install", "reload", "restart"] as const;
@@ -36,7 +40,13 @@ export function changeOf(version: Major, is: ActualServer, shall: DesiredServer)
     because: found.map(({ because }) => because),
     hotNow: is.inRecovery && (is.settings.hot_standby ?? hotDefault) !== "off",
     listensNow: listensAsDeclared(version, is.settings, shall.settings),
+    letsIn: hasMore(shall.replicas, is.replicas),
+    dismisses: hasMore(is.replicas, shall.replicas),
   };
+}
+
+function hasMore(one: readonly string[] = [], other: readonly string[] = []): boolean {
+  return one.some((way) => !other.includes(way));
 }
 
 type Settings = ConfigurationFacts["settings"];

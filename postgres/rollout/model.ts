@@ -136,6 +136,8 @@ export interface ConfigurationFacts {
   readonly settings: Readonly<Record<string, string>>;
   /** A hash of the rules of pg_hba.conf in order: with the same one, its text differs in nothing that matters. */
   readonly rules?: string;
+  /** A hash of each way by which those rules let standbys in. */
+  readonly replicas?: readonly string[];
   /** There are secrets in the files: these could be guessed from the hashes. */
   readonly secret?: true;
 }
@@ -216,7 +218,11 @@ export type Reason =
   /** Its data are a base backup of this very run. */
   | { readonly code: "seeded" }
   /** A file that would promote it, which is moved away before. */
-  | { readonly code: "triggerLeftOver"; readonly path: string };
+  | { readonly code: "triggerLeftOver"; readonly path: string }
+  /** Its rules let these servers in as they come now, and as they are to come. */
+  | { readonly code: "letsBothIn"; readonly servers: readonly string[] }
+  /** All that follow it come as is declared: its rules let nobody in any more by how they came before. */
+  | { readonly code: "letsInAsDeclared" };
 
 /** One server's turn. Files that differ are installed first, whatever the action. */
 export interface Step {
@@ -228,6 +234,8 @@ export interface Step {
    * it that. Empty for a server's last step.
    */
   readonly hold: Readonly<Record<string, string>>;
+  /** Its pg_hba.conf also lets standbys in as they come now. `alone`: nothing but that file is installed. */
+  readonly both?: "alone" | "with all";
   /** With `rejoin`, which starts it too. */
   readonly rejoin?: Rejoin;
 }
@@ -352,10 +360,28 @@ export type PlannedStep =
   | ({ readonly action: "failover" } & CostedFailover)
   /** It takes writes beside the primary. */
   | { readonly action: "stop"; readonly server: string; readonly fork: Fork }
-  | Omit<Step, "hold">;
+  | Omit<Step, "hold" | "both">;
+
+/** What becomes of a server of another stack when the one that it follows is the primary no more. */
+export interface MirrorAfter {
+  readonly mirror: string;
+  /** The stack that describes it, where that is named. */
+  readonly stack?: string;
+  /** The primary so far, and the one that takes its place. */
+  readonly from: string;
+  readonly to: string;
+  /** It is known to follow `from`. */
+  readonly known?: true;
+  /** `cut off`: it gets nothing before its own stack has it follow another. */
+  readonly fate: "streams on" | "follows by itself" | "cut off" | "seeded again";
+  /** Why it is cut off: `warm`: a standby that is not hot lets nobody stream from it. */
+  readonly because?: "warm" | "lost";
+}
 
 /** A plan as it is shown: steps in their order, or why there are none. Plain data, which can be kept as JSON. */
 export interface PlanReport {
   readonly steps: readonly PlannedStep[];
   readonly refusals: readonly Refusal[];
+  /** Servers of other stacks that are concerned. */
+  readonly mirrors?: readonly MirrorAfter[];
 }

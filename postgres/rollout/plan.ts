@@ -18,8 +18,11 @@ import {
   actionOf,
   beforePrimary,
   carryOut,
+  comersOf,
+  followersToCome,
   holdOf,
   inOrder,
+  isAwaitedAtItsPlace,
   primaryHold,
   type Turn,
   turnsBefore,
@@ -83,14 +86,24 @@ function stepsOf(
   const primary = turns.find((turn) => turn.desired.role === "primary");
   const standbys = turns.filter((turn) => turn !== primary);
   const steps: Step[] = [];
-  const take = (turn: Turn): void => {
+  const take = (turn: Turn, first = false): void => {
     const action = actionOf(turn);
-    const hold = turn !== primary ? holdOf(turn, primary) : action === "start" ? primaryHold(turn, standbys) : {};
-    steps.push(stepOf(turn, action, hold, namesOf(turn === primary ? standbys : [primary])));
+    const holds = first || action === "start";
+    const hold = turn !== primary ? holdOf(turn, primary) : holds ? primaryHold(turn, standbys) : {};
+    const comers = turn.change.dismisses ? comersOf(turn, turns) : [];
+    turn.open = comers.length > 0;
+    steps.push(stepOf(turn, action, hold, namesOf(turn === primary ? standbys : [primary]), namesOf(comers)));
     carryOut(turn, action, hold);
   };
   const isServed = (turn: Turn) => turnsBefore(turn, turns).length === 0;
 
+  for (const turn of rootFirst(turns.filter(({ running, change }) => running && change.action === "restart"))) {
+    const comers = turn.change.letsIn ? followersToCome(turn, turns) : [];
+    if (comers.length === 0) continue;
+    turn.open = turn.change.dismisses;
+    const because = [{ code: "letsBothIn", servers: namesOf(comers) } as const];
+    steps.push({ server: turn.name, action: "reload", because, hold: {}, both: "alone" });
+  }
   for (const turn of rootFirst(turns.filter(({ running, change }) => running && change.action !== "restart"))) {
     if (turn.change.action === "none") turn.done = true;
     else if (turn.change.action === "install" || isServed(turn)) take(turn);
@@ -101,11 +114,15 @@ function stepsOf(
       standbys.filter(({ done }) => !done),
       turns,
     );
+  if (primary !== undefined && !primary.done && isAwaitedAtItsPlace(primary, waiting(), turns)) take(primary, true);
   for (const turn of beforePrimary(waiting(), turns, primary)) take(turn);
   if (primary !== undefined && !primary.done) take(primary);
   // A second time for those that had to start with what they had.
   for (const turn of waiting()) take(turn);
   for (const turn of waiting()) take(turn);
+  for (const { name } of rootFirst(turns.filter(({ open }) => open))) {
+    steps.push({ server: name, action: "reload", because: [{ code: "letsInAsDeclared" }], hold: {} });
+  }
   return steps;
 }
 
@@ -116,26 +133,31 @@ export function reportOf({ switchover, failover, superseded = {}, steps, refusal
       ...(switchover === undefined ? [] : [{ action: "switchover", ...switchover } as const]),
       ...(failover === undefined ? [] : [{ action: "failover", ...failover } as const]),
       ...Object.entries(superseded).map(([server, fork]) => ({ action: "stop", server, fork }) as const),
-      ...steps.map(({ hold: _hold, ...step }) => step),
+      ...steps.map(({ hold: _hold, both: _both, ...step }) => step),
     ],
     refusals,
   };
 }
 
-/** @param until servers whose new values end what is held */
-function stepOf(turn: Turn, action: Action, hold: Floors, until: readonly string[]): Step {
+/** @param until servers whose new values end what is held @param comers those that its rules are to let in as they come now */
+function stepOf(turn: Turn, action: Action, hold: Floors, until: readonly string[], comers: readonly string[]): Step {
   const kept = Object.fromEntries(Object.entries(hold).map(([name, value]) => [name, `${value}`]));
   const held = Object.entries(kept).map(([setting, value]): Reason => ({ code: "held", setting, value, until }));
   const { name: server, rejoin } = turn;
-  if (rejoin !== undefined && !turn.taken) return { server, action: "rejoin", because: held, hold: kept, rejoin };
+  const both = comers.length === 0 ? {} : { both: "with all" as const };
+  const open: readonly Reason[] = comers.length === 0 ? [] : [{ code: "letsBothIn", servers: comers }];
+  if (rejoin !== undefined && !turn.taken) {
+    return { server, action: "rejoin", because: [...held, ...open], hold: kept, rejoin, ...both };
+  }
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
   const because: readonly Reason[] = [
     ...(action === "start" ? [{ code: turn.data ? "stopped" : "seeded" } as const] : []),
     ...(turn.trigger === undefined ? [] : [{ code: "triggerLeftOver", path: turn.trigger } as const]),
     ...why.filter((reason) => reason.code !== "setting" || kept[reason.setting] === undefined),
     ...held,
+    ...open,
   ];
-  return { server, action, because, hold: kept };
+  return { server, action, because, hold: kept, ...both };
 }
 
 function namesOf(turns: readonly (Turn | undefined)[]): readonly string[] {

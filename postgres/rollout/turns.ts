@@ -27,6 +27,8 @@ export interface Turn {
   /** It had a turn; `done`: and needs no other. */
   taken: boolean;
   done: boolean;
+  /** Its rules still let standbys in as they came before. */
+  open: boolean;
 }
 
 /** The servers that have something to be planned for, by name. */
@@ -66,6 +68,7 @@ function turnOf(
       follows: is.follows,
       taken: false,
       done: false,
+      open: false,
     },
   ];
 }
@@ -86,7 +89,7 @@ function seededTurn(
     name,
     desired: shall,
     depth: depthOf(name, desired),
-    change: { action: "none", because: [], hotNow: false, listensNow: false },
+    change: { action: "none", because: [], hotNow: false, listensNow: false, letsIn: false, dismisses: false },
     floors: floorsOf(shall.version, shall.settings),
     data: false,
     now: primary.now,
@@ -96,6 +99,7 @@ function seededTurn(
     follows: undefined,
     taken: false,
     done: false,
+    open: false,
   };
   return below(turn.floors, turn.now) ? [turn] : [];
 }
@@ -154,6 +158,27 @@ export function turnsBefore(turn: Turn, turns: readonly Turn[]): readonly Turn[]
   const leaves = (one: Turn) => one.running && !one.done && one.follows === turn.name && moves(one);
   const ceases = turn.serves && !willServe(turn);
   return [...upstreamsOf(turn, turns).filter(isNeeded), ...(ceases ? turns.filter(leaves) : [])];
+}
+
+/** Servers that follow this one, or are to follow it, and have a turn to come in which they may connect anew. */
+export function followersToCome(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
+  const follows = (one: Turn) => one.desired.upstream === turn.name || one.follows === turn.name;
+  return turns.filter(
+    (one) => one !== turn && !one.taken && follows(one) && (starts(one) || one.change.action === "reload"),
+  );
+}
+
+/**
+ * The same, and servers that are to start: before it starts, a server's guard asks all others by how replicas come, and goes by
+ * what was in force before the rollout.
+ */
+export function comersOf(turn: Turn, turns: readonly Turn[]): readonly Turn[] {
+  const followers = followersToCome(turn, turns);
+  return turns.filter((one) => followers.includes(one) || (one !== turn && !one.done && starts(one)));
+}
+
+function starts({ running, change: { action } }: Turn): boolean {
+  return !running || action === "restart";
 }
 
 /** The servers of this stack from which it is to get what it replicates, nearest first. */
@@ -219,7 +244,15 @@ export function holdOf(standby: Turn, primary: Turn | undefined): Floors {
   return Object.fromEntries(Object.entries(floor).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
 }
 
-/** What a stopped primary must keep for now: settings whose declared value is above what a running hot standby has. */
+/**
+ * Whether standbys that must have higher floors before the primary cannot be proven before it listens where it is declared to:
+ * it restarts there first, with what it has of those floors.
+ */
+export function isAwaitedAtItsPlace(primary: Turn, waiting: readonly Turn[], turns: readonly Turn[]): boolean {
+  return waiting.some((turn) => mustRise(turn, primary) && turnsBefore(turn, turns).includes(primary));
+}
+
+/** What a stopped primary, or one that restarts before its standbys, must keep for now: settings whose declared value is above what a running hot standby has. */
 export function primaryHold(primary: Turn, standbys: readonly Turn[]): Floors {
   const hot = standbys.filter(({ serves }) => serves);
   return Object.fromEntries(

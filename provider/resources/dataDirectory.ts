@@ -48,7 +48,8 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   async check(context, args, actual) {
     // `actual` is what is in the place that was declared before.
-    const before = actual !== undefined && isElsewhere(actual, args) ? actual : undefined;
+    const isMoved = actual !== undefined && isElsewhere(actual, args) && !(await isAtNewAddress(actual, args));
+    const before = isMoved ? actual : undefined;
     const found =
       before === undefined ? (actual?.data ?? (await observeNew(context, args))) : await observeNew(context, args);
     const refusal = refusalOf(args, found) ?? (before && (await leftBehind(context, args, before, found)));
@@ -93,6 +94,31 @@ function isElsewhere(before: DataDirectoryArgs, { path, host }: DataDirectoryArg
   const { name, address, container } = before.host;
   const isSameHost = name === host.name && address === host.address && container?.name === host.container?.name;
   return !isSameHost || before.path !== path;
+}
+
+/** Whether the data lie where they lay, on a machine that has another address now: it is the same one, or nobody is at the old one. */
+async function isAtNewAddress(before: DataDirectoryArgs, args: DataDirectoryArgs): Promise<boolean> {
+  const { name, container } = before.host;
+  if (before.path !== args.path || name !== args.host.name || container?.name !== args.host.container?.name)
+    return false;
+  try {
+    if ((await observe(args)) !== "present") return false;
+    const [old, now] = await Promise.all([before.host, args.host].map(bootOf));
+    return old === undefined || old === now;
+  } catch {
+    return false;
+  }
+}
+
+/** What tells one run of a machine from every other; undefined where nobody answers. */
+async function bootOf(spec: HostSpec): Promise<string | undefined> {
+  const { HostUnreachable } = await import("../../hosts/host.js");
+  try {
+    return (await (await hostOf(spec)).readFile("/proc/sys/kernel/random/boot_id"))?.toString("utf8");
+  } catch (error) {
+    if (error instanceof HostUnreachable) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -140,19 +140,22 @@ async function sayPlan(context: Context, plan: PlanReport, found: RolloutState["
 }
 
 async function planFor(
-  { servers, lost }: RolloutArgs,
+  { servers, lost, __mirrors = [] }: RolloutArgs,
   actual: Readonly<Record<string, RolloutServer & Observed>>,
   unreachable: RolloutState["__unreachable"] = {},
 ): Promise<PlanReport> {
   const { planOf } = await import("../../servers/rollout/plan.js");
   const { reportOf } = await import("../../postgres/rollout/plan.js");
+  const { mirrorsAfter } = await import("../../postgres/rollout/mirrors.js");
   const { markReceived } = await import("../../servers/rollout/evidence.js");
   const found = Object.entries(actual).map(([name, server]) => {
     const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
   });
   const known = await markReceived(Object.fromEntries(found), servers, lost, lookOfRefresh);
-  return reportOf(planOf(servers, known, lost));
+  const plan = planOf(servers, known, lost);
+  const mirrors = mirrorsAfter(__mirrors, plan, servers);
+  return { ...reportOf(plan), ...(mirrors.length === 0 ? {} : { mirrors }) };
 }
 
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {

@@ -10,6 +10,14 @@ import type { TopologyArgs } from "../../servers/rollout/state.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
+/** Whether a server streamed by a slot which is of no use to it any more, or has gone with it. */
+function leaveSlots(before: TopologyState, { servers, upstream }: TopologyState): boolean {
+  const isElsewhere = before.upstream !== undefined && before.upstream.name !== upstream?.name;
+  return Object.values(before.servers).some(
+    ({ name, slot }) => slot !== undefined && (servers[name] === undefined || isElsewhere),
+  );
+}
+
 const acts = () => import("../../servers/rollout/topology.js");
 
 /** How the servers of a stack hang together. It moves nothing: `Rollout` does, before it. */
@@ -42,9 +50,14 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
     return { ...known, positions: { ...known.positions, ...found } };
   },
 
-  async update(context, wanted) {
+  async update(context, wanted, before) {
     const { dropForeignSlots, makeMissingSlots, untilAsDeclared } = await acts();
-    await dropForeignSlots(context, wanted);
+    let said: readonly string[] = [];
+    if (before !== undefined && leaveSlots(before, wanted)) {
+      const { dropLeftSlots } = await import("../../servers/rollout/leaving.js");
+      said = await dropLeftSlots(context, wanted, before);
+    }
+    await dropForeignSlots(context, wanted, said);
     await makeMissingSlots(context, wanted);
     await untilAsDeclared(context, wanted);
     return wanted;

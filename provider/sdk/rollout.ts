@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, Server } from "../../config/site.js";
+import type { KnownMirror } from "../../postgres/rollout/mirrors.js";
 import type { PlannedStep, Refusal } from "../../postgres/rollout/model.js";
 import { configurationFacts } from "../../servers/data/configurationFacts.js";
 
@@ -15,6 +16,8 @@ export interface RolloutArgs {
   readonly fence?: pulumi.Input<string> | undefined;
   /** `Site.baseBackup`, where it is not the default. */
   readonly baseBackup?: pulumi.Input<BaseBackupChoice> | undefined;
+  /** Servers of other stacks that follow servers of this one: previews say what becomes of them. */
+  readonly __mirrors?: pulumi.Input<readonly KnownMirror[]>;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */

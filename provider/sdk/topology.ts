@@ -5,6 +5,8 @@ import type { RolloutArgs } from "./rollout.js";
 export interface TopologyArgs extends RolloutArgs {
   /** Replication slots that somebody else keeps: left alone. */
   readonly slots: pulumi.Input<readonly string[]>;
+  /** Whether a server that is taken out of the stack may be stopped. @default false */
+  readonly disposable?: pulumi.Input<boolean>;
 }
 
 /** Who takes writes, who streams from whom, on which timeline, and which slots keep WAL. Depends on the `Rollout`. */

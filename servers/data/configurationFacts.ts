@@ -1,5 +1,6 @@
 import { hashOf } from "../../hosts/digest.js";
 import { filedSettings, hbaRules } from "../../postgres/files/facts.js";
+import { waysOfReplicas } from "../../postgres/files/hba/index.js";
 import type { ConfigurationFacts } from "../../postgres/rollout/model.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import { type Files, hashesOf } from "./staging.js";
@@ -10,10 +11,14 @@ export function configurationFacts(files: Files): ConfigurationFacts {
   const access = files["pg_hba.conf"];
   return {
     files: hashesOf(files),
-    ...(access === undefined ? {} : { rules: hashOf(JSON.stringify(hbaRules(access))) }),
+    ...(access === undefined ? {} : rulesIn(access)),
     settings: Object.fromEntries(settings.sort(([left], [right]) => (left < right ? -1 : 1))),
     ...(Object.entries(files).some(([name, text]) => secretsInFile(name, text).length > 0)
       ? { secret: true as const }
       : {}),
   };
+}
+
+function rulesIn(access: string) {
+  return { rules: hashOf(JSON.stringify(hbaRules(access))), replicas: waysOfReplicas(access).map(hashOf) };
 }

@@ -26,8 +26,20 @@ export function actualOf(
   const follows = followedBy(wanted, observed, lost);
   const actual = Object.entries(observed).map(([name, server]): readonly [string, ActualServer] => {
     const { data, state, recovery, files, version, runs, startOnly } = server;
-    const { rules, recorded, shutDown, program, unread, diverged, rejoin, pending, unreachable, received, trigger } =
-      server;
+    const {
+      rules,
+      replicas,
+      recorded,
+      shutDown,
+      program,
+      unread,
+      diverged,
+      rejoin,
+      pending,
+      unreachable,
+      received,
+      trigger,
+    } = server;
     const fixed = {
       data: data === "present",
       running: state !== "stopped",
@@ -38,6 +50,7 @@ export function actualOf(
     };
     const seen = {
       rules,
+      replicas,
       recorded,
       shutDown,
       program,

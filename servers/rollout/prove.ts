@@ -22,7 +22,9 @@ export async function prove(
   follows: Follows,
 ): Promise<void> {
   if (step.action === "install") return;
-  const affected = [step.server, ...followersOf(step.server, follows)];
+  // Before their turn they may not be able to stream yet.
+  const followers = step.both === "alone" ? [] : followersOf(step.server, follows);
+  const affected = [step.server, ...followers];
   for (const name of affected.filter((one) => running.has(one))) {
     await proveOne(context, state, name, follows);
   }

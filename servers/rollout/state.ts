@@ -1,6 +1,7 @@
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, KnownServer } from "../../config/site.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
+import type { KnownMirror } from "../../postgres/rollout/mirrors.js";
 import type { ConfigurationFacts, Divergence, PlannedStep, Refusal, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Received } from "../../postgres/wal/received.js";
@@ -20,6 +21,9 @@ export interface RolloutArgs {
 
   /** A shell command that makes sure that a lost primary stays off. */
   readonly fence?: string;
+
+  /** Servers of other stacks that follow servers of this one. No difference by itself. */
+  readonly __mirrors?: readonly KnownMirror[];
 
   /** How data are copied between hosts, where the stack says so: whoever rejoins may need them. */
   readonly baseBackup?: BaseBackupChoice;
@@ -109,4 +113,7 @@ export interface TopologyArgs extends Omit<RolloutArgs, "servers"> {
 
   /** Replication slots that somebody else keeps. */
   readonly slots: readonly string[];
+
+  /** A server that is taken out of the stack may be stopped, and its data go. @default they stay */
+  readonly disposable?: boolean;
 }

@@ -3,6 +3,7 @@ import type { KnownServer } from "../../config/site.js";
 import { hashOf } from "../../hosts/digest.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import { lettingBothIn } from "../../postgres/files/hba/index.js";
 import { fileOf } from "../../postgres/files/places.js";
 import { quoteValue } from "../../postgres/files/postgresqlConf.js";
 import type { Step } from "../../postgres/rollout/model.js";
@@ -62,16 +63,21 @@ export async function take(
     const starts = step.action === "start" || step.action === "rejoin";
     if (starts) await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
     if (step.action === "rejoin") await rejoin(context, state, step);
-    await install(facts, content, step.hold);
+    await install(facts, content, step);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stop(context, host, server);
     if (step.action === "restart" || starts) {
       await startServer(host, server, { signal: context.signal });
     }
-    if (Object.keys(step.hold).length === 0) await stage(host, facts.controlDirectory, {});
+    if (isWhole(step)) await stage(host, facts.controlDirectory, {});
     // Last: cut off before it, the next run comes by here again.
     await removePending(host, facts.controlDirectory);
   });
+}
+
+/** Whether all that is declared is installed by a step. */
+function isWhole({ hold, both }: Step): boolean {
+  return Object.keys(hold).length === 0 && both === undefined;
 }
 
 /** A server that hangs in its shutdown serves nobody: it is ended, and started with what it is to get. */
@@ -89,21 +95,30 @@ export async function asksForMore(server: RolloutServer, { hold }: Step): Promis
   return (await missingFloors(hostOf(server.host), server, { ...server.settings, ...hold })).length > 0;
 }
 
-/** Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. */
+/**
+ * Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. Below the rules of
+ * pg_hba.conf come those by which standbys come now, where these have their turn later.
+ */
 async function install(
   server: RolloutServer,
-  content: Readonly<Record<string, string>>,
-  hold: Step["hold"],
+  declared: Readonly<Record<string, string>>,
+  { hold, both }: Step,
 ): Promise<void> {
   const host = hostOf(server.host);
-  const names = [...Object.keys(content), ...server.absent];
+  const content = both === "alone" ? only(declared, "pg_hba.conf") : declared;
+  const absent = both === "alone" ? [] : server.absent;
+  const names = [...Object.keys(content), ...absent];
   const held = Object.entries(hold).map(([name, value]) => `${name} = ${quoteValue(value)}`);
   const comment = "# Held by pgsite in the middle of a rollout; the next `pulumi up` takes these lines away.";
   const tail = held.length > 0 ? `\n${[comment, ...held, ""].join("\n")}` : "";
-  const wanted: Readonly<Record<string, string>> = Object.fromEntries(
-    Object.entries(content).map(([name, text]) => [name, name === "postgresql.conf" ? text + tail : text]),
-  );
   const counted = await readServerFiles(host, server, names);
+  const now = counted.files["pg_hba.conf"];
+  const wanted: Readonly<Record<string, string>> = Object.fromEntries(
+    Object.entries(content).map(([name, text]) => {
+      if (name === "pg_hba.conf" && both !== undefined && now !== undefined) return [name, lettingBothIn(text, now)];
+      return [name, name === "postgresql.conf" ? text + tail : text];
+    }),
+  );
   const changed = names.filter((name) => counted.files[name] !== wanted[name]);
   let real = counted.files;
   let handMade: readonly string[] = [];
@@ -115,9 +130,14 @@ async function install(
   for (const [name, text] of Object.entries(wanted)) {
     if (real[name] !== text || handMade.includes(name)) await writeServerFile(host, server, name, text);
   }
-  for (const name of server.absent) {
+  for (const name of absent) {
     if (real[name] !== undefined) await host.remove(fileOf(server, name));
   }
+}
+
+function only(files: Readonly<Record<string, string>>, name: string): Readonly<Record<string, string>> {
+  const text = files[name];
+  return text === undefined ? {} : { [name]: text };
 }
 
 /** Makes the data of a server that went its own way those of a standby; it is started with its declared files after. */

@@ -20,7 +20,8 @@ export async function observedAnew(
 
 /** What was true the last time and is not said now is gone. */
 function withoutObserved(server: RolloutServer & Partial<Observed>): RolloutServer {
-  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...known } = server;
+  const { runs: _runs, pending: _pending, rules: _rules, recorded: _recorded, ...read } = server;
+  const { replicas: _replicas, ...known } = read;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
   const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...others } = facts;
   const { startOnly: _startOnly, ...rest } = others;

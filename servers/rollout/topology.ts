@@ -50,15 +50,22 @@ async function withReason(position: Position, server: TopologyServer): Promise<P
   return cause === undefined ? position : { ...position, replication: { ...replication, because: cause.line } };
 }
 
-/** A slot that somebody streams from, and a logical one, is left, with a warning that names it. */
-export async function dropForeignSlots(context: Context, args: TopologyArgs): Promise<void> {
+/**
+ * A slot that somebody streams from, and a logical one, is left, with a warning that names it.
+ * @param said slots of which more was said already
+ */
+export async function dropForeignSlots(
+  context: Context,
+  args: TopologyArgs,
+  said: readonly string[] = [],
+): Promise<void> {
   const { withSession } = await import("../sql/session.js");
   const { leftSlotInWords } = await import("../words/positions.js");
   const { signal } = context;
   for (const server of Object.values(args.servers)) {
     const known = knownSlots(args, server.name);
     const foreign = (await slotsOf(server, args, signal)).filter(({ name }) => !known.includes(name));
-    for (const slot of foreign.filter((one) => !isDroppable(one))) {
+    for (const slot of foreign.filter((one) => !isDroppable(one) && !said.includes(one.name))) {
       await context.log("warning", leftSlotInWords(server.name, slot));
     }
     for (const { name } of foreign.filter(isDroppable)) {

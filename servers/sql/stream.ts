@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { isDirect } from "../../hosts/host.js";
+import { HostUnreachable, isDirect } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { connectFromHere, connectOn } from "../../hosts/listener.js";
 import { pipeOn } from "../../hosts/pipe.js";
@@ -21,13 +21,18 @@ export interface Located extends Whereabouts {
 
 /**
  * Where a server listens, as it says on its host; undefined where nobody asks that, or no server runs.
- * @param reading whether what the same refresh has read counts @throws HostUnreachable
+ * @param reading whether what the same refresh has read counts
+ * @throws HostUnreachable where sessions go through the host
  */
 export async function listeningOf(server: Located, reading: boolean): Promise<Listening | "unsaid" | undefined> {
   const { host: spec, dataDirectory } = server;
-  if (spec === undefined || dataDirectory === undefined || isDirect(spec)) return undefined;
+  if (spec === undefined || dataDirectory === undefined) return undefined;
   const host = hostOf(spec);
-  const content = await (reading ? pidFileOfRefresh(host, spec, dataDirectory) : readPidFile(host, dataDirectory));
+  const said = reading ? pidFileOfRefresh(host, spec, dataDirectory) : readPidFile(host, dataDirectory);
+  const content = await said.catch((error: unknown) => {
+    if (isDirect(spec) && error instanceof HostUnreachable) return undefined;
+    throw error;
+  });
   return content === undefined ? undefined : (listeningBy(content.toString("utf8")) ?? "unsaid");
 }
 

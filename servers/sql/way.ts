@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type HostSpec, isDirect, type Port, type SocketFile } from "../../hosts/host.js";
 import { type Listening, ownAddress, socketOf } from "../../postgres/postmaster.js";
 import type { UnreachableKind } from "../../postgres/serverProblems.js";
@@ -47,7 +48,8 @@ export interface Whereabouts {
 export function waysTo(at: Whereabouts, listening: Listening | "unsaid" | undefined): readonly Way[] {
   const { host, address, port } = at;
   const declared = { address, port };
-  if (host === undefined || isDirect(host)) return [{ by: "direct", to: declared }];
+  if (host === undefined) return [{ by: "direct", to: declared }];
+  if (isDirect(host)) return directWays(declared, listening);
   const byTcp: readonly WayKind[] = host.transport === "local" ? ["local"] : ["forwarded", "piped"];
   const by = (to: Port) => byTcp.map((by) => ({ by, to }));
   if (listening === undefined) return by(declared).slice(0, 1);
@@ -59,6 +61,15 @@ export function waysTo(at: Whereabouts, listening: Listening | "unsaid" | undefi
   ];
 }
 
+/** To the declared address, else to the one where it listens; at the port that it has, which may be about to change. */
+function directWays(declared: Port, listening: Listening | "unsaid" | undefined): readonly Way[] {
+  if (listening === undefined || listening === "unsaid") return [{ by: "direct", to: declared }];
+  const { address: heard, port } = listening;
+  const isOwn = heard !== undefined && isIP(heard) !== 0 && !["0.0.0.0", "::", declared.address].includes(heard);
+  const addresses = isOwn ? [declared.address, heard] : [declared.address];
+  return addresses.map((address) => ({ by: "direct", to: { address, port } }));
+}
+
 export function shownPlace(to: Way["to"]): string {
   return "path" in to ? to.path : `${to.address}:${to.port}`;
 }
@@ -68,8 +79,12 @@ const passableByOwner: ReadonlySet<UnreachableKind> = new Set([
   ...(["noRule", "password", "role", "authentication", "unproven", "tls", "refused"] as const),
 ]);
 
+/** Nothing was there. */
+const absent: ReadonlySet<UnreachableKind> = new Set(["refused", "timeout", "silent"]);
+
 /** Whether a way may lead to a session where another one failed like this. */
 export function leadsOn(way: Way, failed: Barred): boolean {
+  if (way.by === "direct") return absent.has(failed.kind);
   if (way.by === "piped") return failed.kind === "silent";
   return way.by === "owner" && passableByOwner.has(failed.kind);
 }

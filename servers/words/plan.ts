@@ -3,6 +3,7 @@ import { reportOf } from "../../postgres/rollout/plan.js";
 import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { anotherSecret } from "../../postgres/secrets/index.js";
 import { lossInWords } from "./loss.js";
+import { mirrorInWords } from "./mirrors.js";
 import { refusalInWords } from "./refusals.js";
 import { rejoinInWords, supersededInWords } from "./rejoin.js";
 
@@ -12,9 +13,9 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
 }
 
 /** The same of a plan as it is kept and shown. */
-export function planLines({ steps, refusals }: PlanReport): readonly string[] {
+export function planLines({ steps, refusals, mirrors = [] }: PlanReport): readonly string[] {
   if (refusals.length > 0) return refusals.map((refusal) => `refused: ${refusalInWords(refusal)}`);
-  return steps.map((step, index) => `${index + 1}. ${stepInWords(step)}`);
+  return [...steps.map((step, index) => `${index + 1}. ${stepInWords(step)}`), ...mirrors.map(mirrorInWords)];
 }
 
 export function stepInWords(step: PlannedStep): string {
@@ -79,6 +80,13 @@ export function reasonInWords(reason: Reason): string {
       return "stopped";
     case "seeded":
       return "seeded";
+    case "letsBothIn": {
+      const { servers } = reason;
+      const they = servers.length === 1 ? "it comes" : "they come";
+      return `pg_hba.conf lets ${servers.join(" and ")} in both as ${they} now and as declared`;
+    }
+    case "letsInAsDeclared":
+      return "pg_hba.conf lets in as declared alone";
     case "triggerLeftOver":
       return `left over, and moved away before: ${reason.path}`;
   }

@@ -51,8 +51,27 @@ export function slotRemedy(slot: Slot): string {
   return ` (${reader}declare it in slots)`;
 }
 
+/** Why the slot of a server that has left, or follows another now, was left where it is. */
+export function keptSlotInWords(left: {
+  readonly server: string;
+  readonly slot: string;
+  /** Whose it was. */
+  readonly of: string;
+  readonly dataDirectory: string;
+  /** Why nobody knows whether it is there. */
+  readonly because?: string;
+}): string {
+  const { server, slot, of, dataDirectory, because } = left;
+  const kept = `the replication slot ${slot} of ${server} keeps WAL for ${of}, which follows ${server} no more by the stack file`;
+  if (because !== undefined) {
+    return `${kept}, and may be there still: ${because}. Where it is, drop it: select pg_drop_replication_slot('${slot}')`;
+  }
+  return `${kept}, and streams on by it: stop ${of} (pg_ctl stop -D ${dataDirectory}), and the next pulumi up of the stack of ${server} drops it; or declare it there under slots, to keep it`;
+}
+
 /** Why a slot that nobody declared was left where it is. */
 export function leftSlotInWords(server: string, { name, active }: Slot): string {
   const why = active ? "somebody streams from it" : "its subscriber may come back for what it keeps";
-  return `left the replication slot ${name} of ${server}: ${why}`;
+  const remedy = active ? "end that, and the next pulumi up drops it" : "drop it by hand where its reader is gone";
+  return `left the replication slot ${name} of ${server}: ${why}. Declare it under slots, to keep it; else ${remedy}`;
 }

@@ -220,12 +220,14 @@ export class LocalSite {
       readonly user?: string;
       readonly database?: string;
       readonly password?: string;
+      /** @default the site's */
+      readonly port?: number;
       /** @default not encrypted */
       readonly tls?: TlsDemand;
     } = {},
   ): Promise<readonly Row[]> {
-    const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "", tls } = login;
-    const at = { name: server, address: this.address(server), port: 5442, proof: proof(tls) };
+    const { user = "postgres", database = "postgres", password = this.passwords[user] ?? "", port = 5442, tls } = login;
+    const at = { name: server, address: this.address(server), port, proof: proof(tls) };
     return withSession(at, { user, password }, { database }, async (session) => {
       let rows: readonly Row[] = [];
       for (const statement of [statements].flat()) rows = await session.query(statement);

@@ -52,6 +52,8 @@ const reasons: Examples<Reason> = {
   stopped: { code: "stopped" },
   seeded: { code: "seeded" },
   triggerLeftOver: { code: "triggerLeftOver", path: "/srv/promote" },
+  letsBothIn: { code: "letsBothIn", servers: ["server3", "des10"] },
+  letsInAsDeclared: { code: "letsInAsDeclared" },
 };
 
 const refusals: Examples<Exclude<Refusal, SwitchoverRefusal | FailoverRefusal>> = {
