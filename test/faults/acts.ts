@@ -24,7 +24,7 @@ export type Act =
   | { readonly kind: "rejoin" | "remove" | "crash" | "seedAgain"; readonly server: string }
   | { readonly kind: "add"; readonly server: string; readonly upstream?: string }
   | { readonly kind: "follow"; readonly server: string; readonly upstream?: string }
-  | { readonly kind: "tls"; readonly tls: Declared["tls"] }
+  | { readonly kind: "tls" | "leap"; readonly tls: Declared["tls"] }
   | { readonly kind: "archiving"; readonly archiving: Declared["archiving"] }
   | { readonly kind: "synchronous"; readonly server?: string };
 
@@ -113,7 +113,7 @@ export const acts: { readonly [K in Kind]: ActKind<K> } = {
       const [server] = one(random, standbys(declared));
       if (server === undefined) return undefined;
       const [name, value] = random.pick<readonly [string, unknown]>([
-        ["recovery_min_apply_delay", random.pick(["1h", "2s"])],
+        ["recovery_min_apply_delay", random.pick([long, "2s"])],
         ["recovery_min_apply_delay", null],
         ["hot_standby_feedback", random.percent(50)],
         ["primary_slot_name", random.pick([server, null])],
@@ -238,6 +238,11 @@ export const acts: { readonly [K in Kind]: ActKind<K> } = {
     draw: (random, declared) => ({ kind: "tls", tls: random.pick(tlsSteps[declared.tls]) }),
     apply: (declared, { tls }) => (tlsSteps[declared.tls].includes(tls) ? { ...declared, tls } : undefined),
   },
+  leap: {
+    weight: 1,
+    draw: (_, { tls }) => (tls === "none" ? { kind: "leap", tls: "required" } : undefined),
+    apply: (declared, { tls }) => (declared.tls === "none" ? { ...declared, tls } : undefined),
+  },
   archiving: {
     weight: 2,
     draw: (random) => ({ kind: "archiving", archiving: random.pick(["none", "works", "hangs", "hangs"]) }),
@@ -269,6 +274,25 @@ export function drawAct(random: Random, declared: Declared): Act {
   for (;;) {
     const kind = random.weighted(Object.values(acts) as readonly ActKind<Kind>[]);
     const act = kind.draw(random, declared) as Act | undefined;
-    if (act !== undefined && after(declared, act) !== undefined) return act;
+    if (act === undefined || after(declared, act) === undefined) continue;
+    if (isDelayed(declared) && !isQuiet(act)) continue;
+    return act;
   }
+}
+
+/**
+ * Acts beside which no server starts anew. A standby that does, and is told to replay an hour late, gets no WAL until it has
+ * replayed what it has: until that is known to be no fault of its own, nothing is to start it.
+ */
+function isQuiet(act: Act): boolean {
+  if (act.kind === "set") return allowed.some(({ name, restarts }) => name === act.name && !restarts);
+  if (act.kind === "setServer") return act.name !== "cluster_name";
+  return ["rule", "role", "password", "archiving", "rejoin"].includes(act.kind);
+}
+
+const long = "1h";
+
+/** Whether a standby is to replay later than a campaign lasts. */
+export function isDelayed({ servers }: Declared): boolean {
+  return Object.values(servers).some(({ settings }) => settings.recovery_min_apply_delay === long);
 }

@@ -14,6 +14,9 @@ export interface Step {
   readonly ifRefused: "takeBack" | "runbook";
 }
 
+/** Acts that no site can do, or not in one step. */
+export const refusable: ReadonlySet<Act["kind"]> = new Set(["refused", "leap"]);
+
 /** Something that must hold does not. */
 export class Failure extends Error {}
 
@@ -156,7 +159,7 @@ export class Campaign {
       return this.#acceptLoss(wanted, killedAt);
     }
     if (killedAt !== undefined) throw new Failure(lines("nobody takes over", [], ended.said));
-    const mayFail = step.act.kind === "refused" || step.fault !== undefined;
+    const mayFail = refusable.has(step.act.kind) || step.fault !== undefined;
     if (!mayFail) throw new Failure(lines("an up failed beside which nothing went wrong", [], ended.said));
     this.figures.refused += 1;
     await this.#atMostOne();

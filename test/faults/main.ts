@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { drawAct } from "./acts.js";
+import { type Act, drawAct, isDelayed } from "./acts.js";
 import { Campaign, Failure, type Step } from "./campaign.js";
 import { type Able, drawFault } from "./faults.js";
 import { type Declared, firstDeclared } from "./model.js";
@@ -56,14 +56,16 @@ function able(site: FaultSite): Able {
   return { cut, fill: site.canFill };
 }
 
+const alone: ReadonlySet<Act["kind"]> = new Set(["failover", "runbook", "crash", "seedAgain", "refused", "leap"]);
+
 /** Steps that are drawn until the time is over, each from what is declared by then. */
 function* drawn(options: Options, random: Random, can: Able, now: () => Declared): Generator<Step> {
   for (;;) {
     const act = drawAct(random, now());
     const ifRefused = random.percent(50) ? "takeBack" : "runbook";
     // Who is killed by hand is not killed twice.
-    const alone = !options.faults || ["failover", "runbook", "crash", "seedAgain", "refused"].includes(act.kind);
-    const fault = !alone && random.percent(45) ? drawFault(random, now(), can) : undefined;
+    const isAlone = !options.faults || isDelayed(now()) || alone.has(act.kind);
+    const fault = !isAlone && random.percent(45) ? drawFault(random, now(), can) : undefined;
     yield { act, ifRefused, ...(fault === undefined ? {} : { fault }) };
   }
 }

@@ -95,11 +95,13 @@ export function withServer(declared: Declared, name: string, more: Partial<Stand
   return { ...declared, servers: { ...declared.servers, [name]: standing } };
 }
 
-/** Another primary: whoever followed the old one by its name follows the new one. */
+/** Another primary, which whoever followed the old one follows. */
 export function withPrimary(declared: Declared, to: string): Declared {
-  const { upstream: _, ...rest } = declared.servers[to] as Standing;
-  const servers = { ...declared.servers, [to]: rest };
-  return { ...declared, servers, primary: to };
+  const servers = Object.entries(declared.servers).map(([name, { upstream, ...rest }]) => {
+    const follows = name === to || upstream === declared.primary || upstream === to ? undefined : upstream;
+    return [name, { ...rest, ...(follows === undefined ? {} : { upstream: follows }) }];
+  });
+  return { ...declared, servers: Object.fromEntries(servers), primary: to };
 }
 
 /** The keys of the stack file over those of the test site. */
@@ -109,7 +111,7 @@ export function stackKeys(declared: Declared): Settings {
     primary,
     disposable: true,
     settings,
-    access: access.map((rule) => (tls === "required" ? { ...rule, type: "hostssl" } : rule)),
+    access: access.map((rule) => (tls === "required" && rule.type === "host" ? { ...rule, type: "hostssl" } : rule)),
     roles,
     databases: { [app]: { owner: app } },
     servers: Object.fromEntries(names.map((name) => [name, serverKeys(declared, name)])),

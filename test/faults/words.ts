@@ -1,11 +1,11 @@
 import type { Act } from "./acts.js";
-import type { Step } from "./campaign.js";
+import { refusable, type Step } from "./campaign.js";
 import type { Fault } from "./faults.js";
 
 /** A step in one line. */
 export function stepWords({ act, fault, ifRefused }: Step): string {
   const beside = fault === undefined ? "" : `; beside it: ${faultWords(fault)}`;
-  return `${actWords(act)}${act.kind === "refused" && ifRefused === "runbook" ? ", then the primary is lost" : ""}${beside}`;
+  return `${actWords(act)}${refusable.has(act.kind) && ifRefused === "runbook" ? ", then the primary is lost" : ""}${beside}`;
 }
 
 function actWords({ kind, ...rest }: Act): string {
