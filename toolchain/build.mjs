@@ -65,6 +65,13 @@ export async function buildBench(name) {
   return join(checkout, output);
 }
 
+/** Bundles the fault campaign and returns the path of what came out. */
+export async function buildFaults() {
+  const output = join("dist", "faults", "main.js");
+  await bundle({ entry: join("test", "faults", "main.ts"), output, external: ["@pulumi/pulumi"] });
+  return join(checkout, output);
+}
+
 function stateOfSources() {
   const hash = createHash("sha256");
   const visit = (path) => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, buildBench } from "./build.mjs";
+import { build, buildBench, buildFaults } from "./build.mjs";
 import { findCommandPlugin, useCommandPlugin } from "./commandPlugin.mjs";
 import { installDebianPackages } from "./debian.mjs";
 import { toolchainEnvironment } from "./environment.mjs";
@@ -21,6 +21,11 @@ const tasks = {
   demo: (env, args) => node([pgsite, "rehearsal", "up", ...args], env),
   "demo:down": (env, args) => node([pgsite, "rehearsal", "down", ...args], env),
   bench: async (env, [name, ...args]) => node([await buildBench(name), ...args], env),
+  /** Random acts and faults on a site of three; see docs/design/faults.md. */
+  faults: async (env, args) => {
+    await installDebianPackages();
+    return node([await buildFaults(), ...args], env);
+  },
   test: vitest,
   /** What proves more than fits into every run: by name, or all of them. */
   proof: (env, args) => vitest(env, ["--config", "vitest.proof.config.ts", ...args]),

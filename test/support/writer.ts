@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { until } from "./processes.js";
 
@@ -7,6 +8,23 @@ const insert = "insert into written values ($1) returning pg_current_wal_insert_
 interface Place {
   readonly address: string;
   readonly port: number;
+}
+
+export interface WriterOptions {
+  /** How long it waits for an answer, in milliseconds. @default for ever */
+  readonly patience?: number;
+  /** Milliseconds between two rows. @default none */
+  readonly pause?: number;
+  /** @default postgres */
+  readonly database?: string;
+}
+
+/** How a writer comes in. */
+export interface WriterLogin {
+  readonly user: string;
+  readonly password: string;
+  /** Encrypted, by whatever certificate. @default false */
+  readonly tls?: boolean;
 }
 
 /**
@@ -20,20 +38,28 @@ export class Writer {
   readonly positions = new Map<number, string>();
   /** Of the time between two acknowledged commits, in milliseconds. */
   longestGap = 0;
+  /** Sum of the times between two acknowledged commits that were longer than a second, in milliseconds. */
+  withoutWrites = 0;
   #stopped = false;
   #last = 0;
   readonly #done: Promise<void>;
 
   private constructor(
     private readonly places: readonly Place[],
-    private readonly login: { readonly user: string; readonly password: string },
+    private readonly logins: () => readonly WriterLogin[],
+    private readonly options: WriterOptions,
   ) {
     this.#done = this.#run();
   }
 
   /** Makes the table on the server that takes writes, and begins. */
-  static async start(places: readonly Place[], login: { user: string; password: string }): Promise<Writer> {
-    const writer = new Writer(places, login);
+  static async start(
+    places: readonly Place[],
+    /** Where there are several, the first that is let in. */
+    login: WriterLogin | (() => readonly WriterLogin[]),
+    options: WriterOptions = {},
+  ): Promise<Writer> {
+    const writer = new Writer(places, typeof login === "function" ? login : () => [login], options);
     await writer.until(1);
     return writer;
   }
@@ -62,36 +88,50 @@ export class Writer {
           const { rows } = await client.query<{ lsn: string }>(insert, [number]);
           this.positions.set(number, rows[0]?.lsn ?? "");
           this.#note(number);
+          if (this.options.pause) await sleep(this.options.pause);
         }
       } catch {
         // The server went away, or became a standby.
       } finally {
-        await client.end().catch(() => undefined);
+        await leave(client);
       }
     }
   }
 
   #note(number: number): void {
     const now = Date.now();
-    if (this.#last > 0) this.longestGap = Math.max(this.longestGap, now - this.#last);
+    const gap = this.#last > 0 ? now - this.#last : 0;
+    this.longestGap = Math.max(this.longestGap, gap);
+    if (gap > 1000) this.withoutWrites += gap;
     this.#last = now;
     this.acknowledged.push(number);
   }
 
   async #connect(): Promise<pg.Client | undefined> {
+    const { patience, database = "postgres" } = this.options;
     for (const { address: host, port } of this.places) {
-      const client = new pg.Client({ host, port, database: "postgres", ...this.login, connectionTimeoutMillis: 2000 });
-      client.on("error", () => undefined);
-      try {
-        await client.connect();
-        const { rows } = await client.query<{ recovery: boolean }>("select pg_is_in_recovery() as recovery");
-        if (rows[0]?.recovery === false) return client;
-      } catch {
-        // Not this one.
+      for (const { tls = false, ...login } of this.logins()) {
+        const client = new pg.Client({
+          ...{ host, port, database, ...login, ssl: tls && { rejectUnauthorized: false } },
+          ...{ connectionTimeoutMillis: 2000, ...(patience === undefined ? {} : { query_timeout: patience }) },
+        });
+        client.on("error", () => undefined);
+        try {
+          await client.connect();
+          const { rows } = await client.query<{ recovery: boolean }>("select pg_is_in_recovery() as recovery");
+          if (rows[0]?.recovery === false) return client;
+        } catch {
+          // Not this one.
+        }
+        await leave(client);
       }
-      await client.end().catch(() => undefined);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
     return undefined;
   }
+}
+
+/** A server that does not answer does not say goodbye either. */
+async function leave(client: pg.Client): Promise<void> {
+  await Promise.race([client.end().catch(() => undefined), sleep(1000)]);
 }
