@@ -36,13 +36,22 @@ say() {
 content() { [ -f "$2" ] && [ -r "$2" ] && say "$1" "$(cat -- "$2" 2>/dev/null)"; }
 now() { date +%s.%N; }
 
+# Whether it is no data but a place for some on another disk: a link, or a disk that is mounted there.
+prepared() {
+  case $2 in
+    lost+found) ;;
+    pg_wal | pg_xlog | log | pg_log) [ -d "$1/$2" ] && [ ! -e "$1/$2/archive_status" ] && { [ -h "$1/$2" ] || [ "$(stat -c %m -- "$1/$2")" = "$(readlink -f -- "$1/$2")" ]; } ;;
+    *) false ;;
+  esac
+}
 # Of data, control, bin, port and sockets of one server, as $at.
 look() {
   at=server.$1 data=$2 control=$3 bin=$4 port=$5
   found=absent
   if [ -d "$data" ]; then
     if names=$(ls -A -- "$data" 2>/dev/null) && [ -x "$data" ]; then
-      case $names in '' | lost+found) found=empty ;; *) found=filled ;; esac
+      found=empty
+      for name in $names; do prepared "$data" "$name" || found=filled; done
     else
       found=unreadable
     fi

@@ -36,6 +36,7 @@ export async function apartIn(host: Host, folder: string): Promise<readonly Apar
 export function parseApart(printed: string): readonly Apart[] {
   const fields = printed.split("\0");
   const root = fields.shift() ?? "";
+  if (root === "") return [];
   const found: Apart[] = [];
   while (fields.length > 4 && fields[0] !== "") {
     const [path = "", says = "", leadsTo = "", kind = ""] = fields.splice(0, 4);

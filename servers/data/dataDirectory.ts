@@ -3,6 +3,7 @@ import * as z from "zod";
 import { controlPath, type Directories, incompleteMarker } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
 import { controlFileOf, readControlFile } from "./controlFile.js";
+import { isPrepared } from "./standing.js";
 
 /** The proof that pgsite made a data directory: `identity.json` in the control directory, written last. */
 export interface Identity {
@@ -14,7 +15,7 @@ export interface Identity {
 
 /**
  * What is in a data directory:
- * - `absent`, `empty` (also where there is nothing but lost+found);
+ * - `absent`, `empty` (also where there is nothing but lost+found, and places for WAL and logs that lead to other disks);
  * - `incomplete`: pgsite began to fill it and was cut off;
  * - `ours`: identity.json names this system identifier;
  * - `replaced`: identity.json names another, or the control file is gone: somebody put other data there;
@@ -60,7 +61,8 @@ export async function inspectDataDirectory(
   if (status === undefined) return { kind: "absent", backupLabel: false, ...made };
   if (status.type !== "directory") return { kind: "foreign", backupLabel: false, ...made };
   const names = (await host.list(dataDirectory)) ?? [];
-  if (names.every((name) => name === "lost+found")) return { kind: "empty", backupLabel: false, ...made };
+  const isEmpty = names.every((name) => name === "lost+found") || (await isPrepared(host, dataDirectory, names));
+  if (isEmpty) return { kind: "empty", backupLabel: false, ...made };
   const [control, version] = await Promise.all([known.control(), known.version()]);
   const systemIdentifier = control === undefined || control.length < 8 ? undefined : systemIdentifierIn(control);
   return {

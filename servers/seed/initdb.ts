@@ -8,8 +8,9 @@ import { verifierFor } from "../../postgres/verifier.js";
 import { atLeast } from "../../postgres/versions.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { waitForWriters, writing } from "../data/lock.js";
-import { clearDirectory, takeDirectory, writeMarker } from "../data/marker.js";
+import { takeDirectory, writeMarker } from "../data/marker.js";
 import { writeDeclaredFiles } from "../data/ownFiles.js";
+import { clearData, standingIn } from "../data/standing.js";
 import { identifier, literal } from "../sql/sql.js";
 
 /** The superuser that initdb makes. It gets no password, so nobody comes in as it over TCP. */
@@ -37,7 +38,8 @@ export async function initialise(
   await waitForWriters(host, server);
   await takeDirectory(host, dataDirectory);
   await writeMarker(host, dataDirectory, { kind: "initdb" });
-  await clearDirectory(host, dataDirectory, [incompleteMarker]);
+  const standing = await standingIn(host, dataDirectory, server.version);
+  await clearData(host, dataDirectory, standing, [incompleteMarker]);
   await host.remove(made);
   await run(host, server, initdbArguments(site, server, made), signal);
   await createAdministrator(host, site, server, passwords, made, signal);
@@ -47,7 +49,9 @@ export async function initialise(
   await writeDeclaredFiles(host, { ...server, dataDirectory: made });
   const names = (await host.list(made)) ?? [];
   for (const name of [...names.filter((entry) => entry !== "global"), "global"]) {
-    await run(host, server, ["mv", "-T", "--", join(made, name), join(dataDirectory, name)], signal);
+    const [from, to] = [join(made, name), join(dataDirectory, name)];
+    const stands = standing.some(({ path }) => path === name);
+    await run(host, server, stands ? ["sh", "-c", filling, "sh", from, to] : ["mv", "-T", "--", from, to], signal);
   }
   await host.remove(made);
   await run(host, server, ["sync", "-f", dataDirectory], signal);
@@ -55,6 +59,9 @@ export async function initialise(
   if (systemIdentifier === undefined) throw new Error(`initdb left no control file in ${dataDirectory}`);
   return systemIdentifier;
 }
+
+/** What belongs into a folder that is there already, such as one for WAL on another disk. */
+const filling = 'find "$1" -mindepth 1 -maxdepth 1 -exec mv -t "$2" -- {} + && sync -f "$2"';
 
 function initdbArguments(site: Site, server: Server, directory: string): readonly string[] {
   const { locale, encoding, dataChecksums } = site.initdb;

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
+import { startOptions } from "../../postgres/files/places.js";
 import { startServer } from "../../servers/process/process.js";
 import { stopServer } from "../../servers/process/stop.js";
 import { openSession, type Row } from "../../servers/sql/session.js";
@@ -44,8 +45,11 @@ export async function promote(site: Parted, name: string): Promise<void> {
 }
 
 /** As nothing of pgsite's would start it. */
-async function startPastGuard({ host, binDirectory, dataDirectory }: Server): Promise<void> {
+async function startPastGuard(server: Server): Promise<void> {
+  const { host, binDirectory, dataDirectory } = server;
+  const options = startOptions(server);
   const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", `${dataDirectory}.log`];
+  if (options !== undefined) argv.push("-o", options);
   const { code, stdout, stderr } = await hostOf(host).run(["setsid", ...argv]);
   if (code !== 0) throw new Error(stdout + stderr);
 }
