@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { parseHbaLine, renderHbaLine } from "../postgres/files/hba/index.js";
 import type {
   AccessDescription,
   RehearsalDescription,
@@ -185,6 +186,12 @@ function translateAccess(rules: readonly AccessDescription[]): AccessDescription
     const columns = rule.trim().split(/\s+/);
     const address = columns[3];
     if (columns[0] === "local" || address === undefined) return rule;
+    const { rule: read } = parseHbaLine(rule, "");
+    if (read?.address !== undefined && read.address !== address) {
+      // Quotes or commas with blanks beside them: its columns are not what blanks separate.
+      const { mask: _mask, ...rest } = read;
+      return renderHbaLine({ ...rest, address: loopbackFor(read.address) });
+    }
     // An address may be followed by its mask in a column of its own.
     const rest = columns.slice(isIP(address) !== 0 && isIP(columns[4] ?? "") !== 0 ? 5 : 4);
     return [...columns.slice(0, 3), loopbackFor(address), ...rest].join(" ");

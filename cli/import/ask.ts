@@ -1,6 +1,8 @@
-import { atLeast } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Address, type Login, type Row, type Session, withSession } from "../../servers/sql/session.js";
 import { majorOfServer } from "../../servers/sql/versions.js";
+import { readFilesOf, refusedLines } from "../../servers/status/refused.js";
+import { type LiveSetting, runningSettings } from "../../servers/status/runningSettings.js";
 
 /** What only SQL tells, asked of the server that takes writes. */
 export interface Contents {
@@ -49,6 +51,10 @@ export interface Running {
   readonly inRecovery: boolean;
   /** Names of settings that were changed in the files and wait for a restart (9.5 and later). */
   readonly pendingRestart: readonly string[];
+  /** Lines of its files that the server itself does not take (9.5 and later): `postgresql.conf line 3: syntax error`. */
+  readonly refused: readonly string[];
+  readonly version: Major;
+  readonly settings: ReadonlyMap<string, LiveSetting>;
   /** Replication slots (9.4 and later). */
   readonly slots: readonly string[];
   /** Its rules let the administrator in by its OS user alone. */
@@ -66,12 +72,14 @@ export function askRunning(endpoint: Address, login: Login): Promise<Running> {
     const slots = atLeast(version, "9.4")
       ? await session.query(`select slot_name from pg_replication_slots ${temporary} order by 1`)
       : [];
-    const pending = atLeast(version, "9.5")
-      ? await session.query("select name from pg_settings where pending_restart order by name")
-      : [];
+    const reading = await readFilesOf(session, version);
+    const settings = await runningSettings(session, version);
     return {
       inRecovery: self?.recovery === "true",
-      pendingRestart: pending.map(({ name }) => name ?? ""),
+      pendingRestart: [...settings].flatMap(([name, { pending }]) => (pending ? [name] : [])).sort(),
+      refused: await refusedLines(session, reading, settings),
+      version,
+      settings,
       barredByRules: session.way.barred.some(({ kind }) => kind === "noRule" || kind === "unproven"),
       slots: slots.map(({ slot_name }) => slot_name ?? ""),
     };

@@ -247,6 +247,14 @@ function obstaclesOf({ name, found }: Named, first: HandMade): string[] {
     ...(found.spec.user === first.spec.user
       ? []
       : [`${name} belongs to the OS user ${found.spec.user}, and a stack has one (${first.spec.user})`]),
+    ...found.access.flatMap(({ include, line }) =>
+      include === undefined
+        ? []
+        : [
+            `${name}: pg_hba.conf line ${line} includes ${include.path}, and pgsite writes a file that includes none: put its rules into pg_hba.conf`,
+          ],
+    ),
+    ...found.problems.map(({ path, message }) => `${name}: ${path}: ${message}`),
   ];
 }
 
@@ -272,13 +280,7 @@ function notesOf({ name, found }: Named): string[] {
     ...(found.tablespaces === 0
       ? []
       : [`${name}: ${found.tablespaces} tablespaces are elsewhere: a stack file does not describe them`]),
-    ...found.access.flatMap(({ include, line }) =>
-      include === undefined
-        ? []
-        : [`${name}: pg_hba.conf line ${line} includes ${include.path}: its rules are not in the stack file`],
-    ),
     ...passwordNotes(name, found),
-    ...found.problems.map(({ path, message }) => `${name}: ${path}: ${message}`),
   ];
 }
 

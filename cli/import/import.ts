@@ -3,10 +3,12 @@ import { resolveStack } from "../../config/resolve.js";
 import { type SecretPlace, secretPath, secretPlaces } from "../../config/secrets.js";
 import type { Server, Site } from "../../config/site.js";
 import { asksOf, sortedAsks } from "../../postgres/files/hba/index.js";
+import { shownValue } from "../../postgres/secrets/index.js";
 import { isRefusal } from "../../postgres/serverProblems.js";
 import { type Address, SqlUnreachable } from "../../servers/sql/session.js";
+import { runningOtherwise } from "../../servers/status/live.js";
 import { adopt, firstWrite } from "./adopt.js";
-import { askContents, askRunning } from "./ask.js";
+import { askContents, askRunning, type Running } from "./ask.js";
 import { conninfoOf, describe, type Named, type StackKeys } from "./describe.js";
 import { type HandMade, type Place, readHandMade } from "./read.js";
 import { rawOf, renderStackFile } from "./stackFile.js";
@@ -164,10 +166,8 @@ async function stateOf(
 ): Promise<{ obstacles: string[]; notes: string[]; slots: readonly string[] }> {
   const { name, found } = server;
   try {
-    const { inRecovery, pendingRestart, slots, barredByRules } = await askRunning(
-      endpointOf(server, login.user),
-      login,
-    );
+    const running = await askRunning(endpointOf(server, login.user), login);
+    const { inRecovery, pendingRestart, slots, barredByRules } = running;
     return {
       slots,
       notes: barredByRules
@@ -185,6 +185,11 @@ async function stateOf(
           (setting) =>
             `${name}: ${setting} was changed in its files and waits for a restart: restart it, or take the change back`,
         ),
+        ...running.refused.map(
+          (line) =>
+            `${name}: ${line} (by the server itself): put the line right and reload, so that its files say what runs`,
+        ),
+        ...(await readOtherwise(server, running)),
       ],
     };
   } catch (error) {
@@ -193,4 +198,21 @@ async function stateOf(
     if (found.inRecovery && isWarm) return { obstacles: [], notes: [], slots: [] };
     throw error;
   }
+}
+
+/** Settings that it runs with and that were read otherwise: edited and not reloaded, or not read as the server reads them. */
+async function readOtherwise({ name, found }: Named, running: Running): Promise<readonly string[]> {
+  const beside = await runningOtherwise(running, new Map(Object.entries(found.settings)));
+  const said = new Set(running.pendingRestart);
+  return Object.entries(beside).flatMap(([setting, { value, source }]) => {
+    const read = found.settings[setting.toLowerCase()];
+    if (said.has(setting) || (read === undefined && source !== "configuration file")) return [];
+    const runs = `it runs with ${shownValue(setting, value)}`;
+    if (read === undefined)
+      return [`${name}: ${setting} is in none of the files that were read, and ${runs}: reload it`];
+    const at = read.line === undefined ? read.from : `${read.from} line ${read.line}`;
+    return [
+      `${name}: ${setting} in ${at} is ${shownValue(setting, read.value)}, and ${runs}: reload it, or put the file right`,
+    ];
+  });
 }

@@ -6,7 +6,7 @@ import { type FoundService, findService } from "../../installed/service/find.js"
 import { defined } from "../../postgres/defined.js";
 import { type HbaEntry, parseHba } from "../../postgres/files/hba/index.js";
 import { fileOf } from "../../postgres/files/places.js";
-import { parseConfiguration } from "../../postgres/files/postgresqlConf.js";
+import { parseRecoveryConf } from "../../postgres/files/recovery.js";
 import type { Problem } from "../../postgres/problem.js";
 import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
 import { readSystemIdentifier } from "../../servers/data/dataDirectory.js";
@@ -50,6 +50,7 @@ export interface HandMade {
   readonly hasMaps: boolean;
   /** What starts it with its machine. */
   readonly service?: FoundService;
+  /** Lines that pgsite cannot read: `/srv/pg/pg_hba.conf line 7`. What they bring about would be lost. */
   readonly problems: readonly Problem[];
 }
 
@@ -103,7 +104,8 @@ export async function readHandMade(place: Place): Promise<HandMade> {
     host.readFile(fileOf(folders, "pg_ident.conf")),
     atLeast(major, "12") ? files.read(join(dataDirectory, "standby.signal")) : undefined,
   ]);
-  const parsedHba = parseHba(hba ?? "");
+  const parsedHba = parseHba(hba ?? "", { major });
+  const parsedRecovery = parseRecoveryConf(major, recovery ?? "");
   const service = await findService(host, dataDirectory);
   const tablespaces = (await host.list(join(dataDirectory, "pg_tblspc"))) ?? [];
   return {
@@ -116,14 +118,18 @@ export async function readHandMade(place: Place): Promise<HandMade> {
     binDirectory: await programsOf(host, state.pid, started.program, major),
     inRecovery: recovery !== undefined || signal !== undefined,
     settings,
-    recovery: lowerCase(parseConfiguration(recovery ?? "").values),
+    recovery: lowerCase(parsedRecovery.values),
     access: parsedHba.entries,
     files: files.found,
     folders: files.folders,
     tablespaces: tablespaces.length,
     ...(service === undefined ? {} : { service }),
     hasMaps: /^\s*[^#\s]/m.test(ident?.toString("utf8") ?? ""),
-    problems: [...read.problems, ...parsedHba.problems],
+    problems: [
+      ...read.problems,
+      ...inFile(fileOf(folders, "pg_hba.conf"), parsedHba.problems),
+      ...inFile(join(dataDirectory, "recovery.conf"), parsedRecovery.problems),
+    ],
   };
 }
 
@@ -237,6 +243,10 @@ async function programsOf(host: Host, pid: number, started: string | undefined, 
   const { code, stdout } = await host.run(["readlink", "-f", `/proc/${pid}/exe`]);
   if (code === 0 && stdout.startsWith("/")) return dirname(stdout.trim());
   return started?.startsWith("/") === true ? dirname(started) : `/usr/lib/postgresql/${major}/bin`;
+}
+
+function inFile(file: string, problems: readonly Problem[]): readonly Problem[] {
+  return problems.map((problem) => ({ ...problem, path: `${file} ${problem.path}` }));
 }
 
 function lowerCase(values: Readonly<Record<string, string>>): Record<string, string> {

@@ -65,7 +65,7 @@ export function configurationDifferences(
   // Of another version everything is another, and none of it is for a rollout to change.
   if (is.version !== shall.version) return stateDifferences(is, shall, make);
   const settings = settingDifferences(version, is, shall, make);
-  const access = accessDifferences(is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make);
+  const access = accessDifferences(version, is.files["pg_hba.conf"], shall.files["pg_hba.conf"], make);
   return [
     ...stateDifferences(is, shall, make),
     ...programDifferences(is, shall, make),

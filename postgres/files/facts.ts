@@ -1,3 +1,4 @@
+import type { Major } from "../versions.js";
 import { parseHba } from "./hba/index.js";
 import { isIncluded } from "./places.js";
 import { type Include, parseConfiguration } from "./postgresqlConf.js";
@@ -88,8 +89,8 @@ function includedBy(files: Texts, file: string, { directive, path }: Include): r
 }
 
 /** The rules of pg_hba.conf in order, each as one text: two files with the same ones let the same people in. */
-export function hbaRules(text: string): readonly string[] {
-  const { entries, problems } = parseHba(text);
+export function hbaRules(text: string, major: Major): readonly string[] {
+  const { entries, problems } = parseHba(text, { major });
   return [
     ...entries.map(({ rule, include }) => JSON.stringify(rule ?? include)),
     ...problems.map(({ message }) => message),

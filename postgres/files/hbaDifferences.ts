@@ -1,13 +1,19 @@
 import type { Difference, Found, Make } from "../differences.js";
 import { maskedAt, secretsInAccess } from "../secrets/index.js";
+import type { Major } from "../versions.js";
 import { type HbaEntry, type HbaRule, parseHba, renderHbaLine } from "./hba/index.js";
 
 const file = "pg_hba.conf";
 
 /** How two texts of pg_hba.conf differ in whom they let in: rule by rule, then in their order, then in nothing but comments. */
-export function accessDifferences(is: string | undefined, shall: string | undefined, make: Make): Difference[] {
+export function accessDifferences(
+  major: Major,
+  is: string | undefined,
+  shall: string | undefined,
+  make: Make,
+): Difference[] {
   if (is === undefined || shall === undefined || is === shall) return [];
-  const [there, wanted] = [parseHba(is), parseHba(shall)];
+  const [there, wanted] = [parseHba(is, { major }), parseHba(shall, { major })];
   const [left, right] = [there.entries.map(lineOf), wanted.entries.map(lineOf)];
   const extra = there.entries.filter((entry) => !right.includes(lineOf(entry)));
   const missing = wanted.entries.filter((entry) => !left.includes(lineOf(entry)));

@@ -217,6 +217,14 @@ export function formatValue(setting: Setting, value: Meaning): string {
   return typeof value === "number" ? formatQuantity(setting.major, setting.unit, value) : value;
 }
 
+/** Whether a server that was given a value shows it so (pg_settings): of a real number it shows six digits. */
+export function isShownAs(setting: Setting, given: string, shown: string): boolean {
+  if (sameValue(setting, given, shown)) return true;
+  if (setting.type !== "real") return false;
+  const [one, other] = [meaning(setting, given), meaning(setting, shown)];
+  return typeof one === "number" && typeof other === "number" && one.toPrecision(6) === other.toPrecision(6);
+}
+
 /**
  * True where two texts mean the same to the server: `64MB` and `65536kB`, `on` and `true`, lists whose white space or quoting
  * differs. A text that the server would refuse equals only itself.

@@ -67,6 +67,11 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
 
   async update(context, wanted, actual) {
     const { bringConfiguration, letIn } = await acts();
+    // What a server refuses of the declared files, it refuses again.
+    if (actual.refused.length > 0 && same(actual.files, wanted.files)) {
+      const { notTakenInWords } = await import("../../servers/words/notTaken.js");
+      throw new Error(notTakenInWords(wanted.server, actual.refused));
+    }
     await bringConfiguration(wanted, wanted.incarnation !== actual.incarnation ? "again" : "kept");
     // Before anything of the same run wants a session. Rules in force know nothing of another administrator.
     if (actual.lockedOut !== undefined || actual.administrator !== wanted.administrator) {

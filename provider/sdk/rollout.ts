@@ -60,7 +60,7 @@ export function mapServers(servers: Readonly<Record<string, Server>>) {
     Object.entries(servers).map(([name, { files, settings: _settings, disposable: _disposable, ...server }]) => {
       const present = Object.entries(files).flatMap(([file, text]) => (text === null ? [] : [[file, text] as const]));
       const absent = Object.keys(files).filter((file) => files[file] === null);
-      return [name, { ...server, ...configurationFacts(Object.fromEntries(present)), absent }];
+      return [name, { ...server, ...configurationFacts(Object.fromEntries(present), server.version), absent }];
     }),
   );
 }

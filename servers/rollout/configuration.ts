@@ -6,7 +6,6 @@ import { permissionsOf } from "../../hosts/permissions.js";
 import { defined } from "../../postgres/defined.js";
 import type { ConfigurationState } from "../../postgres/files/differences.js";
 import type { Mended } from "../../postgres/lockedOut.js";
-import { maskedFile, withoutPieces } from "../../postgres/secrets/index.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import { configurationFacts } from "../data/configurationFacts.js";
@@ -26,6 +25,7 @@ import type { Address } from "../sql/session.js";
 import { isLive } from "../status/live.js";
 import { hostOf, type Look, newLooks } from "../status/look.js";
 import { observeServer } from "./observe.js";
+import { quotingNone } from "./taken.js";
 
 /** A server's configuration as declared. */
 export interface ConfigurationArgs {
@@ -156,7 +156,8 @@ async function bringIntoForce(state: ServerConfigurationState, host: Host, befor
   const { stopServer } = await import("../process/stop.js");
   const { changeOf } = await import("../../postgres/rollout/changes.js");
   const version = state.version as Major;
-  const [is, shall] = [configurationFacts(before), configurationFacts(state.files)];
+  const is = configurationFacts(before, version);
+  const shall = configurationFacts(state.files, version);
   const { action } = changeOf(
     version,
     { ...is, data: true, running: true, inRecovery: false },
@@ -194,7 +195,7 @@ function knownServer(state: ConfigurationArgs): KnownServer | undefined {
     ...{ name: state.server, host: state.host, address, port, proof: { ...proof, asksReplicas: [] } },
     ...{ dataDirectory: state.dataDirectory, controlDirectory: state.controlDirectory, binDirectory },
     ...{ role: "primary", version: state.version as Major, hotStandby: true },
-    settings: configurationFacts(state.files).settings,
+    settings: configurationFacts(state.files, state.version as Major).settings,
     passfile: controlPath(state, "passfile"),
     ...defined({ configurationDirectory, layout, service, unit }),
   };
@@ -216,13 +217,6 @@ async function permissions(look: Look, names: readonly string[]): Promise<Counte
   return Object.fromEntries(
     found.flatMap(([name, status]) => (status === undefined ? [] : [[name, permissionsOf(status)]])),
   );
-}
-
-/** What a server does not take of its files, without what it quotes of a secret. */
-function quotingNone(lines: readonly string[], files: Files): readonly string[] {
-  if (lines.length === 0) return lines;
-  const secrets = Object.entries(files).flatMap(([name, text]) => maskedFile(name, text).secrets);
-  return lines.map((line) => withoutPieces(line, secrets));
 }
 
 async function whyRefused({ host, directories }: Look): Promise<Superseded | undefined> {

@@ -15,6 +15,7 @@ import { type Context, messageOf } from "./reporter.js";
 import { bringSlots, leaveSlots } from "./slots.js";
 import type { Observed, RolloutState } from "./state.js";
 import { asksForMore, contentFor, take } from "./steps.js";
+import { requireTaken } from "./taken.js";
 import { handOver, stopSuperseded, takeOver } from "./takeovers.js";
 
 /**
@@ -105,6 +106,7 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
       const moves = (name: string) => later.has(name) && follows.get(name) !== of(state, name).upstream;
       const proven = new Set([...running].filter((name) => !moves(name)));
       await prove(context, state, step, proven, follows);
+      if (step.action !== "install") await requireTaken(context, state, step.server, contents.get(step.server) ?? {});
     } catch (error) {
       const left = words.slice(index + 1);
       const rest = left.length === 0 ? "" : ` Not begun: ${left.join("; ")}.`;

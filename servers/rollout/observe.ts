@@ -117,7 +117,7 @@ export async function observeForRollout(
   ]);
   const { counted, process, access } = seen;
   const running = process.kind === "running";
-  const facts = configurationFacts(counted.files);
+  const facts = configurationFacts(counted.files, version);
   const owed = running && pending !== undefined ? owedOf(pending, process.pid) : undefined;
   const recovery = await isInRecovery(look.host, server, control, running, Object.keys(counted.files));
   const resting = running ? undefined : control;

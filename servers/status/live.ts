@@ -2,6 +2,7 @@ import type { FileStatus } from "../../hosts/host.js";
 import { keyText } from "../../hosts/key.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import { filedSettings, type Texts } from "../../postgres/files/facts.js";
+import type { SettingContext } from "../../postgres/settings/setting.js";
 import type { Address, SqlUnreachable } from "../sql/session.js";
 import type { Live } from "./runningSettings.js";
 
@@ -77,20 +78,29 @@ const computed = new Set([
 ]);
 
 /** What a server runs with beside what its files say, both by the files' own names. */
-export async function runningBeside(live: Live, files: Texts): Promise<Readonly<Record<string, RunsWith>>> {
+export function runningBeside(live: Live, files: Texts): Promise<Readonly<Record<string, RunsWith>>> {
+  return runningOtherwise(live, filedSettings(files));
+}
+
+/** The same of settings that were read, by lower-case name. */
+export async function runningOtherwise(
+  live: Pick<Live, "version" | "settings">,
+  filed: ReadonlyMap<string, { readonly value: string }>,
+): Promise<Readonly<Record<string, RunsWith>>> {
   const { findSetting } = await import("../../postgres/settings/catalogue.js");
-  const { sameValue } = await import("../../postgres/settings/values.js");
-  const filed = filedSettings(files);
-  const found = [...live.settings].flatMap(([name, { value, source, boot }]) => {
+  const { isShownAs } = await import("../../postgres/settings/values.js");
+  const found = [...live.settings].flatMap(([name, { value, source, boot, context, facts }]) => {
     if (ofNoFile.has(source) || computed.has(name)) return [];
     const given = filed.get(name.toLowerCase())?.value;
     // What nobody said is the default, whatever this build or machine makes of it.
     if (given === undefined && source === "default") return [];
-    const setting = findSetting(live.version, name);
+    // What a library's setting may be, no table of ours knows.
+    const own = facts && { ...facts, major: live.version, name, context: context as SettingContext, category: "" };
+    const setting = findSetting(live.version, name) ?? own;
     const expected = given ?? boot;
     const same =
       expected === value ||
-      (setting !== undefined && sameValue(setting, expected, value)) ||
+      (setting !== undefined && isShownAs(setting, expected, value)) ||
       expected.toLowerCase() === value.toLowerCase();
     return same ? [] : [[name, { value, source }] as const];
   });

@@ -1,7 +1,10 @@
+import { defined } from "../../postgres/defined.js";
+import type { Setting, SettingType } from "../../postgres/settings/setting.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { type Address, type Login, type Row, type Session, SqlUnreachable, withSession } from "../sql/session.js";
+import { type Address, type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer } from "../sql/versions.js";
 import type { Taken } from "../sql/way.js";
+import { readFilesOf, refusedLines } from "./refused.js";
 
 /** What a running server says of its own configuration, asked in one session. */
 export interface Live {
@@ -30,6 +33,8 @@ export interface LiveSetting {
   readonly context: string;
   /** Another value waits for a restart (9.5 and later). */
   readonly pending: boolean;
+  /** Of a library's setting, which the server alone knows: what it may be. */
+  readonly facts?: Pick<Setting, "type" | "unit" | "values">;
 }
 
 /** Milliseconds until a server must have given a session, and for each question. */
@@ -63,71 +68,41 @@ async function ask(session: Session): Promise<Live> {
             extract(epoch from pg_conf_load_time())::text as loaded, current_setting('is_superuser') as superuser`,
   );
   const version = majorOfServer(self?.number ?? "");
-  const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
-  const rows = await session.query(
-    `select name, setting, source, boot_val, context, ${pending} as pending from pg_settings`,
-  );
+  const reading = await readFilesOf(session, version);
+  const settings = await runningSettings(session, version);
   return {
     version,
     inRecovery: self?.recovery === "true",
     superuser: self?.superuser === "on",
     loaded: Number(self?.loaded) * 1000,
-    settings: new Map(
-      rows.map(({ name, setting, source, boot_val, context, pending: waits }) => [
-        name ?? "",
-        {
-          value: setting ?? "",
-          source: source ?? "",
-          boot: boot_val ?? "",
-          context: context ?? "",
-          pending: waits === "t",
-        },
-      ]),
-    ),
-    refused: await refusedLines(session, version),
+    settings,
+    refused: await refusedLines(session, reading, settings),
     way: session.way,
   };
 }
 
-/**
- * A value that waits for a restart counts as an error in pg_file_settings; it is none. A row without a file is of one that
- * cannot be opened, or of a setting that was taken out and waits for a restart; only the first names the file.
- */
-const wrongSettings = `select sourcefile as file, sourceline::text as line, error from pg_file_settings
-   where error is not null and error <> 'setting could not be applied'
-     and (sourcefile is not null or position(current_setting('config_file') in error) > 0)`;
-
-/**
- * Of a rule for encrypted connections that cannot match, because the server offers none, it remarks the same in the same column;
- * it takes the rule. The remark is of hba.c, and in no other language there.
- */
-function wrongRules(version: Major): string {
-  const file = atLeast(version, "16") ? "file_name" : "'pg_hba.conf'";
-  return `select ${file} as file, line_number::text as line, error from pg_hba_file_rules
-     where error is not null and error not like 'host%ssl record cannot match because %' and error not like 'host%gssenc record cannot match because %'`;
-}
-
-async function refusedLines(session: Session, version: Major): Promise<readonly string[]> {
-  if (!atLeast(version, "9.5")) return [];
-  if (!atLeast(version, "10")) return (await session.query(wrongSettings)).map(asLine).sort();
-  try {
-    const rows = await session.query(`${wrongSettings} union all ${wrongRules(version)}`);
-    return rows.map(asLine).sort();
-  } catch (error) {
-    // The view fails as a whole where pg_hba.conf is not there, or the server may not read it.
-    if (!isFromServer(error)) throw error;
-    const rows = await session.query(wrongSettings);
-    return [...rows.map(asLine), `pg_hba.conf: ${error.message}`].sort();
-  }
-}
-
-/** `pg_hba.conf line 7: …`, or of a whole file `postgresql.conf: …`. */
-export function asLine({ file, line, error }: Row): string {
-  const name = file?.split("/").at(-1) ?? "postgresql.conf";
-  return `${name}${line == null ? "" : ` line ${line}`}: ${error}`;
-}
-
-/** An error with a SQLSTATE: the session goes on. */
-function isFromServer(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && /^[0-9A-Z]{5}$/.test(`${error.code}`);
+/** Every row of pg_settings, by name. */
+export async function runningSettings(session: Session, version: Major): Promise<Live["settings"]> {
+  const pending = atLeast(version, "9.5") ? "pending_restart" : "false";
+  const rows = await session.query(
+    `select name, setting, source, boot_val, context, ${pending} as pending,
+            case when name like '%.%' then vartype end as type, unit, array_to_string(enumvals, ',') as words from pg_settings`,
+  );
+  return new Map(
+    rows.map(({ name, setting, source, boot_val, context, pending: waits, type, unit, words }) => [
+      name ?? "",
+      {
+        value: setting ?? "",
+        source: source ?? "",
+        boot: boot_val ?? "",
+        context: context ?? "",
+        pending: waits === "t",
+        ...(type == null
+          ? {}
+          : {
+              facts: { type: type as SettingType, ...defined({ unit: unit ?? undefined, values: words?.split(",") }) },
+            }),
+      },
+    ]),
+  );
 }

@@ -7,6 +7,7 @@ import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { differences, formatPath } from "../../provider/protocol/wire.js";
 import { role } from "../../provider/resources/role.js";
 import { rollout } from "../../provider/resources/rollout.js";
 import { serverConfiguration } from "../../provider/resources/serverConfiguration.js";
@@ -138,6 +139,32 @@ export class RolloutSite {
     }
     const { state } = await rollout.check(context, this.#args(), undefined);
     this.#state = await rollout.update(context, state, state);
+  }
+
+  /** All that a preview finds to be otherwise than declared, of files and of what runs; and the plan. */
+  async differences(): Promise<readonly string[]> {
+    const plan = await this.preview();
+    const found: string[] = [];
+    const report = reportBy(async (_severity, message) => void found.push(message));
+    for (const server of this.site.servers) {
+      const context = { ...this.#context(), report };
+      const { state: known } = await serverConfiguration.check(context, this.#configurationOf(server), undefined);
+      const actual = await serverConfiguration.read(context, "", known);
+      const { state } = await serverConfiguration.check(context, this.#configurationOf(server), actual);
+      for (const { path } of differences(actual, state)) found.push(`${server.name}: ${formatPath(path)}`);
+    }
+    return [...plan, ...found];
+  }
+
+  #configurationOf(server: Server) {
+    const { name, host, dataDirectory, controlDirectory, version, binDirectory } = server;
+    const { present, absent } = divided(server.files);
+    const { name: site, administrator } = this.site;
+    const access = { endpoint: server, administrator, administratorPassword: passwords.postgres ?? "" };
+    return {
+      ...{ site, server: name, host, dataDirectory, controlDirectory, version, binDirectory, ...access },
+      ...{ files: present, absent, incarnation: 1 },
+    };
   }
 
   async query(name: string, ...statements: readonly string[]): Promise<readonly Row[]> {

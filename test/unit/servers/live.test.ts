@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asLine } from "../../../servers/status/runningSettings.js";
+import { asLine } from "../../../servers/status/refused.js";
 
 describe("what a server finds wrong in its files", () => {
   it("is said by file and line", () => {
