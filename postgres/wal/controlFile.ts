@@ -64,6 +64,19 @@ export function logsHints(version: Major, control: Buffer): boolean {
   return control[places.first - 4] === 1 || checksums === 1;
 }
 
+/**
+ * The timeline of the last record that a server in recovery needs to have replayed before its data are consistent
+ * (minRecoveryPointTLI): so it has come that far, also where its last restart point is on an earlier one. Of a server that
+ * pg_rewind made, the timeline of the source. 9.4 and later; undefined of one that is not in recovery.
+ */
+export function recoveredTimeline(version: Major, control: Buffer): number | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined || !atLeast(version, "9.4") || recordedRole(control) !== "recovery") return undefined;
+  // Between it and the floors: 4 bytes of padding, backupStartPoint, backupEndPoint, backupEndRequired, wal_level, wal_log_hints.
+  const timeline = control.readUInt32LE(places.first - 4 - 2 * 8 - 3 * 4 - 4);
+  return timeline === 0 ? undefined : timeline;
+}
+
 /** Where the floors begin, and `floatFormat`. */
 function placesIn(version: Major, control: Buffer) {
   const format = Buffer.alloc(8);

@@ -9,20 +9,24 @@ import { segmentAt } from "./walSegments.js";
 
 /**
  * Where a standby went beyond the place at which a primary left one of its timelines, though its last restart point is before
- * that: its control file may even name an earlier timeline than the one that it has reached.
+ * that: its control file may even name an earlier timeline than the one that it has reached. WAL of a timeline that it has left
+ * for a later one of the primary's says nothing: pg_rewind leaves what the server had where the primary has no such segment, as
+ * with archiving, when a promotion renames its last one to `.partial`.
  * @returns the first of those places; undefined where it has nothing that the primary has not
  */
 export async function partedAt(
   { host, dataDirectory, version }: Place & { readonly version: Major },
-  { timeline }: Branch,
-  { parents = [] }: Branch,
+  { timeline, recovered }: Branch,
+  { timeline: current, parents = [] }: Branch,
 ): Promise<Fork | undefined> {
+  const reached = [...parents.map((parent) => parent.timeline), current].indexOf(recovered ?? timeline);
   const from = parents.findIndex((one) => one.timeline === timeline);
   for (const [index, fork] of from < 0 ? [] : parents.slice(from).entries()) {
     const past = parents.slice(0, from + index);
     const own = index === 0 ? past : await historyOf(host, dataDirectory, version, fork.timeline);
     const same = own.length === past.length && own.every(({ until }, at) => until === past[at]?.until);
     if (!same) return undefined;
+    if (from + index < reached) continue;
     if (await hasRecordAt(host, dataDirectory, version, { timeline: fork.timeline, position: fork.until })) return fork;
   }
   return undefined;

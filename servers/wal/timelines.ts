@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
-import { recordedRole } from "../../postgres/wal/controlFile.js";
+import { recordedRole, recoveredTimeline } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
@@ -15,6 +15,8 @@ export interface Branch {
   readonly timeline: number;
   /** Where that checkpoint is in the WAL. */
   readonly checkpoint: bigint;
+  /** In recovery: the timeline that it has come to, which may be later than that of its last restart point. */
+  readonly recovered?: number;
   /** The timelines that its own came from, oldest first. Left out where no history file tells. */
   readonly parents?: readonly Fork[];
 }
@@ -40,9 +42,11 @@ export async function branchOf(
     ? control.readBigUInt64LE(32)
     : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
   const cluster = control.readBigUInt64LE(0);
-  if (timeline === 1) return { cluster, timeline, checkpoint, parents: [] };
+  const recovered = recoveredTimeline(version, control);
+  const branch = { cluster, timeline, checkpoint, ...(recovered === undefined ? {} : { recovered }) };
+  if (timeline === 1) return { ...branch, parents: [] };
   const parents = await historyOf(host, dataDirectory, version, timeline);
-  return { cluster, timeline, checkpoint, ...(parents.length === 0 ? {} : { parents }) };
+  return { ...branch, ...(parents.length === 0 ? {} : { parents }) };
 }
 
 /** What a timeline came from, as its history file tells; nothing where there is none. */
