@@ -32,7 +32,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       ? nothing
       : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
     await sayPlan(context, plan, found);
-    return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
+    return { state: { ...args, servers, ...planIn(plan), ...unseenIn(actual?.__unreachable, actual?.__startOnly) } };
   },
 
   create: (context, state) => bringIntoForce(context, state),
@@ -54,11 +54,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
     const found = await withDivergence(Object.fromEntries(servers));
     const { __unreachable, __startOnly, refusals: _refusals, ...last } = known;
     const { kept, startOnly } = apart(found);
-    const unseen = {
-      ...unreachableIn(unreachable),
-      ...(Object.keys(startOnly).length === 0 ? {} : { __startOnly: startOnly }),
-    };
-    return { ...last, servers: { ...known.servers, ...kept }, plan: [], ...unseen };
+    return { ...last, servers: { ...known.servers, ...kept }, plan: [], ...unseenIn(unreachable, startOnly) };
   },
 
   update: (context, wanted) => bringIntoForce(context, wanted),
@@ -97,8 +93,15 @@ function withStartOnly(servers: RolloutState["servers"], actual: RolloutState | 
   return Object.fromEntries(all);
 }
 
-function unreachableIn(servers: Readonly<Record<string, string>>): Pick<RolloutState, "__unreachable"> {
-  return Object.keys(servers).length === 0 ? {} : { __unreachable: servers };
+/** What the plan goes by beside the servers; as it was read, it is no difference. */
+function unseenIn(
+  unreachable: RolloutState["__unreachable"] = {},
+  startOnly: RolloutState["__startOnly"] = {},
+): Pick<RolloutState, "__unreachable" | "__startOnly"> {
+  return {
+    ...(Object.keys(unreachable).length === 0 ? {} : { __unreachable: unreachable }),
+    ...(Object.keys(startOnly).length === 0 ? {} : { __startOnly: startOnly }),
+  };
 }
 
 /** A state that another version wrote may hold sentences of what is data now. The next refresh finds out again. */

@@ -9,7 +9,9 @@ import { segmentAt } from "./walSegments.js";
 
 /**
  * Where a standby went beyond the place at which a primary left one of its timelines, though its last restart point is before
- * that: its control file may even name an earlier timeline than the one that it has reached.
+ * that: its control file may even name an earlier timeline than the one that it has reached. WAL of a timeline that it has left
+ * for a later one of the primary's says nothing: pg_rewind leaves what the server had where the primary has no such segment, as
+ * with archiving, when a promotion renames its last one to `.partial`.
  * @returns the first of those places; undefined where it has nothing that the primary has not
  */
 export async function partedAt(

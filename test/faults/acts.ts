@@ -232,16 +232,23 @@ export const acts: { readonly [K in Kind]: ActKind<K> } = {
     draw: (random, declared) => ({ kind: "crash", server: random.pick(present(declared)) }),
     apply: (declared, { server }) => (present(declared).includes(server) ? declared : undefined),
   },
-  seedAgain: { weight: 1, draw: drawStandby("seedAgain"), apply: there },
+  seedAgain: {
+    weight: 1,
+    draw: drawStandby("seedAgain"),
+    // Whoever follows it may need WAL that its new data do not begin with.
+    apply: (declared, act) => (followersOf(declared, act.server).length > 0 ? undefined : there(declared, act)),
+  },
   tls: {
     weight: 2,
     draw: (random, declared) => ({ kind: "tls", tls: random.pick(tlsSteps[declared.tls]) }),
-    apply: (declared, { tls }) => (tlsSteps[declared.tls].includes(tls) ? { ...declared, tls } : undefined),
+    // Certificates cannot be made on a lost host.
+    apply: (declared, { tls }) =>
+      allThere(declared) && tlsSteps[declared.tls].includes(tls) ? { ...declared, tls } : undefined,
   },
   leap: {
     weight: 1,
     draw: (_, { tls }) => (tls === "none" ? { kind: "leap", tls: "required" } : undefined),
-    apply: (declared, { tls }) => (declared.tls === "none" ? { ...declared, tls } : undefined),
+    apply: (declared, { tls }) => (allThere(declared) && declared.tls === "none" ? { ...declared, tls } : undefined),
   },
   archiving: {
     weight: 2,

@@ -17,6 +17,9 @@ export interface Step {
 /** Acts that no site can do, or not in one step. */
 export const refusable: ReadonlySet<Act["kind"]> = new Set(["refused", "leap"]);
 
+/** By which one knows that a value was refused by a server. */
+const refusal = /refuse|invalid|not valid|unrecognized|does not take/i;
+
 /** Something that must hold does not. */
 export class Failure extends Error {}
 
@@ -58,9 +61,24 @@ export class Campaign {
     const ended = await this.#upBeside(wanted, step.fault);
     if (step.act.kind === "archiving" && ended.code === 0)
       await this.site.query(wanted.primary, "select pg_switch_wal()").catch(() => undefined);
+    if (step.act.kind === "refused" && ended.code === 0) return this.#taken(wanted, ended);
     if (step.fault !== undefined) await this.#afterFault(wanted, step, ended, killedAt);
     else if (ended.code === 0) await this.#mustAgree(wanted, await this.#verdict(wanted, killedAt));
     else await this.#refused(wanted, step, ended, killedAt);
+    return true;
+  }
+
+  /** A value that no server takes, and an `up` that ended well: it, or the next preview, has said that it is not in force. */
+  async #taken(wanted: Declared, ended: Ended): Promise<true> {
+    const verdict = await this.#verdict(wanted);
+    if (verdict.length === 0) this.declared = wanted;
+    else {
+      const said = [ended.said, ...verdict].join("\n");
+      if (!refusal.test(said))
+        throw new Failure(lines("what no server takes was taken in silence", verdict, ended.said));
+      this.figures.refused += 1;
+      await this.#takeBack(ended);
+    }
     return true;
   }
 

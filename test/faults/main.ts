@@ -20,6 +20,7 @@ interface Options {
   readonly block: number;
   readonly replay?: string;
   readonly faults: boolean;
+  readonly hold?: true;
 }
 
 /** A sequence, and where it begins: all that a run needs to be had again. */
@@ -119,6 +120,10 @@ async function run(
       say(`\nFAILED at step ${done.length} of seed ${options.seed}: ${failure.message}\n`);
       for (const name of Object.keys(campaign?.declared.servers ?? {})) say(`--- log of ${name}:\n${site.log(name)}`);
     }
+    if (failure !== undefined && options.hold) {
+      say(`the site stays as it is, in ${site.local.folder}, until Ctrl-C`);
+      await new Promise(() => setInterval(() => undefined, 1000));
+    }
     if (campaign !== undefined) {
       void campaign.writer.stop();
       for (const line of campaign.figures.lines(campaign.writer)) say(line);
@@ -169,6 +174,7 @@ const command = new Command("faults")
   .option("--block <n>", "servers listen on 127.0.N.x", number, 145)
   .option("--replay <file>", "the steps of a file in place of drawn ones")
   .option("--no-faults", "acts alone")
+  .option("--hold", "after a failure, leave the site as it is until Ctrl-C")
   .action(async () => {
     process.exitCode = await main(command.opts<Options>());
     // A writer, or a run that was cut by the time, may wait for something still.

@@ -66,4 +66,20 @@ describe("a change that fails, or has to wait", { timeout: 120_000 }, () => {
     expect(await site.query("server3", "select one::text from held")).toEqual([{ one: "1" }]);
     expect(await site.preview()).toMatch(nothingToDo);
   });
+
+  it("restarts for what an extension reads at its start alone, and then has nothing to do", async () => {
+    const loaded = (max: number) => ({
+      ...moved(),
+      primary: "server3",
+      settings: { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.max": max },
+    });
+    for (const max of [5000, 6000]) {
+      site.declare(loaded(max));
+      await site.up();
+      expect(await site.query("server3", "show pg_stat_statements.max")).toEqual([
+        { "pg_stat_statements.max": `${max}` },
+      ]);
+      expect(await site.preview()).toMatch(nothingToDo);
+    }
+  });
 });

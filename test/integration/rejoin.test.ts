@@ -8,7 +8,8 @@ import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutS
 
 const two = { server2: { dataDirectory: "/data/db" }, server3: { dataDirectory: "/data/db" } };
 const three = { ...two, des10: { role: "mirror", dataDirectory: "/data/db" } };
-const settings = { ...quick, wal_keep_segments: "8" };
+/** With archiving, a promotion leaves its last segment of the old timeline under another name: pg_rewind then leaves the server's own. */
+const settings = { ...quick, wal_keep_segments: "8", archive_mode: "on", archive_command: "true" };
 
 /** With Debian's programs, which have pg_rewind. Each test leaves another primary, and the rows of all before. */
 describe.skipIf(!existsSync(join(debian15, "pg_rewind")))("the old primary is back", { timeout: 120_000 }, () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { resolveStack } from "../../../config/resolve.js";
+import { differences } from "../../../provider/protocol/wire.js";
 import { rollout } from "../../../provider/resources/rollout.js";
 import { mapServers } from "../../../provider/sdk/rollout.js";
 import type { Context } from "../../../servers/rollout/reporter.js";
@@ -53,6 +54,19 @@ describe("the state of a rollout", () => {
     expect(state.plan).toEqual([{ server: "server3", action: "start", because: [{ code: "stopped" }] }]);
     expect(state).not.toHaveProperty("refusals");
     expect(said).toEqual(["info: the rollout:\n1. server3: start (stopped)"]);
+  });
+
+  it("does not differ by what the running servers alone know of an extension's settings", async () => {
+    const __startOnly = { server2: ["pg_stat_statements.max"], server3: ["pg_stat_statements.max"] };
+    const actual = {
+      ...args,
+      servers: { server2: found("server2"), server3: found("server3") },
+      plan: [],
+      __startOnly,
+    };
+    const { state, said } = await preview(actual);
+    expect(differences(actual, state)).toEqual([]);
+    expect(said).toEqual([]);
   });
 
   it("holds why nothing may be done apart, as data, which makes the diagnostic a warning", async () => {
