@@ -10,6 +10,7 @@ import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Runbook, Topology } from "../provider/sdk/index.js";
+import { endpointsOf } from "../servers/sql/login.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
@@ -126,6 +127,7 @@ export class Site extends pulumi.ComponentResource {
       site: site.name,
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+      ...(site.others === undefined ? {} : { others: site.others }),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
       servers: pulumi
@@ -191,9 +193,8 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
 }
 
 /** Servers that may take writes, with what each must prove. */
-function asked({ servers, upstream }: SiteDescription): readonly Address[] {
-  const all = upstream === undefined ? servers : [...servers, upstream];
-  return all.map(({ name, address, port, proof, host, dataDirectory }) => {
+function asked(site: SiteDescription): readonly Address[] {
+  return endpointsOf(site).map(({ name, address, port, proof, host, dataDirectory }) => {
     return { name, address, port, proof, host, dataDirectory };
   });
 }
