@@ -14,7 +14,7 @@ import {
 } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import { secretsInClear } from "./config/secrets.js";
-import type { Endpoint, Server } from "./config/site.js";
+import type { Server, Site as SiteDescription } from "./config/site.js";
 import { error, type Problem } from "./postgres/problem.js";
 import type { Note } from "./postgres/settings/resolve.js";
 import { floorSettings } from "./postgres/settings/rules.js";
@@ -58,7 +58,7 @@ export default async function main() {
     ...(site.primary === undefined ? {} : connectionOf(clients)),
     // What other stacks hold their own against: true once the rollout is through.
     servers: rollout.plan.apply(() =>
-      Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server, site.upstream)])),
+      Object.fromEntries(site.servers.map((server) => [server.name, outputOf(server, site)])),
     ),
   };
 }
@@ -101,9 +101,9 @@ function connectionOf({ connectionString, serviceFile }: Clients) {
   return { connectionString, serviceFile };
 }
 
-function outputOf(server: Server, outside: Endpoint | undefined): ServerOutput {
+function outputOf(server: Server, { upstream, others = [] }: SiteDescription): ServerOutput {
   const { role, lost, address, port, dataDirectory, hotStandby, version, settings } = server;
-  const followed = server.upstream !== undefined && server.upstream === outside?.name ? [outside] : [];
+  const followed = upstream !== undefined && server.upstream === upstream.name ? [upstream, ...others] : [];
   const names = floorSettings(version).filter((setting) => setting in settings);
   return {
     role,

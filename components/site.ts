@@ -3,13 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/sessionSettings.js";
-import type { Endpoint, Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
+import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
 import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
 import { Access, Database, Preflight, Role, Rollout, Runbook, Topology } from "../provider/sdk/index.js";
+import { endpointsOf } from "../servers/sql/login.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
@@ -126,6 +127,7 @@ export class Site extends pulumi.ComponentResource {
       site: site.name,
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+      ...(site.others === undefined ? {} : { others: site.others }),
       administrator: site.administrator,
       administratorPassword: password(site.administrator),
       servers: pulumi
@@ -191,12 +193,12 @@ function presentedOf(servers: readonly Server[]): pulumi.Output<Record<string, {
 }
 
 /** Servers that may take writes, with what each must prove. */
-function asked({ servers, upstream }: SiteDescription): readonly Address[] {
-  const placed = ({ name, address, port, proof, host, dataDirectory }: Endpoint) => {
-    return { name, address, port, proof, host, dataDirectory };
-  };
-  const own = servers.map((server) => ({ ...placed(server), passfile: server.passfile }));
-  return upstream === undefined ? own : [...own, placed(upstream)];
+function asked(site: SiteDescription): readonly Address[] {
+  return endpointsOf(site).map(({ name, address, port, proof, host, dataDirectory }) => {
+    const own = site.servers.find((server) => server.name === name);
+    const asked = { name, address, port, proof, host, dataDirectory };
+    return own === undefined ? asked : { ...asked, passfile: own.passfile };
+  });
 }
 
 function placeOf({ name, host, dataDirectory, controlDirectory }: ServerSite): Place {

@@ -150,25 +150,27 @@ export async function contradictions({ description, site }: ResolvedStack): Prom
     ];
   }
   const now = primary === undefined ? undefined : servers[primary];
-  if (there.role !== "primary" && now?.role === "primary") {
+  const isFollowed = upstream.others?.[primary ?? ""] !== undefined;
+  if (there.role !== "primary" && now?.role === "primary" && !isFollowed) {
     await pulumi.log.info(
       `upstream.server: ${primary} is the primary of ${upstream.stack} now, and ${upstream.server} ${there.lost === true ? "is lost" : "follows it"}: to follow ${primary} from here, declare upstream.server: ${primary} (upstream.dataDirectory: ${now.dataDirectory})`,
     );
   }
-  const stated = site.upstream;
-  const facts = [
-    ["address", `hosts.${stated.host.name}`, stated.address, there.address],
-    ["port", "upstream.port", stated.port, there.port],
-    ["data directory", "upstream.dataDirectory", stated.dataDirectory, there.dataDirectory],
-  ] as const;
-  const differing = facts
-    .filter(([, , here, said]) => here !== said)
-    .map(([what, path, here, said]) =>
-      error(
-        path,
-        `the ${what} of ${upstream.server} is ${here} here and ${said} in ${upstream.stack}: make them agree`,
-      ),
-    );
+  const differing = [site.upstream, ...(site.others ?? [])].flatMap((stated, index) => {
+    const said = servers[stated.name];
+    const path = index === 0 ? "upstream" : `upstream.others.${stated.name}`;
+    if (said === undefined) return [error(path, `${upstream.stack} has no server "${stated.name}"`)];
+    const facts = [
+      ["address", `hosts.${stated.host.name}`, stated.address, said.address],
+      ["port", `${path}.port`, stated.port, said.port],
+      ["data directory", `${path}.dataDirectory`, stated.dataDirectory, said.dataDirectory],
+    ] as const;
+    return facts
+      .filter(([, , here, there]) => here !== there)
+      .map(([what, at, here, there]) =>
+        error(at, `the ${what} of ${stated.name} is ${here} here and ${there} in ${upstream.stack}: make them agree`),
+      );
+  });
   const below = site.servers
     .filter((server) => server.upstream === upstream.server)
     .flatMap((server) =>

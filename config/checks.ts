@@ -1,3 +1,4 @@
+import { takesWrites } from "../postgres/files/conninfo.js";
 import { checkSqlName } from "../postgres/names.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { resolveSettings } from "../postgres/settings/resolve.js";
@@ -58,6 +59,7 @@ function checkReferences(description: StackDescription): Problem[] {
       ? [error("upstream", "goes with a stack that only mirrors; this one has a primary of its own")]
       : []),
     ...(upstream === undefined ? [] : unknownHost(hosts, "upstream.host", upstream.host ?? upstream.server)),
+    ...checkOtherUpstreams(description),
     ...names.flatMap((name) => [
       ...unknownHost(hosts, `servers.${name}.host`, servers[name]?.host ?? name),
       ...(servers[name]?.upstream === undefined
@@ -81,6 +83,34 @@ function checkReferences(description: StackDescription): Problem[] {
           ),
         ]
       : []),
+  ];
+}
+
+/** Several servers to follow: libpq's from 10 on, and none by a slot, which the one that takes over would not have. */
+function checkOtherUpstreams({ upstream, servers, hosts, postgresql, settings }: StackDescription): Problem[] {
+  const others = Object.entries(upstream?.others ?? {});
+  if (upstream === undefined || others.length === 0) return [];
+  const isOld = takesWrites(majorOf(postgresql) as Major) === undefined;
+  const bySlot = Object.keys(servers).filter((name) => {
+    const own = servers[name]?.settings ?? {};
+    return (own.primary_slot_name ?? settings.primary_slot_name ?? "") !== "";
+  });
+  return [
+    ...(isOld
+      ? [error("upstream.others", `PostgreSQL ${postgresql} follows one server alone: from 10 on several`)]
+      : []),
+    ...others.flatMap(([name, { host }]) => [
+      ...unknownHost(hosts, `upstream.others.${name}.host`, host ?? name),
+      ...(name === upstream.server || servers[name] !== undefined
+        ? [error(`upstream.others.${name}`, "is named twice: name here the servers beside upstream.server alone")]
+        : []),
+    ]),
+    ...bySlot.map((name) =>
+      error(
+        `servers.${name}.settings.primary_slot_name`,
+        "goes with one server to follow: the one that takes over has no such slot, and nothing would stream. Leave upstream.others out, or the slot, and have wal_keep_size keep enough",
+      ),
+    ),
   ];
 }
 

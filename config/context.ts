@@ -9,6 +9,9 @@ import { type Placed, programsIn, unitOf } from "./layouts.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
 
+type OutsideDescription = NonNullable<StackDescription["upstream"]>;
+type OutsideServer = Pick<OutsideDescription, "host" | "port" | "dataDirectory">;
+
 /** Turns a description's names into hosts, addresses and layers. */
 export class Context {
   readonly facts: SiteFacts;
@@ -64,7 +67,7 @@ export class Context {
       service: this.#serviceOf(name),
       ...this.#unitOf(placed),
       ...(server.keepDiverged === "wal" ? { keepDiverged: "wal" } : {}),
-      ...(upstream === undefined ? {} : { upstream }),
+      ...(upstream === undefined ? {} : { upstream, ...this.#alternativesTo(upstream) }),
       ...(server.applicationName === undefined ? {} : { applicationName: server.applicationName }),
       includes: [
         { path: "includes", files: description.includes },
@@ -75,17 +78,22 @@ export class Context {
     };
   }
 
-  upstreamEndpoint(upstream: NonNullable<StackDescription["upstream"]>): Endpoint {
-    const host = upstream.host ?? upstream.server;
+  /** The servers outside this stack that its mirrors may follow; the one that is named first as the upstream. */
+  upstreamEndpoints({ server, others = {}, authority, ...first }: OutsideDescription): readonly Endpoint[] {
+    return Object.entries({ [server]: first, ...others }).map(([name, one]) => this.#outside(name, one, authority));
+  }
+
+  #outside(name: string, one: OutsideServer, authority: string | undefined): Endpoint {
+    const host = one.host ?? name;
     return {
-      name: upstream.server,
+      name,
       host: this.#hostSpec(host),
       address: this.#hostAddress(host),
-      port: upstream.port ?? this.description.port,
-      dataDirectory: upstream.dataDirectory,
+      port: one.port ?? this.description.port,
+      dataDirectory: one.dataDirectory,
       // Its rules stand in another stack: they are taken to ask as this one's own.
       proof: {
-        tls: upstream.authority === undefined ? "none" : { authority: upstream.authority, required: true },
+        tls: authority === undefined ? "none" : { authority, required: true },
         asks: asksOfMethod(this.facts.authentication),
         asksReplicas: asksOfMethod(this.facts.authentication),
       },
@@ -109,9 +117,17 @@ export class Context {
       asksReplicas: this.#asksReplicas(name),
     }));
     if (upstream === undefined) return own;
-    const { name, address, port: upstreamPort, proof } = this.upstreamEndpoint(upstream);
-    const { tls, asksReplicas } = proof;
-    return [...own, { name, address, port: upstreamPort, verified: tls !== "none", asksReplicas }];
+    const outside = this.upstreamEndpoints(upstream).map(({ name, address, port, proof: { tls, asksReplicas } }) => {
+      return { name, address, port, verified: tls !== "none", asksReplicas };
+    });
+    return [...own, ...outside];
+  }
+
+  #alternativesTo({ name }: Peer): { alternatives?: readonly Peer[] } {
+    const { upstream } = this.description;
+    if (upstream?.others === undefined || name !== upstream.server) return {};
+    const others = Object.keys(upstream.others);
+    return { alternatives: this.#peers().filter((peer) => others.includes(peer.name)) };
   }
 
   #asksReplicas(server: string): readonly Asks[] {

@@ -1,4 +1,4 @@
-import { type Conninfo, renderConninfo } from "../postgres/files/conninfo.js";
+import { type Conninfo, renderConninfo, takesWrites } from "../postgres/files/conninfo.js";
 import { autoFile, emptyAutoFile } from "../postgres/files/facts.js";
 import { renderHba } from "../postgres/files/hba/index.js";
 import { type Expected, insistence, isCredulous } from "../postgres/files/insistence.js";
@@ -59,7 +59,14 @@ export function describeServer(
         ...(inputs.upstream === undefined || role === "primary"
           ? {}
           : {
-              primary_conninfo: conninfoOf(inputs.applicationName ?? name, inputs.upstream, passfile, site, tlsFiles),
+              primary_conninfo: conninfoOf(
+                inputs.applicationName ?? name,
+                inputs.upstream,
+                passfile,
+                site,
+                tlsFiles,
+                inputs.alternatives,
+              ),
             }),
       },
     },
@@ -102,6 +109,7 @@ export function describeServer(
       settings: postgresql,
       ...slotOf(postgresql.primary_slot_name ?? recovery.primary_slot_name),
       ...(inputs.upstream === undefined || role === "primary" ? {} : { upstream: inputs.upstream.name }),
+      ...(inputs.alternatives === undefined ? {} : { alternatives: inputs.alternatives.map((peer) => peer.name) }),
       files: {
         "postgresql.conf":
           renderConfiguration({ ...main, ...placeSettings(inputs) }, { header }) + includeLines(Object.keys(included)),
@@ -157,11 +165,14 @@ export function connectionOf(
   passfile: string,
   site: SiteFacts,
   tlsFiles: TlsFiles | undefined,
+  alternatives: readonly Peer[] = [],
 ): { readonly connection: Conninfo; readonly expected: Expected } {
   const verifies = upstream.verified && tlsFiles !== undefined;
+  const all = [upstream, ...alternatives];
   const connection = {
-    host: upstream.address,
-    port: `${upstream.port}`,
+    host: all.map(({ address }) => address).join(","),
+    port: all.map(({ port }) => port).join(","),
+    ...(alternatives.length === 0 ? {} : { target_session_attrs: takesWrites(site.version) }),
     user: site.replicationRole,
     application_name: name,
     ...(atLeast(site.version, "10") ? { passfile } : {}),

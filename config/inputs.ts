@@ -55,6 +55,8 @@ export interface ServerInputs {
   readonly unit?: string;
   /** The server that it replicates from unless it is the primary. */
   readonly upstream?: Peer;
+  /** Servers that it may follow in place of that, whichever takes writes. @default none */
+  readonly alternatives?: readonly Peer[];
   /** Every server of the site that it may ever connect to: what its passfile holds. */
   readonly peers: readonly Peer[];
   /** Addresses from which pgsite itself comes, beside its own host: the gateway of containers. */

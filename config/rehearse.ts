@@ -82,6 +82,16 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
           upstream: {
             ...withoutAuthority(upstream),
             dataDirectory: inFolder(upstream.host ?? upstream.server, upstream.dataDirectory),
+            ...(upstream.others === undefined
+              ? {}
+              : {
+                  others: Object.fromEntries(
+                    Object.entries(upstream.others).map(([name, one]) => [
+                      name,
+                      { ...one, dataDirectory: inFolder(one.host ?? name, one.dataDirectory) },
+                    ]),
+                  ),
+                }),
           },
         }),
     settings: kept,

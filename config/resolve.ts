@@ -68,7 +68,7 @@ export function resolveStack(
     administrator: description.administrator,
     replicationRole: context.facts.replicationRole,
     ...(primary === undefined ? {} : { primary }),
-    ...(description.upstream === undefined ? {} : { upstream: context.upstreamEndpoint(description.upstream) }),
+    ...outsideOf(context, description),
     servers,
     initdb: {
       locale: description.initdb.locale,
@@ -95,6 +95,13 @@ export function resolveStack(
     },
     problems: unique(problems),
   };
+}
+
+/** The servers of another stack that mirrors of this one follow. */
+function outsideOf(context: Context, { upstream: declared }: StackDescription): Pick<Site, "upstream" | "others"> {
+  if (declared === undefined) return {};
+  const [upstream, ...others] = context.upstreamEndpoints(declared);
+  return { ...(upstream === undefined ? {} : { upstream }), ...(others.length === 0 ? {} : { others }) };
 }
 
 function withLoss(server: Server, declared: ServerDescription | undefined): Server {

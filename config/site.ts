@@ -23,6 +23,8 @@ export interface Site {
   readonly primary?: string;
   /** The server outside this stack that its mirrors follow; present in a stack that only mirrors. */
   readonly upstream?: Endpoint;
+  /** Servers outside this stack beside it: its mirrors follow whichever of them all takes writes. */
+  readonly others?: readonly Endpoint[];
   /** Sorted by name. */
   readonly servers: readonly Server[];
   readonly initdb: InitdbOptions;
@@ -114,6 +116,8 @@ export interface Server extends Endpoint {
   readonly controlDirectory: string;
   /** Name of the server it replicates from: another of `servers`, or `Site.upstream`; absent for the primary. */
   readonly upstream?: string;
+  /** Servers outside this stack that it may follow in place of `upstream`, by name: whichever takes writes. @default none */
+  readonly alternatives?: readonly string[];
   /** The physical slot of its upstream by which it streams while it follows one (primary_slot_name). @default none */
   readonly slot?: string;
   /** hot_standby: false means that it refuses queries while in recovery. */
@@ -147,7 +151,8 @@ export interface Server extends Endpoint {
 export type KnownServer = Omit<Server, "files" | "disposable">;
 
 /** As much of a site as it takes to act on servers that are there. */
-export interface KnownSite extends Pick<Site, "name" | "administrator" | "upstream" | "primary" | "baseBackup"> {
+export interface KnownSite
+  extends Pick<Site, "name" | "administrator" | "upstream" | "others" | "primary" | "baseBackup"> {
   /** Told in messages. */
   readonly stack?: string;
   readonly servers: readonly KnownServer[];

@@ -100,11 +100,23 @@ export const server = strict({
     ),
 });
 
+const otherUpstream = strict({
+  host: name.optional().describe("A key of hosts: (by default the server's own name)"),
+  port: port.optional().describe("By default the stack's port"),
+  dataDirectory: pathOfServer.describe("Where its data is"),
+});
+
 export const upstream = strict({
   server: name.describe("Its name in the stack that describes it"),
   host: name.optional().describe("A key of hosts: (by default the server's own name)"),
   port: port.optional().describe("By default the stack's port"),
   dataDirectory: pathOfServer.describe("Where the upstream's data is, for the base backup"),
+  others: z
+    .record(name, otherUpstream)
+    .optional()
+    .describe(
+      "From 10 on: the other servers of that stack that may become its primary, by name. A mirror goes by itself to whichever takes writes",
+    ),
   settings: settings
     .optional()
     .describe("The upstream's hot-standby floors (max_connections …), so that a mirror below them is seen beforehand"),

@@ -524,8 +524,9 @@ followed() {
   peer() {
     if [ "$(line "$4")" = "$wanted" ]; then
       found=$1
-    elif [ -z "$found" ] && [ "$3" = "${port_there:-5432}" ]; then
-      case $there in "$1" | "$2") found=$1 ;; esac
+    elif [ -z "$found" ]; then
+      # A mirror may have several to follow.
+      case ,${port_there:-5432}, in *",$3,"*) case ,$there, in *",$1,"* | *",$2,"*) found=$1 ;; esac ;; esac
     fi
   }
   eval "$peers"

@@ -1,9 +1,23 @@
+import { atLeast, type Major } from "../versions.js";
+
 /**
  * Connection strings as libpq reads them (PostgreSQL: "Connection Strings", keyword/value form), for primary_conninfo.
  */
 
 /** Parameters by name; `undefined` ones are left out. */
 export type Conninfo = Readonly<Record<string, string | undefined>>;
+
+/** target_session_attrs by which libpq takes, of several hosts, the one that takes writes; first the newest version. */
+const takingWrites = [
+  // Whatever its sessions begin with.
+  { from: "14", value: "primary" },
+  { from: "10", value: "read-write" },
+] as const satisfies readonly { from: Major; value: string }[];
+
+/** Undefined before 10, whose libpq knows one host alone. */
+export function takesWrites(version: Major): string | undefined {
+  return takingWrites.find(({ from }) => atLeast(version, from))?.value;
+}
 
 /** The order in which administrators write them; others follow by name. */
 const order = ["host", "hostaddr", "port", "dbname", "user", "passfile", "application_name", "sslmode"];

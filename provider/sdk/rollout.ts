@@ -22,6 +22,8 @@ export interface RolloutArgs {
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */
   readonly upstream?: pulumi.Input<Endpoint> | undefined;
+  /** `Site.others` */
+  readonly others?: pulumi.Input<readonly Endpoint[]>;
   readonly administrator: pulumi.Input<string>;
   /** Always kept as a secret. */
   readonly administratorPassword: pulumi.Input<string>;

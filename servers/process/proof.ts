@@ -125,7 +125,9 @@ async function prove(options: ProofOptions): Promise<Proof> {
         ...more,
       });
       if (writable.name === server.name) return done({ state: "writes" });
-      const upstream = endpointsOf(site).find(({ name }) => name === server.upstream) ?? writable;
+      const mayFollow = server.alternatives?.includes(writable.name) === true;
+      const upstream =
+        (mayFollow ? undefined : endpointsOf(site).find(({ name }) => name === server.upstream)) ?? writable;
       const answer = await streams({ site, server, host, upstream, login, marker, ...given });
       if (answer === true) return done({ state: "streams", upstream: upstream.name });
       missing = answer;

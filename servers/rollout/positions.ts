@@ -67,7 +67,7 @@ export function positionsIn(
         .filter((slot) => slot.server === name && !known.includes(slot.name))
         .map(({ server: _server, ...slot }) => slot);
       const position: Position = {
-        replication: replicationOf(server, report),
+        replication: replicationOf(server, report, args.servers[name]),
         ...(diverged[name] === undefined ? {} : { diverged: diverged[name] }),
         ...(foreign.length === 0 ? {} : { foreignSlots: foreign }),
       };
@@ -76,7 +76,11 @@ export function positionsIn(
   );
 }
 
-function replicationOf({ name, state, upstream }: ServerReport, { problems, streams }: Report): Replication {
+function replicationOf(
+  { name, state, upstream }: ServerReport,
+  { problems, streams }: Report,
+  declared: TopologyServer | undefined,
+): Replication {
   if (state === "stopped" || state === "no data") return { kind: "not running" };
   if (state === "unreachable") {
     return { kind: "unknown", why: problemsWith(problems, name)[0] ?? { code: "unanswered" } };
@@ -84,7 +88,10 @@ function replicationOf({ name, state, upstream }: ServerReport, { problems, stre
   if (state === "read-write") return { kind: "writes" };
   const off = streams.find(({ server }) => server === name)?.off;
   if (off !== undefined) return { kind: "off", why: off };
-  return upstream === null ? { kind: "recovers" } : { kind: "streams", from: upstream };
+  if (upstream === null) return { kind: "recovers" };
+  // From whichever takes writes of those that it may follow: that is as declared.
+  const isMeant = declared?.upstream !== undefined && declared.alternatives?.includes(upstream) === true;
+  return { kind: "streams", from: isMeant ? declared.upstream : upstream };
 }
 
 /** The slots that a server is declared to have: others' own, and those by which its followers stream; a lost one may come back to any. */

@@ -20,6 +20,7 @@ export function siteOf(
     administrator: state.administrator,
     ...(state.primary === undefined ? {} : { primary: state.primary }),
     ...(state.upstream === undefined ? {} : { upstream: state.upstream }),
+    ...(state.others === undefined ? {} : { others: state.others }),
     ...(state.baseBackup === undefined ? {} : { baseBackup: state.baseBackup }),
     servers: Object.values(state.servers),
   };

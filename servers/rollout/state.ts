@@ -29,6 +29,9 @@ export interface RolloutArgs {
   readonly baseBackup?: BaseBackupChoice;
   readonly primary?: string;
   readonly upstream?: Endpoint;
+
+  /** Servers outside beside it. */
+  readonly others?: readonly Endpoint[];
   readonly administrator: string;
   readonly administratorPassword: string;
 }

@@ -11,8 +11,8 @@ export function serverNamed(site: Site, name: string): Server {
 }
 
 /** Everything that may be writable in the site: the stack's servers, and the upstream outside it. */
-export function endpointsOf(site: Pick<KnownSite, "servers" | "upstream">): readonly Endpoint[] {
-  return [...site.servers, ...(site.upstream === undefined ? [] : [site.upstream])];
+export function endpointsOf(site: Pick<KnownSite, "servers" | "upstream" | "others">): readonly Endpoint[] {
+  return [...site.servers, ...(site.upstream === undefined ? [] : [site.upstream]), ...(site.others ?? [])];
 }
 
 /** How pgsite logs in. @throws where the stack has no password for it */

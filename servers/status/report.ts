@@ -168,7 +168,7 @@ function serverReport(
     version: sql.version ?? data?.version ?? null,
     state,
     timeline: sql.timeline ?? fromTitle ?? null,
-    upstream: server.upstream ?? null,
+    upstream: followedBy(observation, answers, all) ?? null,
     lagBytes,
     lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
     walSenders: sql.senders === undefined ? null : namesOfSenders(sql.senders, observation, all),
@@ -191,11 +191,24 @@ function upstreamOf({ server }: Observation, answers: readonly SqlAnswer[]): Sql
   return answers.find(({ endpoint }) => endpoint.name === server.upstream);
 }
 
-function senderOf({ server }: Observation, answers: readonly SqlAnswer[], all: readonly Observation[]) {
-  const upstream = answers.find(({ endpoint }) => endpoint.name === server.upstream);
-  if (upstream?.senders === undefined) return undefined;
-  const others = all.filter((one) => one.server.name !== upstream.endpoint.name).map((one) => one.server);
-  return senderFor(upstream.senders, server, others);
+/** The server that it streams from; of one that streams from none, the declared one. */
+function followedBy(observation: Observation, answers: readonly SqlAnswer[], all: readonly Observation[]) {
+  return streamsOf(observation, answers, all)[0]?.from ?? observation.server.upstream;
+}
+
+function senderOf(observation: Observation, answers: readonly SqlAnswer[], all: readonly Observation[]) {
+  return streamsOf(observation, answers, all)[0]?.sender;
+}
+
+/** Its walsenders on the servers that it may follow. */
+function streamsOf({ server }: Observation, answers: readonly SqlAnswer[], all: readonly Observation[]) {
+  return [server.upstream, ...(server.alternatives ?? [])].flatMap((from) => {
+    const upstream = answers.find(({ endpoint }) => endpoint.name === from);
+    if (from === undefined || upstream?.senders === undefined) return [];
+    const others = all.filter((one) => one.server.name !== from).map((one) => one.server);
+    const sender = senderFor(upstream.senders, server, others);
+    return sender === undefined ? [] : [{ from, sender }];
+  });
 }
 
 /** By the servers of the stack, whatever they stream under; any other by its application_name. */

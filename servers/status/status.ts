@@ -7,7 +7,7 @@ import type { Major } from "../../postgres/versions.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
 import { runsOutside } from "../process/unit.js";
-import { administratorOf } from "../sql/login.js";
+import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
 import { isAsDeclared } from "./live.js";
@@ -31,7 +31,7 @@ export interface StatusOptions {
 export async function reportOn(options: StatusOptions): Promise<Report> {
   const { site } = options;
   const login = administratorOf(site, options.passwords);
-  const outside = site.upstream === undefined ? [] : [askSql(site.upstream, login, options)];
+  const outside = endpointsOf({ ...site, servers: [] }).map((endpoint) => askSql(endpoint, login, options));
   const [observed, others] = await Promise.all([
     Promise.all(site.servers.map((server) => observe(server, login, options))),
     Promise.all(outside),
