@@ -1,6 +1,9 @@
 import { controlNames } from "../../config/controlDirectory.js";
 import { dataFolders } from "../../postgres/start/overrides.js";
 
+/** Without a program for each: a folder has many. */
+const nameOfPath = `\${path##*/}`;
+
 /**
  * A POSIX script that starts a server's program in a scratch folder, which it removes, and prints what `dryStartFacts.ts` reads:
  * lines KEY=VALUE, and after a line `log` what the program said. Nothing of the real server is written to.
@@ -52,7 +55,7 @@ is_absent() { case "$newline$absent$newline" in *"$newline$1$newline"*) return 0
 link_rest() {
   for path in "$1"/* "$1"/.[!.]*; do
     [ -e "$path" ] || [ -h "$path" ] || continue
-    name=$2$(basename -- "$path")
+    name=$2${nameOfPath}
     case $name in base | global | log | postmaster.* | PG_VERSION | pg_*) [ "$name" = pg_ident.conf ] || continue ;; esac
     if [ -d "$work/conf/$name" ]; then link_rest "$path" "$name/"; continue; fi
     [ -e "$work/conf/$name" ] || is_absent "$name" || ln -s -- "$path" "$work/conf/$name"
@@ -60,7 +63,7 @@ link_rest() {
 }
 link_rest "$conf" ''
 for path in "$data"/*; do
-  name=$(basename -- "$path")
+  name=${nameOfPath}
   case $name in
     base | global | pg_* | log | postmaster.* | PG_VERSION | *.conf | *.signal | *.done | backup_* | tablespace_map* | current_logfiles | pgsite.*) ;;
     *) [ ! -e "$path" ] || ln -s -- "$path" "$work/data/$name" ;;
