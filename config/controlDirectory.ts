@@ -36,6 +36,8 @@ export const controlNames = {
   staged: "staged",
   /** What the rollout has installed and not yet brought into force. It goes when it is. */
   pending: "pending.json",
+  /** A folder in which a server's program is tried on what it is to start with: rollout, preview. It goes with the try. */
+  dryStart: "dry-start",
   /** Which text of ours each hand-written file stands for: import. Once a file is written, its group goes from it. */
   adopted: "adopted.json",
   /** A folder of copies of the hand-written files: import. */

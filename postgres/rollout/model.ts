@@ -1,6 +1,7 @@
 /** The types of a rollout: what is there, what is declared, and the plan between the two. */
 
 import type { Floors } from "../settings/floors.js";
+import type { StartObstacle } from "../start/model.js";
 import type { Major } from "../versions.js";
 import type { Received } from "../wal/received.js";
 
@@ -290,6 +291,8 @@ export type Refusal =
   | ({ readonly code: "belowPrimary"; readonly server: string; readonly primary: string } & Gap)
   /** The server is to insist on TLS with an upstream that runs without; or does, with one that is to run without. */
   | { readonly code: "tlsNotThere" | "tlsStillNeeded"; readonly server: string; readonly upstream: string }
+  /** It would not start with what it is to get. */
+  | { readonly code: "cannotStart"; readonly server: string; readonly because: readonly StartObstacle[] }
   /** It runs and does not answer. */
   | { readonly code: "silent"; readonly server: string }
   | SwitchoverRefusal

@@ -10,8 +10,11 @@ import { lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
+/** Whether this is a preview, which an `up` needs not tell. */
+type Asked = RolloutArgs & { readonly preview?: boolean };
+
 /** Brings what is staged into force on all servers of a stack, in order, and starts what is stopped. */
-export const rollout: ResourceType<RolloutArgs, RolloutState> = {
+export const rollout: ResourceType<Asked, RolloutState> = {
   token: "pgsite:index:Rollout",
   secrets: ["administratorPassword"],
   packed: ["servers"],
@@ -22,15 +25,17 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
 
   id: (state) => `${state.site}/rollout`,
 
-  async check(context, args, actual) {
+  async check(context, { preview = false, ...args }, actual) {
     const servers = Object.fromEntries(
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
     const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
     const found = await withNewcomers(args, known, context.signal);
-    const plan = same(found, servers)
+    const planned = same(found, servers)
       ? nothing
       : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
+    // An `up` asks for itself, of what is staged.
+    const plan = preview ? await refusingStarts(context, args, planned, found, actual?.__unreachable) : planned;
     await sayPlan(context, plan, found);
     return { state: { ...args, servers, ...planIn(plan), ...unseenIn(actual?.__unreachable, actual?.__startOnly) } };
   },
@@ -159,6 +164,19 @@ async function planFor(
   const plan = planOf(servers, known, lost);
   const mirrors = mirrorsAfter(__mirrors, plan, servers);
   return { ...reportOf(plan), ...(mirrors.length === 0 ? {} : { mirrors }) };
+}
+
+async function refusingStarts(
+  context: Context,
+  { servers }: RolloutArgs,
+  plan: PlanReport,
+  found: RolloutState["servers"],
+  unreachable: RolloutState["__unreachable"] = {},
+): Promise<PlanReport> {
+  if (plan.steps.length === 0) return plan;
+  const { withRefusedStarts } = await import("../../servers/rollout/beforeStopping.js");
+  const reached = Object.entries(found).filter(([name]) => unreachable[name] === undefined);
+  return withRefusedStarts(plan, servers, Object.fromEntries(reached), context.signal);
 }
 
 async function bringIntoForce(context: Context, state: RolloutState): Promise<RolloutState> {

@@ -6,6 +6,7 @@ import type { Major } from "../../postgres/versions.js";
 import { declaredPermissions, shownHash } from "../../servers/data/staging.js";
 import { declaredProgram } from "../../servers/process/program.js";
 import type { ConfigurationArgs, ServerConfigurationState } from "../../servers/rollout/configuration.js";
+import { noteDeclared } from "../../servers/rollout/declared.js";
 import { messageOf } from "../../servers/rollout/reporter.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
@@ -33,6 +34,7 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
   id: (state) => `${state.site}/${state.server}`,
 
   async check(context, args, actual) {
+    noteDeclared(args, args.files);
     const permissions = Object.fromEntries(
       Object.entries(args.files).map(([name, text]) => [name, declaredPermissions(args, name, text)]),
     );

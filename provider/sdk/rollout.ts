@@ -47,6 +47,8 @@ export class Rollout extends pulumi.CustomResource {
       {
         ...args,
         administratorPassword: pulumi.secret(args.administratorPassword),
+        // Only what a preview alone asks: an `up` is the same whether one came before it.
+        preview: pulumi.runtime.isDryRun(),
         servers: pulumi.output(args.servers).apply((servers) => JSON.stringify(mapServers(servers))),
         plan: undefined,
         refusals: undefined,

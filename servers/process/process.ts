@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import { placesOfSockets } from "../../config/socketFolders.js";
-import { type Host, HostError } from "../../hosts/host.js";
+import { type Host, HostError, isOfHost } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { guardOf, refusedToStart, supersededIn } from "../../installed/runbook/render.js";
 import { makeSocketFolders } from "../../installed/service/socketFolders.js";
@@ -97,7 +97,10 @@ export interface Started {
 
 /** A server did not start. The message has the reason from its own log. */
 export class StartFailed extends Error {
-  constructor(server: string, reason: string) {
+  constructor(
+    server: string,
+    readonly reason: string,
+  ) {
     super(`${server} does not start: ${reason}`);
     this.name = "StartFailed";
   }
@@ -118,7 +121,9 @@ export async function startServer(host: Host, server: KnownServer, options: Star
   await host.makeDirectory(server.controlDirectory);
   const postgres = join(server.binDirectory, "postgres");
   const root = () => hostOf({ ...server.host, user: "root" });
-  await makeSocketFolders(host, root, placesOfSockets(server), postgres);
+  await makeSocketFolders(host, root, placesOfSockets(server), postgres).catch((error: unknown) => {
+    throw isOfHost(error) || !(error instanceof Error) ? error : new StartFailed(server.name, error.message);
+  });
   if (before.kind === "running" && before.status !== "stopping") {
     const failure = await answer(host, server, Date.now() + deadline, signal, await logMark(host, server));
     if (failure !== undefined) throw new StartFailed(server.name, failure);

@@ -5,16 +5,19 @@ import { stage } from "../data/staging.js";
 import { type LookAt, newLooks } from "../status/look.js";
 import { describePlan } from "../words/plan.js";
 import { refusalInWords } from "../words/refusals.js";
+import { refuseStarts } from "./beforeStopping.js";
 import { markDiverged } from "./divergence.js";
 import { markReceived } from "./evidence.js";
 import { of } from "./member.js";
 import { observeForRollout } from "./observe.js";
+import type { Replaced } from "./pending.js";
 import { followedBy, planOf } from "./plan.js";
 import { type Follows, prove, proveOne } from "./prove.js";
+import { PutBack } from "./putBack.js";
 import { type Context, messageOf } from "./reporter.js";
 import { bringSlots, leaveSlots } from "./slots.js";
 import type { Observed, RolloutState } from "./state.js";
-import { asksForMore, contentFor, take } from "./steps.js";
+import { asksForMore, backWhereEnded, contentFor, take } from "./steps.js";
 import { requireTaken } from "./taken.js";
 import { handOver, stopSuperseded, takeOver } from "./takeovers.js";
 
@@ -26,6 +29,10 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const observed = await observeAll(context, state);
   const plan = planOf(state.servers, observed, state.lost);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.map(refusalInWords).join("\n"));
+  const refused = await refuseStarts(context, { servers: state.servers, observed }, plan, (name) =>
+    contentFor(of(state, name), observed[name] as Observed),
+  );
+  if (refused.length > 0) throw new Error(refused.map(refusalInWords).join("\n"));
   const words = describePlan(plan);
   if (await changesWho(context, state, plan, words)) {
     // The rest is planned from what is there now.
@@ -89,6 +96,7 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
   for (const [index, step] of plan.steps.entries()) {
     context.signal.throwIfAborted();
     await context.progress(words[index] ?? "");
+    let replaced: Replaced = {};
     try {
       if (step.action === "restart" && (await asksForMore(of(state, step.server), step))) {
         await proveOne(context, state, step.server, follows);
@@ -99,7 +107,7 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
         }
       }
       await bringSlots(context, state, step);
-      await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
+      replaced = await take(context, state, step, contents.get(step.server) ?? {}, observed[step.server] as Observed);
       running.add(step.server);
       if (step.action !== "install") follows.set(step.server, of(state, step.server).upstream);
       const later = new Set(plan.steps.slice(index + 1).map(({ server }) => server));
@@ -107,15 +115,25 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
       const proven = new Set([...running].filter((name) => !moves(name)));
       await prove(context, state, step, proven, follows);
       if (step.action !== "install") await requireTaken(context, state, step.server, contents.get(step.server) ?? {});
-    } catch (error) {
+    } catch (failure) {
+      const error = await lastOf(context, state, step.server, replaced, failure);
       const left = words.slice(index + 1);
       const rest = left.length === 0 ? "" : ` Not begun: ${left.join("; ")}.`;
-      throw new Error(`${words[index]} failed: ${messageOf(error)}.${rest} The next \`pulumi up\` goes on from here`, {
-        cause: error,
-      });
+      const next = error instanceof PutBack ? "" : " The next `pulumi up` goes on from here";
+      throw new Error(`${words[index]} failed: ${messageOf(error)}.${rest}${next}`, { cause: error });
     }
   }
   await leaveSlots(context, state, plan.steps);
+}
+
+/** What a step failed of in the end: a server that started with new files and ended is started with those that it had. */
+async function lastOf(context: Context, state: RolloutState, name: string, replaced: Replaced, failure: unknown) {
+  if (context.signal.aborted || Object.keys(replaced).length === 0) return failure;
+  try {
+    return await backWhereEnded(state, name, replaced, failure);
+  } catch (error) {
+    return error;
+  }
 }
 
 /** What is in force by now was staged while its server was still on its way there. */

@@ -1,5 +1,9 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
+import type { Role } from "../../postgres/rollout/model.js";
+
+/** Files by path as they were: what is in them, byte for byte (latin1), and their mode; null for one that was not there. */
+export type Replaced = Readonly<Record<string, { readonly mode: number; readonly bytes: string } | null>>;
 
 /**
  * Written before files are installed and removed once they are in force: a rollout that is cut off between the two
@@ -11,6 +15,10 @@ export interface Pending {
   readonly pid?: number;
   /** What the server ran with before. */
   readonly settings: Readonly<Record<string, string>>;
+  /** With a restart: the files in whose place others come, put back where the server does not start with those. */
+  readonly replaced?: Replaced;
+  /** The role that the server has with them. */
+  readonly role?: Role;
 }
 
 export async function readPending(host: Host, controlDirectory: string): Promise<Pending | undefined> {

@@ -111,7 +111,10 @@ export function followedBy(
 }
 
 /** The files' values, with those of the running server over them. */
-export function inForce({ settings, runs = {} }: Observed): Readonly<Record<string, string>> {
+export function inForce({
+  settings,
+  runs = {},
+}: Pick<Observed, "settings" | "runs">): Readonly<Record<string, string>> {
   const names = new Set(Object.keys(runs).map((name) => name.toLowerCase()));
   const others = Object.entries(settings).filter(([name]) => !names.has(name.toLowerCase()));
   return {

@@ -11,12 +11,13 @@ import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
 import { readFiles, stage, stagedDirectory, writeServerFile } from "../data/staging.js";
 import { missingFloors } from "../process/floors.js";
-import { processState, reloadServer, startServer } from "../process/process.js";
+import { processState, reloadServer, StartFailed, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
 import { endedInWords } from "../words/stop.js";
 import { memberOf, of } from "./member.js";
-import { removePending, writePending } from "./pending.js";
+import { type Replaced, readPending, removePending, writePending } from "./pending.js";
 import { inForce } from "./plan.js";
+import { readReplaced, startAsBefore } from "./putBack.js";
 import type { Context } from "./reporter.js";
 import { loginOf, serverOf, siteOf } from "./site.js";
 import type { Observed, RolloutServer, RolloutState } from "./state.js";
@@ -42,42 +43,80 @@ export async function contentFor(server: RolloutServer, observed: Observed): Pro
   return Object.fromEntries(found);
 }
 
-/** Carries out one step, under its server's lock. Cut off anywhere, the next run does what is left of it. */
+/**
+ * Carries out one step, under its server's lock. Cut off anywhere, the next run does what is left of it.
+ * @returns the files that a restart replaced
+ * @throws PutBack where the server did not start with others, and runs with these again
+ */
 export async function take(
   context: Context,
   state: RolloutState,
   step: Step,
   content: Readonly<Record<string, string>>,
   before: Observed,
-): Promise<void> {
+): Promise<Replaced> {
   const facts = of(state, step.server);
   const server = serverOf(facts);
   const host = hostOf(facts.host);
-  await withLock(host, facts, `rollout: ${step.action}`, async () => {
+  return withLock(host, facts, `rollout: ${step.action}`, async () => {
+    const change = await changeTo(facts, content, step);
+    const replaced = await replacedBy(facts, step, before, change);
+    const putBack = Object.keys(replaced).length === 0 ? {} : { replaced, role: facts.role };
     if (step.action === "reload" || step.action === "restart") {
       const process = await processState(host, facts.dataDirectory);
       const pid = process.kind === "running" ? { pid: process.pid } : {};
-      await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings: inForce(before) });
+      const settings = inForce(before);
+      await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings, ...putBack });
     }
     // Cut off after the start, the next run proves that it works: no process has this number.
     const starts = step.action === "start" || step.action === "rejoin";
-    if (starts) await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {} });
+    if (starts)
+      await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {}, ...putBack });
     if (step.action === "rejoin") await rejoin(context, state, step);
-    await install(facts, content, step);
+    await install(facts, step.action === "rejoin" ? await changeTo(facts, content, step) : change);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stop(context, host, server);
     if (step.action === "restart" || starts) {
-      await startServer(host, server, { signal: context.signal });
+      try {
+        await startServer(host, server, { signal: context.signal });
+      } catch (error) {
+        if (!(error instanceof StartFailed)) throw error;
+        throw await startAsBefore(host, server, replaced, error);
+      }
     }
     if (isWhole(step)) await stage(host, facts.controlDirectory, {});
     // Last: cut off before it, the next run comes by here again.
     await removePending(host, facts.controlDirectory);
+    return replaced;
   });
 }
 
 /** Whether all that is declared is installed by a step. */
 function isWhole({ hold, both }: Step): boolean {
   return Object.keys(hold).length === 0 && both === undefined;
+}
+
+/** A server that started with its new files and could not be proven: one that has ended by now starts with its old ones. */
+export async function backWhereEnded(state: RolloutState, name: string, replaced: Replaced, failure: unknown) {
+  const server = serverOf(of(state, name));
+  const host = hostOf(server.host);
+  return withLock(host, server, "rollout: putting back", () => startAsBefore(host, server, replaced, failure));
+}
+
+/**
+ * What a restart replaces, to be put back where the server does not start with what comes in its place; of one that an earlier
+ * run had stopped for that too, as long as it has not run since, and its role is the same.
+ */
+async function replacedBy(facts: RolloutServer, step: Step, before: Observed, change: Change): Promise<Replaced> {
+  if (step.action !== "restart" && step.action !== "start") return {};
+  const host = hostOf(facts.host);
+  const mayOwe = step.action === "start" || before.pending !== undefined;
+  const owed = mayOwe ? await readPending(host, facts.controlDirectory) : undefined;
+  const process = owed?.replaced === undefined ? undefined : await processState(host, facts.dataDirectory);
+  const isSince = process?.kind === "running" && process.pid !== owed?.pid;
+  const earlier = owed?.role === facts.role && !isSince ? (owed.replaced ?? {}) : {};
+  if (step.action === "start") return earlier;
+  return { ...(await readReplaced(host, serverOf(facts), change.replaces, change.adopted)), ...earlier };
 }
 
 /** A server that hangs in its shutdown serves nobody: it is ended, and started with what it is to get. */
@@ -95,23 +134,35 @@ export async function asksForMore(server: RolloutServer, { hold }: Step): Promis
   return (await missingFloors(hostOf(server.host), server, { ...server.settings, ...hold })).length > 0;
 }
 
+interface Change {
+  /** The whole text of each file as it is to be. */
+  readonly wanted: Readonly<Record<string, string>>;
+  /** Names of files that must not be there. */
+  readonly absent: readonly string[];
+  /** Names of files that differ, or are there and must not be. */
+  readonly changed: readonly string[];
+  /** Those in whose place something comes, or nothing. */
+  readonly replaces: readonly string[];
+  /** Hand-written files stand for some. */
+  readonly adopted: boolean;
+}
+
 /**
- * Puts the files in place, with lines behind them for what is held: the last line of postgresql.conf wins. Below the rules of
+ * The files as they are to be, with lines behind them for what is held: the last line of postgresql.conf wins. Below the rules of
  * pg_hba.conf come those by which standbys come now, where these have their turn later.
  */
-async function install(
+async function changeTo(
   server: RolloutServer,
   declared: Readonly<Record<string, string>>,
   { hold, both }: Step,
-): Promise<void> {
-  const host = hostOf(server.host);
+): Promise<Change> {
   const content = both === "alone" ? only(declared, "pg_hba.conf") : declared;
   const absent = both === "alone" ? [] : server.absent;
   const names = [...Object.keys(content), ...absent];
   const held = Object.entries(hold).map(([name, value]) => `${name} = ${quoteValue(value)}`);
   const comment = "# Held by pgsite in the middle of a rollout; the next `pulumi up` takes these lines away.";
   const tail = held.length > 0 ? `\n${[comment, ...held, ""].join("\n")}` : "";
-  const counted = await readServerFiles(host, server, names);
+  const counted = await readServerFiles(hostOf(server.host), server, names);
   const now = counted.files["pg_hba.conf"];
   const wanted: Readonly<Record<string, string>> = Object.fromEntries(
     Object.entries(content).map(([name, text]) => {
@@ -120,18 +171,27 @@ async function install(
     }),
   );
   const changed = names.filter((name) => counted.files[name] !== wanted[name]);
-  let real = counted.files;
+  const adopted = counted.standIns !== undefined && changed.length > 0;
+  return { wanted, absent, changed, replaces: adopted ? names : changed, adopted };
+}
+
+/** Puts the files in place. */
+async function install(server: RolloutServer, { wanted, absent, changed, adopted }: Change): Promise<void> {
+  const host = hostOf(server.host);
+  const names = [...Object.keys(wanted), ...absent];
+  let differ = changed;
   let handMade: readonly string[] = [];
-  if (counted.standIns !== undefined && changed.length > 0) {
+  if (adopted) {
     const { forgetStandIns } = await import("../data/adopted.js");
     handMade = await forgetStandIns(host, server, changed);
-    real = (await readServerFiles(host, server, names)).files;
+    const real = (await readServerFiles(host, server, names)).files;
+    differ = names.filter((name) => real[name] !== wanted[name]);
   }
   for (const [name, text] of Object.entries(wanted)) {
-    if (real[name] !== text || handMade.includes(name)) await writeServerFile(host, server, name, text);
+    if (differ.includes(name) || handMade.includes(name)) await writeServerFile(host, server, name, text);
   }
   for (const name of absent) {
-    if (real[name] !== undefined) await host.remove(fileOf(server, name));
+    if (differ.includes(name)) await host.remove(fileOf(server, name));
   }
 }
 

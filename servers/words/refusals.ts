@@ -3,6 +3,7 @@ import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { divergenceInWords } from "./divergence.js";
 import { aheadInWords, lossInWords, receivedInWords, streamInWords } from "./loss.js";
 import { rejoinObstacleInWords } from "./rejoin.js";
+import { cannotStartInWords } from "./start.js";
 
 /** Why a rollout is not carried out as things are, in a sentence that ends with the remedy. */
 export function refusalInWords(refusal: Refusal): string {
@@ -37,6 +38,8 @@ export function refusalInWords(refusal: Refusal): string {
       return `${refusal.server} is to insist on TLS with ${refusal.upstream}, which runs without. Nothing was changed; declare tls.required: false, pulumi up, then take that away`;
     case "tlsStillNeeded":
       return `${refusal.server} insists on TLS with ${refusal.upstream}, which is to offer none. Nothing was changed; declare tls with required: false, pulumi up, then take tls away`;
+    case "cannotStart":
+      return cannotStartInWords(refusal.server, refusal.because);
     case "silent":
       return `${refusal.server} runs and does not answer within a few seconds: find out why, or stop it, and run again`;
   }

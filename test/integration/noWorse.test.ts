@@ -37,6 +37,20 @@ describe("a change that fails, or has to wait", { timeout: 120_000 }, () => {
     expect(await site.preview()).toMatch(nothingToDo);
   });
 
+  it("stops no server whose socket could not be where it is declared", async () => {
+    const pids = () =>
+      ["server2", "server3"].map((server) => readFileSync(join(site.dataDirectory(server), "postmaster.pid"), "utf8"));
+    const before = pids();
+    site.declare({ servers: { server3: { settings: { unix_socket_directories: "/proc/nowhere" } } } });
+    const nowhere = "/proc/nowhere, where it is to put its socket, is no folder";
+    expect(await site.preview()).toMatch(new RegExp(`refused: server3 would not start with.*${nowhere}`));
+    expect(await site.failing("up")).toContain(nowhere);
+    expect(pids()).toEqual(before);
+    site.declare();
+    await site.up();
+    expect(pids()).toEqual(before);
+  });
+
   it("does not leave data behind that could start again: a data directory elsewhere is refused until they are moved", async () => {
     const declared = site.dataDirectory("server3");
     const elsewhere = placeElsewhere();

@@ -15,6 +15,7 @@ import { mapServers } from "../../provider/sdk/rollout.js";
 import { processState } from "../../servers/process/process.js";
 import { startWorking } from "../../servers/process/start.js";
 import { stopServer } from "../../servers/process/stop.js";
+import { noteDeclared } from "../../servers/rollout/declared.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import type { RolloutState } from "../../servers/rollout/state.js";
 import { seed } from "../../servers/seed/seed.js";
@@ -122,9 +123,10 @@ export class RolloutSite {
     await endSharedSessions();
     this.said = [];
     const context = this.#context();
+    for (const server of this.site.servers) noteDeclared(server, divided(server.files).present);
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);
-    const { state } = await rollout.check(context, this.#args(), actual);
+    const { state } = await rollout.check(context, { ...this.#args(), preview: true }, actual);
     return planLines({ steps: state.plan, refusals: state.refusals ?? [] });
   }
 

@@ -69,6 +69,11 @@ const refusals: Examples<Exclude<Refusal, SwitchoverRefusal | FailoverRefusal>> 
   tlsNotThere: { code: "tlsNotThere", server: "server3", upstream: "server2" },
   tlsStillNeeded: { code: "tlsStillNeeded", server: "server3", upstream: "server2" },
   silent: { code: "silent", server: "server2" },
+  cannotStart: {
+    code: "cannotStart",
+    server: "server2",
+    because: [{ code: "refused", said: ['FATAL: could not access file "nothere": No such file or directory'] }],
+  },
 };
 
 const ofSwitchovers: Examples<SwitchoverRefusal> = {
