@@ -32,6 +32,7 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       ? nothing
       : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
     await sayPlan(context, plan, found);
+    await sayHeldUp(context, args, plan, found);
     return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
   },
 
@@ -137,6 +138,20 @@ function planIn({ steps, refusals }: PlanReport): Pick<RolloutState, "plan" | "r
 async function sayPlan(context: Context, plan: PlanReport, found: RolloutState["servers"]): Promise<void> {
   if (plan.steps.length + plan.refusals.length === 0) return;
   await context.report({ kind: "plan", plan, loud: plan.refusals.length > 0 || takeWrites(found) });
+}
+
+/** Asked of servers that the plan stops, and of no other. */
+async function sayHeldUp(
+  context: Context,
+  args: RolloutArgs,
+  { steps }: PlanReport,
+  found: RolloutState["servers"],
+): Promise<void> {
+  if (steps.length === 0) return;
+  const { heldUp, stopsIn } = await import("../../servers/rollout/stops.js");
+  for (const { server, act, holdUps } of await heldUp(args, stopsIn(steps, found), context.signal)) {
+    await context.report({ kind: "held up", server, act, holdUps });
+  }
 }
 
 async function planFor(
