@@ -49,7 +49,9 @@ export async function lookAtStream(asked: StreamAsked): Promise<StreamSeen> {
   if (sender === undefined) {
     const missing = { code: "notStreaming", upstream: upstream.name } as const;
     const own = server.hotStandby ? await byItself(asked, true) : undefined;
-    return own === undefined ? { missing, come: [] } : "proven" in own ? own : { ...own, missing };
+    if (own === undefined) return { missing, come: [] };
+    const isFed = "missing" in own && own.missing.code === "noWalreceiver" && own.missing.fed !== undefined;
+    return "proven" in own || isFed ? own : { ...own, missing };
   }
   // A warm upstream answers nothing; then only the server itself can tell.
   if ("code" in sender) return server.hotStandby ? byItself(asked, false) : { missing: sender, come: [] };
