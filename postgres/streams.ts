@@ -25,7 +25,7 @@ export interface SenderRow {
  * Names under which a standby may stream, the declared one first: one that was made by hand, or has not been restarted since
  * that changed, streams by its own name, or as libpq calls it that is told none (cluster_name, from 12 on).
  */
-function streamNames({ name, applicationName = name, version, settings }: Streaming): readonly string[] {
+export function streamNames({ name, applicationName = name, version, settings }: Streaming): readonly string[] {
   const cluster = atLeast(version, "12") ? (settings.cluster_name ?? "") : "";
   return [...new Set([applicationName, name, ...(cluster === "" ? [] : [cluster]), "walreceiver"])];
 }

@@ -80,8 +80,10 @@ export function renderStatus(rows: readonly StatusRow[]): string {
   return [table.toString(), ...problems].join("\n");
 }
 
-function lag({ state, lagBytes, lagSeconds }: StatusRow): string {
+function lag({ state, lagBytes, lagSeconds, late }: StatusRow): string {
   if (state === "read-write") return "";
-  if (lagBytes === null) return "?";
-  return lagBytes === 0 || lagSeconds === null ? prettyBytes(lagBytes) : `${prettyBytes(lagBytes)}, ${lagSeconds} s`;
+  const why = late === undefined ? "" : late.code === "paused" ? " (paused)" : ` (delayed by ${late.by}, as declared)`;
+  if (lagBytes === null) return `?${why}`;
+  const seconds = lagBytes === 0 || lagSeconds === null ? "" : `, ${lagSeconds} s`;
+  return `${prettyBytes(lagBytes)}${seconds}${why}`;
 }

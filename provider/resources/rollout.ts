@@ -37,6 +37,7 @@ export const rollout: ResourceType<Asked, RolloutState> = {
     // An `up` asks for itself, of what is staged.
     const plan = preview ? await refusingStarts(context, args, planned, found, actual?.__unreachable) : planned;
     await sayPlan(context, plan, found);
+    await sayHeldUp(context, args, plan, found);
     return { state: { ...args, servers, ...planIn(plan), ...unseenIn(actual?.__unreachable, actual?.__startOnly) } };
   },
 
@@ -145,6 +146,20 @@ function planIn({ steps, refusals }: PlanReport): Pick<RolloutState, "plan" | "r
 async function sayPlan(context: Context, plan: PlanReport, found: RolloutState["servers"]): Promise<void> {
   if (plan.steps.length + plan.refusals.length === 0) return;
   await context.report({ kind: "plan", plan, loud: plan.refusals.length > 0 || takeWrites(found) });
+}
+
+/** Asked of servers that the plan stops, and of no other. */
+async function sayHeldUp(
+  context: Context,
+  args: RolloutArgs,
+  { steps }: PlanReport,
+  found: RolloutState["servers"],
+): Promise<void> {
+  if (steps.length === 0) return;
+  const { heldUp, stopsIn } = await import("../../servers/rollout/stops.js");
+  for (const { server, act, holdUps } of await heldUp(args, stopsIn(steps, found), context.signal)) {
+    await context.report({ kind: "held up", server, act, holdUps });
+  }
 }
 
 async function planFor(

@@ -2,22 +2,20 @@ import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/s
 import type { Host, HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { UnreachableKind } from "../../postgres/serverProblems.js";
-import { senderFor } from "../../postgres/streams.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { markProven } from "../data/unproven.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
-import { type Address, type Login, openSession, type Session, SqlUnreachable, withSession } from "../sql/session.js";
-import { bytesOfLsn } from "../sql/sql.js";
+import { type Address, type Login, type Session, type SqlUnreachable, withSession } from "../sql/session.js";
 import { majorOfServer, namesOf } from "../sql/versions.js";
 import { findWritable, type Writable } from "../sql/writable.js";
 import { isFinal } from "../unlock/find.js";
-import { notWorkingInWords } from "../words/proof.js";
-import { isDelayed } from "./delay.js";
+import { movingInWords, notWorkingInWords, stillMovingInWords } from "../words/proof.js";
 import { Lasting } from "./lasting.js";
 import { type Cause, causesIn, type LogMark, logMark, logSince } from "./log.js";
+import { Moving } from "./moving.js";
 import { processState } from "./process.js";
-import { recoveryTitles } from "./recoveryTitles.js";
 import type { Shortfall } from "./shortfall.js";
+import { lookAtStream, type ProvenBy, type StreamAsked } from "./streamProof.js";
 
 export interface ProofOptions {
   readonly site: KnownSite;
@@ -30,6 +28,8 @@ export interface ProofOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds for which its upstream may go on refusing it. @default long enough for another try of its walreceiver: a rule may be on its way */
   readonly patience?: number;
+  /** Who is told how one that is behind gets on. @default nobody */
+  readonly progress?: (line: string) => Promise<void> | void;
   readonly hostOf?: (spec: HostSpec) => Host;
 }
 
@@ -38,6 +38,8 @@ export interface Proof {
   readonly systemIdentifier: string;
   /** What it was proven to do. */
   readonly state: "writes" | "streams";
+  /** Of one that streams. `moving`: it was still behind after all the time that there was, and got on. */
+  readonly by?: ProvenBy | "moving";
   /** Where the marker ended in the WAL of the writable server. */
   readonly marker: string;
   /** The server that it streams from. */
@@ -66,8 +68,9 @@ export class NotWorking extends Error {
 /**
  * Proves that a server works. One that takes writes: a marker is written on it. One in recovery: its system
  * identifier is the writable server's, it streams from its upstream, and it has replayed a marker written on the
- * writable server after the proof began; one that is to replay late has received it and has it on its disk. A warm standby answers no SQL: its upstream tells (pg_stat_replication), and
- * at 9.0, which lacks that view, its process titles.
+ * writable server after the proof began; one that has a reason to replay late (`whyLate`) has it on its disk. A warm standby answers no
+ * SQL: its upstream tells (pg_stat_replication), and at 9.0, which lacks that view, its process titles. One that is behind and
+ * gets on has ten times the time, and works if it still gets on then.
  * @throws NotWorking at the deadline, or as soon as there is a cause that waiting cannot mend
  */
 export async function proveWorking(options: ProofOptions): Promise<Proof> {
@@ -90,6 +93,8 @@ async function prove(options: ProofOptions): Promise<Proof> {
   let looked = 0;
   const refused = new Lasting();
   const streamRefused = new Lasting();
+  const moving = new Moving();
+  let hasSwitched = false;
   for (;;) {
     signal?.throwIfAborted();
     const identifier = await readSystemIdentifier(host, server.dataDirectory);
@@ -117,7 +122,7 @@ async function prove(options: ProofOptions): Promise<Proof> {
     } else {
       if (marker === undefined || marker.on !== writable.name) marker = await writeMarker(writable, login, options);
       await checkIdentifier(server, identifier, writable, marker, options);
-      const done = (more: Pick<Proof, "state" | "upstream">): Proof => ({
+      const done = (more: Pick<Proof, "state" | "upstream" | "by">): Proof => ({
         server: server.name,
         systemIdentifier: identifier,
         marker: marker?.lsn ?? "",
@@ -128,13 +133,36 @@ async function prove(options: ProofOptions): Promise<Proof> {
       const mayFollow = server.alternatives?.includes(writable.name) === true;
       const upstream =
         (mayFollow ? undefined : endpointsOf(site).find(({ name }) => name === server.upstream)) ?? writable;
-      const answer = await streams({ site, server, host, upstream, login, marker, ...given });
-      if (answer === true) return done({ state: "streams", upstream: upstream.name });
-      missing = answer;
-      const keepsOut = answer.code === "unanswered" && ownRefusals.has(answer.kind);
-      if (refused.for(keepsOut) > refusalStays) throw new NotWorking(server.name, answer);
+      const at = { site, server, host, upstream, login, marker: marker.lsn, ...given };
+      const seen = await lookAtStream(at);
+      if ("proven" in seen) return done({ state: "streams", upstream: upstream.name, by: seen.proven });
+      missing = seen.missing;
+      moving.note(seen.come, marker.lsn);
+      if (missing.code === "noWalreceiver" && missing.fed !== undefined && !hasSwitched) {
+        hasSwitched = true;
+        await finishSegment(writable, at);
+      }
+      const keepsOut = missing.code === "unanswered" && ownRefusals.has(missing.kind);
+      if (refused.for(keepsOut) > refusalStays) throw new NotWorking(server.name, missing);
     }
-    const late = Date.now() - began > deadline;
+    const took = Date.now() - began;
+    const isMoving = moving.isMoving();
+    if (isMoving && took > deadline * patienceWithMoving && marker !== undefined && streamMoves.has(missing.code)) {
+      await options.progress?.(stillMovingInWords(server.name, moving.lacks()));
+      return {
+        ...{
+          server: server.name,
+          systemIdentifier: identifier,
+          marker: marker.lsn,
+          took,
+          state: "streams",
+          by: "moving",
+        },
+        ...(server.upstream === undefined ? {} : { upstream: server.upstream }),
+      };
+    }
+    if (isMoving && moving.isToBeTold()) await options.progress?.(movingInWords(server.name, moving.figures()));
+    const late = took > deadline && !isMoving;
     if (late || Date.now() - looked > 500) {
       looked = Date.now();
       const causes = causesIn(await logSince(host, server, mark), server);
@@ -151,6 +179,12 @@ async function prove(options: ProofOptions): Promise<Proof> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+/** How many times the deadline one that is behind and gets on has. */
+const patienceWithMoving = 10;
+
+/** What it lacks that it may get in time, and streams. */
+const streamMoves: ReadonlySet<Shortfall["code"]> = new Set(["replaysBehind", "receivesBehind", "walsenderWaits"]);
 
 /** Milliseconds that pgsite's own session may be refused in a way that waiting does not mend. */
 const refusalStays = 1000;
@@ -207,6 +241,14 @@ async function writeMarker(writable: Address, login: Login, { signal }: ProofOpt
   });
 }
 
+/** An archive gets whole segments: the one with the marker in it is ended. */
+async function finishSegment(writable: Address, { login, signal }: StreamAsked): Promise<void> {
+  await withSession(writable, login, signal === undefined ? {} : { signal }, async (session) => {
+    const [row] = await session.query("select current_setting('server_version_num') as version");
+    await session.query(`select ${namesOf(majorOfServer(row?.version ?? "")).switchWal}`);
+  });
+}
+
 async function systemIdentifierOf(session: Session): Promise<string | undefined> {
   const [row] = await session.query("select system_identifier::text as id from pg_control_system()");
   return row?.id == null ? undefined : BigInt.asUintN(64, BigInt(row.id)).toString();
@@ -231,95 +273,5 @@ async function checkIdentifier(
       writing: { server: writable.name, systemIdentifier: theirs },
       dataDirectory: server.dataDirectory,
     });
-  }
-}
-
-/** Whether a server in recovery streams and has replayed the marker; otherwise what is missing. */
-async function streams(options: {
-  readonly site: KnownSite;
-  readonly server: KnownServer;
-  readonly host: Host;
-  readonly upstream: Endpoint;
-  readonly login: Login;
-  readonly marker: Marker;
-  readonly signal?: AbortSignal;
-}): Promise<true | Shortfall> {
-  const { server, host, upstream, login, marker } = options;
-  const given = options.signal === undefined ? {} : { signal: options.signal };
-  const target = bytesOfLsn(marker.lsn);
-  const reached = (lsn: string | null | undefined) => lsn != null && bytesOfLsn(lsn) >= target;
-  const behind = (replayed: string | null | undefined): Shortfall => ({
-    code: "replaysBehind",
-    replayed: replayed ?? null,
-    marker: marker.lsn,
-  });
-  if (namesOf(server.version).replication !== null) {
-    const sender = await senderOf(options, given).catch((error: unknown) => unanswered(error));
-    if (sender === undefined) return { code: "notStreaming", upstream: upstream.name };
-    if (!("code" in sender)) {
-      if (sender.state !== "streaming") return { code: "walsenderWaits", upstream: upstream.name, state: sender.state };
-      if (reached(sender.replay) || (reached(sender.flush) && (await isDelayed(host, server)))) return true;
-      return behind(sender.replay);
-    }
-    // A warm upstream answers nothing; then only the server itself can tell.
-    if (!server.hotStandby) return sender;
-  }
-  if (server.hotStandby) {
-    try {
-      const replayed = await withSession(server, login, given, async (session) => {
-        const [row] = await session.query(`select ${namesOf(server.version).replayLsn}::text as lsn`);
-        return row?.lsn;
-      });
-      const { receiver } = await recoveryTitles(host, server);
-      if (receiver === undefined) return { code: "noWalreceiver" };
-      if (reached(replayed) || (reached(receiver) && (await isDelayed(host, server)))) return true;
-      return behind(replayed);
-    } catch (error) {
-      return unanswered(error);
-    }
-  }
-  // 9.0, warm: received is all that can be seen, and that recovery works on the segment.
-  const { receiver, recovering } = await recoveryTitles(host, server);
-  if (receiver === undefined) return { code: "noWalreceiver" };
-  if (recovering === undefined) return { code: "notInRecovery" };
-  return reached(receiver) ? true : { code: "receivesBehind", received: receiver, marker: marker.lsn };
-}
-
-function unanswered(error: unknown): Shortfall {
-  if (error instanceof SqlUnreachable) return { code: "unanswered", ...error.said };
-  throw error;
-}
-
-export interface Sender {
-  readonly state: string;
-  readonly sent: string | null;
-  readonly flush: string | null;
-  readonly replay: string | null;
-}
-
-/** The walsender of a server on its upstream. */
-async function senderOf(
-  { site, server, upstream, login }: Pick<Parameters<typeof streams>[0], "site" | "server" | "upstream" | "login">,
-  given: { readonly signal?: AbortSignal },
-): Promise<Sender | undefined> {
-  const session = await openSession(upstream, login, given);
-  try {
-    const replication = namesOf(server.version).replication;
-    if (replication === null) return undefined;
-    const rows = await session.query(
-      `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${replication.flush}::text as flush, ${replication.replay}::text as replay from pg_stat_replication`,
-    );
-    const senders = rows.map(({ name, from, state, sent, flush, replay }) => ({
-      name: name ?? "",
-      from: from ?? null,
-      state: state ?? "",
-      sent: sent ?? null,
-      flush: flush ?? null,
-      replay: replay ?? null,
-    }));
-    const others = site.servers.filter(({ name }) => name !== upstream.name);
-    return senderFor(senders, server, others);
-  } finally {
-    await session.end();
   }
 }

@@ -9,6 +9,8 @@ export interface RecoveryTitles {
   readonly receiver?: string;
   /** The WAL segment that is being replayed. */
   readonly recovering?: string;
+  /** Its replay waits for a query on it. */
+  readonly waits?: true;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface RecoveryTitles {
  * address behind them. What is before a colon is cluster_name.
  */
 const receiving = /^postgres: (?:.*: )?wal ?receiver(?: process)? +streaming ([0-9A-F]{1,8}\/[0-9A-F]{1,8}) *$/m;
-const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24}) *$/m;
+const replaying = /^postgres: (?:.*: )?startup(?: process)? +(?:recovering|waiting for) ([0-9A-F]{24})( waiting)? *$/m;
 
 /**
  * Reads the titles from /proc; the words differ from version to version, the positions do not.
@@ -31,9 +33,10 @@ export async function recoveryTitles(
   if (state.kind !== "running") return {};
   const titles = (await titlesBelow(host, server.dataDirectory, state.pid)).join("\n");
   const receiver = receiving.exec(titles)?.[1];
-  const recovering = replaying.exec(titles)?.[1];
+  const [, recovering, waits] = replaying.exec(titles) ?? [];
   return {
     ...(receiver === undefined ? {} : { receiver }),
     ...(recovering === undefined ? {} : { recovering }),
+    ...(waits === undefined ? {} : { waits: true as const }),
   };
 }

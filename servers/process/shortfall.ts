@@ -14,9 +14,15 @@ export type Shortfall =
     }
   | StreamProblem
   | ({ readonly code: "unanswered" } & Unanswered)
-  | { readonly code: "noWalreceiver" }
+  /** `fed`: it gets its WAL from an archive (restore_command), and the segment that it is at. */
+  | { readonly code: "noWalreceiver"; readonly fed?: string | null }
   | { readonly code: "notInRecovery" }
   /** It streams, and has not come as far as the marker. `replayed`: null where it has replayed nothing yet. */
-  | { readonly code: "replaysBehind"; readonly replayed: string | null; readonly marker: string }
+  | {
+      readonly code: "replaysBehind";
+      readonly replayed: string | null;
+      readonly received?: string;
+      readonly marker: string;
+    }
   /** The same of 9.0, warm: how far it has replayed cannot be seen. */
   | { readonly code: "receivesBehind"; readonly received: string; readonly marker: string };

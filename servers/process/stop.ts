@@ -4,9 +4,9 @@ import type { Host } from "../../hosts/host.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
-import { namesOf } from "../sql/versions.js";
 import { processState } from "./process.js";
 import { titlesBelow } from "./titles.js";
+import { unarchivedOn } from "./unarchived.js";
 import { stopByUnit, unitOf } from "./unit.js";
 import { until } from "./until.js";
 
@@ -25,6 +25,8 @@ export interface StopOptions {
    * start, and nothing that was committed is lost. @default false
    */
   readonly mayCrash?: boolean;
+  /** Who is told what a shutdown waits for that takes its time. @default nobody */
+  readonly waiting?: (seconds: number, held: readonly string[]) => Promise<void> | void;
 }
 
 /** How a server was stopped. */
@@ -49,7 +51,7 @@ export interface Ended {
  * writes any more. It is ended then. @throws where it still runs
  */
 export async function stopServer(host: Host, server: KnownServer, options: StopOptions = {}): Promise<Stopped> {
-  const { mode = "fast", deadline = 60_000, patience = 20_000, mayCrash = false } = options;
+  const { mode = "fast", deadline = 60_000, patience = 20_000, mayCrash = false, waiting } = options;
   const before = await processState(host, server.dataDirectory);
   if (before.kind !== "running") return { wasRunning: false };
   const gone = async () => {
@@ -66,9 +68,19 @@ export async function stopServer(host: Host, server: KnownServer, options: StopO
     return control !== undefined && isAtRest(control);
   };
   const done = async () => (await gone()) || (mode === "fast" && (await atRest()));
-  const isDone = await until(done, { deadline, interval: 50 });
-  if (isDone && (await until(gone, { deadline: patience, interval: 50 }))) return { wasRunning: true };
-  const held = await titlesBelow(host, server.dataDirectory, before.pid);
+  const holding = () => titlesBelow(host, server.dataDirectory, before.pid);
+  const began = Date.now();
+  let told = began;
+  const telling = (condition: () => Promise<boolean>) => async () => {
+    if (waiting !== undefined && Date.now() - told > tellEvery) {
+      told = Date.now();
+      await waiting(Math.round((told - began) / 1000), await holding());
+    }
+    return condition();
+  };
+  const isDone = await until(telling(done), { deadline, interval: 50 });
+  if (isDone && (await until(telling(gone), { deadline: patience, interval: 50 }))) return { wasRunning: true };
+  const held = await holding();
   if (mode !== "fast" || (!isDone && !mayCrash)) throw new StillRuns(server.name, before.pid, mode, deadline, held);
   const unarchived = await unarchivedOn(host, server);
   await stopByPgCtl(host, server, "immediate");
@@ -78,6 +90,9 @@ export async function stopServer(host: Host, server: KnownServer, options: StopO
   }
   return { wasRunning: true, ended: { when: isDone ? "at rest" : "before its checkpoint", held, unarchived } };
 }
+
+/** Milliseconds. */
+const tellEvery = 10_000;
 
 /** A server did not stop in time. */
 export class StillRuns extends Error {
@@ -96,11 +111,4 @@ async function stopByPgCtl(host: Host, server: KnownServer, mode: StopMode): Pro
   const pgCtl = join(server.binDirectory, "pg_ctl");
   const { code, stdout, stderr } = await host.run([pgCtl, "stop", "-W", "-m", mode, "-D", server.dataDirectory]);
   return code === 0 ? "" : (stderr + stdout).trim();
-}
-
-/** Segments that wait for archive_command; none where nobody can say. */
-async function unarchivedOn(host: Host, { dataDirectory, version }: KnownServer): Promise<number> {
-  const folder = join(dataDirectory, namesOf(version).walDirectory, "archive_status");
-  const names = (await host.list(folder).catch(() => undefined)) ?? [];
-  return names.filter((name) => name.endsWith(".ready")).length;
 }

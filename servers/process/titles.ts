@@ -11,7 +11,8 @@ for stat in /proc/[0-9]*/stat; do
   line=\${line##*) }
   line=\${line#* }
   [ "\${line%% *}" = "$1" ] || continue
-  tr '\\000' ' ' <"\${stat%/stat}/cmdline" && echo
+  # Who connects chooses a part of a title: it stays one line.
+  tr '\\000\\n' '  ' <"\${stat%/stat}/cmdline" && echo
 done 2>/dev/null
 exit 0`;
 

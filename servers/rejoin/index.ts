@@ -46,7 +46,8 @@ export async function rejoinServer(options: RejoinOptions): Promise<Rejoined> {
   const { server, host } = member;
   // Each program of a copy listens to it.
   setMaxListeners(0, signal);
-  await stopServer(host, server, { deadline: 90_000 });
+  // What it has to recover, it recovers below.
+  await stopServer(host, server, { deadline: 30_000, mayCrash: true });
   await waitForWriters(host, server);
   const begun = await readBegun(host, server);
   if (await isRewound(options)) {

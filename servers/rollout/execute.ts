@@ -1,23 +1,27 @@
 import { HostUnreachable } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { RolloutPlan } from "../../postgres/rollout/model.js";
+import { reportOf } from "../../postgres/rollout/plan.js";
 import { stage } from "../data/staging.js";
 import { type LookAt, newLooks } from "../status/look.js";
 import { describePlan } from "../words/plan.js";
+import { floorsLateInWords } from "../words/proof.js";
 import { refusalInWords } from "../words/refusals.js";
 import { refuseStarts } from "./beforeStopping.js";
 import { markDiverged } from "./divergence.js";
 import { markReceived } from "./evidence.js";
-import { of } from "./member.js";
+import { memberOf, of } from "./member.js";
 import { observeForRollout } from "./observe.js";
 import type { Replaced } from "./pending.js";
 import { followedBy, planOf } from "./plan.js";
 import { type Follows, prove, proveOne } from "./prove.js";
 import { PutBack } from "./putBack.js";
 import { type Context, messageOf } from "./reporter.js";
+import { loginOf } from "./site.js";
 import { bringSlots, leaveSlots } from "./slots.js";
 import type { Observed, RolloutState } from "./state.js";
 import { asksForMore, backWhereEnded, contentFor, take } from "./steps.js";
+import { askingFor, stopsIn } from "./stops.js";
 import { requireTaken } from "./taken.js";
 import { handOver, stopSuperseded, takeOver } from "./takeovers.js";
 
@@ -33,6 +37,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
     contentFor(of(state, name), observed[name] as Observed),
   );
   if (refused.length > 0) throw new Error(refused.map(refusalInWords).join("\n"));
+  await refuseStops(context, state, plan, observed);
   const words = describePlan(plan);
   if (await changesWho(context, state, plan, words)) {
     // The rest is planned from what is there now.
@@ -52,6 +57,18 @@ async function observeAll(context: Context, state: RolloutState): Promise<All> {
   );
   const marked = await markDiverged(Object.fromEntries(found), state.servers, lookAt);
   return markReceived(marked, state.servers, state.lost, lookAt);
+}
+
+/** Whether each server that the plan stops can be stopped, before anything is changed. @throws CannotStop */
+async function refuseStops(context: Context, state: RolloutState, plan: RolloutPlan, observed: All): Promise<void> {
+  const all = stopsIn([...reportOf({ ...plan, steps: [] }).steps, ...plan.steps], observed);
+  const stops = all.filter(({ act }) => act !== "give up");
+  if (stops.length === 0) return;
+  const { refuseStop } = await import("../process/canStop.js");
+  for (const stop of stops) {
+    const asking = await askingFor(state, stop, context.signal);
+    await refuseStop({ ...asking, act: stop.act, report: (line) => context.progress(line) });
+  }
 }
 
 /** Whether something was done by which another server takes writes, or one takes them no more. */
@@ -101,9 +118,10 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
       if (step.action === "restart" && (await asksForMore(of(state, step.server), step))) {
         await proveOne(context, state, step.server, follows);
         if (await asksForMore(of(state, step.server), step)) {
-          throw new Error(
-            `${step.server} has received its primary's lower values and is to replay them later: take its recovery_min_apply_delay away in an up of its own, and lower them then`,
-          );
+          const { whyLate } = await import("../process/lateReplay.js");
+          const member = memberOf(state, step.server);
+          const why = await whyLate(member.host, member.server, loginOf(state), context.signal);
+          throw new Error(floorsLateInWords(step.server, why));
         }
       }
       await bringSlots(context, state, step);

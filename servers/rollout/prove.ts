@@ -39,6 +39,7 @@ export async function proveOne(context: Context, state: RolloutState, name: stri
     server: upstream === undefined ? server : { ...server, upstream },
     passwords: { [state.administrator]: state.administratorPassword },
     signal: context.signal,
+    progress: (line) => context.progress(line),
   });
 }
 

@@ -10,10 +10,11 @@ import type { Step } from "../../postgres/rollout/model.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { withLock } from "../data/lock.js";
 import { readFiles, stage, stagedDirectory, writeServerFile } from "../data/staging.js";
+import { type Fit, makeFit } from "../process/canStop.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, StartFailed, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
-import { endedInWords } from "../words/stop.js";
+import { endedInWords, waitingInWords } from "../words/stop.js";
 import { memberOf, of } from "./member.js";
 import { type Replaced, readPending, removePending, writePending } from "./pending.js";
 import { inForce } from "./plan.js";
@@ -21,6 +22,7 @@ import { readReplaced, startAsBefore } from "./putBack.js";
 import type { Context } from "./reporter.js";
 import { loginOf, serverOf, siteOf } from "./site.js";
 import type { Observed, RolloutServer, RolloutState } from "./state.js";
+import { askingFor } from "./stops.js";
 
 /** The declared text of the files that differ, from where it is staged. @throws where it is not there */
 export async function contentFor(server: RolloutServer, observed: Observed): Promise<Readonly<Record<string, string>>> {
@@ -59,6 +61,8 @@ export async function take(
   const server = serverOf(facts);
   const host = hostOf(facts.host);
   return withLock(host, facts, `rollout: ${step.action}`, async () => {
+    // Before anything of it changes.
+    const fit = step.action === "restart" ? await fitFor(context, state, step) : {};
     const change = await changeTo(facts, content, step);
     const replaced = await replacedBy(facts, step, before, change);
     const putBack = Object.keys(replaced).length === 0 ? {} : { replaced, role: facts.role };
@@ -75,7 +79,7 @@ export async function take(
     if (step.action === "rejoin") await rejoin(context, state, step);
     await install(facts, step.action === "rejoin" ? await changeTo(facts, content, step) : change);
     if (step.action === "reload") await reloadServer(host, server);
-    if (step.action === "restart") await stop(context, host, server);
+    if (step.action === "restart") await stop(context, host, server, fit);
     if (step.action === "restart" || starts) {
       try {
         await startServer(host, server, { signal: context.signal });
@@ -119,9 +123,17 @@ async function replacedBy(facts: RolloutServer, step: Step, before: Observed, ch
   return { ...(await readReplaced(host, serverOf(facts), change.replaces, change.adopted)), ...earlier };
 }
 
+/** Can it be stopped, and soon? @throws CannotStop */
+async function fitFor(context: Context, state: RolloutState, { server, hold }: Step): Promise<Fit> {
+  const asking = await askingFor(state, { server, act: "restart", hold }, context.signal);
+  return makeFit({ ...asking, act: "restart", report: (line) => context.progress(line) });
+}
+
 /** A server that hangs in its shutdown serves nobody: it is ended, and started with what it is to get. */
-async function stop(context: Context, host: Host, server: KnownServer): Promise<void> {
-  const { ended } = await stopServer(host, server, { deadline: 120_000, mayCrash: true });
+async function stop(context: Context, host: Host, server: KnownServer, fit: Partial<Fit>): Promise<void> {
+  const waiting = (seconds: number, held: readonly string[]) =>
+    context.progress(waitingInWords(server.name, seconds, held));
+  const { ended } = await stopServer(host, server, { deadline: 120_000, mayCrash: true, waiting, ...fit });
   if (ended !== undefined) await context.log("warning", endedInWords(server.name, ended));
 }
 

@@ -3,6 +3,7 @@ import type { CostedFailover, Switchover } from "../../postgres/rollout/model.js
 import { withLock } from "../data/lock.js";
 import { stopServer } from "../process/stop.js";
 import { failoverInWords } from "../words/plan.js";
+import { endedInWords } from "../words/stop.js";
 import { memberOf, of } from "./member.js";
 import type { Context } from "./reporter.js";
 import { loginOf, serverOf } from "./site.js";
@@ -13,7 +14,10 @@ import type { RolloutState } from "./state.js";
  * anew after it.
  */
 
-/** Whoever takes writes beside the primary is stopped first: each of its rows is one more that is not the site's. */
+/**
+ * Whoever takes writes beside the primary is stopped first, by a crash where it hangs: each of its rows is one more that is not the
+ * site's.
+ */
 export async function stopSuperseded(
   context: Context,
   state: RolloutState,
@@ -25,7 +29,10 @@ export async function stopSuperseded(
     await context.progress(words[index] ?? "");
     const server = serverOf(of(state, name));
     const host = hostOf(server.host);
-    await withLock(host, server, "rollout: stop", () => stopServer(host, server, { deadline: 90_000 }));
+    const { ended } = await withLock(host, server, "rollout: stop", () =>
+      stopServer(host, server, { deadline: 30_000, mayCrash: true }),
+    );
+    if (ended !== undefined) await context.log("warning", endedInWords(server.name, ended));
   }
 }
 

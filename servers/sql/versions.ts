@@ -7,11 +7,15 @@ export interface VersionNames {
   /** Functions of the writable server. */
   readonly currentLsn: string;
   readonly walFileName: string;
+  readonly switchWal: string;
   readonly createRestorePoint: string | null;
   /** Functions of a server in recovery. */
   readonly receiveLsn: string;
   readonly replayLsn: string;
   readonly replayTimestamp: string | null;
+  /** Whether somebody paused replay, and what lets it go on; asked of a server in recovery. */
+  readonly replayPaused: string | null;
+  readonly resumeReplay: string | null;
   /** Columns of pg_stat_replication, a view from 9.1 on. */
   readonly replication: ReplicationColumns | null;
   /** Whether pg_stat_replication has replay_lag. */
@@ -25,6 +29,7 @@ export interface VersionNames {
 interface ReplicationColumns {
   readonly pid: string;
   readonly sent: string;
+  readonly write: string;
   readonly flush: string;
   readonly replay: string;
 }
@@ -51,10 +56,20 @@ const exclusive: BackupNames = {
   temporarySlot: null,
 };
 
+const locations = {
+  sent: "sent_location",
+  write: "write_location",
+  flush: "flush_location",
+  replay: "replay_location",
+} as const;
+
+const xlogPause = { replayPaused: "pg_is_xlog_replay_paused()", resumeReplay: "pg_xlog_replay_resume()" } as const;
+
 const xlog = {
   walDirectory: "pg_xlog",
   currentLsn: "pg_current_xlog_location()",
   walFileName: "pg_xlogfile_name",
+  switchWal: "pg_switch_xlog()",
   receiveLsn: "pg_last_xlog_receive_location()",
   replayLsn: "pg_last_xlog_replay_location()",
   replayLag: false,
@@ -64,11 +79,14 @@ const wal = {
   walDirectory: "pg_wal",
   currentLsn: "pg_current_wal_lsn()",
   walFileName: "pg_walfile_name",
+  switchWal: "pg_switch_wal()",
   receiveLsn: "pg_last_wal_receive_lsn()",
   replayLsn: "pg_last_wal_replay_lsn()",
   createRestorePoint: "pg_create_restore_point",
   replayTimestamp: "pg_last_xact_replay_timestamp()",
-  replication: { pid: "pid", sent: "sent_lsn", flush: "flush_lsn", replay: "replay_lsn" },
+  replayPaused: "pg_is_wal_replay_paused()",
+  resumeReplay: "pg_wal_replay_resume()",
+  replication: { pid: "pid", sent: "sent_lsn", write: "write_lsn", flush: "flush_lsn", replay: "replay_lsn" },
   replayLag: true,
   controlFunctions: true,
   walReceiverView: true,
@@ -83,6 +101,8 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: null,
     replayTimestamp: null,
+    replayPaused: null,
+    resumeReplay: null,
     replication: null,
     controlFunctions: false,
     walReceiverView: false,
@@ -93,7 +113,8 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "procpid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
+    ...xlogPause,
+    replication: { pid: "procpid", ...locations },
     controlFunctions: false,
     walReceiverView: false,
     backup: exclusive,
@@ -103,7 +124,8 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "pid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
+    ...xlogPause,
+    replication: { pid: "pid", ...locations },
     controlFunctions: false,
     walReceiverView: false,
     backup: exclusive,
@@ -113,7 +135,8 @@ const rows: readonly Row[] = [
     ...xlog,
     createRestorePoint: "pg_create_restore_point",
     replayTimestamp: "pg_last_xact_replay_timestamp()",
-    replication: { pid: "pid", sent: "sent_location", flush: "flush_location", replay: "replay_location" },
+    ...xlogPause,
+    replication: { pid: "pid", ...locations },
     controlFunctions: true,
     walReceiverView: true,
     backup: {

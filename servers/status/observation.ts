@@ -50,6 +50,8 @@ export interface SqlAnswer {
   /** Written by a writable server, replayed by one in recovery. */
   readonly lsn?: string;
   readonly replayAge?: number;
+  /** Its replay is paused. */
+  readonly paused?: boolean;
   readonly systemIdentifier?: string;
   readonly senders?: readonly Sender[];
   readonly slots?: readonly Slot[];

@@ -1,9 +1,11 @@
 import type { ServerRole, Site } from "../../config/site.js";
 import { defined } from "../../postgres/defined.js";
 import type { Difference } from "../../postgres/differences.js";
+import type { HoldUp, StopAct } from "../../postgres/holdUps.js";
 import type { Slot } from "../../postgres/positions.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
+import { parseInteger } from "../../postgres/settings/quantities.js";
 import { senderFor } from "../../postgres/streams.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
@@ -42,7 +44,16 @@ export type Finding =
   | { readonly kind: "difference"; readonly difference: Difference }
   | ({ readonly kind: "not known" } & NotKnown)
   /** `loud`: it is refused, or two servers take writes. */
-  | { readonly kind: "plan"; readonly plan: PlanReport; readonly loud: boolean };
+  | { readonly kind: "plan"; readonly plan: PlanReport; readonly loud: boolean }
+  /** What holds up the shutdown of a server that the plan stops. */
+  | ({ readonly kind: "held up" } & HeldUp);
+
+/** A running server that a plan stops, and what holds that up. */
+export interface HeldUp {
+  readonly server: string;
+  readonly act: StopAct;
+  readonly holdUps: readonly HoldUp[];
+}
 
 /** The parts of a report that are found by comparing with what is declared. */
 export type Compared = Pick<Report, "differences" | "unknown" | "plan">;
@@ -67,6 +78,8 @@ export interface ServerReport {
   readonly lagBytes: number | null;
   /** How old the last replayed transaction is, or how long replay takes (10 and later); 0 where nothing is missing. */
   readonly lagSeconds: number | null;
+  /** Why it replays later than it receives, where it is to: as declared (recovery_min_apply_delay), or somebody paused it. */
+  readonly late?: { readonly code: "delayed"; readonly by: string } | { readonly code: "paused" };
   /** Names of the servers that stream from it; null where it cannot be asked. */
   readonly walSenders: readonly string[] | null;
   readonly systemIdentifier: string | null;
@@ -171,9 +184,18 @@ function serverReport(
     upstream: followedBy(observation, answers, all) ?? null,
     lagBytes,
     lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
+    ...defined({ late: lateOf(observation, state) }),
     walSenders: sql.senders === undefined ? null : namesOfSenders(sql.senders, observation, all),
     systemIdentifier: data?.systemIdentifier ?? sql.systemIdentifier ?? null,
   };
+}
+
+function lateOf({ server, sql }: Observation, state: State): ServerReport["late"] {
+  if (!state.startsWith("in recovery")) return undefined;
+  if (sql.paused === true) return { code: "paused" };
+  const by = server.settings.recovery_min_apply_delay;
+  const delay = by === undefined ? undefined : parseInteger(server.version, "ms", by);
+  return by !== undefined && delay?.ok === true && delay.value > 0 ? { code: "delayed", by } : undefined;
 }
 
 function streamOf(

@@ -131,7 +131,8 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     inRecovery && names.replayTimestamp !== null
       ? `extract(epoch from clock_timestamp() - ${names.replayTimestamp})::text`
       : "null";
-  const [now] = await session.query(`select ${position}::text as lsn, ${age} as age`);
+  const paused = inRecovery && names.replayPaused !== null ? `${names.replayPaused}::text` : "null";
+  const [now] = await session.query(`select ${position}::text as lsn, ${age} as age, ${paused} as paused`);
   const recovery = await recoveryOf(session, major, inRecovery);
   const [control] = names.controlFunctions
     ? await session.query("select system_identifier::text as id from pg_control_system()")
@@ -145,6 +146,7 @@ async function ask(session: Session): Promise<Omit<SqlAnswer, "endpoint" | "unre
     ...recovery,
     ...(now?.lsn == null ? {} : { lsn: now.lsn }),
     ...(now?.age == null ? {} : { replayAge: Math.max(0, Number(now.age)) }),
+    ...(now?.paused === "true" ? { paused: true } : {}),
     ...(control?.id == null ? {} : { systemIdentifier: BigInt.asUintN(64, BigInt(control.id)).toString() }),
     ...(senders === undefined ? {} : { senders }),
     slots,

@@ -3,8 +3,10 @@ import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { atLeast } from "../../postgres/versions.js";
 import { causesIn, logMark, logSince } from "../process/log.js";
+import { pauseOf } from "../process/paused.js";
 import { until } from "../process/until.js";
 import { type Login, withSession } from "../sql/session.js";
+import { namesOf } from "../sql/versions.js";
 import { whoAreYou } from "../sql/writable.js";
 
 /** A server with its host. */
@@ -29,6 +31,7 @@ const promoting = 60_000;
  */
 export async function promote({ to, login, signal }: PromotionOptions): Promise<void> {
   const { server, host } = to;
+  await resumeReplay(to.server, login, signal);
   const mark = await logMark(host, server);
   const waits = atLeast(server.version, "10") ? ["-W"] : [];
   const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
@@ -48,6 +51,16 @@ export async function promote({ to, login, signal }: PromotionOptions): Promise<
   await withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint"));
   // What made it a standby, as the server renamed it: one more of that name, and nobody knows which was last.
   if (!atLeast(server.version, "12")) await host.remove(join(server.dataDirectory, "recovery.done"));
+}
+
+/** Until 12 a promotion waits for ever where somebody paused replay. */
+async function resumeReplay(server: KnownServer, login: Login, signal: AbortSignal | undefined): Promise<void> {
+  const { resumeReplay: resume } = namesOf(server.version);
+  if (resume === null || atLeast(server.version, "13")) return;
+  if ((await pauseOf(server, login, signal)) === undefined) return;
+  await withSession(server, login, signal === undefined ? {} : { signal }, (session) =>
+    session.query(`select ${resume}`),
+  );
 }
 
 /** Undefined where it does not say. */

@@ -1,6 +1,8 @@
 import prettyBytes from "pretty-bytes";
 import { type Streaming, senderFor } from "../../postgres/streams.js";
 import { withLock } from "../data/lock.js";
+import { CannotStop, type Fit, makeFit, refusePausedNext } from "../process/canStop.js";
+import type { SenderRow } from "../process/holdUps.js";
 import { processState, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
 import { until } from "../process/until.js";
@@ -8,7 +10,7 @@ import { type Login, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { endOfWal, hasWal } from "../wal/shutdownCheckpoint.js";
-import { endedInWords } from "../words/stop.js";
+import { endedInWords, waitingInWords } from "../words/stop.js";
 import { type Member, promote } from "./promotion.js";
 
 export interface SwitchoverOptions {
@@ -36,8 +38,6 @@ const allowedLag = 16n * 1024n * 1024n;
 /** Milliseconds. A shutdown waits for standbys that do not answer until wal_sender_timeout, a minute. */
 const stopping = 90_000;
 const receiving = 30_000;
-/** A checkpoint may write all of shared_buffers to a slow disk. */
-const checkpointing = 600_000;
 
 /**
  * Has a standby take over from its primary without losing a row: the primary is shut down, the standby is proven to have
@@ -51,8 +51,16 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
     withLock(to.host, to.server, `switchover from ${from.server.name}`, async () => {
       if ((await processState(from.host, from.server.dataDirectory)).kind === "running") {
         await refuseLag(options);
+        const fit = await makeItFit(options);
         await report(`${from.server.name}: shutting down`);
-        const { ended } = await stopServer(from.host, from.server, { deadline: stopping, mayCrash: true });
+        const waiting = (seconds: number, held: readonly string[]) =>
+          report(waitingInWords(from.server.name, seconds, held));
+        const { ended } = await stopServer(from.host, from.server, {
+          deadline: stopping,
+          mayCrash: true,
+          waiting,
+          ...fit,
+        });
         if (ended !== undefined) await report(endedInWords(from.server.name, ended));
       }
       await report(`${to.server.name}: has it all?`);
@@ -67,34 +75,50 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
 async function refuseLag(options: SwitchoverOptions): Promise<void> {
   const { from, to, login, signal } = options;
   const names = namesOf(from.server.version);
-  const limits = { queryTimeout: checkpointing, ...(signal === undefined ? {} : { signal }) };
+  const { replication } = names;
+  if (replication === null) return;
+  const limits = signal === undefined ? {} : { signal };
   await withSession(from.server, login, limits, async (session) => {
-    const { replication } = names;
-    if (replication !== null) {
-      const rows = await session.query(
-        `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${names.currentLsn}::text as now from pg_stat_replication`,
-      );
-      const senders = rows.map(({ name, from: address, state, sent, now }) => {
-        return { name: name ?? "", from: address ?? null, state: state ?? "", sent, now };
-      });
-      const others = options.servers.filter(({ name }) => name !== from.server.name);
-      const sender = senderFor(senders, to.server, others);
-      const { sent, now } = sender ?? {};
-      const state = sender?.state ?? "no connection";
-      if (state !== "streaming" || sent == null || now == null) {
-        throw new SwitchoverRefused(options, `it does not stream (${state}); nothing was changed`);
-      }
-      const behind = bytesOfLsn(now) - bytesOfLsn(sent);
-      if (behind > allowedLag) {
-        throw new SwitchoverRefused(
-          options,
-          `it is ${prettyBytes(Number(behind))} behind: wait until it has caught up; nothing was changed`,
-        );
-      }
+    const rows = await session.query(
+      `select application_name as name, host(client_addr) as "from", state, ${replication.sent}::text as sent, ${names.currentLsn}::text as now from pg_stat_replication`,
+    );
+    const senders = rows.map(({ name, from: address, state, sent, now }) => {
+      return { name: name ?? "", from: address ?? null, state: state ?? "", sent, now };
+    });
+    const others = options.servers.filter(({ name }) => name !== from.server.name);
+    const sender = senderFor(senders, to.server, others);
+    const { sent, now } = sender ?? {};
+    const state = sender?.state ?? "no connection";
+    if (state !== "streaming" || sent == null || now == null) {
+      throw new SwitchoverRefused(options, `it does not stream (${state}); nothing was changed`);
     }
-    // What a checkpoint writes now, the shutdown need not write while nobody can work.
-    await session.query("checkpoint");
+    const behind = bytesOfLsn(now) - bytesOfLsn(sent);
+    if (behind > allowedLag) {
+      throw new SwitchoverRefused(
+        options,
+        `it is ${prettyBytes(Number(behind))} behind: wait until it has caught up; nothing was changed`,
+      );
+    }
   });
+}
+
+/** Can it be stopped, and soon? @throws SwitchoverRefused, and nothing was changed */
+async function makeItFit(options: SwitchoverOptions): Promise<Fit> {
+  const { from, to, servers, login, signal, report = () => undefined } = options;
+  const { host, server } = from;
+  const others = servers.filter(({ name }) => name !== server.name);
+  const isIt = (rows: readonly SenderRow[]) => senderFor(rows, to.server, others);
+  const given = signal === undefined ? {} : { signal };
+  try {
+    await refusePausedNext(server.name, to.server, login, signal);
+    return await makeFit({
+      ...{ host, server, login, report, act: "hand over", next: { name: to.server.name, isIt } },
+      ...given,
+    });
+  } catch (error) {
+    if (error instanceof CannotStop) throw new SwitchoverRefused(options, error.message);
+    throw error;
+  }
 }
 
 /** @throws SwitchoverRefused, after the old primary was put back */

@@ -2,6 +2,7 @@ import { onOneLine } from "../../postgres/printable.js";
 import type { Finding, NotKnown } from "../status/report.js";
 import { sentence } from "./differences.js";
 import { planLines } from "./plan.js";
+import { heldUpInWords } from "./stop.js";
 
 /** A finding as a preview says it, and how loudly. */
 export function findingWords(finding: Finding): { readonly severity: "info" | "warning"; readonly message: string } {
@@ -15,6 +16,8 @@ export function findingWords(finding: Finding): { readonly severity: "info" | "w
         severity: finding.loud ? "warning" : "info",
         message: ["the rollout:", ...planLines(finding.plan).map(onOneLine)].join("\n"),
       };
+    case "held up":
+      return { severity: "warning", message: heldUpInWords(finding.server, finding.act, finding.holdUps) };
   }
 }
 
