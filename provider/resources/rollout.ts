@@ -1,4 +1,5 @@
 import { isLostServer } from "../../hosts/lost.js";
+import { defined } from "../../postgres/defined.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
@@ -32,7 +33,10 @@ export const rollout: ResourceType<RolloutArgs, RolloutState> = {
       ? nothing
       : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
     await sayPlan(context, plan, found);
-    return { state: { ...args, servers, ...planIn(plan), ...unreachableIn(actual?.__unreachable ?? {}) } };
+    // Kept as they are, so that they are no difference.
+    const { __startOnly, __unreachable = {} } = actual ?? {};
+    const seen = { ...unreachableIn(__unreachable), ...defined({ __startOnly }) };
+    return { state: { ...args, servers, ...planIn(plan), ...seen } };
   },
 
   create: (context, state) => bringIntoForce(context, state),
