@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Major } from "../../postgres/versions.js";
 import { outcomeOf, rulesFor, settingsFor } from "../support/convergence.js";
+import { describeConvergence } from "../support/convergenceRows.js";
+import { LocalSite } from "../support/localSite.js";
 import { quick, RolloutSite } from "../support/rolloutSite.js";
 import "../support/seed.js";
 
@@ -29,5 +31,55 @@ describe.each((process.env.MAJORS ?? "11 15 18").split(" ") as Major[])("at Post
     }
     console.log(major, JSON.stringify(counted));
     expect(counted.converged).toBeGreaterThan(declarations / 3);
+  });
+});
+
+for (const major of ["11", "18"] as const) describeConvergence(major, 137);
+
+/** The shapes in which people write values in YAML, by the real program. */
+describe("a stack file with values in many shapes", () => {
+  let real: LocalSite;
+  beforeAll(async () => {
+    real = await LocalSite.make({ major: "15", block: 136, servers: ["db1"] });
+  }, 120_000);
+  afterAll(() => real?.remove(), 60_000);
+
+  test("is brought about in one up, after which a preview finds nothing", async () => {
+    const settings = {
+      shared_preload_libraries: ["pg_stat_statements", "auto_explain"],
+      "pg_stat_statements.max": "5000",
+      "pg_stat_statements.save": false,
+      "auto_explain.log_min_duration": "1s",
+      DateStyle: ["ISO", "DMY"],
+      search_path: ["app", "public"],
+      work_mem: "0.5GB",
+      maintenance_work_mem: "1024MB",
+      autovacuum: "yes",
+      log_checkpoints: "tru",
+      statement_timeout: "120 s",
+      deadlock_timeout: 2000,
+      random_page_cost: "1.10",
+      log_lock_waits: true,
+      effective_cache_size: "0x10000",
+    };
+    const access = ["hostssl app app 192.0.2.0/24 scram-sha-256", "hostgssenc app app 192.0.2.0/24 md5"];
+    real.declare({ settings, access });
+    await real.up();
+    await real.preview(["--expect-no-changes"]);
+    real.declare({
+      settings: { ...settings, "pg_stat_statements.max": 6000, work_mem: "524288kB", log_checkpoints: true },
+      access,
+    });
+    await real.up();
+    await real.preview(["--expect-no-changes"]);
+    real.declare({
+      settings: { ...settings, "pg_stat_statements.max": 6000, "pg_stat_statements.track": "everything" },
+      access,
+    });
+    expect(await real.failing("up")).toMatch(/track has a value that will not do; allowed: none, top, all/);
+    expect(await real.preview()).toMatch(/track has a value that will not do; allowed: none, top, all/);
+    real.declare({ settings, access });
+    await real.up();
+    await real.preview(["--expect-no-changes"]);
   });
 });

@@ -59,6 +59,8 @@ export class RolloutSite {
   /** What the last `preview` and `up` said, warnings marked as such. */
   said: string[] = [];
   #state: RolloutState | undefined;
+  /** Where the last preview found the rollout to be otherwise. */
+  #found: readonly string[] = [];
   readonly #signal = new AbortController().signal;
 
   private constructor(
@@ -127,6 +129,7 @@ export class RolloutSite {
     const known = this.#state ?? ({ ...this.#args(), plan: [] } as unknown as RolloutState);
     const actual = await rollout.read(context, "", known);
     const { state } = await rollout.check(context, { ...this.#args(), preview: true }, actual);
+    this.#found = differences(actual, state).map(({ path }) => `rollout: ${formatPath(path)}`);
     return planLines({ steps: state.plan, refusals: state.refusals ?? [] });
   }
 
@@ -146,7 +149,7 @@ export class RolloutSite {
   /** All that a preview finds to be otherwise than declared, of files and of what runs; and the plan. */
   async differences(): Promise<readonly string[]> {
     const plan = await this.preview();
-    const found: string[] = [];
+    const found = [...this.#found];
     const report = reportBy(async (_severity, message) => void found.push(message));
     for (const server of this.site.servers) {
       const context = { ...this.#context(), report };
