@@ -73,9 +73,13 @@ export async function prepareTarget(host: Host, server: KnownServer, marker: Bac
     (["name", "dataDirectory", "systemIdentifier"] as const).every(
       (key) => previous.source[key] === marker.source[key],
     );
-  for (const [oid, folder] of Object.entries(marker.tablespaces)) {
-    const ours = folder.startsWith(`${server.controlDirectory}/`) || previous?.tablespaces[oid] === folder;
-    const names = ours ? [] : ((await host.list(folder)) ?? []).filter((name) => name !== "lost+found");
+  const isOurs = ([oid, folder]: [string, string]) =>
+    folder.startsWith(`${server.controlDirectory}/`) || previous?.tablespaces[oid] === folder;
+  const places = Object.entries(marker.tablespaces);
+  for (const [oid, folder] of places) {
+    const names = isOurs([oid, folder])
+      ? []
+      : ((await host.list(folder)) ?? []).filter((name) => name !== "lost+found");
     if (names.length > 0) {
       throw new Error(
         `${folder} on ${host.name}, where tablespace ${oid} goes, is not empty and pgsite did not make what is in it: move it away`,
@@ -92,7 +96,9 @@ export async function prepareTarget(host: Host, server: KnownServer, marker: Bac
     });
     return { earlier: previous, standing };
   }
-  for (const folder of Object.values(previous?.tablespaces ?? {})) await clearDirectory(host, folder);
+  // Those of data that were lost without them, too.
+  const left = [...Object.values(previous?.tablespaces ?? {}), ...places.filter(isOurs).map(([, folder]) => folder)];
+  for (const folder of new Set(left)) await clearDirectory(host, folder);
   // Marked as it is cleared, and marked anew before it is filled.
   if (found === undefined) await writeMarker(host, dataDirectory, marker);
   await clearData(host, dataDirectory, standing, [incompleteMarker]);

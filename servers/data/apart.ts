@@ -17,9 +17,9 @@ export interface Apart {
 const looking = String.raw`folder=$(readlink -e -- "$1") || exit 0
 cd -- "$folder" || exit
 printf '%s\0' "$folder"
-find . -mindepth 1 -name lost+found -prune -o -type l -exec sh -c 'for link; do
+find . -ignore_readdir_race -mindepth 1 -name lost+found -prune -o -type l -exec sh -c 'for link; do
   printf "%s\0" "$link" "$(readlink -- "$link")" "$(readlink -e -- "$link")" "$(stat -L -c %F -- "$link" 2>/dev/null)"
-done' sh {} + || exit
+done' sh {} +
 printf '\0'
 cat /proc/self/mountinfo`;
 
@@ -28,7 +28,11 @@ const walking = 10 * 60_000;
 /** What is apart in a folder, links not followed, in the order of their paths. A folder that is not there has nothing. @throws where it cannot be read */
 export async function apartIn(host: Host, folder: string): Promise<readonly Apart[]> {
   const { code, stdout, stderr } = await host.run(["sh", "-c", looking, "sh", folder], { timeout: walking });
-  if (code !== 0) throw new Error(`${folder} on ${host.name} cannot be looked through: ${stderr.trim()}`);
+  // A server that runs takes its files away before our eyes.
+  const bad = stderr.split("\n").filter((line) => line !== "" && !line.endsWith("No such file or directory"));
+  if (code !== 0 || bad.length > 0) {
+    throw new Error(`${folder} on ${host.name} cannot be looked through: ${bad[0] ?? stderr.trim()}`);
+  }
   return parseApart(stdout);
 }
 

@@ -39,15 +39,22 @@ export interface Diverged {
  */
 export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promise<Rejoin> {
   const { member, primary, fork } = diverged;
-  const whole = await wholeOf(member.host, member.server);
-  const rewind = "code" in rewinds ? rewinds : await noRewind(diverged, rewinds.fullPageWrites, whole);
+  const [own, theirs] = await Promise.all([wholeOf(member.host, member.server), wholeOf(primary.host, primary.server)]);
+  const both = { own, theirs };
+  const rewind = "code" in rewinds ? rewinds : await noRewind(diverged, rewinds.fullPageWrites, both);
   const delta = rewind === undefined ? undefined : await noDelta(primary, member);
   const { way, instead } = bestWay({ rewind, delta });
   const keep: KeepDiverged = member.server.keepDiverged ?? "data";
-  const refusal = await obstacleTo(diverged, way, keep, whole);
+  const refusal = await obstacleTo(diverged, way, keep, both);
   const { dataDirectory } = member.server;
   const kept = keptDirectory(dataDirectory);
   return { ...fork, way, instead, keep, kept, ...(refusal === undefined ? {} : { refusal }) };
+}
+
+/** Where the data of the server are, and those of the primary. */
+interface Both {
+  readonly own: Whole;
+  readonly theirs: Whole;
 }
 
 type Rewinds = { readonly fullPageWrites: boolean } | RewindFailure;
@@ -55,12 +62,11 @@ type Rewinds = { readonly fullPageWrites: boolean } | RewindFailure;
 async function noRewind(
   { member, primary, fork }: Diverged,
   fullPageWrites: boolean,
-  whole: Whole,
+  both: Both,
 ): Promise<RewindObstacle | undefined> {
   const { server, host } = member;
   const path = join(server.binDirectory, "pg_rewind");
-  const [theirs, program, control, missing] = await Promise.all([
-    wholeOf(primary.host, primary.server),
+  const [program, control, missing] = await Promise.all([
     host.stat(path),
     readControlFile(host, server.dataDirectory),
     missingSegments(member, primary, fork),
@@ -75,7 +81,7 @@ async function noRewind(
     logsHints: control !== undefined && logsHints(server.version, control),
     fullPageWrites,
     missing,
-    ...strangeTo(server.version, whole, theirs),
+    ...strangeTo(server.version, both),
   });
 }
 
@@ -83,7 +89,7 @@ async function noRewind(
  * What pg_rewind does not do as it should: it takes a link for a difference, but for that of the WAL; and a tablespace that only
  * the primary has gets the primary's path, where on one machine the primary itself is.
  */
-function strangeTo(version: Major, own: Whole, theirs: Whole): Pick<RewindFacts, "linked" | "newTablespace"> {
+function strangeTo(version: Major, { own, theirs }: Both): Pick<RewindFacts, "linked" | "newTablespace"> {
   const tablespaces = ({ folders }: Whole) => folders.filter(({ to }) => to.startsWith(`${keptNames.tablespaces}/`));
   const known = new Set(tablespaces(own).map(({ to }) => to));
   const newTablespace = tablespaces(theirs).find(({ to }) => !known.has(to))?.from;
@@ -134,13 +140,12 @@ async function obstacleTo(
   { member, primary }: Diverged,
   way: RejoinWay,
   keep: KeepDiverged,
-  own: Whole,
+  { own, theirs }: Both,
 ): Promise<RejoinObstacle | undefined> {
   const { server, host } = member;
   const [missing] = own.missing;
   if (missing !== undefined && keep === "data") return missing;
   const renamed = way === "base backup" && keep === "data" && own.atOnePlace;
-  const theirs = await wholeOf(primary.host, primary.server);
   const [ownSizes, theirSizes] = await Promise.all([sizesOf(member, own), sizesOf(primary, theirs)]);
   const directory = dirname(server.dataDirectory);
   const kept = keep === "wal" ? [{ bytes: ownSizes.wal }] : ownSizes.pieces;

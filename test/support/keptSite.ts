@@ -122,7 +122,15 @@ export class KeptSite {
   async expectWhole(name: string, kept: string, expected: readonly string[]): Promise<void> {
     expect(await leadingOut(kept)).toEqual([]);
     expect(lstatSync(join(kept, this.wal)).isDirectory()).toBe(true);
-    const folders = [kept, ...readdirSync(this.disks.folder).map((disk) => join(this.disks.folder, disk))];
+    const disks = readdirSync(this.disks.folder).map((disk) => join(this.disks.folder, disk));
+    // The live servers write their logs, which may be beside their WAL, whenever they like.
+    const wals = readdirSync(this.walDisk).filter((name) => name.endsWith(this.wal));
+    const folders = [
+      kept,
+      ...disks.filter((disk) => disk !== this.walDisk),
+      ...wals.map((name) => join(this.walDisk, name)),
+    ];
+    expect(folders.length).toBeGreaterThan(3);
     const hashes = () => Promise.all(folders.map(hashOfTree));
     const { currentLsn } = namesOf(this.site.major);
     const end = () => this.site.query(this.site.site.primary ?? "", `select ${currentLsn}::text as lsn`);
