@@ -40,7 +40,7 @@ describe("a rollout in which one change is in the way of another", { timeout: 12
 describe("a mirror in another stack, and a standby that is warm", { timeout: 300_000 }, () => {
   let site: Mirrored;
 
-  afterAll(() => site?.stacks.rehearsal.down(), 60_000);
+  afterAll(() => site?.stacks.rehearsal.down(), 120_000);
 
   it("is named in the preview of a switchover, with what to do, and follows by its own up after it; or by itself", async () => {
     site = await Mirrored.up("15", 112, { primary: "server2" });

@@ -13,7 +13,7 @@ describe.each<Major>(["18", "11", "15"])("at %s", (major) => {
     order = await OrderSite.up(major, 114);
   }, 300_000);
 
-  afterAll(() => order?.site.remove(), 60_000);
+  afterAll(() => order?.site.remove(), 300_000);
 
   const stream = (role: string, ...servers: readonly string[]) => servers.map((server) => `${server} ${role}`);
 
@@ -106,7 +106,7 @@ describe.each<Major>(["18", "11", "15"])("at %s", (major) => {
 describe.each<Major>(["18", "11", "15"])("a mirror in another stack at %s", (major) => {
   let site: Mirrored;
 
-  afterAll(() => site?.stacks.rehearsal.down(), 60_000);
+  afterAll(() => site?.stacks.rehearsal.down(), 300_000);
 
   it("is named in the preview of a switchover, follows by its own up after one to and from a warm standby, or by itself", async () => {
     site = await Mirrored.up(major, 115, { primary: "server2" });
@@ -150,7 +150,7 @@ describe.skipIf(whyNoSite() !== undefined)("hosts of their own, over SSH", () =>
     await site.up("ctio");
   }, 300_000);
 
-  afterAll(() => site?.remove(), 60_000);
+  afterAll(() => site?.remove(), 300_000);
 
   const clean = async () => expect(await site.preview("ctio")).toMatch(/Resources:\n {4}\d+ unchanged\n/);
 
