@@ -127,7 +127,10 @@ async function leftBehind(
     if (found !== "present") {
       return `${asked}, and ${path} on ${host.name} is declared: nobody knows whether old data can start there again. Let pgsite reach it; or, where it is gone for good, take ${server} out of the stack file, pulumi up, and declare it anew`;
     }
-    await context.log("warning", `${asked}: if that is another machine, see to it that the server there never starts again`);
+    await context.log(
+      "warning",
+      `${asked}: if that is another machine, see to it that the server there never starts again`,
+    );
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -354,6 +355,27 @@ describeAll(
     );
   },
 );
+
+it("a runbook says which peers do not tell its guard whether they took over, and asks again until they do", async () => {
+  const facts = factsOf("db1", plant(join(folder, "untold")));
+  writeFileSync(facts.passfile, "", { mode: 0o600 });
+  const frozen = createServer(() => undefined);
+  await new Promise<void>((done) => frozen.listen(5442, "127.0.141.3", done));
+  warnings = [];
+  const args = { site: "orders", servers: { db1: { host: here, facts, disposable: true } }, passfiles: { db1: "" } };
+  const state = await runbook.create(context, await checked(runbook, args));
+  expect(warnings.join()).toContain(
+    "db1 cannot ask db2 (127.0.141.3:5442) whether it has taken over: it takes connections",
+  );
+  const found = await runbook.read(context, "", state);
+  warnings = [];
+  expect(compared(runbook, await checked(runbook, args, found))).toEqual(compared(runbook, found));
+  expect(warnings.join()).toContain("db1 cannot ask db2");
+  frozen.close();
+  frozen.unref();
+  const later = await runbook.read(context, "", found);
+  expect(later?.__untold).toBeUndefined();
+}, 60_000);
 
 function serviceArgs(): ServiceArgs {
   const data = join(folder, "service");
