@@ -1,5 +1,4 @@
 import { isLostServer } from "../../hosts/lost.js";
-import { defined } from "../../postgres/defined.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
