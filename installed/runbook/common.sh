@@ -16,6 +16,8 @@ dry=no
 server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit=''
 # shellcheck source=/dev/null
 . "$here/settings"
+# shellcheck source=/dev/null
+. "$here/lives.sh"
 # What is not there would read as "not so": config/hostPrograms.ts has the same list, with what each is for.
 needed='awk cat cut env grep id mkdir mv od readlink sed sleep stat tail timeout tr'
 lacking=''
@@ -275,28 +277,6 @@ unproven() {
     *'channel binding'*) heard="it does not ask for a password by $3: it is another server" ;;
   esac
   [ "$status" != 0 ] || heard="it asks for no password: it is another server"
-}
-
-# lives ADDRESS PORT: what takes connections there, asked as every client of PostgreSQL asks first (SSLRequest): `answers` as a
-# server does, `takes` them and says nothing (a server that is frozen), `closes` them (what stands before one that is down),
-# `nobody`, or `unknown` where this host has nothing that could ask.
-lives() {
-  command -v bash >/dev/null 2>&1 || { echo unknown && return; }
-  # shellcheck disable=SC2016
-  met=$(timeout 8 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1
-    printf "\0\0\0\10\4\322\26\57" >&3
-    IFS= read -r -n 1 -t 3 -u 3 said
-    case $? in 0) exit 10 ;; 1) exit 12 ;; *) exit 11 ;; esac' "$1" "$2" 2>&1 9>&-)
-  case $? in
-    10) echo answers ;;
-    11) echo takes ;;
-    12) echo closes ;;
-    124) echo nobody ;;
-    *) case $met in
-      *'onnection refused'* | *'timed out'* | *'No route to host'* | *'unreachable'* | *'Host is down'*) echo nobody ;;
-      *) echo unknown ;;
-    esac ;;
-  esac
 }
 
 # Asks all peers at once, each for 3 s at most. One line each:

@@ -61,7 +61,7 @@ export interface RunbookPeer {
 /** What an operator runs, and every start. */
 export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
 /** What these read, beside what is rendered: what they share, the judge of a log, and the messages that it knows. */
-export const shared = ["common.sh", "stream.awk", "messages"] as const;
+export const shared = ["common.sh", "lives.sh", "stream.awk", "messages"] as const;
 
 /** The guard's exit status where the server may not start. */
 export const refusedToStart = 3;

@@ -52,7 +52,8 @@ export function refuseFailover(
   }
   if (!next.running) found.push({ ...begun, code: "nextStopped" });
   const received = receivedBy(to, actual);
-  if (received?.stream.kind === "fed") found.push({ ...begun, code: "notLost" });
+  const end = received?.stream.kind;
+  if (end === "fed" || end === "answered") found.push({ ...begun, code: "notLost", by: end });
   found.push(...refuseBelow(to, actual, desired).map((one) => ({ ...begun, ...one })));
   if (lost[from]?.acceptDataLoss === true) return found;
   if (received === undefined) return [...found, { ...begun, code: "receivedUnknown" }];

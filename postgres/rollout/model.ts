@@ -334,7 +334,8 @@ export type FailoverRefusal = OfFailover &
     | TakeoverRefusal
     | { readonly code: "otherUnreachable"; readonly server: string; readonly why: string }
     /** The one that takes over goes on receiving WAL. */
-    | { readonly code: "notLost" }
+    /** How one sees that it lives. */
+    | { readonly code: "notLost"; readonly by: "fed" | "answered" }
     | { readonly code: "receivedUnknown" }
     | {
         readonly code: "otherAhead";

@@ -16,12 +16,12 @@ export interface Received {
 
 /**
  * `open`: its walreceiver streams still, as far as it knows (a host that lost its power says nothing); `fed`: and goes on
- * receiving; `broken`: the primary's end closed it, or fell silent; `finished`: the primary sent all of its WAL and shut
+ * receiving; `answered`: and nothing comes, but a server answers where the stream comes from; `broken`: the primary's end closed it, or fell silent; `finished`: the primary sent all of its WAL and shut
  * down, and may have started again; `early`: the primary is known to have lived on without it; `mute`: its log does not tell
  * its own lines from those that clients can write; `unknown`: nothing tells.
  */
 export interface StreamEnd {
-  readonly kind: "open" | "fed" | "broken" | "finished" | "early" | "mute" | "unknown";
+  readonly kind: "open" | "fed" | "answered" | "broken" | "finished" | "early" | "mute" | "unknown";
   /** The line of its log that says so; of `mute`, its log_line_prefix. */
   readonly because?: string;
 }

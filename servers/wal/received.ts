@@ -1,9 +1,12 @@
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import { parseConninfo } from "../../postgres/files/conninfo.js";
 import { prefixOf, voicesOf } from "../../postgres/voice.js";
 import { type Received, type StreamEnd, streamEnd } from "../../postgres/wal/received.js";
 import { judgeLog } from "../process/judgeLog.js";
+import { filedOn } from "../process/lateReplay.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
+import { answersAt } from "./answers.js";
 import { endOfReceived } from "./endOfWal.js";
 import { lsnText } from "./walSegments.js";
 
@@ -37,9 +40,19 @@ async function streamOf(host: Host, server: KnownServer): Promise<StreamEnd> {
   if (receiver !== undefined) {
     await new Promise((done) => setTimeout(done, betweenLooks));
     const later = await recoveryTitles(host, server);
-    if (later.receiver !== undefined) return { kind: later.receiver === receiver ? "open" : "fed" };
+    if (later.receiver !== undefined)
+      return { kind: later.receiver === receiver ? await whileOpen(host, server) : "fed" };
   }
   return streamByLog(host, server);
+}
+
+/** Nothing comes of a primary that is idle either: then it answers at the place that the stream comes from. */
+async function whileOpen(host: Host, server: KnownServer): Promise<"open" | "answered"> {
+  const { host: address, port = "5432" } =
+    parseConninfo((await filedOn(host, server)).get("primary_conninfo") ?? "") ?? {};
+  // Of several hosts nobody knows here which of them it is.
+  if (address === undefined || /[,/]/.test(address)) return "open";
+  return (await answersAt(host, { address, port: Number(port) })) ? "answered" : "open";
 }
 
 /** How its stream ended, where it has no walreceiver that streams. */

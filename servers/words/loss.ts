@@ -35,6 +35,7 @@ export function streamInWords({ kind, because }: StreamEnd, from: string): strin
   switch (kind) {
     case "open":
     case "fed":
+    case "answered":
       return `its stream is open still, while nothing more comes`;
     case "broken":
       return "its stream ended with the primary";

@@ -78,7 +78,7 @@ function failoverInWords(refusal: FailoverRefusal): string {
     case "nextStopped":
       return `${to} is stopped: bring it up first (pgsite start ${to}), and run again`;
     case "notLost":
-      return `${to} goes on receiving WAL, so ${from} lives: shut it down where it runs, or take lost away, and it is a switchover`;
+      return `${refusal.by === "fed" ? `${to} goes on receiving WAL` : `the stream of ${to} is open, and a server answers where it comes from`}, so ${from} lives: shut it down where it runs, or take lost away, and it is a switchover`;
     case "belowNext":
       return belowInWords(refusal);
     case "receivedUnknown":

@@ -75,6 +75,11 @@ describe("a primary that is declared lost", () => {
       /server3 goes on receiving WAL, so server2 lives: shut it down where it runs, or take lost away/,
     ],
     [
+      "the lost server is idle, and answers",
+      { server3: { received: received("0/5000060", { kind: "answered" }) } },
+      /the stream of server3 is open, and a server answers where it comes from, so server2 lives: shut it down/,
+    ],
+    [
       "another is below its floors",
       { des10: { settings: { max_connections: "50" } } },
       /max_connections of des10 is 50, below the 100 of server3/,

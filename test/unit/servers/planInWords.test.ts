@@ -89,7 +89,7 @@ const ofFailovers: Examples<FailoverRefusal> = {
   nextStopped: { ...failing, code: "nextStopped" },
   belowNext: { ...failing, code: "belowNext", server: "des10", ...gap },
   otherUnreachable: { ...failing, code: "otherUnreachable", server: "des10", why: "host10 cannot be reached" },
-  notLost: { ...failing, code: "notLost" },
+  notLost: { ...failing, code: "notLost", by: "fed" },
   receivedUnknown: { ...failing, code: "receivedUnknown" },
   otherAhead: { ...failing, code: "otherAhead", received, ahead: { server: "des10", received } },
   streamEnd: { ...failing, code: "streamEnd", received },
