@@ -1,5 +1,6 @@
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -131,18 +132,27 @@ describe.each(majors)(
       const clean = await bare.run("preview", "--diff");
       expect(clean.stdout + clean.stderr).toMatch(nothingToDo);
       await site.query("server2", "create table written (at timestamptz)");
-      // It lives and writes. (Of an idle one nobody can tell, within a minute, that it is not cut off.)
       const writing = setInterval(() => {
         site.query("server2", "insert into written values (now())").catch(() => undefined);
       }, 100);
-      for (const lost of [{ lost: true }, { lost: true, acceptDataLoss: true }]) {
-        site.declare({ primary: "server3", servers: { server2: lost } });
-        const up = await bare.run("up", "--yes", "--skip-preview");
-        expect(up.code, up.stdout + up.stderr).not.toBe(0);
-        expect(up.stdout + up.stderr).toMatch(/refused: the failover from server2 to server3: .*(stream|receiv)/);
-        expect(await site.query("server3", "select pg_is_in_recovery()::text as r")).toEqual([{ r: "true" }]);
+      // It lives and writes; then it is idle.
+      for (const [does, refusal] of [
+        ["writes", "server3 goes on receiving WAL"],
+        ["idles", "the stream of server3 is open, and a server answers where it comes from"],
+      ] as const) {
+        if (does === "idles") {
+          clearInterval(writing);
+          await setTimeout(2000);
+        }
+        for (const lost of [{ lost: true }, { lost: true, acceptDataLoss: true }]) {
+          site.declare({ primary: "server3", servers: { server2: lost } });
+          const up = await bare.run("up", "--yes", "--skip-preview");
+          expect(up.code, up.stdout + up.stderr).not.toBe(0);
+          const said = (up.stdout + up.stderr).replace(/\s+/g, " ");
+          expect(said).toContain(`refused: the failover from server2 to server3: ${refusal}`);
+          expect(await site.query("server3", "select pg_is_in_recovery()::text as r")).toEqual([{ r: "true" }]);
+        }
       }
-      clearInterval(writing);
       const { code, said } = await runbook(site, "server3", "failover", "--accept-data-loss");
       expect({ code, said }).toMatchObject({ code: 3, said: expect.stringContaining("server2") });
       site.declare();
