@@ -14,6 +14,7 @@ import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
+import { hasRemains } from "./remains.js";
 import { startUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
 import { until } from "./until.js";
 
@@ -106,9 +107,6 @@ export class StartFailed extends Error {
   }
 }
 
-/** Start failures that pass by themselves: after a kill -9 the old backends need a moment to notice. */
-const passing = /lock file ".*" already exists|pre-existing shared memory block|Is another postmaster/;
-
 /**
  * Starts a server so that it outlives us, and waits until it answers (a warm standby: until it refuses queries
  * because it recovers). `pg_ctl -w` is not trusted: it errs in both directions. A server that
@@ -132,9 +130,11 @@ export async function startServer(host: Host, server: KnownServer, options: Star
   await disarm(host, server);
   const end = Date.now() + deadline;
   for (;;) {
+    // Of a server that was killed: what failed beside them may pass without them.
+    const hadRemains = await hasRemains(host, server.dataDirectory);
     const failure = await attempt(host, server, options, end);
     if (failure === undefined) break;
-    if (!passing.test(failure) || Date.now() > end) throw new StartFailed(server.name, failure);
+    if (!hadRemains || Date.now() > end) throw new StartFailed(server.name, failure);
     await until(async () => (await processState(host, server.dataDirectory)).kind !== "running", {
       deadline: Math.max(0, end - Date.now()),
       ...(signal === undefined ? {} : { signal }),

@@ -4,14 +4,13 @@ import type { Host } from "../../hosts/host.js";
 import { placeArguments } from "../../postgres/files/places.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
+import { hasRemains } from "../process/remains.js";
 import type { Member } from "../takeover/promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
 const recoveryFiles = ["standby.signal", "recovery.signal", "recovery.conf"];
 
 const recovering = 60 * 60_000;
-/** What passes by itself: after a kill -9 the old backends need a moment to notice. */
-const passing = /lock file ".*" already exists|pre-existing shared memory block|Is another postmaster/;
 
 /**
  * Sees to it that a stopped server was shut down: one that crashed recovers in single-user mode, as it would at its next
@@ -33,10 +32,11 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
   ];
   const end = Date.now() + 60_000;
   for (;;) {
+    const hadRemains = await hasRemains(host, dataDirectory);
     const { code, stderr } = await host.run(argv, { input: "", timeout: recovering, signal });
     signal.throwIfAborted();
     if (code === 0 && (await isResting(member))) break;
-    if (!passing.test(stderr) || Date.now() > end) {
+    if (!hadRemains || Date.now() > end) {
       const said = stderr.split("\n").findLast((line) => /(FATAL|PANIC|ERROR): /.test(line)) ?? stderr.trim();
       throw new Error(
         `${server.name} crashed, and does not recover (postgres --single, exit code ${code}): ${said.trim()}; its data are as they were`,

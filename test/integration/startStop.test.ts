@@ -7,6 +7,7 @@ import { stopServer } from "../../servers/process/stop.js";
 import { until } from "../../servers/process/until.js";
 import { findWritable } from "../../servers/sql/writable.js";
 import { Cluster } from "../support/cluster.js";
+import { childrenOf } from "../support/processes.js";
 
 /** At 12: recovery's settings in postgresql.conf, and a warm standby that answers as one that starts (until 13). */
 describe("a server", () => {
@@ -78,7 +79,11 @@ describe("a server", () => {
     await cluster.start("des10");
     const before = await state("des10");
     if (before.kind !== "running") throw new Error("it does not run");
+    // One of its processes needs a while to notice, and nothing starts beside it.
+    const [last = 0] = childrenOf(before.pid);
+    process.kill(last, "SIGSTOP");
     process.kill(before.pid, "SIGKILL");
+    setTimeout(() => process.kill(last, "SIGCONT"), 2000);
     expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
     expect((await startServer(...parts("des10"))).pid).not.toBe(before.pid);
     expect(await state("des10")).toMatchObject({ kind: "running" });
