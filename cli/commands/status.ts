@@ -82,7 +82,12 @@ export function renderStatus(rows: readonly StatusRow[]): string {
 
 function lag({ state, lagBytes, lagSeconds, late }: StatusRow): string {
   if (state === "read-write") return "";
-  const why = late === undefined ? "" : late.code === "paused" ? " (paused)" : ` (delayed by ${late.by}, as declared)`;
+  const why =
+    late === undefined
+      ? ""
+      : late.code === "paused"
+        ? " (paused)"
+        : ` (delayed by ${late.by}, as declared${late.replaysFirst === true ? "; it replays what it has before it streams" : ""})`;
   if (lagBytes === null) return `?${why}`;
   const seconds = lagBytes === 0 || lagSeconds === null ? "" : `, ${lagSeconds} s`;
   return `${prettyBytes(lagBytes)}${seconds}${why}`;

@@ -5,7 +5,7 @@ import { senderFor } from "../../postgres/streams.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
-import { filedOn, type Late, whyLate } from "./lateReplay.js";
+import { filedOn, type Late, replaysFirst, whyLate } from "./lateReplay.js";
 import { recoveryTitles } from "./recoveryTitles.js";
 import type { Shortfall } from "./shortfall.js";
 
@@ -97,6 +97,7 @@ async function byItself(asked: StreamAsked, unknown: boolean): Promise<StreamSee
     const { receiver, recovering } = await recoveryTitles(host, server);
     const come = [receiver, replayed];
     if (receiver === undefined) {
+      if (await replaysFirst(host, server, replayed ?? undefined)) return { proven: "delayed" };
       const isFed = (await filedOn(host, server)).has("restore_command");
       if (isFed && replayed != null && bytesOfLsn(replayed) >= bytesOfLsn(marker)) return { proven: "archive" };
       return { missing: { code: "noWalreceiver", ...(isFed ? { fed: recovering ?? null } : {}) }, come };

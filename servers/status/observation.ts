@@ -29,6 +29,8 @@ export interface Observation {
   readonly titles: RecoveryTitles;
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: Superseded;
+  /** Of one that does not stream: it is to replay late, and replays what it has before it asks for more. */
+  readonly replaysFirst?: true;
   /** Of a running one: how it keeps pgsite out. */
   readonly locked?: LockedOut;
   /** Of a running one: the distribution's unit, which does not know of it. */

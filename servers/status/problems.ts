@@ -78,11 +78,11 @@ function identifierOf(answer: SqlAnswer | undefined, all: readonly Observation[]
 
 /** Why a server in recovery does not stream: by its upstream's walsenders, else by what it says itself over SQL or in its process titles. */
 export function streamProblem(
-  { server, sql, titles }: Observation,
+  { server, sql, titles, replaysFirst }: Observation,
   sender: Sender | undefined,
   upstream: SqlAnswer | undefined,
 ): StreamProblem | undefined {
-  if (server.upstream === undefined) return undefined;
+  if (server.upstream === undefined || replaysFirst === true) return undefined;
   if (sender?.state === "streaming" || sql.receives === true || titles.receiver !== undefined) return undefined;
   if (sender !== undefined) return { code: "walsenderWaits", upstream: server.upstream, state: sender.state };
   const known = upstream?.senders !== undefined || namesOf(server.version).replication === null;

@@ -79,7 +79,14 @@ export interface ServerReport {
   /** How old the last replayed transaction is, or how long replay takes (10 and later); 0 where nothing is missing. */
   readonly lagSeconds: number | null;
   /** Why it replays later than it receives, where it is to: as declared (recovery_min_apply_delay), or somebody paused it. */
-  readonly late?: { readonly code: "delayed"; readonly by: string } | { readonly code: "paused" };
+  readonly late?:
+    | {
+        readonly code: "delayed";
+        readonly by: string;
+        /** It does not stream yet: it replays what it has before it asks for more. */
+        readonly replaysFirst?: true;
+      }
+    | { readonly code: "paused" };
   /** Names of the servers that stream from it; null where it cannot be asked. */
   readonly walSenders: readonly string[] | null;
   readonly systemIdentifier: string | null;
@@ -190,12 +197,14 @@ function serverReport(
   };
 }
 
-function lateOf({ server, sql }: Observation, state: State): ServerReport["late"] {
+function lateOf({ server, sql, replaysFirst }: Observation, state: State): ServerReport["late"] {
   if (!state.startsWith("in recovery")) return undefined;
   if (sql.paused === true) return { code: "paused" };
   const by = server.settings.recovery_min_apply_delay;
   const delay = by === undefined ? undefined : parseInteger(server.version, "ms", by);
-  return by !== undefined && delay?.ok === true && delay.value > 0 ? { code: "delayed", by } : undefined;
+  return by !== undefined && delay?.ok === true && delay.value > 0
+    ? { code: "delayed", by, ...defined({ replaysFirst }) }
+    : undefined;
 }
 
 function streamOf(

@@ -4,6 +4,7 @@ import { defined } from "../../postgres/defined.js";
 import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
+import { replaysFirst } from "../process/lateReplay.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
 import { runsOutside } from "../process/unit.js";
@@ -61,12 +62,22 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
   const more = await inTime(limit, async () => {
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
     const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
+    const isOff = sql.inRecovery === true && sql.receives !== true && titles.receiver === undefined;
+    const isFirst = isOff && (await replaysFirst(look.host, server, sql.lsn));
     const superseded = process.kind === "running" ? undefined : await refusedBefore(look.host, server);
     const locked = await lockOf(look.host, server, login, process, sql, options.signal);
     const { unit } = server;
     const isOutside =
       process.kind === "running" && unit !== undefined && (await runsOutside(look.host, unit, process.pid));
-    return { titles, ...defined({ superseded, locked, outside: isOutside ? unit : undefined }) };
+    return {
+      titles,
+      ...defined({
+        replaysFirst: isFirst ? (true as const) : undefined,
+        superseded,
+        locked,
+        outside: isOutside ? unit : undefined,
+      }),
+    };
   });
   if (!("code" in more)) return { server, data, process, ...more, sql };
   const failed = more.code === "hostSilent" ? {} : { hostProblem: more };

@@ -7,6 +7,7 @@ import { hostOf } from "../../hosts/index.js";
 import { atLeast } from "../../postgres/versions.js";
 import { reloadServer, startServer } from "../../servers/process/process.js";
 import { type Proof, proveWorking } from "../../servers/process/proof.js";
+import { statusOf } from "../../servers/status/status.js";
 import { frozen, processOf, type Release, throttled, writing } from "../support/heldUp.js";
 import { password, quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 
@@ -74,9 +75,16 @@ for (const [index, major] of (["11", "15", "18"] as const).entries()) {
       await site.query("server2", "insert into kept values (1)");
       expect((await prove("server3")).by).toBe("delayed");
       await change({ server3: delayed, server5: delayed });
+      // A restart: it replays what it has, an hour late, before it asks for more.
+      await site.query("server2", "insert into kept values (1)");
+      await change({ server5: { settings: { ...delayed.settings, max_connections: "130" } } });
+      expect((await prove("server5")).by).toBe("delayed");
+      expect(await site.preview()).toEqual([]);
+      const row = (await statusOf({ site: site.site, passwords })).find(({ name }) => name === "server5");
+      expect(row).toMatchObject({ late: { code: "delayed", by: "1h", replaysFirst: true }, problems: [] });
       await change({ server5: delayed });
       await change();
-      expect(await site.query("server5", "select count(*)::text as rows from kept")).toEqual([{ rows: "1" }]);
+      expect(await site.query("server5", "select count(*)::text as rows from kept")).toEqual([{ rows: "2" }]);
     });
 
     it("takes over although it is delayed, with everything", async () => {
@@ -85,7 +93,7 @@ for (const [index, major] of (["11", "15", "18"] as const).entries()) {
       await site.query("server2", "insert into kept values (2)");
       await change({ server3: delayed }, "server3");
       expect(await writing(site)).toEqual(["server3"]);
-      expect(await site.query("server3", "select count(*)::text as rows from kept")).toEqual([{ rows: "2" }]);
+      expect(await site.query("server3", "select count(*)::text as rows from kept")).toEqual([{ rows: "3" }]);
       await change({ server3: {} }, "server3");
       await change({ server3: {} }, "server2");
       expect(await site.preview()).toEqual([]);
