@@ -1,7 +1,6 @@
 import { userInfo } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import prettyBytes from "pretty-bytes";
-import prettyMilliseconds from "pretty-ms";
 import type { Server, Site } from "../../config/site.js";
 import type { HostSpec } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -13,6 +12,7 @@ import { type Joined, joinSite } from "../../servers/archive/start.js";
 import { refuseUnproven } from "../../servers/archive/trust.js";
 import { checkSizes, checkSums, describeArchive } from "../../servers/archive/verify.js";
 import { mebibyte } from "../../servers/archive/write.js";
+import { provenInWords } from "../../servers/words/proven.js";
 import { say } from "../find.js";
 import { interrupted, type LoadedSite, loadSites } from "../load.js";
 import { showProgress } from "../progress.js";
@@ -149,10 +149,8 @@ function restoreCommand(): Command {
 
 function describeJoined({ name }: Server, joined: Joined): string {
   switch (joined.kind) {
-    case "works": {
-      const { upstream, marker, took } = joined.proof;
-      return `${name} started and streams from ${upstream} and has replayed up to ${marker} (proven in ${prettyMilliseconds(took)})`;
-    }
+    case "works":
+      return `${name} started and ${provenInWords(joined.proof)}`;
     case "catchesUp":
       return `${name} started and catches up: ${joined.why}; pgsite status shows how far it is`;
     case "unproven":

@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import prettyMilliseconds from "pretty-ms";
 import type { Server } from "../../config/site.js";
 import type { Proof } from "../../servers/process/proof.js";
 import { startWorking } from "../../servers/process/start.js";
 import { mendedInWords } from "../../servers/words/lockedOut.js";
+import { provenInWords } from "../../servers/words/proven.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite start`: what the resource NAME-start runs: the server runs, and does what it is there for. */
@@ -37,7 +37,5 @@ export function startCommand(): Command {
 function proven({ upstream }: Server, proof: Proof | undefined): string {
   if (proof === undefined)
     return `; the rollout brings ${upstream}'s configuration into force, and proves that it streams`;
-  const does =
-    proof.state === "writes" ? "takes writes" : `streams from ${proof.upstream} and has replayed up to ${proof.marker}`;
-  return ` and ${does} (proven in ${prettyMilliseconds(proof.took)})`;
+  return ` and ${provenInWords(proof)}`;
 }

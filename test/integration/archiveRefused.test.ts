@@ -168,11 +168,11 @@ describe("an archive", () => {
     expect(existsSync(join(site.dataDirectory, "global", "pg_control"))).toBe(false);
     const started = await site.pgsite(["start", "des10", "--stack", "fnal"]);
     expect(started.text).toContain(`des10 is not started: ${site.dataDirectory} on des10 is incomplete`);
-    // As with days of WAL to replay: what is not replayed in time is no failure.
+    // What is replayed late, as declared, is no failure.
     site.declareMirror({}, { primary_slot_name: "", recovery_min_apply_delay: "1h" });
     const { code, text } = await site.restore("again", "--timeout", "4");
-    expect(text).toMatch(
-      /des10 started and catches up: it has replayed up to \S+ and not yet the marker at \S+; pgsite/,
+    expect(text).toContain(
+      "des10 started and gets its WAL from server2, and replays it late, as declared (recovery_min_apply_delay)",
     );
     expect(code).toBe(0);
     expect(existsSync(marker)).toBe(false);

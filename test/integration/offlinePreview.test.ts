@@ -48,6 +48,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Role dbadmin",
     "create pgsite:index:Database decam_dev",
     "create pgsite:index:Rollout sispi-rollout",
+    "create pgsite:index:Runbook sispi-runbook",
     "create pgsite:index:Topology sispi-topology",
     "create pgsite:index:Access sispi-access",
   ],
@@ -56,6 +57,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Preflight sispi-preflight",
     ...server("des10"),
     "create pgsite:index:Rollout sispi-rollout",
+    "create pgsite:index:Runbook sispi-runbook",
     "create pgsite:index:Topology sispi-topology",
   ],
 };
