@@ -130,7 +130,7 @@ describe.skipIf(why !== undefined)(
     async function alone(name: string, kept: string): Promise<string> {
       const files = await site.asOwner(name, `find -L '${kept}/pg_tblspc' -type f -path '*/PG_15_*' | wc -l`);
       expect(Number(files)).toBeGreaterThan(0);
-      const leads = await site.asOwner(name, `readlink '${kept}'/pg_tblspc/*`);
+      const leads = await site.asOwner(name, `readlink -f '${kept}'/pg_tblspc/*`);
       expect(leads.trim()).toMatch(new RegExp(`^${kept}/pgsite.tablespaces/\\d+$`));
       const sql = "select count(*) from far where n = -2";
       const single = `${binDirectory}/postgres --single -D "$copy" postgres`;
