@@ -200,8 +200,10 @@ async function refuseNewCluster(
       state === "inRecovery" ? `${endpoint.name} is in recovery` : (unreachable?.message ?? endpoint.name),
     );
   if (site.primary !== server.name || options.baseBackupOnly === true) {
+    const isOther = site.primary !== undefined && site.primary !== server.name;
+    const primary = isOther ? `${site.primary} (pgsite start ${site.primary} --stack ${site.stack})` : "the primary";
     throw new Refused(
-      `${server.name} cannot be seeded: no server of the site ${site.name} takes writes now (${asked.join("; ") || "there is no other"}). Start the primary and run again; nothing was touched`,
+      `${server.name} cannot be seeded: no server of the site ${site.name} takes writes now (${asked.join("; ") || "there is no other"}). Start ${primary} and run again; nothing was touched`,
     );
   }
   const others = site.servers.filter(({ name }) => name !== server.name);

@@ -135,7 +135,7 @@ describe("a running site", { timeout: 90_000 }, () => {
     );
     const said = await site.failing("up");
     expect(said).toContain("server3 cannot be seeded: no server of the site orders takes writes now (server2");
-    expect(said).toContain("Start the primary and run again; nothing was touched");
+    expect(said).toContain("Start server2 (pgsite start server2 --stack site) and run again; nothing was touched");
     expect(existsSync(site.dataDirectory("server3"))).toBe(false);
     expect(await hashOfTree(site.dataDirectory("server2"))).toBe(before);
     renameSync(`${site.dataDirectory("server3")}.aside`, site.dataDirectory("server3"));
