@@ -5,13 +5,13 @@ import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { files, noFile } from "../../../hosts/shell/files.js";
 
-describe("a file that is put in its place while it is looked for", () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "pgsite-test-files-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pgsite-test-files-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
 
+describe("a file that is put in its place while it is looked for", () => {
   /** Runs a line in a shell, whose `stat` is the moment at which something is put at the path. */
   const run = (line: string, put: string) =>
     execa("sh", ["-c", `stat() { ${put}; command stat "$@"; }; ${line}`], { env: { LC_ALL: "C" }, reject: false });
@@ -46,12 +46,6 @@ describe("a file that is put in its place while it is looked for", () => {
 });
 
 describe("a folder that somebody else makes at the same moment", () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "pgsite-test-files-"));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
   /** Makes a folder, and something else of that name once its parents are there. */
   const made = (path: string, other: string) =>
     execa(
