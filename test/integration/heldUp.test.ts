@@ -136,9 +136,9 @@ describe("a server whose shutdown is held up", { timeout: 120_000 }, () => {
     const passwords = { postgres: password };
     const rows = await statusOf({ site: site.site, passwords });
     expect(rows.map(({ name, late }) => [name, late])).toEqual([
+      ["des10", { code: "delayed", by: "1h" }],
       ["server2", { code: "paused" }],
       ["server3", undefined],
-      ["des10", { code: "delayed", by: "1h" }],
     ]);
     // The change that takes the delay away is proven by what is replayed, as ever.
     delayed("0", "6MB");
