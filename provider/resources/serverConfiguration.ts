@@ -69,8 +69,9 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
 
   async update(context, wanted, actual) {
     const { bringConfiguration, letIn } = await acts();
-    // What a server refuses of the declared files, it refuses again.
-    if (actual.refused.length > 0 && same(actual.files, wanted.files)) {
+    // What a server refuses of the declared files, it refuses again; but not a file that it could not read.
+    const isSame = same(actual.files, wanted.files) && same(actual.permissions, wanted.permissions);
+    if (actual.refused.length > 0 && isSame) {
       const { notTakenInWords } = await import("../../servers/words/notTaken.js");
       throw new Error(notTakenInWords(wanted.server, actual.refused));
     }

@@ -44,7 +44,10 @@ export const byHand: readonly ByHand[] = [
       };
     },
     said: "server2: replication slot archiver (physical, active) is there and keeps WAL (end whoever streams from it, or declare it in slots), declared nowhere: by hand",
-    up: { leaves: "left the replication slot archiver of server2: somebody streams from it" },
+    up: {
+      leaves:
+        "left the replication slot archiver of server2: somebody streams from it. Declare it under slots, to keep it; else end that, and the next pulumi up drops it",
+    },
     intact: (plot) => hasSlot(plot, "archiver"),
   },
   {
@@ -55,7 +58,8 @@ export const byHand: readonly ByHand[] = [
     },
     said: "server2: replication slot subscriber (logical) is there and keeps WAL (drop it where its reader is gone for good, or declare it in slots), declared nowhere: by hand",
     up: {
-      leaves: "left the replication slot subscriber of server2: its subscriber may come back for what it keeps",
+      leaves:
+        "left the replication slot subscriber of server2: its subscriber may come back for what it keeps. Declare it under slots, to keep it; else drop it by hand where its reader is gone",
     },
     intact: (plot) => hasSlot(plot, "subscriber"),
   },
