@@ -5,7 +5,7 @@ import { octal } from "../../hosts/permissions.js";
 import type { Difference, FilePart, Found, Thing } from "../../postgres/differences.js";
 import { withLinesOf } from "../../postgres/files/passfile.js";
 import { error } from "../../postgres/problem.js";
-import { hostOf } from "../../servers/status/look.js";
+import { hostOf, textOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -64,7 +64,7 @@ export const hostFile: ResourceType<HostFileArgs, HostFileState> = {
     if (known === undefined)
       throw new Error("a file cannot be imported by its id: declare it, and `pulumi up` adopts it");
     const host = await hostOf(known.host);
-    const [status, content] = await Promise.all([host.stat(known.path), readText(known)]);
+    const [status, content] = await Promise.all([host.stat(known.path), textOfRefresh(known.host, known.path)]);
     if (status === undefined || content === undefined) {
       await say(context, [{ object: nameOf(known), there: { is: "missing" }, consequence: "install" }]);
       return undefined;

@@ -7,10 +7,9 @@ import { installRunbook, runbookDifferences, runbookFiles } from "../../installe
 import type { RunbookFacts } from "../../installed/runbook/render.js";
 import { defined } from "../../postgres/defined.js";
 import { type Unasked, unaskedAmong } from "../../postgres/files/hba/index.js";
-import { fileOf } from "../../postgres/files/places.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
-import { hostOf } from "../../servers/status/look.js";
+import { hostOf, lookOfRefresh, textOfRefresh } from "../../servers/status/look.js";
 import { unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
@@ -79,10 +78,10 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
       const host = await hostOf(spec);
       const [installed, passfile, rules] = await Promise.all([
         readFiles(host, await runbookFiles(facts)).then(listingText),
-        textOf(host, facts.passfile),
-        textOf(host, fileOf(facts, "pg_hba.conf")),
+        textOfRefresh(spec, facts.passfile),
+        lookOfRefresh({ host: spec, ...facts }).then((look) => look.texts(["pg_hba.conf"])),
       ]);
-      return { installed, passfile, rules };
+      return { installed, passfile, rules: rules["pg_hba.conf"] };
     });
     const asking = Object.entries(present(known.servers)).map(([name, { facts }]) => {
       return [name, { ...facts, ...defined({ rules: found[name]?.rules }) }] as const;

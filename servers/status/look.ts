@@ -33,6 +33,14 @@ export async function hostOf(spec: HostSpec): Promise<Host> {
   return hosts.hostOf(spec);
 }
 
+/** Content of a file, which several resources of one refresh may show. @throws HostUnreachable */
+export function textOfRefresh(spec: HostSpec, path: string): Promise<string | undefined> {
+  return onceARefresh(`file ${keyText([spec, path])}`, async () => {
+    const content = await (await hostOf(spec)).readFile(path);
+    return content?.toString("utf8");
+  });
+}
+
 /**
  * One look at a server. Every fact of it is read when somebody first asks for it, and once: all who show a part of the
  * server show the same.

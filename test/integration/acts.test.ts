@@ -41,11 +41,8 @@ describe("an up that changes what protects a site", { timeout: 120_000 }, () => 
       },
     });
     const said = await site.failing("preview");
-    for (const server of ["server2", "server3"]) {
-      expect(said).toContain(
-        `the data directory of ${server}, is not empty and was not made by pgsite for this server`,
-      );
-    }
+    // Pulumi ends the preview with the first of the two.
+    expect(said).toMatch(/the data directory of server[23], is not empty and was not made by pgsite for this server/);
   });
 
   it("leaves everything, and all servers running, where the data were declared to stay before they are destroyed", async () => {
