@@ -201,7 +201,14 @@ export class FaultSite {
     for (const name of names) {
       const folder = join(this.local.folder, name);
       mkdirSync(folder, { recursive: true });
-      execFileSync("mount", ["-t", "tmpfs", "-o", `size=1500m,uid=${uid},gid=${gid},mode=755`, "pgsite-faults", folder]);
+      execFileSync("mount", [
+        "-t",
+        "tmpfs",
+        "-o",
+        `size=1500m,uid=${uid},gid=${gid},mode=755`,
+        "pgsite-faults",
+        folder,
+      ]);
       this.#mounted.push(folder);
     }
   }

@@ -99,7 +99,14 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
       const modes = readdirSync(folder).map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]);
       expect(Object.fromEntries(modes)).toEqual({
         ...{ failover: "700", guard: "700", rejoin: "700", repoint: "700" },
-        ...{ "common.sh": "600", "stream.awk": "600", messages: "600", peers: "600", settings: "600" },
+        ...{
+          "common.sh": "600",
+          "lives.sh": "600",
+          "stream.awk": "600",
+          messages: "600",
+          peers: "600",
+          settings: "600",
+        },
       });
       expect(readFileSync(join(folder, "peers"), "utf8")).not.toContain(site.passwords.replicator);
     }

@@ -9,7 +9,6 @@ import type { HostSpec } from "../../../hosts/host.js";
 import { runbookFacts } from "../../../installed/runbook/facts.js";
 import type { RunbookFacts } from "../../../installed/runbook/render.js";
 import { makeAuthority } from "../../../postgres/certificates/make.js";
-import type { ResourceType } from "../../../provider/protocol/resource.js";
 import { type AuthorityArgs, type AuthorityState, authority } from "../../../provider/resources/authority.js";
 import { clientLinks } from "../../../provider/resources/clientLinks.js";
 import { dataDirectory } from "../../../provider/resources/dataDirectory.js";
@@ -21,123 +20,28 @@ import { serverCertificate } from "../../../provider/resources/serverCertificate
 import { serverConfiguration } from "../../../provider/resources/serverConfiguration.js";
 import { type ServiceArgs, type ServiceState, service } from "../../../provider/resources/service.js";
 import { topology } from "../../../provider/resources/topology.js";
-import type { Context } from "../../../servers/rollout/reporter.js";
+import {
+  type Any,
+  checked,
+  compared,
+  context,
+  describeAll,
+  describeCheck,
+  refusing,
+  takeWarnings,
+} from "../../support/declaredNow.js";
 
 /*
- * An update acts on what is declared now. Every argument of every resource that lives on hosts is changed by itself: what `check`
- * derives has the new value, what was done keeps it, and the next preview finds nothing. The tables name every argument, or this
- * file does not compile. Roles, databases and access are changed on real servers (test/integration/acts.test.ts).
+ * Every argument of every resource that lives on hosts (`test/support/declaredNow.ts`). Roles, databases and access:
+ * test/integration/declaredNow.test.ts.
  */
 
 const user = userInfo().username;
 const folder = mkdtempSync(join(tmpdir(), "pgsite-declared-"));
-let warnings: string[] = [];
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const context: Context = {
-  name: "one",
-  signal: new AbortController().signal,
-  isSecret: () => false,
-  log: async (severity, message) => void (severity === "info" ? undefined : warnings.push(message)),
-  report: async () => undefined,
-  progress: async () => undefined,
-};
 
 const here: HostSpec = { name: "here", transport: "local", address: "127.0.141.2", user };
 const renumbered: HostSpec = { ...here, address: "127.0.141.3" };
-
-/**
- * Every argument with another value; `refused` for one that cannot be changed while what is there is there, `together` with
- * another argument that goes by it.
- */
-type Changes<Args> = { readonly [Key in keyof Required<Args>]: Required<Args>[Key] | Refused | Together };
-interface Together {
-  readonly together: object;
-}
-const isTogether = (value: unknown): value is Together =>
-  typeof value === "object" && value !== null && "together" in value;
-interface Refused {
-  readonly refused: RegExp;
-  readonly by: unknown;
-}
-const refusing = (by: unknown, refused: RegExp): Refused => ({ refused, by });
-const isRefused = (value: unknown): value is Refused =>
-  typeof value === "object" && value !== null && "refused" in value;
-
-// biome-ignore lint/suspicious/noExplicitAny: the tables are typed where they are written.
-type Any = any;
-
-/** What a preview would compare: nothing internal, and nothing that says only how. */
-function compared(type: ResourceType<Any, Any>, state: Any): Any {
-  const left = Object.entries(state).filter(
-    ([name, value]) => !name.startsWith("__") && type.manner?.includes(name) !== true && value !== undefined,
-  );
-  return JSON.parse(JSON.stringify(Object.fromEntries(left)));
-}
-
-async function checked(type: ResourceType<Any, Any>, args: Any, actual?: Any): Promise<Any> {
-  const { state, problems = [] } = await type.check(context, args, actual);
-  const errors = problems.filter(({ severity }) => severity === "error");
-  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("; "));
-  return state;
-}
-
-/** Declares a change, brings it about, and looks whether a preview is clean. */
-async function changesTo(type: ResourceType<Any, Any>, before: Any, change: Any): Promise<Any> {
-  const first = await type.create(context, await checked(type, before));
-  const actual = await type.read(context, type.id(first), first);
-  const wanted = await checked(type, change, actual);
-  for (const [name, value] of Object.entries(change)) expect(wanted[name], name).toEqual(value);
-  const isAnother = type.replaceable === true && type.id(wanted) !== type.id(first);
-  const done = isAnother ? await type.create(context, wanted) : await type.update(context, wanted, actual);
-  if (isAnother) await type.delete(context, actual);
-  for (const [name, value] of Object.entries(change)) expect(done[name], name).toEqual(value);
-  const after = await type.read(context, type.id(done), done);
-  expect(compared(type, await checked(type, change, after))).toEqual(compared(type, after));
-  return done;
-}
-
-/** One test an argument; `make` gives fresh arguments for each. */
-function describeAll<Args extends object, State extends Args>(
-  name: string,
-  type: ResourceType<Args, State>,
-  make: (key: string) => Args,
-  changes: (args: Args) => Changes<Args>,
-  hold: (done: State, key: string) => void = () => undefined,
-): void {
-  describe(`${name}: each argument`, () => {
-    const keys = Object.keys(changes(make("keys"))) as (keyof Args & string)[];
-    it.each(keys)("%s", async (key) => {
-      const before = make(key);
-      const value = changes(before)[key];
-      if (isRefused(value)) {
-        await expect(changesTo(type, before, { ...before, [key]: value.by })).rejects.toThrow(value.refused);
-        return;
-      }
-      const change = isTogether(value) ? value.together : { [key]: value };
-      hold(await changesTo(type, before, { ...before, ...change }), key);
-    });
-  });
-}
-
-/** What needs running servers to act on is held against what is declared in `check` alone. */
-function describeCheck<Args extends object, State extends Args>(
-  name: string,
-  type: ResourceType<Args, State>,
-  make: () => Args,
-  changes: (args: Args) => Changes<Args>,
-): void {
-  describe(`${name}: what is declared of each argument`, () => {
-    it.each(Object.keys(changes(make())) as (keyof Args & string)[])("%s", async (key) => {
-      const before = make();
-      const actual = await checked(type, before);
-      const value = changes(before)[key];
-      const change = { ...before, [key]: isRefused(value) ? value.by : value };
-      if (isRefused(value)) await expect(checked(type, change, actual)).rejects.toThrow(value.refused);
-      else expect((await checked(type, change, actual))[key]).toEqual(value);
-    });
-  });
-}
 
 describeAll<HostFileArgs, HostFileState>(
   "HostFile",
@@ -275,9 +179,9 @@ describe("a data directory that is declared elsewhere", () => {
     await expect(checked(dataDirectory, args(join(folder, "moved/none")), actual)).rejects.toThrow(
       /had its data in .* on away, which cannot be asked .*nobody knows whether old data can start there again/,
     );
-    warnings = [];
+    takeWarnings();
     await checked(dataDirectory, args(path), actual);
-    expect(warnings.join()).toContain("see to it that the server there never starts again");
+    expect(takeWarnings()).toContain("see to it that the server there never starts again");
   });
 
   it("is taken where the old place never was filled", async () => {
@@ -361,16 +265,16 @@ it("a runbook says which peers do not tell its guard whether they took over, and
   writeFileSync(facts.passfile, "", { mode: 0o600 });
   const frozen = createServer(() => undefined);
   await new Promise<void>((done) => frozen.listen(5442, "127.0.141.3", done));
-  warnings = [];
+  takeWarnings();
   const args = { site: "orders", servers: { db1: { host: here, facts, disposable: true } }, passfiles: { db1: "" } };
   const state = await runbook.create(context, await checked(runbook, args));
-  expect(warnings.join()).toContain(
+  expect(takeWarnings()).toContain(
     "db1 cannot ask db2 (127.0.141.3:5442) whether it has taken over: it takes connections",
   );
   const found = await runbook.read(context, "", state);
-  warnings = [];
+  takeWarnings();
   expect(compared(runbook, await checked(runbook, args, found))).toEqual(compared(runbook, found));
-  expect(warnings.join()).toContain("db1 cannot ask db2");
+  expect(takeWarnings()).toContain("db1 cannot ask db2");
   frozen.close();
   frozen.unref();
   const later = await runbook.read(context, "", found);
