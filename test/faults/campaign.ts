@@ -237,6 +237,7 @@ export class Campaign {
   async #mustAgree(wanted: Declared, verdict: Verdict): Promise<void> {
     if (verdict.length > 0) throw new Failure(lines("after an up that ended well", verdict));
     this.declared = wanted;
+    for (const name of Object.keys(wanted.servers)) this.site.removeKept(name);
   }
 
   async #atMostOne(): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import pg from "pg";
@@ -118,6 +118,13 @@ export class FaultSite {
 
   removeData(name: string): void {
     rmSync(this.local.dataDirectory(name), { recursive: true, force: true });
+  }
+
+  /** What rejoins have kept of a server, as an administrator removes it who has looked. */
+  removeKept(name: string): void {
+    const folder = join(this.local.folder, name);
+    const kept = readdirSync(folder).filter((one) => one.startsWith("data.diverged-"));
+    for (const one of kept) rmSync(join(folder, one), { recursive: true, force: true });
   }
 
   /** Runs one of the scripts that lie beside a server's data, as its OS user. */
