@@ -42,7 +42,7 @@ async function branches(
   const { divergence, forkOf } = await import("../wal/timelines.js");
   const { lsnOf } = await import("../sql/sql.js");
   const branchOf = (server: Member) => ifTold(async () => (await lookAt(server)).branch(server.version));
-  const followed = branchOf(primary);
+  const followed = ifTold(async () => (await lookAt(primary)).branchAsPrimary(primary.version));
   const found = await Promise.all(
     Object.entries(servers).map(async ([name, server]) => {
       const [branch, site] = await Promise.all([server === primary ? undefined : branchOf(server), followed]);

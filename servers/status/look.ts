@@ -140,6 +140,16 @@ export class Look {
     });
   }
 
+  /** The same as it takes writes, or would if it took over now. */
+  branchAsPrimary(version: Major): Promise<Branch | undefined> {
+    return this.once(`branch as primary ${version}`, async () => {
+      const [branch, control] = await Promise.all([this.branch(version), this.control()]);
+      if (branch === undefined || control === undefined) return undefined;
+      const { asReceived } = await import("../wal/timelines.js");
+      return asReceived(this.host, this.directories.dataDirectory, version, control, branch);
+    });
+  }
+
   /** What is asked by this name, once. */
   once<T>(name: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#facts.get(name) ?? ask();

@@ -6,6 +6,7 @@ import { minimumReached, recordedRole } from "../../postgres/wal/controlFile.js"
 import { readControlFile } from "../data/controlFile.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
+import { endOfReceived } from "./endOfWal.js";
 
 /** Where a server stands in the history of its cluster, as its files tell: also of one that is stopped, or answers no SQL. */
 export interface Branch {
@@ -47,6 +48,27 @@ export async function branchOf(
   if (timeline === 1) return { ...known, parents: [] };
   const parents = await historyOf(host, dataDirectory, version, timeline);
   return { ...known, ...(parents.length === 0 ? {} : { parents }) };
+}
+
+/**
+ * A standby as it would take over: on the timeline that it receives, which its control file does not name before its next restart
+ * point. Any other server as it is.
+ */
+export async function asReceived(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  control: Buffer,
+  branch: Branch,
+): Promise<Branch> {
+  if (recordedRole(control) === "primary") return branch;
+  const received = await endOfReceived(host, dataDirectory, version);
+  if (received === undefined || received.timeline <= branch.timeline) return branch;
+  const parents = await historyOf(host, dataDirectory, version, received.timeline);
+  const left = parents.find(({ timeline }) => timeline === branch.timeline);
+  return left === undefined || branch.checkpoint > left.until
+    ? branch
+    : { ...branch, timeline: received.timeline, parents };
 }
 
 /** What a timeline came from, as its history file tells; nothing where there is none. */

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { hostOf } from "../../hosts/index.js";
+import { readControlFile } from "../../servers/data/controlFile.js";
 import { bytesOfLsn } from "../../servers/sql/sql.js";
+import { timelineIn } from "../../servers/wal/timelines.js";
 import { disconnect, untilReplayed } from "../support/disconnect.js";
 import { killServer } from "../support/kill.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
@@ -139,6 +142,31 @@ describe("a failover is refused", { timeout: 120_000 }, () => {
       name.startsWith(`${basename(dataDirectory)}.diverged-`),
     );
     expect(kept).toHaveLength(1);
+    expect(await site.preview()).toEqual([]);
+  });
+
+  it("not for a standby that receives a later timeline than its control file names, however far another's is", async () => {
+    const all = Object.fromEntries(
+      ["server2", "server3", "server4"].map((one) => [one, { dataDirectory: "/data/db" }]),
+    );
+    const site = await make(all);
+    site.declare({ settings, servers: all, primary: "server3" });
+    await site.up();
+    await site.query("server3", "insert into written values (1)");
+    await untilReplayed(site, "server2", "server3");
+    await untilReplayed(site, "server4", "server3");
+    await site.query("server2", "checkpoint");
+    const named = async (server: string) => {
+      const { host, dataDirectory } = site.server(server);
+      const control = await readControlFile(hostOf(host), dataDirectory);
+      return timelineIn("15", control ?? Buffer.alloc(0));
+    };
+    expect([await named("server2"), await named("server4")]).toEqual([2, 1]);
+    await killServer(site.server("server3"));
+    const gone = { ...all, server3: { dataDirectory: "/data/db", lost: true } };
+    site.declare({ settings, servers: gone, primary: "server4" });
+    await site.up();
+    expect(await rows(site, "server4")).toEqual([1]);
     expect(await site.preview()).toEqual([]);
   });
 });

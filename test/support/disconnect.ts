@@ -16,7 +16,7 @@ export async function disconnect(site: RolloutSite, standby: string): Promise<vo
   );
 }
 
-export async function untilReplayed(site: RolloutSite, standby: string): Promise<void> {
+export async function untilReplayed(site: RolloutSite, standby: string, primary = "server2"): Promise<void> {
   const sql = `select (replay_lsn >= pg_current_wal_lsn())::text as all from pg_stat_replication where application_name = '${standby}'`;
-  await expect.poll(async () => (await site.query("server2", sql))[0]?.all, { timeout: 20_000 }).toBe("true");
+  await expect.poll(async () => (await site.query(primary, sql))[0]?.all, { timeout: 20_000 }).toBe("true");
 }
