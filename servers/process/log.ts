@@ -6,6 +6,7 @@ import type { Host } from "../../hosts/host.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { voicesOf } from "../../postgres/voice.js";
+import { isGrave, messageAt, takesNobodyIn } from "./severity.js";
 
 /** What tells where a server's log is. */
 export type LogOwner = Pick<
@@ -179,16 +180,15 @@ const known: readonly Known[] = [
 /** What tells a refused stream from any other session. */
 const ofStream = /replication|primary server|connect to server/;
 
-const marked = /(FATAL|PANIC|ERROR): /;
-const worth = /(FATAL|PANIC|ERROR|HINT|DETAIL): /;
+/** What belongs to an error, and tells more. */
+const more = /(HINT|DETAIL): /;
 
 /** What our own asking leaves in a log. */
-const ourOwn =
-  /pgsite_probe|the database system is (starting up|shutting down|not (yet )?accepting connections)|Hot standby mode is disabled/;
+const isOfAsking = (line: string) => /pgsite_probe|Hot standby mode is disabled/.test(line) || takesNobodyIn(line);
 
 /**
- * Why something failed, from a log: known causes first, else its last fatal lines. Each cause once. For people: what it says may be
- * a client's words. Final is a cause only where the server itself says it.
+ * Why something failed, from a log: known causes first, else its last fatal lines, in whatever language. Each cause once. For people:
+ * what it says may be a client's words. Final is a cause only where the server itself says it: who waits hears of it sooner.
  */
 export function causesIn(
   log: string,
@@ -197,7 +197,7 @@ export function causesIn(
   const causes = new Map<string, Cause>();
   const heads = Object.values(voicesOf(server.version, server.settings)?.server ?? {}).map((head) => new RegExp(head));
   const isOwn = (line: string) => heads.some((head) => head.test(line));
-  const lines = log.split("\n").filter((line) => !ourOwn.test(line));
+  const lines = log.split("\n").filter((line) => !isOfAsking(line));
   for (const row of known) {
     const said = lines.filter((candidate) => row.pattern.test(candidate));
     const own = said.findLast(isOwn);
@@ -214,10 +214,10 @@ export function causesIn(
     });
   }
   if (causes.size > 0) return [...causes.values()];
-  const last = lines.findLastIndex((line) => marked.test(line));
+  const last = lines.findLastIndex(isGrave);
   if (last < 0) return [];
   const from = Math.max(0, last - 3);
-  for (const line of lines.slice(from, last + 3).filter((candidate) => worth.test(candidate))) {
+  for (const line of lines.slice(from, last + 3).filter((candidate) => isGrave(candidate) || more.test(candidate))) {
     causes.set(plain(line), { line: plain(line), final: false });
   }
   return [...causes.values()];
@@ -225,6 +225,6 @@ export function causesIn(
 
 /** A log line without its time stamp and process number, as it may be shown: anyone who fails to log in writes into it. */
 function plain(line: string): string {
-  const start = line.search(/(FATAL|PANIC|ERROR|HINT|DETAIL|LOG|WARNING): /);
+  const start = messageAt(line);
   return shownInLine((start < 0 ? line : line.slice(start)).replace(/\s+/g, " ").trim());
 }

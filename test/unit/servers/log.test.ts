@@ -83,4 +83,32 @@ describe("the cause in a server's log", () => {
   it("is none in a log of a server that works", () => {
     expect(causesIn("LOG:  database system is ready to accept connections\n", server)).toEqual([]);
   });
+
+  const head = "2026-11-21 10:00:00.124 UTC [42]";
+  it.each([
+    [`${head} postmaster FATALE:  la porta è in uso`, "FATALE: la porta è in uso"],
+    [`${head} startup ВАЖНО:  не удалось`, "ВАЖНО: не удалось"],
+    [`${head} client backend ERREUR:  division par z?ro`, "ERREUR: division par z?ro"],
+    [`${head} startup PANIK:  Etwas`, "PANIK: Etwas"],
+    [`${head} startup 致命错误:  无法`, "致命错误: 无法"],
+  ])("is its error or worse in any language: %s", (line, shown) => {
+    const around = [
+      `${head} postmaster LOG:  point de restauration « a:  b » créé`,
+      `${head} startup СООБЩЕНИЕ:  система`,
+      line,
+      `${head} client backend D?TAIL:  rien`,
+      `${head} client backend ASTUCE :  rien`,
+    ];
+    expect(causesIn(around.join("\n"), server)).toEqual([{ line: shown, final: false }]);
+  });
+
+  it.each([
+    "FATAL:  the database system is starting up",
+    "FATAL:  le système de bases de données se lance",
+    "FATAL:  le syst?me de bases de donn?es se lance",
+    "FATAL:  das Datenbanksystem fährt herunter",
+    "ВАЖНО:  система баз данных запускается",
+  ])("is not what our own asking left there, in any language: %s", (said) => {
+    expect(causesIn(`${head} not initialized ${said}`, server)).toEqual([]);
+  });
 });
