@@ -6,6 +6,7 @@ import type { Host } from "../../hosts/host.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { voicesOf } from "../../postgres/voice.js";
+import { known, says } from "./knownCauses.js";
 import { isGrave, messageAt, takesNobodyIn } from "./severity.js";
 
 /** What tells where a server's log is. */
@@ -76,107 +77,6 @@ export interface Cause {
   readonly refused?: true;
 }
 
-interface Known {
-  readonly pattern: RegExp;
-  readonly remedy: string;
-  readonly final: boolean;
-  /** Said of a stream, it is a refusal by its upstream. */
-  readonly refused?: true;
-}
-
-/** Messages of PostgreSQL 9.0 to 18 that say why a server does not start or does not stream, with what to do; the more telling first. */
-const known: readonly Known[] = [
-  {
-    pattern: /requested WAL segment \S+ has already been removed/,
-    remedy:
-      "its upstream no longer has the WAL that it needs: seed it again, and raise wal_keep_segments (wal_keep_size)",
-    final: true,
-  },
-  {
-    pattern: /database system identifier differs/,
-    remedy: "it is a copy of another cluster: check upstream, or move its data directory away and seed it again",
-    final: true,
-  },
-  {
-    pattern: /certificate verify failed/,
-    remedy:
-      "its upstream's certificate has expired, or another authority signed it: run pulumi up where the upstream is described, and check upstream.authority",
-    final: false,
-  },
-  {
-    pattern: /server certificate for .* does not match host name/,
-    remedy: "another server answers there, or the certificate is to be made for that address: run pulumi up",
-    final: false,
-  },
-  {
-    pattern: /server does not support SSL, but SSL was required/,
-    remedy: "its upstream runs without TLS: run pulumi up where it is described",
-    final: false,
-  },
-  {
-    pattern: /could not load (server certificate|private key) file|private key file .* (has|must be)/,
-    remedy: "run pulumi up, which puts its certificate and key in place",
-    final: true,
-  },
-  {
-    pattern: /SSL is not supported by this build/,
-    remedy: "its programs were built without OpenSSL: take others, or tls away",
-    final: true,
-  },
-  {
-    pattern: /no pg_hba\.conf entry/,
-    remedy: "its upstream's pg_hba.conf lets no replication in from its address: add a rule for `replication`",
-    final: false,
-    refused: true,
-  },
-  {
-    pattern: /pg_hba\.conf rejects replication connection/,
-    remedy:
-      "a rule of its upstream's pg_hba.conf rejects it before one lets it in: take that from access in the stack file, or put it behind",
-    final: false,
-    refused: true,
-  },
-  {
-    pattern:
-      /(primary server|connect(ion)? to server).*(role "[^"]*" (does not exist|is not permitted to log in)|must be .*replication role|permission denied to start WAL sender)/,
-    remedy: "the role by which it replicates is not as declared on its upstream: run pulumi up there",
-    final: false,
-    refused: true,
-  },
-  {
-    pattern: /password authentication failed|no password supplied/,
-    remedy: "the passfile and the role on the upstream do not agree: run pulumi up, or check passwords in the stack",
-    final: false,
-    refused: true,
-  },
-  {
-    pattern:
-      /highest timeline \d+ of the primary is behind recovery timeline|requested timeline \d+ is not a child|new timeline \d+ forked off current/,
-    remedy: "its timeline diverged from its upstream's: rewind or seed it again",
-    final: true,
-  },
-  {
-    pattern: /insufficient connections? .*|hot standby is not possible because/,
-    remedy: "a setting is lower than on its upstream: raise it to the upstream's value",
-    final: true,
-  },
-  {
-    pattern: /number of requested standby connections exceeds max_wal_senders/,
-    remedy: "raise max_wal_senders on its upstream",
-    final: false,
-  },
-  {
-    pattern: /could not bind (IPv4|IPv6|Unix)|Address already in use|Cannot assign requested address/,
-    remedy: "another process has the port, or the address is not this machine's",
-    final: true,
-  },
-  {
-    pattern: /could not connect to the primary server|could not connect to server/,
-    remedy: "its upstream does not run or cannot be reached from there",
-    final: false,
-  },
-];
-
 /** What tells a refused stream from any other session. */
 const ofStream = /replication|primary server|connect to server/;
 
@@ -199,7 +99,7 @@ export function causesIn(
   const isOwn = (line: string) => heads.some((head) => head.test(line));
   const lines = log.split("\n").filter((line) => !isOfAsking(line));
   for (const row of known) {
-    const said = lines.filter((candidate) => row.pattern.test(candidate));
+    const said = lines.filter((candidate) => says(row, candidate));
     const own = said.findLast(isOwn);
     const line = own ?? said.at(-1);
     if (line === undefined || causes.has(plain(line))) continue;

@@ -59,21 +59,49 @@ function warmIn(language: Language): void {
   }, 60_000);
   afterAll(() => site?.close(), 30_000);
 
-  it("is what it is, also while it starts", async () => {
+  it("is told soon why its upstream refuses it, and what to do", async () => {
+    await site.query("server2", "alter role replicator password 'another'");
+    site.declare(declared({ max_connections: "40" }));
+    const began = Date.now();
+    await expect(site.up()).rejects.toThrow("the passfile and the role on the upstream do not agree");
+    // Without the cause it has a minute.
+    expect(Date.now() - began).toBeLessThan(30_000);
+    await site.query("server2", `alter role replicator password '${passwords.replicator}'`);
+    await site.up();
+    expect(await site.preview()).toEqual([]);
+  });
+
+  it("is what it is, and so is its primary while that starts", async () => {
     expect(await row("server3")).toMatchObject({ state: "in recovery, refuses queries", problems: [] });
     const { host, dataDirectory } = site.server("server2");
     const ctl = (...words: readonly string[]) =>
       hostOf(host).run([join(debian15, "pg_ctl"), "-D", dataDirectory, ...words]);
     await site.stop("server2", "immediate");
     // It asks for what it lacks before it is consistent, and gets no answer.
+    const signal = join(dataDirectory, "standby.signal");
     appendFileSync(join(dataDirectory, "postgresql.conf"), "restore_command = 'sleep 600 # %p'\n");
-    appendFileSync(join(dataDirectory, "standby.signal"), "");
-    await ctl("start", "-W", "-l", join(dataDirectory, "log.by-hand"));
+    await hostOf(host).writeFile(signal, "");
+    await ctl("start", "-W", "-l", `${dataDirectory}.by-hand`);
     await expect
       .poll(() => row("server2"), { timeout: 10_000 })
-      .toMatchObject({ state: expect.stringMatching(/starting|refuses/) });
-    console.log(language.locale, await row("server2"));
+      .toMatchObject({ state: "starting", problems: [{ code: "nobodyWrites" }] });
     await ctl("stop", "-m", "immediate");
+    await hostOf(host).remove(signal);
+    await site.up();
+    expect(await site.preview()).toEqual([]);
+  });
+
+  it("takes over, and its runbook knows by its files how far it has received", async () => {
+    await killServer(site.server("server2"));
+    site.declare(declared({ max_connections: "40" }, "server3", "server2"));
+    const preview = (await site.preview()).join("\n");
+    const [, received] = /it received up to (\S+) at .*, and its stream ended with the primary; /.exec(preview) ?? [];
+    const rehearsed = await runScript(site, "server3", "failover", "--dry-run");
+    expect(rehearsed.said).toContain(
+      `server3 has received up to ${received}; its stream was ended by the other end: "FATAL: `,
+    );
+    await site.up();
+    expect(await writing(site)).toEqual(["server3"]);
   });
 }
 
@@ -112,6 +140,4 @@ function upIn(language: Language): void {
     ]);
     expect(await site.preview()).toMatch(nothingToDo);
   });
-
-  void [killServer, writing, runScript];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import causes from "../../../postgres/data/causes.json";
 import { causesIn } from "../../../servers/process/log.js";
 
 const server = { version: "15", settings: { log_line_prefix: "%m [%p] %b " } } as const;
@@ -100,6 +101,49 @@ describe("the cause in a server's log", () => {
       `${head} client backend ASTUCE :  rien`,
     ];
     expect(causesIn(around.join("\n"), server)).toEqual([{ line: shown, final: false }]);
+  });
+
+  const english: Readonly<Record<keyof typeof causes, string>> = {
+    removed: "requested WAL segment 1 has already been removed",
+    anotherCluster: "database system identifier differs between the primary and standby",
+    noTls: "server does not support SSL, but SSL was required",
+    certificateFile: "could not load server certificate file",
+    keyFile: "could not load private key file",
+    keyMode: 'private key file "x" has group or world access',
+    noRule: "no pg_hba.conf entry for replication connection",
+    rejected: "pg_hba.conf rejects replication connection",
+    noRole: 'connection to server failed: FATAL:  role "x" does not exist',
+    noLogin: 'connection to server failed: FATAL:  role "x" is not permitted to log in',
+    noReplication: "connection to server failed: FATAL:  must be superuser or replication role to start walsender",
+    password: 'password authentication failed for user "x"',
+    timelineBehind: "highest timeline 1 of the primary is behind recovery timeline 2",
+    timelineNoChild: "requested timeline 2 is not a child of this server's history",
+    timelineForked: "new timeline 2 forked off current database system timeline 1",
+    floor: "hot standby is not possible because of insufficient parameter settings",
+    floorEnds: "hot standby is not possible because of insufficient parameter settings",
+    senders: "number of requested standby connections exceeds max_wal_senders (currently 1)",
+    bind: 'could not bind IPv4 address "x"',
+    connect: "could not connect to the primary server: x",
+  };
+  it.each(Object.keys(english) as (keyof typeof english)[])("is told alike in every language: %s", (key) => {
+    const first = (text: string) => {
+      const line = `${head} walreceiver FATAL:  xyz : FATAL:  ${text}`;
+      const [{ line: _line, ...cause } = { line }] = causesIn(line, { ...server, upstream: "server2" });
+      return cause;
+    };
+    const known = first(english[key]);
+    expect(known).toHaveProperty("remedy");
+    for (const [language, translated] of Object.entries(causes[key])) {
+      const text = translated.replaceAll("%", "1");
+      expect(first(text), text).toEqual(known);
+      if (!["de", "es", "fr", "it", "sv"].includes(language)) continue;
+      // As glibc writes it for a locale that has none of these letters.
+      const plain = text
+        .replaceAll("«", "<<")
+        .replaceAll("»", ">>")
+        .replace(/[^ -~]/g, "?");
+      expect(first(plain), plain).toEqual(known);
+    }
   });
 
   it.each([
