@@ -8,7 +8,7 @@ export interface Language {
   readonly locale: string;
   /** What its locale is made of, in Debian's package `locales`. */
   readonly territory: string;
-  /** What a server says when it takes sessions. */
+  /** What a server begins with that says that it takes sessions. */
   readonly ready: string;
   /** What it answers whoever comes while it stops. */
   readonly stopping: string;
@@ -27,7 +27,7 @@ export const languages = {
   german: {
     locale: "de_DE.UTF-8",
     territory: "de_DE",
-    ready: "Datenbanksystem ist bereit, um Verbindungen anzunehmen",
+    ready: "Datenbanksystem ist bereit, um",
     stopping: "das Datenbanksystem fährt herunter",
     byZero: "Division durch Null",
   },
