@@ -69,7 +69,7 @@ export function livesIn(language: Language, { block, locale, whole = false }: Li
     expect(await site.preview()).toEqual([]);
   });
 
-  it("are reloaded", async () => {
+  it.runIf(whole)("are reloaded", async () => {
     Object.assign(settings, { work_mem: "5MB" });
     declare();
     expect((await site.preview()).join("\n")).toMatch(/server2: reload .*\n.*server3: reload/);
@@ -85,7 +85,7 @@ export function livesIn(language: Language, { block, locale, whole = false }: Li
     expect(await site.differences()).toEqual([]);
   });
 
-  it("are not stopped for what they would not start with", async () => {
+  it.runIf(whole)("are not stopped for what they would not start with", async () => {
     const wont = new WontStart(site, declaration());
     await wont.refused(
       { ...declaration(), settings: { ...settings, shared_preload_libraries: "nothere" } },
@@ -93,7 +93,7 @@ export function livesIn(language: Language, { block, locale, whole = false }: Li
     );
   });
 
-  it("say what they refuse of their files, and one up puts it right", async () => {
+  it.runIf(whole)("say what they refuse of their files, and one up puts it right", async () => {
     appendFileSync(join(site.server("server3").dataDirectory, "postgresql.conf"), "work_mem = 'viel'\n");
     await site.query("server3", "select pg_reload_conf()", "select pg_sleep(0.2)");
     const found = (await site.differences()).join("\n");
