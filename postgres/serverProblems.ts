@@ -21,9 +21,11 @@ export type UnreachableKind =
   /** All connections are in use, or all that the role or database may have. */
   | "full"
   | "noDatabase"
-  | "starting"
-  | "recoveryRefusesQueries"
-  | "stopping"
+  /**
+   * It runs and takes nobody in (SQLSTATE 57P03): it starts, recovers, stops, or is a warm standby. Its words alone say which, in
+   * its own language: postmaster.pid and its processes tell that.
+   */
+  | "cannotConnectNow"
   | "tls"
   /** It asked for a password as it may not, or showed nothing by which it could be believed. It was told nothing. */
   | "unproven"

@@ -15,6 +15,7 @@ const needed = {
   strace: "/usr/bin/strace",
   cron: "/usr/sbin/cron",
   iproute2: "/bin/ip",
+  locales: "/usr/sbin/locale-gen",
   "docker.io": "/usr/sbin/dockerd",
   debootstrap: "/usr/sbin/debootstrap",
   "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",

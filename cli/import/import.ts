@@ -193,9 +193,8 @@ async function stateOf(
       ],
     };
   } catch (error) {
-    const isWarm =
-      error instanceof SqlUnreachable && (error.kind === "recoveryRefusesQueries" || error.kind === "starting");
-    if (found.inRecovery && isWarm) return { obstacles: [], notes: [], slots: [] };
+    if (found.inRecovery && error instanceof SqlUnreachable && error.kind === "cannotConnectNow")
+      return { obstacles: [], notes: [], slots: [] };
     throw error;
   }
 }

@@ -9,6 +9,9 @@ const ways = {
   sudo: 'exec sudo -n -H -u "$2" -- /bin/sh -c "$1"',
 } as const;
 
+/** Why nobody becomes that user is known by what su and sudo say (`failure.ts`): they say it in the language of the login. */
+const inEnglish = "export LC_ALL=C; ";
+
 const byWhoWeAre = `if [ "$(id -un)" = "$2" ]; then ${ways.none}; elif [ "$(id -u)" = 0 ]; then ${ways.su}; else ${ways.sudo}; fi`;
 
 /**
@@ -17,5 +20,5 @@ const byWhoWeAre = `if [ "$(id -un)" = "$2" ]; then ${ways.none}; elif [ "$(id -
  */
 export function remoteCommand({ become, user }: HostSpec): string {
   const way = user === "" ? ways.none : become === undefined ? byWhoWeAre : ways[become];
-  return `exec /bin/sh -c ${quoteAll([way, "sh", obey, user])}`;
+  return `exec /bin/sh -c ${quoteAll([inEnglish + way, "sh", obey, user])}`;
 }

@@ -214,12 +214,24 @@ sql_here() {
   timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U postgres -d postgres -c "$1" 2>/dev/null 9>&-
 }
 
-# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL as its log tells it
-# in its own words.
+# whole_wal TIMELINE: where the WAL of that timeline ends, by its files; nothing where that cannot be told, or there is no pg_waldump.
+whole_wal() {
+  dump=$bin/pg_waldump
+  [ -x "$dump" ] || dump=$bin/pg_xlogdump
+  [ -x "$dump" ] || return 0
+  "$dump" -p "$data/$(wal_folder)" -t "$1" -s "$(lsn_text "$(checkpoint)")" 2>&1 |
+    sed -n 's/.*error.* at \([0-9A-F]*\/[0-9A-F]*\)[^/]*$/end \1/p; s/.*lsn: \([0-9A-F]*\/[0-9A-F]*\).*/record \1/p' |
+    # The error that ends it comes before what it had yet to print.
+    awk '$1 == "end" { end = $2 } $1 == "record" { last = $2 } END { print (end != "" ? end : last) }'
+}
+
+# How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL by its files, else as its
+# log tells it in its own words.
 received() {
   found=$(streaming | sed 's/.* //')
   [ -n "$found" ] ||
     found=$(sql_here "select $(at_least 1000 && echo 'pg_last_wal_receive_lsn()' || echo 'pg_last_xlog_receive_location()')")
+  [ -n "$found" ] || found=$(whole_wal "$(received_timeline)")
   [ -n "$found" ] || { heads server && found=$(log_text | judged position | cut -f 2); }
   case $found in
     *:*)
@@ -314,7 +326,7 @@ rejects() {
     PGPASSFILE=$control/none timeout 4 "$ready" -q -d "$1" -t 3 >/dev/null 2>&1 9>&-
     [ "$?" = 1 ]
   else
-    case $heard in *'the database system is'*) return 0 ;; *) return 1 ;; esac
+    admits_nobody "$address" "$number_of_port"
   fi
 }
 

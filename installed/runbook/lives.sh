@@ -22,3 +22,17 @@ lives() {
     esac ;;
   esac
 }
+
+# admits_nobody ADDRESS PORT: whether a server there says that it takes nobody in at present: by its SQLSTATE, which no language
+# changes (cannot_connect_now, said before it asks who one is). Fails where this host has nothing that could ask.
+admits_nobody() {
+  command -v bash >/dev/null 2>&1 || return 1
+  # shellcheck disable=SC2016
+  timeout 8 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1
+    printf "\0\0\0\25\0\3\0\0user\0pgsite\0\0" >&3
+    for _ in 1 2 3 4 5 6 7 8; do
+      IFS= read -r -d "" -t 3 -u 3 field || exit 1
+      [ "$field" != C57P03 ] || exit 0
+    done
+    exit 1' "$1" "$2" >/dev/null 2>&1 9>&-
+}

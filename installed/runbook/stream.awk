@@ -74,7 +74,7 @@ function flush(    kind, why) {
   open_as = ""
   if (want == "position") { position_in(said); return }
   kind = kind_of(said)
-  if (want == "apart") { if (kind == "apart" || index(said, "highest timeline") == 1) told(); return }
+  if (want == "apart") { if (kind == "apart" || kind == "behind") told(); return }
   if (kind == "began") { how = "open"; told() }
   else if (kind == "finished") ended("finished")
   else if (kind == "own") ended("early")
@@ -82,7 +82,7 @@ function flush(    kind, why) {
     if (!nested(why = behind) || is("ends", severity_in(why))) ended("broken")
     else early()
   }
-  else if (kind == "answered") early()
+  else if (kind == "answered" || kind == "behind") early()
   else if (kind == "connect" || kind == "") {
     why = kind == "" ? said : behind
     if (is("quiet", severity) || kind == "" && nested(why) && passes(why)) return

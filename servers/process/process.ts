@@ -287,7 +287,7 @@ async function answers(
     if (!(error instanceof SqlUnreachable)) throw error;
     if (isDefinite(error.kind) || error.kind === "full" || error.kind === "other") return true;
     // Before 10 only its log would tell a warm standby from one that is still starting; the proof tells them apart.
-    return error.kind === "starting" && server.upstream !== undefined && !server.hotStandby;
+    return error.kind === "cannotConnectNow" && server.upstream !== undefined && !server.hotStandby;
   }
 }
 

@@ -113,7 +113,9 @@ async function prove(options: ProofOptions): Promise<Proof> {
         ...(own?.unreachable === undefined ? {} : { own: own.unreachable.said }),
       };
       const primary = states.find(({ endpoint }) => endpoint.name === site.primary);
-      const refusal = refusalAmong([own, primary]);
+      // A warm standby takes nobody in for ever: of its primary that says nothing.
+      const isWarm = server.upstream !== undefined && !server.hotStandby;
+      const refusal = refusalAmong([isWarm ? undefined : own, primary]);
       // Its log has the same refusal, and nobody knows there whose it was.
       const lasts = refused.for(refusal !== undefined);
       if (refusal !== undefined && lasts > refusalStays) {
@@ -203,9 +205,7 @@ function refusalAmong(
   states: readonly (Writable<Endpoint>["states"][number] | undefined)[],
 ): SqlUnreachable | undefined {
   const unanswered = states.flatMap((state) => state?.unreachable ?? []);
-  return unanswered.some(({ kind }) => kind === "starting" || kind === "stopping")
-    ? undefined
-    : unanswered.find(isFinal);
+  return unanswered.some(({ kind }) => kind === "cannotConnectNow") ? undefined : unanswered.find(isFinal);
 }
 
 /** Milliseconds: which server takes writes may change while we wait, but not often. */

@@ -44,8 +44,11 @@ async function throughUs<T>({ member, primary, signal }: Rewind, act: (road: Roa
   }
 }
 
-/** That the primary lets nobody in from there, or is not reached, is no matter of data. */
-const notLetIn = /no pg_hba\.conf entry|could not connect|connection to server|authentication failed/;
+/**
+ * How pg_rewind begins when it got no session, whatever the primary says behind it in its own language (until 13; from 14 on libpq).
+ * That the primary lets nobody in from there, or is not reached, is no matter of data.
+ */
+const noSession = /could not connect|connection to server/;
 
 /**
  * Has pg_rewind make a stopped server's data those of the primary. It reads the WAL of both since the last checkpoint that they
@@ -57,7 +60,7 @@ export async function rewindIt(rewind: Rewind): Promise<RewindFailure | undefine
   const { port } = rewind.primary.server;
   const why = await run(rewind, { port });
   if (why === undefined || rewind.member.server.host.transport !== "ssh") return why;
-  if (!why.said.some((line) => notLetIn.test(line))) return why;
+  if (!why.said.some((line) => noSession.test(line))) return why;
   return throughUs(rewind, (road) => run(rewind, road)).catch((error: unknown) => {
     rewind.signal.throwIfAborted();
     return { ...why, through: (error as Error).message };

@@ -27,6 +27,8 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
     "--single",
     "-D",
     dataDirectory,
+    "-c",
+    "lc_messages=C",
     ...placeArguments(server),
     "template1",
   ];

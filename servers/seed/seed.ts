@@ -97,10 +97,10 @@ function byArchive({ stack }: Site, { name, dataDirectory, host }: Server): stri
   return `${name} gets its data by archive (baseBackup.method), and ${dataDirectory} on ${host.name} has none yet: ${restoreCommand(stack, name)}, then run again; nothing was touched`;
 }
 
-/** Milliseconds that a primary which is just starting is waited for. */
+/** Milliseconds that a primary is waited for that takes nobody in yet. */
 const patience = 15_000;
 
-/** Who is writable; where the declared primary (or the upstream outside) is starting, once it has started. */
+/** Who is writable; where the declared primary (or the upstream outside) takes nobody in, as while it starts, once it does. */
 async function findSettled(
   site: Site,
   server: Server,
@@ -112,10 +112,10 @@ async function findSettled(
   const end = Date.now() + patience;
   for (;;) {
     const found = await findWritable(endpointsOf(site), login, given);
-    const starting = found.states.some(
-      ({ endpoint, unreachable }) => unreachable?.kind === "starting" && expected.includes(endpoint.name),
+    const mayStart = found.states.some(
+      ({ endpoint, unreachable }) => unreachable?.kind === "cannotConnectNow" && expected.includes(endpoint.name),
     );
-    if (found.writable !== undefined || !starting || Date.now() > end) return found;
+    if (found.writable !== undefined || !mayStart || Date.now() > end) return found;
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }

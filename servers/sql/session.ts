@@ -55,9 +55,6 @@ export interface Session extends Connection {
 /**
  * Connects as `application_name` pgsite, by the best way to the server that leads there (`waysTo`).
  *
- * A warm standby answers "the database system is starting up" for ever before PostgreSQL 14, so `starting` may also
- * mean `recoveryRefusesQueries` there.
- *
  * Where TLS is required it is verify-full, and nothing else is ever tried. Where it is only offered, a server that says
  * it has none gets a plain session; one with a wrong certificate gets none. Whatever the session is, a password is only
  * given as the server's declared rules ask for it, in clear within TLS alone, and a server that proves nothing is not believed.

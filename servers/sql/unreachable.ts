@@ -92,7 +92,7 @@ export function unreachable(attempt: Attempt, error: unknown): SqlUnreachable {
   if (known !== undefined) return make(known, `does not let ${attempt.user} in: ${message}`);
   const broken = attempt.encrypted ? brokenTls(error, attempt.address) : undefined;
   if (broken !== undefined) return make("tls", broken);
-  if (code === "57P03") return make(cannotConnectNow(message), `answers "${message}"`);
+  if (code === "57P03") return make("cannotConnectNow", `answers "${message}"`);
   if (code?.startsWith("28") === true) return make("authentication", `does not let ${attempt.user} in: ${message}`);
   if (
     attempt.by === "forwarded" &&
@@ -118,13 +118,6 @@ function notPiped({ host, by }: Attempt, { why, message }: NotPiped): string {
     noProgram: `is not asked: ${message}, ${otherwise}`,
   };
   return words[why];
-}
-
-/** SQLSTATE 57P03, cannot_connect_now, stands for four states that only the text tells apart (postmaster.c). */
-function cannotConnectNow(message: string): UnreachableKind {
-  if (/shutting down/.test(message)) return "stopping";
-  if (/not accepting connections/.test(message)) return "recoveryRefusesQueries";
-  return "starting";
 }
 
 function unprovenBy({ asked }: Unproven, asks: readonly string[]): string {

@@ -262,20 +262,21 @@ function behind(written: string | undefined, replayed: string | undefined | null
 }
 
 /** SQL tells most; what it cannot, the host does. */
-function stateOf({ server, data, process, sql, titles }: Observation): State {
+function stateOf(observation: Observation): State {
+  const { server, data, process, sql } = observation;
   if (server.lost !== undefined) return "lost";
   if (sql.inRecovery === false) return "read-write";
   if (sql.inRecovery === true) return "in recovery, read-only";
   if (data?.kind === "absent" || data?.kind === "empty" || data?.kind === "incomplete") return "no data";
-  if (sql.unreachable?.kind === "recoveryRefusesQueries") return "in recovery, refuses queries";
-  if (process === undefined) return sql.unreachable?.kind === "starting" ? "starting" : "unreachable";
-  if (process.kind !== "running") return "stopped";
-  if (sql.unreachable?.kind === "starting") {
-    // Until 13 a warm standby says the same as one that is starting; replay shows which it is.
-    const warm = server.upstream !== undefined && !server.hotStandby;
-    return warm && (process.status === "standby" || titles.recovering !== undefined)
-      ? "in recovery, refuses queries"
-      : "starting";
-  }
-  return "unreachable";
+  if (process !== undefined && process.kind !== "running") return "stopped";
+  return sql.unreachable?.kind === "cannotConnectNow" ? takesNobodyIn(observation) : "unreachable";
+}
+
+/** What a server is that lives and takes nobody in: by its postmaster's own word (10 and later), by its replay, by what is declared. */
+function takesNobodyIn({ server, process, titles }: Observation): State {
+  const isWarm = server.upstream !== undefined && !server.hotStandby;
+  const status = process?.kind === "running" ? process.status : undefined;
+  if (status === "stopping") return "unreachable";
+  const recovers = status === "standby" || (isWarm && (process === undefined || titles.recovering !== undefined));
+  return recovers ? "in recovery, refuses queries" : "starting";
 }

@@ -53,13 +53,18 @@ export async function askRunning(
   } catch (error) {
     if (error instanceof SqlUnreachable) throw error;
     signal?.throwIfAborted();
-    const late = error instanceof Error && /timeout/i.test(error.message);
+    const late = error instanceof Error && isLate(error);
     const reason = late
       ? `does not answer within ${patience / 1000} s`
       : `gives no answer: ${error instanceof Error ? error.message : error}`;
     const at = `${address.name} (${address.address}:${address.port})`;
     throw new SqlUnreachable(address.name, late ? "timeout" : "other", `${at} ${reason}`, { cause: error });
   }
+}
+
+/** By what the server cancels a statement with (query_canceled), or in the words of `pg`, which has waited for so long. */
+function isLate(error: Error & { readonly code?: string }): boolean {
+  return error.code === "57014" || (error.code === undefined && /timeout/i.test(error.message));
 }
 
 async function ask(session: Session): Promise<Live> {

@@ -90,8 +90,7 @@ async function lockOf(
   if (kind === "unproven") return "otherRules";
   if (kind === "refused") return "elsewhere";
   if (kind === "timeout") return (await answers(address, signal)) ? "loginHangs" : undefined;
-  if (kind === "starting" || kind === "stopping" || kind === "recoveryRefusesQueries" || kind === "tls")
-    return undefined;
+  if (kind === "cannotConnectNow" || kind === "tls") return undefined;
   return lockOfRefusal((cause ?? {}) as { readonly code?: string; readonly routine?: string });
 }
 

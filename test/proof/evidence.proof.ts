@@ -1,9 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { userInfo } from "node:os";
 import { beforeAll, describe, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
+import { languages, makeLocale, whyEnglishAlone } from "../support/languages.js";
 import { cutOffBefore, theNight } from "../support/nights.js";
+import { debian15 } from "../support/parted.js";
 import { havePsql } from "../support/programs.js";
 
 const majors: readonly Major[] = ["10", "13", "15", "18"];
@@ -30,25 +29,12 @@ describe("with a log in JSON", () => {
     cutOffBefore({ major: "15", block: 226, settings }, havePsql()));
 });
 
-/** Debian's packages have the translations, and a locale can be made by root. */
-const binaries = "/usr/lib/postgresql/15/bin";
-const canTranslate =
-  userInfo().uid === 0 && existsSync(`${binaries}/postgres`) && existsSync("/usr/share/i18n/locales");
-for (const [locale, territory] of [
-  ["de_DE.UTF-8", "de_DE"],
-  ["fr_FR.UTF-8", "fr_FR"],
-] as const) {
-  describe.skipIf(!canTranslate)(
-    `in ${locale}${canTranslate ? "" : " (needs root, Debian's postgresql-15 and locales)"}`,
-    () => {
-      const settings = { lc_messages: locale };
-      beforeAll(() => {
-        execFileSync("localedef", ["-i", territory, "-f", "UTF-8", locale]);
-      });
-      it("it takes over on the night", () =>
-        theNight({ major: "15", block: 227, settings, binaries }, "up", havePsql()));
-      it("it is refused where it was cut off before", () =>
-        cutOffBefore({ major: "15", block: 227, settings, binaries }, havePsql()));
-    },
-  );
+const why = whyEnglishAlone();
+for (const language of Object.values(languages)) {
+  describe.skipIf(why !== undefined)(`in ${language.locale}${why ? ` (${why})` : ""}`, () => {
+    const night = { major: "15", block: 227, settings: { lc_messages: language.locale }, binaries: debian15 } as const;
+    beforeAll(() => makeLocale(language));
+    it("it takes over on the night", () => theNight(night, "up", havePsql()));
+    it("it is refused where it was cut off before", () => cutOffBefore(night, havePsql()));
+  });
 }

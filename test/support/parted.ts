@@ -45,7 +45,7 @@ export async function promote(site: Parted, name: string): Promise<void> {
 }
 
 /** As nothing of pgsite's would start it. */
-async function startPastGuard(server: Server): Promise<void> {
+export async function startPastGuard(server: Server): Promise<void> {
   const { host, binDirectory, dataDirectory } = server;
   const options = startOptions(server);
   const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", `${dataDirectory}.log`];

@@ -36,6 +36,8 @@ export interface RolloutDeclaration {
   readonly primary?: string;
   /** `hooks.fence` */
   readonly fence?: string;
+  /** `initdb.locale` */
+  readonly locale?: string;
 }
 
 /** The administrator's. */
@@ -249,12 +251,13 @@ export class RolloutSite {
     await configure(server, site, this.#context(), "create");
   }
 
-  #resolve({ settings, servers, primary, fence }: RolloutDeclaration): Site {
+  #resolve({ settings, servers, primary, fence, locale }: RolloutDeclaration): Site {
     const chosen = primary === undefined ? {} : { "pgsite:primary": primary };
     const raw = {
       ...this.raw,
       ...chosen,
       ...(fence === undefined ? {} : { "pgsite:hooks": JSON.stringify({ fence }) }),
+      ...(locale === undefined ? {} : { "pgsite:initdb": JSON.stringify({ locale }) }),
       "pgsite:settings": JSON.stringify(settings),
       "pgsite:servers": JSON.stringify(servers),
     };

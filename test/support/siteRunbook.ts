@@ -13,8 +13,9 @@ export async function installRunbooks(site: RolloutSite, { settings, servers }: 
     "pgsite:settings": JSON.stringify(settings),
     "pgsite:servers": JSON.stringify(servers),
   });
+  const warm = new Set(site.site.servers.flatMap(({ name, hotStandby }) => (hotStandby ? [] : [name])));
   for (const server of site.site.servers) {
-    const facts = stack === undefined ? undefined : runbookFacts(server, stack.inputs[server.name] as never);
+    const facts = stack === undefined ? undefined : runbookFacts(server, stack.inputs[server.name] as never, warm);
     if (facts === undefined) throw new Error(`${server.name} has no runbook`);
     await installRunbook(hostOf(server.host), facts);
   }

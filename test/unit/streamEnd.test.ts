@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -7,6 +7,7 @@ import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderRunbook, shared } from "../../installed/runbook/render.js";
 import { voicesOf } from "../../postgres/voice.js";
+import { judgeLog } from "../../servers/process/judgeLog.js";
 import { streamByLog } from "../../servers/wal/received.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { type StreamLog, streamLogs } from "../support/streamLogs.js";
@@ -71,4 +72,23 @@ describe("how a standby's stream ended, by its log, in preview and runbook alike
       if (log.kind !== "open" && log.kind !== "mute") expect(because.trim()).toBe(end.because ?? "");
     });
   }
+});
+
+describe("that a server can never follow another", () => {
+  const rows = readFileSync(join(checkout, "installed", "runbook", "messages"), "utf8").split("\n");
+  const said = rows.flatMap((row) => {
+    const [kind, language = "", text = ""] = row.split("\t");
+    return kind === "apart" || kind === "behind" ? [[language, text.replaceAll("%", "2")] as const] : [];
+  });
+
+  it("is known in every language of the table", async () => {
+    expect(new Set(said.map(([language]) => language)).size).toBeGreaterThan(10);
+    for (const [index, [language, text]] of said.entries()) {
+      const settings = { log_line_prefix: "%m [%p] %b " };
+      const lines = [`2026-11-21 14:02:11.123 UTC [42] walreceiver FATAL:  ${text}`];
+      const server = standby({ name: language, version: "15", settings, lines, kind: "early" }, 1000 + index);
+      const voice = voicesOf("15", settings)?.server ?? {};
+      expect(await judgeLog(host, server as unknown as Server, "apart", voice)).toContain(`apart\tFATAL: ${text}`);
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import causes from "../../../postgres/data/causes.json";
 import { causesIn } from "../../../servers/process/log.js";
 
 const server = { version: "15", settings: { log_line_prefix: "%m [%p] %b " } } as const;
@@ -82,5 +83,76 @@ describe("the cause in a server's log", () => {
 
   it("is none in a log of a server that works", () => {
     expect(causesIn("LOG:  database system is ready to accept connections\n", server)).toEqual([]);
+  });
+
+  const head = "2026-11-21 10:00:00.124 UTC [42]";
+  it.each([
+    [`${head} postmaster FATALE:  la porta è in uso`, "FATALE: la porta è in uso"],
+    [`${head} startup ВАЖНО:  не удалось`, "ВАЖНО: не удалось"],
+    [`${head} client backend ERREUR:  division par z?ro`, "ERREUR: division par z?ro"],
+    [`${head} startup PANIK:  Etwas`, "PANIK: Etwas"],
+    [`${head} startup 致命错误:  无法`, "致命错误: 无法"],
+  ])("is its error or worse in any language: %s", (line, shown) => {
+    const around = [
+      `${head} postmaster LOG:  point de restauration « a:  b » créé`,
+      `${head} startup СООБЩЕНИЕ:  система`,
+      line,
+      `${head} client backend D?TAIL:  rien`,
+      `${head} client backend ASTUCE :  rien`,
+    ];
+    expect(causesIn(around.join("\n"), server)).toEqual([{ line: shown, final: false }]);
+  });
+
+  const english: Readonly<Record<keyof typeof causes, string>> = {
+    removed: "requested WAL segment 1 has already been removed",
+    anotherCluster: "database system identifier differs between the primary and standby",
+    noTls: "server does not support SSL, but SSL was required",
+    certificateFile: "could not load server certificate file",
+    keyFile: "could not load private key file",
+    keyMode: 'private key file "x" has group or world access',
+    noRule: "no pg_hba.conf entry for replication connection",
+    rejected: "pg_hba.conf rejects replication connection",
+    noRole: 'connection to server failed: FATAL:  role "x" does not exist',
+    noLogin: 'connection to server failed: FATAL:  role "x" is not permitted to log in',
+    noReplication: "connection to server failed: FATAL:  must be superuser or replication role to start walsender",
+    password: 'password authentication failed for user "x"',
+    timelineBehind: "highest timeline 1 of the primary is behind recovery timeline 2",
+    timelineNoChild: "requested timeline 2 is not a child of this server's history",
+    timelineForked: "new timeline 2 forked off current database system timeline 1",
+    floor: "hot standby is not possible because of insufficient parameter settings",
+    floorEnds: "hot standby is not possible because of insufficient parameter settings",
+    senders: "number of requested standby connections exceeds max_wal_senders (currently 1)",
+    bind: 'could not bind IPv4 address "x"',
+    connect: "could not connect to the primary server: x",
+  };
+  it.each(Object.keys(english) as (keyof typeof english)[])("is told alike in every language: %s", (key) => {
+    const first = (text: string) => {
+      const line = `${head} walreceiver FATAL:  xyz : FATAL:  ${text}`;
+      const [{ line: _line, ...cause } = { line }] = causesIn(line, { ...server, upstream: "server2" });
+      return cause;
+    };
+    const known = first(english[key]);
+    expect(known).toHaveProperty("remedy");
+    for (const [language, translated] of Object.entries(causes[key])) {
+      const text = translated.replaceAll("%", "1");
+      expect(first(text), text).toEqual(known);
+      if (!["de", "es", "fr", "it", "sv"].includes(language)) continue;
+      // As glibc writes it for a locale that has none of these letters.
+      const plain = text
+        .replaceAll("«", "<<")
+        .replaceAll("»", ">>")
+        .replace(/[^ -~]/g, "?");
+      expect(first(plain), plain).toEqual(known);
+    }
+  });
+
+  it.each([
+    "FATAL:  the database system is starting up",
+    "FATAL:  le système de bases de données se lance",
+    "FATAL:  le syst?me de bases de donn?es se lance",
+    "FATAL:  das Datenbanksystem fährt herunter",
+    "ВАЖНО:  система баз данных запускается",
+  ])("is not what our own asking left there, in any language: %s", (said) => {
+    expect(causesIn(`${head} not initialized ${said}`, server)).toEqual([]);
   });
 });

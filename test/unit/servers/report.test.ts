@@ -102,6 +102,24 @@ describe("a report", () => {
     ]);
   });
 
+  it("tells what a server is that takes nobody in by its process, never by its words, which are of any language", () => {
+    const unreachable = new SqlUnreachable("server3", "cannotConnectNow", 'answers "das Datenbanksystem startet"');
+    const state = (of: KnownServer, told: Told) =>
+      report(seen(of, { ...told, sql: { unreachable } })).servers.map((one) => one.state)[0];
+    const running = (status?: "starting" | "stopping" | "standby") =>
+      ({ process: { kind: "running", pid: 1, ...(status === undefined ? {} : { status }) } }) as const;
+    const hot = server("server3");
+    const warm = server("server3", { hotStandby: false });
+    expect(state(hot, running("starting"))).toBe("starting");
+    expect(state(hot, running("standby"))).toBe("in recovery, refuses queries");
+    expect(state(warm, running("stopping"))).toBe("unreachable");
+    // Before 10 nothing but its titles tells.
+    expect(state(warm, { ...running(), titles: { recovering: "000000010000000000000003" } })).toMatch(/^in recovery/);
+    expect(state(warm, running())).toBe("starting");
+    expect(state(primary, running())).toBe("starting");
+    expect(state(warm, { process: { kind: "stopped" } })).toBe("stopped");
+  });
+
   it("says of another cluster's server whose it is, and of a walsender how far it has come", () => {
     const senders = [{ name: "server3", state: "catchup", replay: null, lag: null }];
     const told = report(
