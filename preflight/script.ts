@@ -167,21 +167,22 @@ cluster() { say cluster "$1 $2 $3 $4 $5"; }
 ${clustersFunction}
 
 ${wayFunction}
-${compiledInFunction}${programsFunction}# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see.
+${compiledInFunction}${programsFunction}# Sockets that listen (state 0A): local address, user, and what holds them, as far as we may see. Holders are looked for once.
+held=
 listeners() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-    awk -v port=":$2" '$4 == "0A" && substr($2, length($2) - 4) == port { print substr($2, 1, length($2) - 5), $8, $10 }' |
+  listening=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    awk -v port=":$2" '$4 == "0A" && substr($2, length($2) - 4) == port { print substr($2, 1, length($2) - 5), $8, $10 }')
+  [ -n "$listening" ] || return 0
+  [ -n "$held" ] || held=$(ls -l /proc/[0-9]*/fd 2>/dev/null |
+    awk '/^\/proc\// { split($1, part, "/"); pid = part[3] } $NF ~ /^socket:/ { print $NF, pid }')
+  printf '%s\n' "$listening" |
     while read -r address uid inode; do
       user=$(getent passwd "$uid" | cut -d : -f 1)
-      pids=$(holders "$inode")
+      pids=$(printf '%s\n' "$held" | awk -v socket="socket:[$inode]" '$1 == socket { print $2 }' | sort -u)
       program=
       for pid in $pids; do program=$(cat "/proc/$pid/comm" 2>/dev/null) && break; done
       say "$1" "$address $(printf %s "$user" | tr -d ' ')/$uid $(printf %s "$pids" | tr '\n' ,)/$program"
     done
-}
-holders() {
-  ls -l /proc/[0-9]*/fd 2>/dev/null |
-    awk -v socket="socket:[$1]" '/^\/proc\// { split($1, part, "/"); pid = part[3] } $NF == socket { print pid }' | sort -u
 }
 
 say clock.began "$(now)"
