@@ -21,6 +21,8 @@ export interface LoadedSite {
   readonly passwords: Passwords;
   /** Fires when the command must stop: the `up` that it belongs to is gone, or the user pressed Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Whether an `up` runs the command: a rollout comes after it. @default false */
+  readonly inUp?: boolean;
 }
 
 /**
@@ -41,7 +43,8 @@ async function loadDeclared(names: readonly string[] | undefined): Promise<Loade
   const running = process.env.PGSITE_STACK;
   if (running !== undefined) {
     const handover = await receiveHandover(running);
-    if (handover !== undefined) return [{ ...handover, signal: AbortSignal.any([handover.signal, interrupted()]) }];
+    if (handover !== undefined)
+      return [{ ...handover, signal: AbortSignal.any([handover.signal, interrupted()]), inUp: true }];
   }
   const project = projectFolder();
   if (names !== undefined && names.length > 0) return Promise.all(names.map((stack) => loadFromPulumi(project, stack)));

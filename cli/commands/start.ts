@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import type { Server } from "../../config/site.js";
-import type { Proof } from "../../servers/process/proof.js";
-import { startWorking } from "../../servers/process/start.js";
+import { startWorking, type Working } from "../../servers/process/start.js";
 import { mendedInWords } from "../../servers/words/lockedOut.js";
 import { provenInWords } from "../../servers/words/proven.js";
 import { findServer, say } from "../find.js";
@@ -14,12 +13,13 @@ export function startCommand(): Command {
     .option("--stack <name...>", "stacks to look for it in (default: all)")
     .option("--timeout <seconds>", "how long it may take", (text) => Number(text), 60)
     .action(async (name: string | undefined, options: { stack?: string[]; timeout: number }) => {
-      const { site, server, passwords, signal } = await findServer(name, options.stack);
+      const { site, server, passwords, signal, inUp } = await findServer(name, options.stack);
       const done = await startWorking({
         site,
         server,
         passwords,
         signal,
+        ...(inUp === true ? { inUp } : {}),
         deadline: options.timeout * 1000,
         report: (mended) => say(mendedInWords(server.name, mended)),
       });
@@ -30,12 +30,16 @@ export function startCommand(): Command {
         return;
       }
       const did = done.started.alreadyRunning ? "runs already" : "started";
-      say(`${server.name} ${did}${proven(server, done.proof)}`);
+      say(`${server.name} ${did}${proven(server, done)}`);
     });
 }
 
-function proven({ upstream }: Server, proof: Proof | undefined): string {
-  if (proof === undefined)
-    return `; the rollout brings ${upstream}'s configuration into force, and proves that it streams`;
-  return ` and ${provenInWords(proof)}`;
+function proven(
+  { upstream }: Server,
+  { proof, upstream: left }: Exclude<Working, { readonly missing: unknown }>,
+): string {
+  if (proof !== undefined) return ` and ${provenInWords(proof)}`;
+  const first =
+    left === "stopped" ? `starts ${upstream}, which is stopped` : `brings ${upstream}'s configuration into force`;
+  return `; the rollout ${first}, and proves that it streams`;
 }

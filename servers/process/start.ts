@@ -22,8 +22,9 @@ import { type Proof, type ProofOptions, proveWorking } from "./proof.js";
 export type Working =
   | {
       readonly started: Started;
-      /** Absent where the upstream does not run with its declared files yet: then the rollout, which installs them, proves. */
+      /** Absent where the rollout has something to do to the upstream first: then it proves. */
       readonly proof?: Proof;
+      readonly upstream?: "behind" | "stopped";
     }
   /** Not started: what its data ask for and its files do not give (`max_connections 50`); the rollout starts it with that. */
   | { readonly missing: readonly string[] };
@@ -32,6 +33,8 @@ export type Working =
 export interface WorkingOptions extends ProofOptions {
   readonly site: Site;
   readonly server: Server;
+  /** Whether a rollout comes after it, which starts servers that are stopped. @default false */
+  readonly inUp?: boolean;
   /** Hears what was done so that pgsite comes in. */
   readonly report?: (mended: Mended) => void;
 }
@@ -62,10 +65,10 @@ export async function startWorking(options: WorkingOptions): Promise<Working> {
     await makeOwnSlot(options);
     return { started: await startServer(host, server, { deadline, ...given }) };
   });
-  // A server that joins a site may need a rule, or a walsender, that its upstream has not got before the rollout.
-  if ("missing" in done || (await isUpstreamBehind(options))) {
+  const upstream = "missing" in done ? undefined : await upstreamLeft(options);
+  if ("missing" in done || upstream !== undefined) {
     await markProven(host, server);
-    return done;
+    return upstream === undefined ? done : { ...done, upstream };
   }
   await letIn(host, options);
   const left = Math.max(1000, end - Date.now());
@@ -109,16 +112,22 @@ async function missingNow(host: Host, server: Server): Promise<readonly string[]
 }
 
 /**
- * Whether the server that it follows, where that is of this stack, has other files than are declared for it, or is itself
- * left to the rollout.
+ * What the rollout has to do to the server that it follows, where that is of this stack. `behind`: it has other files than are
+ * declared for it, or is itself left to the rollout: it may lack the rule, or the walsender, that one that joins a site needs.
  */
-async function isUpstreamBehind({ site, server, hostOf: open = hostOf }: WorkingOptions): Promise<boolean> {
+async function upstreamLeft({
+  site,
+  server,
+  inUp = false,
+  hostOf: open = hostOf,
+}: WorkingOptions): Promise<"behind" | "stopped" | undefined> {
   const upstream = site.servers.find(({ name }) => name === server.upstream);
-  if (upstream === undefined) return false;
+  if (upstream === undefined) return undefined;
   const host = open(upstream.host);
+  if (inUp && (await processState(host, upstream.dataDirectory)).kind !== "running") return "stopped";
   const real = (await readServerFiles(host, upstream, Object.keys(upstream.files))).files;
   const differs = Object.entries(upstream.files).some(([name, text]) => (text ?? undefined) !== real[name]);
-  return differs || (await missingNow(host, upstream)).length > 0;
+  return differs || (await missingNow(host, upstream)).length > 0 ? "behind" : undefined;
 }
 
 /** Without the file that makes it a standby it would take writes; one server of the site does already. */

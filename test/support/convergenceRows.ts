@@ -71,9 +71,12 @@ export function describeConvergence(major: Major, block: number): void {
         /tracck is no setting of pg_stat_statements, which is loaded \(did you mean pg_stat_statements.track\?\)/,
       ],
     ])("%s is said by the up, and by the next preview, until it is put right", async (_, name, value, reason) => {
+      // What is tried before a start is refused in the words of the server's own program.
+      const refused = `would not start with what it is to get: .*${name.replace(".", "\\.")}`;
+      const either = new RegExp(`${reason.source}|${refused}`);
       declare({ ...library, "pg_stat_statements.max": "6000", [name]: value });
-      await expect(site.up()).rejects.toThrow(reason);
-      expect((await site.differences()).join("\n")).toMatch(reason);
+      await expect(site.up()).rejects.toThrow(either);
+      expect((await site.differences()).join("\n")).toMatch(either);
       declare({ ...library, "pg_stat_statements.max": "6000" });
       await site.up();
       expect(await site.differences()).toEqual([]);
