@@ -29,6 +29,8 @@ export interface Observation {
   readonly titles: RecoveryTitles;
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: Superseded;
+  /** Of a standby until 11: recovery_min_apply_delay, which its recovery.conf has, and is no setting yet. */
+  readonly delay?: string;
   /** Of one that does not stream: it is to replay late, and replays what it has before it asks for more. */
   readonly replaysFirst?: true;
   /** Of a running one: how it keeps pgsite out. */

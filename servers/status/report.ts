@@ -197,10 +197,10 @@ function serverReport(
   };
 }
 
-function lateOf({ server, sql, replaysFirst }: Observation, state: State): ServerReport["late"] {
+function lateOf({ server, sql, delay: filed, replaysFirst }: Observation, state: State): ServerReport["late"] {
   if (!state.startsWith("in recovery")) return undefined;
   if (sql.paused === true) return { code: "paused" };
-  const by = server.settings.recovery_min_apply_delay;
+  const by = filed ?? server.settings.recovery_min_apply_delay;
   const delay = by === undefined ? undefined : parseInteger(server.version, "ms", by);
   return by !== undefined && delay?.ok === true && delay.value > 0
     ? { code: "delayed", by, ...defined({ replaysFirst }) }

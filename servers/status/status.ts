@@ -1,9 +1,10 @@
 import type { Endpoint, KnownServer, KnownSite, Passwords } from "../../config/site.js";
 import { type Host, HostUnreachable } from "../../hosts/host.js";
 import { defined } from "../../postgres/defined.js";
+import { filedSettings } from "../../postgres/files/facts.js";
 import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { replaysFirst } from "../process/lateReplay.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
 import { recoveryTitles } from "../process/recoveryTitles.js";
@@ -64,6 +65,8 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
     const isOff = sql.inRecovery === true && sql.receives !== true && titles.receiver === undefined;
     const isFirst = isOff && (await replaysFirst(look.host, server, sql.lsn));
+    const isOld = sql.inRecovery === true && !atLeast(server.version, "12");
+    const { "recovery.conf": recovery = "" } = isOld ? (await look.files(["recovery.conf"])).files : {};
     const superseded = process.kind === "running" ? undefined : await refusedBefore(look.host, server);
     const locked = await lockOf(look.host, server, login, process, sql, options.signal);
     const { unit } = server;
@@ -72,6 +75,7 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     return {
       titles,
       ...defined({
+        delay: filedSettings({ "recovery.conf": recovery }).get("recovery_min_apply_delay")?.value,
         replaysFirst: isFirst ? (true as const) : undefined,
         superseded,
         locked,
