@@ -93,7 +93,7 @@ function stepsOf(
     const comers = turn.change.dismisses ? comersOf(turn, turns) : [];
     turn.open = comers.length > 0;
     steps.push(stepOf(turn, action, hold, namesOf(turn === primary ? standbys : [primary]), namesOf(comers)));
-    carryOut(turn, action, hold);
+    carryOut(turn, action, hold, turns);
   };
   const isServed = (turn: Turn) => turnsBefore(turn, turns).length === 0;
 

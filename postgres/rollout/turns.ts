@@ -24,6 +24,8 @@ export interface Turn {
   reached: boolean;
   /** The server of this stack that it follows, where that is known. */
   follows: string | undefined;
+  /** It looks for that where that listens no more: what that wrote since then comes with a turn of its own. */
+  cut: boolean;
   /** It had a turn; `done`: and needs no other. */
   taken: boolean;
   done: boolean;
@@ -66,11 +68,30 @@ function turnOf(
       serves: is.running && (!is.inRecovery || change.hotNow),
       reached: change.listensNow,
       follows: is.follows,
+      cut: isCutOff(name, actual, desired),
       taken: false,
       done: false,
       open: false,
     },
   ];
+}
+
+/** Whether its upstream listens where it is declared to, and the server looks for it somewhere else: an `up` ended in between. */
+function isCutOff(
+  name: string,
+  actual: Readonly<Record<string, ActualServer>>,
+  desired: Readonly<Record<string, DesiredServer>>,
+): boolean {
+  const [is, shall] = [actual[name], desired[name]];
+  if (is?.running !== true || !is.inRecovery || is.follows !== undefined || shall?.upstream === undefined) return false;
+  const [upstream, declared] = [actual[shall.upstream], desired[shall.upstream]];
+  const looksThere =
+    is.settings.primary_conninfo === shall.settings.primary_conninfo &&
+    is.files["recovery.conf"] === shall.files["recovery.conf"];
+  if (looksThere) return false;
+  return (
+    upstream?.running === true && declared !== undefined && changeOf(declared.version, upstream, declared).listensNow
+  );
 }
 
 /**
@@ -97,6 +118,7 @@ function seededTurn(
     serves: false,
     reached: false,
     follows: undefined,
+    cut: false,
     taken: false,
     done: false,
     open: false,
@@ -120,9 +142,12 @@ export function actionOf(turn: Turn): Action {
   return turn.taken || turn.change.action === "none" ? "restart" : turn.change.action;
 }
 
-/** How it stands after a turn. */
-export function carryOut(turn: Turn, action: Action, hold: Floors): void {
+/** How it stands after a turn, and those that follow it. */
+export function carryOut(turn: Turn, action: Action, hold: Floors, turns: readonly Turn[]): void {
   if (action === "restart" || action === "start") {
+    const follow = (one: Turn) => (one.follows ?? one.desired.upstream) === turn.name && !one.taken;
+    if (!turn.reached) for (const one of turns.filter(follow)) one.cut = true;
+    turn.cut = false;
     turn.now = { ...turn.floors, ...hold };
     turn.serves = willServe(turn);
     turn.reached = true;
@@ -234,13 +259,13 @@ function mustRise(turn: Turn, primary: Turn | undefined): boolean {
 /**
  * What a standby's next turn must leave as it is for now: floors declared below what the primary runs with. One that is
  * stopped starts with what it last had, or what its control file asks for: it has not replayed the primary's lower
- * values yet, also where the primary has them long since. A warm standby has no floor.
+ * values yet, also where the primary has them long since. So does one that is cut off. A warm standby has no floor.
  */
 export function holdOf(standby: Turn, primary: Turn | undefined): Floors {
   const action = actionOf(standby);
   if (!standby.desired.hotStandby || (action !== "restart" && action !== "start")) return {};
   const ofPrimary = primary?.now ?? {};
-  const floor = action === "start" ? highest(standby.now, ofPrimary) : ofPrimary;
+  const floor = action === "start" || standby.cut ? highest(standby.now, ofPrimary) : ofPrimary;
   return Object.fromEntries(Object.entries(floor).filter(([name, value]) => (standby.floors[name] ?? 0) < value));
 }
 

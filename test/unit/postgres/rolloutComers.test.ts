@@ -98,6 +98,23 @@ const part = (one: ActualServer | undefined, name: string) =>
   new RegExp(`${name}=(\\S+)`).exec(one?.settings.primary_conninfo ?? "")?.[1] ?? "";
 
 describe("a rollout in which standbys come otherwise than before", () => {
+  it("lets a hot standby whose primary has moved replay its lower floors before it takes them", () => {
+    const before: Declared = { role: "replicator", port: "5432", connections: "40", workMem: "4MB" };
+    const { is, shall } = site("15", before, { ...before, port: "5433", connections: "30" }, [0]);
+    const steps = planRollout(is, shall).steps.map(({ server, action, hold }) => [server, action, hold]);
+    expect(steps).toEqual([
+      ["s0", "restart", {}],
+      ["s1", "restart", { max_connections: "40" }],
+      ["s1", "restart", {}],
+    ]);
+    // The same where an `up` has ended after the primary's turn.
+    const now = {
+      ...is,
+      s0: running(shall.s0 as DesiredServer, shall.s0?.settings ?? {}, { files: shall.s0?.files ?? {} }),
+    };
+    expect(planRollout(now, shall).steps.map(({ hold }) => hold)).toEqual([{ max_connections: "40" }, {}]);
+  });
+
   it("gives none its turn before its upstream lets it in and listens there, and turns none away before its turn", () => {
     fc.assert(
       fc.property(sites, (one) => {
