@@ -92,11 +92,13 @@ export async function runningOtherwise(
   const found = [...live.settings].flatMap(([name, { value, source, boot, context, facts }]) => {
     if (ofNoFile.has(source) || computed.has(name)) return [];
     const given = filed.get(name.toLowerCase())?.value;
-    // What nobody said is the default, whatever this build or machine makes of it.
-    if (given === undefined && source === "default") return [];
     // What a library's setting may be, no table of ours knows.
     const own = facts && { ...facts, major: live.version, name, context: context as SettingContext, category: "" };
     const setting = findSetting(live.version, name) ?? own;
+    const isDefault =
+      given === undefined || given === boot || (setting !== undefined && isShownAs(setting, given, boot));
+    // The default is what this build or machine makes of it, whether a file says it or nobody does (wal_buffers -1).
+    if (isDefault && source === "default") return [];
     const expected = given ?? boot;
     const same =
       expected === value ||

@@ -147,7 +147,8 @@ function checkLength(rule: HbaRule, major: Major, path: string): Problem[] {
   if (words.some((text) => Buffer.byteLength(text) > word)) {
     return [error(path, `has a name or option of more than the ${word} bytes that ${major} reads`)];
   }
-  if (words.some((text) => /[\r\n\0]/.test(text))) return [];
+  // Whatever stands where a word of PostgreSQL's belongs.
+  if ([rule.type, rule.method, ...words].some((text) => /[\r\n\0]/.test(text))) return [];
   const bytes = Buffer.byteLength(renderHbaLine(rule));
   return bytes > line ? [error(path, `has ${bytes} bytes; ${major} reads lines of ${line}`)] : [];
 }
