@@ -91,18 +91,30 @@ interface Word {
   readonly start: number;
 }
 
-/** The words of a line up to its comment; undefined where something else stands in it. */
+const kinds = Object.entries(words) as readonly (readonly [Kind, RegExp])[];
+
+/** A setting has a name, perhaps a sign of equality, and a value. */
+const most = 3;
+
+/** The words of a line up to its comment; undefined where something else stands in it, or more than a setting has. */
 function wordsOf(line: string): readonly Word[] | undefined {
   const found: Word[] = [];
   for (let start = after(space, line, 0); start < line.length && line[start] !== "#"; ) {
-    const [longest] = Object.entries(words)
-      .map(([kind, pattern]) => ({ kind: kind as Kind, start, text: line.slice(start, after(pattern, line, start)) }))
-      .sort((left, right) => right.text.length - left.text.length);
-    if (longest === undefined || longest.text === "") return undefined;
-    found.push(longest);
-    start = after(space, line, start + longest.text.length);
+    const word = found.length < most ? wordAt(line, start) : undefined;
+    if (word === undefined) return undefined;
+    found.push(word);
+    start = after(space, line, start + word.text.length);
   }
   return found;
+}
+
+function wordAt(line: string, start: number): Word | undefined {
+  let [longest, end]: [Kind | undefined, number] = [undefined, start];
+  for (const [kind, pattern] of kinds) {
+    const ends = after(pattern, line, start);
+    if (ends > end) [longest, end] = [kind, ends];
+  }
+  return longest && { kind: longest, start, text: line.slice(start, end) };
 }
 
 /** Where a word that begins at a place ends; there, where none does. */
@@ -125,6 +137,7 @@ function meant(piece: string): string {
 
 /** What stands between the quotes, as GUC_scanstr reads it: '' and \' are quotes, \b \f \n \r \t and octal as in C, where NUL ends a text. */
 function unescapeQuoted(inner: string): string {
+  if (!/['\\\0]/.test(inner)) return inner;
   const text = piecesOf(inner).map(meant).join("");
   const end = text.indexOf("\0");
   return end < 0 ? text : text.slice(0, end);
@@ -141,8 +154,9 @@ export function parseConfiguration(text: string): ParsedConfiguration {
   const problems: Problem[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = index + 1;
-    if (wordsOf(raw)?.length === 0) continue;
-    const read = settingIn(raw);
+    const found = wordsOf(raw);
+    if (found?.length === 0) continue;
+    const read = settingIn(raw, found);
     if (typeof read === "string") {
       problems.push(error(`line ${line}`, `"${quotedLine(raw)}" ${read}`));
       continue;
@@ -161,8 +175,11 @@ export function parseConfiguration(text: string): ParsedConfiguration {
 }
 
 /** What a line sets, or why it cannot be read. */
-function settingIn(raw: string): Pick<ConfigurationLine, "name" | "value"> | string {
-  const written = writtenIn(raw);
+function settingIn(
+  line: string,
+  found: readonly Word[] | undefined,
+): Pick<ConfigurationLine, "name" | "value"> | string {
+  const written = writtenWith(line, found);
   if (written === undefined) return "is not a setting; allowed: name = value, or name = 'value'";
   const { name, quoted, inner } = written;
   const value = quoted ? unescapeQuoted(inner) : inner;
@@ -184,7 +201,11 @@ export interface WrittenSetting {
 
 /** The setting in a line; undefined where the server would refuse it. */
 export function writtenIn(line: string): WrittenSetting | undefined {
-  const [name, ...rest] = wordsOf(line) ?? [];
+  return writtenWith(line, wordsOf(line));
+}
+
+function writtenWith(line: string, found: readonly Word[] = []): WrittenSetting | undefined {
+  const [name, ...rest] = found;
   const [value, more] = rest[0]?.kind === "equals" ? rest.slice(1) : rest;
   if (name === undefined || value === undefined || more !== undefined) return undefined;
   if (name.kind !== "name" && name.kind !== "qualified") return undefined;

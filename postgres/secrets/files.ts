@@ -71,8 +71,10 @@ function secretsInLine(line: string): readonly Span[] {
   const after = secretsInLongText(line.slice(begin + written.inner.length));
   const behind = shifted(after, begin + written.inner.length);
   if (!written.quoted) return [...shifted(secretsInValue(written.name, written.inner), begin), ...behind];
+  const secrets = secretsInValue(written.name, unescapeQuoted(written.inner));
+  if (secrets.length === 0) return behind;
   const places = placesOf(written.inner);
-  const inValue = secretsInValue(written.name, unescapeQuoted(written.inner)).map(({ start, end }) => ({
+  const inValue = secrets.map(({ start, end }) => ({
     start: begin + (places[start] as number),
     end: begin + (places[end] as number),
   }));

@@ -129,7 +129,7 @@ async function endSilent({ server, act, next, report, signal }: StopAsked, sessi
   const waits = (one: SenderRow) => one.state !== "backup" && one.flushed !== null && bytesOfLsn(one.flushed) < target;
   let rows = senders;
   while (rows.some(waits) && Date.now() - began < confirming) {
-    await new Promise((done) => setTimeout(done, 100));
+    await new Promise((done) => setTimeout(done, 20));
     signal?.throwIfAborted();
     rows = (await askItself(session, server.version)).senders;
   }

@@ -1,43 +1,49 @@
 import { type Host, HostError } from "../../hosts/host.js";
+import { below } from "./below.js";
 
 /** A process of a server's, the postmaster among them. */
 export interface ServerProcess {
   readonly pid: number;
   /** As /proc has it: `D` is a system call that nothing ends, `T` and `t` are stopped. */
   readonly state: string;
-  /** How often it gave up its processor, or was made to: it has done something where that is another number. */
+  /**
+   * Of one that does not run just then (`D`, `T`, `t`), how often it gave up its processor, or was made to: it has done something
+   * where that is another number.
+   */
   readonly switches: number;
   readonly title: string;
   /** Of an archiver: seconds for which archive_command has run. */
   readonly commandFor?: number;
 }
 
-/*
- * Shell, since minimal systems have no ps, and one round trip is enough. A name in parentheses may have anything in it, and so may
- * a title: who connects chooses a part of it.
- */
 const script = `[ -r /proc/self/stat ] || exit 3
+${below}
 set -f
-of=$1 archivers=
+archivers=
 read -r up rest </proc/uptime
 ticks=$(getconf CLK_TCK 2>/dev/null) || ticks=100
-for pid in $(cd /proc && set +f && echo [0-9]*); do
-  IFS= read -r line <"/proc/$pid/stat" || continue
-  set -- \${line##*) }
-  [ "$2" = "$of" ] || [ "$pid" = "$of" ] || continue
-  state=$1 switches=0
-  while read -r key value rest; do
-    case $key in *ctxt_switches:) switches=$((switches + value)) ;; esac
-  done <"/proc/$pid/status"
-  title=$(tr '\\000\\n' '  ' <"/proc/$pid/cmdline") || continue
-  case $title in *archiver*) archivers="$archivers $pid " ;; esac
+for pid in "$1" $(below "$1"); do
+  readStat "$pid" || continue
+  state=\${line%% *} switches=0
+  case $state in
+    [DTt])
+      while read -r key value rest; do
+        case $key in *ctxt_switches:) switches=$((switches + value)) ;; esac
+      done <"/proc/$pid/status"
+      ;;
+  esac
+  readTitle "$pid" || continue
+  # The postmaster's are several words.
+  [ "$pid" != "$1" ] || title=$(tr '\\000\\n' '  ' <"/proc/$pid/cmdline")
+  case $title in *archiver*) archivers="$archivers $pid" ;; esac
   printf 'process %s %s %s %s\\n' "$pid" "$state" "$switches" "$title"
 done 2>/dev/null
-[ -n "$archivers" ] || exit 0
-for pid in $(cd /proc && set +f && echo [0-9]*); do
-  IFS= read -r line <"/proc/$pid/stat" || continue
-  set -- \${line##*) }
-  case $archivers in *" $2 "*) printf 'command %s %s\\n' "$2" "$((\${up%.*} - \${20} / ticks))" ;; esac
+for archiver in $archivers; do
+  for pid in $(below "$archiver"); do
+    readStat "$pid" || continue
+    set -- $line
+    printf 'command %s %s\\n' "$archiver" "$((\${up%.*} - \${20} / ticks))"
+  done
 done 2>/dev/null
 exit 0`;
 

@@ -3,6 +3,9 @@ import { dataFolders } from "../../postgres/start/overrides.js";
 
 /** Without a program for each: a folder has many. */
 const nameOfPath = `\${path##*/}`;
+const folderOfFile = `\${file%/*}`;
+const sizeOfPool = `\${pool##*-}`;
+const sizeWithoutUnit = `\${size%kB}`;
 
 /**
  * A POSIX script that starts a server's program in a scratch folder, which it removes, and prints what `dryStartFacts.ts` reads:
@@ -46,7 +49,8 @@ say scratch "$work"
 # Files that others refer to by a relative path are found beside the scratch ones, through links.
 mkdir -- "$work/data" "$work/conf" || give_up folder
 while IFS= read -r name && IFS= read -r body; do
-  mkdir -p -- "$(dirname -- "$work/$name")" && printf %s "$body" | base64 -d > "$work/$name" || give_up folder
+  file=$work/$name
+  { [ -d "${folderOfFile}" ] || mkdir -p -- "${folderOfFile}"; } && printf %s "$body" | base64 -d > "$file" || give_up folder
 done
 newline='
 '
@@ -104,13 +108,24 @@ say code "$code"
 
 say now "$(date +%s)"
 sed -n 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' /proc/meminfo 2>/dev/null
-say overcommit "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)"
-say shmmax "$(cat /proc/sys/kernel/shmmax 2>/dev/null)"
+# The one line of a file of the kernel's, without a program for each.
+line_of() {
+  value=
+  { IFS= read -r value; } 2>/dev/null < "$1"
+}
+line_of /proc/sys/vm/overcommit_memory
+say overcommit "$value"
+line_of /proc/sys/kernel/shmmax
+say shmmax "$value"
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
-  size=$(basename "$pool" kB | sed 's/.*-//')
-  number() { cat "$pool/$1" 2>/dev/null; }
-  say pool "$size $(number free_hugepages) $(number resv_hugepages) $(number nr_overcommit_hugepages) $(number surplus_hugepages)"
+  size=${sizeOfPool}
+  found=${sizeWithoutUnit}
+  for number in free_hugepages resv_hugepages nr_overcommit_hugepages surplus_hugepages; do
+    line_of "$pool/$number"
+    found="$found $value"
+  done
+  say pool "$found"
 done
 if [ -n "$pid" ]; then
   grep -E '/dev/zero|/anon_hugepage|/SYSV' "/proc/$pid/maps" 2>/dev/null | sed 's/^/map=/'
@@ -119,8 +134,10 @@ fi
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print "listens=" $2 " " $10 }'
 awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }' /proc/net/fib_trie 2>/dev/null | sort -u
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
-say nonlocal "$(cat /proc/sys/net/ipv4/ip_nonlocal_bind 2>/dev/null)"
-say unprivileged "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)"
+line_of /proc/sys/net/ipv4/ip_nonlocal_bind
+say nonlocal "$value"
+line_of /proc/sys/net/ipv4/ip_unprivileged_port_start
+say unprivileged "$value"
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"

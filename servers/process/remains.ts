@@ -4,10 +4,10 @@ import type { Host } from "../../hosts/host.js";
  * Exit code 0 where something is left: a process of PostgreSQL that works in the data directory, or the one that postmaster.pid names, which has
  * ended and nobody has taken note of. Where a process works is seen by its own user and by root.
  */
-const script = `place=$(cd -- "$1" 2>/dev/null && pwd -P) || exit 1
+const script = `[ -d "$1" ] || exit 1
 for process in /proc/[0-9]*; do
   IFS= read -r name 2>/dev/null <"$process/comm" || continue
-  [ "$name" != postgres ] || [ "$(readlink "$process/cwd" 2>/dev/null)" != "$place" ] || exit 0
+  [ "$name" != postgres ] || ! [ "$process/cwd" -ef "$1" ] || exit 0
 done
 read -r pid 2>/dev/null <"$1/postmaster.pid"
 case $pid in '' | *[!0-9]*) exit 1 ;; esac

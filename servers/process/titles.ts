@@ -1,18 +1,11 @@
 import { type Host, HostError } from "../../hosts/host.js";
+import { below } from "./below.js";
 
-/**
- * Prints the titles of the children of a process, a line each. Minimal systems and images have no ps, or one that knows no
- * parents. Where /proc is not there either, that is told from a server that has no such process.
- */
+/** Prints the titles of the children of a process, a line each. Where there is no /proc, that is told from a server that has no such process. */
 const children = `[ -r /proc/self/stat ] || exit 3
-for stat in /proc/[0-9]*/stat; do
-  IFS= read -r line <"$stat" || continue
-  # PID (NAME) STATE PPID …; a name may have anything in it.
-  line=\${line##*) }
-  line=\${line#* }
-  [ "\${line%% *}" = "$1" ] || continue
-  # Who connects chooses a part of a title: it stays one line.
-  tr '\\000\\n' '  ' <"\${stat%/stat}/cmdline" && echo
+${below}
+for pid in $(below "$1"); do
+  readTitle "$pid" && printf '%s\\n' "$title"
 done 2>/dev/null
 exit 0`;
 

@@ -33,11 +33,7 @@ export async function execute(context: Context, state: RolloutState): Promise<vo
   const observed = await observeAll(context, state);
   const plan = planOf(state.servers, observed, state.lost);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.map(refusalInWords).join("\n"));
-  const refused = await refuseStarts(context, { servers: state.servers, observed }, plan, (name) =>
-    contentFor(of(state, name), observed[name] as Observed),
-  );
-  if (refused.length > 0) throw new Error(refused.map(refusalInWords).join("\n"));
-  await refuseStops(context, state, plan, observed);
+  await refuseBeforehand(context, state, plan, observed);
   const words = describePlan(plan);
   if (await changesWho(context, state, plan, words)) {
     // The rest is planned from what is there now.
@@ -59,16 +55,36 @@ async function observeAll(context: Context, state: RolloutState): Promise<All> {
   return markReceived(marked, state.servers, state.lost, lookAt);
 }
 
-/** Whether each server that the plan stops can be stopped, before anything is changed. @throws CannotStop */
+/** Whether each server that the plan stops can start again and be stopped, before anything is changed. @throws with what keeps it from that */
+async function refuseBeforehand(
+  context: Context,
+  state: RolloutState,
+  plan: RolloutPlan,
+  observed: All,
+): Promise<void> {
+  const [starts, stops] = await Promise.allSettled([
+    refuseStarts(context, { servers: state.servers, observed }, plan, (name) =>
+      contentFor(of(state, name), observed[name] as Observed),
+    ),
+    refuseStops(context, state, plan, observed),
+  ]);
+  if (starts.status === "rejected") throw starts.reason;
+  if (starts.value.length > 0) throw new Error(starts.value.map(refusalInWords).join("\n"));
+  if (stops.status === "rejected") throw stops.reason;
+}
+
+/** @throws CannotStop */
 async function refuseStops(context: Context, state: RolloutState, plan: RolloutPlan, observed: All): Promise<void> {
   const all = stopsIn([...reportOf({ ...plan, steps: [] }).steps, ...plan.steps], observed);
   const stops = all.filter(({ act }) => act !== "give up");
   if (stops.length === 0) return;
   const { refuseStop } = await import("../process/canStop.js");
-  for (const stop of stops) {
-    const asking = await askingFor(state, stop, context.signal);
-    await refuseStop({ ...asking, act: stop.act, report: (line) => context.progress(line) });
-  }
+  await Promise.all(
+    stops.map(async (stop) => {
+      const asking = await askingFor(state, stop, context.signal);
+      await refuseStop({ ...asking, act: stop.act, report: (line) => context.progress(line) });
+    }),
+  );
 }
 
 /** Whether something was done by which another server takes writes, or one takes them no more. */
