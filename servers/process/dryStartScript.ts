@@ -75,8 +75,9 @@ for path in "$data"/*; do
 done
 for folder in ${dataFolders.join(" ")}; do
   # A folder of a tool's own may be called so.
-  rm -f -- "$work/data/$folder" && mkdir -- "$work/data/$folder"
-done 2>/dev/null
+  [ ! -h "$work/data/$folder" ] || rm -f -- "$work/data/$folder"
+done
+(cd "$work/data" && mkdir -- ${dataFolders.join(" ")}) 2>/dev/null
 
 # pg_ctl gives a server the surroundings of whoever calls it; a unit has its own.
 if [ "$unit" = yes ] && [ -n "$pid" ] && [ -r "/proc/$pid/environ" ]; then
