@@ -136,10 +136,17 @@ async function writeAll(context: Context, state: RunbookState): Promise<RunbookS
   return Object.keys(untold).length === 0 ? rest : { ...rest, __untold: untold };
 }
 
-/** By server, its peers that live and do not say whether they have taken over, or cannot be asked. */
+/**
+ * By server, its peers that live and do not say whether they have taken over, or cannot be asked. One after the other: each question
+ * takes a walsender, and of these a primary may have one to spare.
+ */
 async function untoldOf(servers: RunbookArgs["servers"]): Promise<ByServer<readonly Untold[]>> {
-  const asked = await ofEach(servers, async ({ host, facts }) => askPeers(await hostOf(host), facts));
-  return Object.fromEntries(Object.entries(asked).filter(([, untold]) => untold.length > 0));
+  const asked: Record<string, readonly Untold[]> = {};
+  for (const [name, { host, facts }] of Object.entries(servers)) {
+    const untold = await askPeers(await hostOf(host), facts);
+    if (untold.length > 0) asked[name] = untold;
+  }
+  return asked;
 }
 
 /** A rule that is missing was told of already. */
