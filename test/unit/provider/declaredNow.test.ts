@@ -281,6 +281,34 @@ it("a runbook says which peers do not tell its guard whether they took over, and
   expect(later?.__untold).toBeUndefined();
 }, 60_000);
 
+it("guards are tried one after the other: each of their questions takes a walsender, and a primary may have one to spare", async () => {
+  const [one, two] = ["one", "two"].map((name) => factsOf("db1", plant(join(folder, "turns", name))));
+  if (one === undefined || two === undefined) throw new Error("no facts");
+  for (const { passfile } of [one, two]) writeFileSync(passfile, "", { mode: 0o600 });
+  let [open, most] = [0, 0];
+  const listener = createServer((socket) => {
+    open += 1;
+    most = Math.max(most, open);
+    socket
+      .on("error", () => undefined)
+      .on("close", () => {
+        open -= 1;
+      });
+    setTimeout(() => socket.destroy(), 300);
+  });
+  await new Promise<void>((done) => listener.listen(5442, "127.0.141.3", done));
+  takeWarnings();
+  const servers = {
+    db1: { host: here, facts: one, disposable: true },
+    db3: { host: here, facts: two, disposable: true },
+  };
+  const args = { site: "orders", servers, passfiles: { db1: "", db3: "" } };
+  await runbook.create(context, await checked(runbook, args));
+  expect(takeWarnings()).toMatch(/db1 cannot ask db2[\s\S]*db3 cannot ask db2/);
+  expect(most).toBe(1);
+  listener.close();
+}, 60_000);
+
 function serviceArgs(): ServiceArgs {
   const data = join(folder, "service");
   return {
