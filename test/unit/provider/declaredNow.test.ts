@@ -285,8 +285,9 @@ it("guards are tried one after the other: each of their questions takes a walsen
   const [one, two] = ["one", "two"].map((name) => factsOf("db1", plant(join(folder, "turns", name))));
   if (one === undefined || two === undefined) throw new Error("no facts");
   for (const { passfile } of [one, two]) writeFileSync(passfile, "", { mode: 0o600 });
-  let [open, most] = [0, 0];
+  let [all, open, most] = [0, 0, 0];
   const listener = createServer((socket) => {
+    all += 1;
     open += 1;
     most = Math.max(most, open);
     socket
@@ -297,14 +298,13 @@ it("guards are tried one after the other: each of their questions takes a walsen
     setTimeout(() => socket.destroy(), 300);
   });
   await new Promise<void>((done) => listener.listen(5442, "127.0.141.3", done));
-  takeWarnings();
   const servers = {
     db1: { host: here, facts: one, disposable: true },
     db3: { host: here, facts: two, disposable: true },
   };
   const args = { site: "orders", servers, passfiles: { db1: "", db3: "" } };
   await runbook.create(context, await checked(runbook, args));
-  expect(takeWarnings()).toMatch(/db1 cannot ask db2[\s\S]*db3 cannot ask db2/);
+  expect(all).toBeGreaterThanOrEqual(2);
   expect(most).toBe(1);
   listener.close();
 }, 60_000);
