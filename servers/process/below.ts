@@ -1,9 +1,12 @@
 /**
  * Shell that reads processes in /proc, which minimal systems have where they have no ps, and with few programs: a server may have
- * hundreds of sessions. `below PID` prints the ids of a process' children; /proc's own list of children may leave some out. Of all
+ * hundreds of sessions. Ends with exit code 3 where there is no /proc. `below PID` prints the ids of a process' children; /proc's own list of children may leave some out. Of all
  * processes sed finds those that may be: a name may have anything in it, so each is read once more by itself.
  */
-export const below = `# What follows the name: STATE PPID …
+export const below = `[ -r /proc/self/stat ] || exit 3
+# Without them every process would look as if it had no children.
+command -v cat >/dev/null && command -v sed >/dev/null || exit 4
+# What follows the name: STATE PPID …
 readStat() {
   IFS= read -r line <"/proc/$1/stat" || return
   line=\${line##*) }
@@ -24,3 +27,9 @@ readTitle() {
     part=
   done <"/proc/$1/cmdline"
 }`;
+
+/** Why a script that begins with `below` read no processes, by its exit code. */
+export function whyUnread(code: number, stderr: string): string {
+  if (code === 3) return "/proc is not there";
+  return code === 4 ? "cat or sed is missing there" : stderr.trim() || `exit code ${code}`;
+}

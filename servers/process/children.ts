@@ -1,5 +1,5 @@
 import { type Host, HostError } from "../../hosts/host.js";
-import { below } from "./below.js";
+import { below, whyUnread } from "./below.js";
 
 /** A process of a server's, the postmaster among them. */
 export interface ServerProcess {
@@ -16,8 +16,7 @@ export interface ServerProcess {
   readonly commandFor?: number;
 }
 
-const script = `[ -r /proc/self/stat ] || exit 3
-${below}
+const script = `${below}
 set -f
 archivers=
 read -r up rest </proc/uptime
@@ -59,8 +58,7 @@ export async function processesOf(
   const { code, stdout, stderr } = await host.run(["sh", "-c", script, "sh", `${postmaster}`]);
   if (code === 3) return undefined;
   if (code !== 0) {
-    const why = stderr.trim() || `exit code ${code}`;
-    throw new HostError(`the processes of ${dataDirectory} on ${host.name} cannot be read: ${why}`);
+    throw new HostError(`the processes of ${dataDirectory} on ${host.name} cannot be read: ${whyUnread(code, stderr)}`);
   }
   return processesIn(stdout);
 }

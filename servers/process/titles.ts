@@ -1,9 +1,8 @@
 import { type Host, HostError } from "../../hosts/host.js";
-import { below } from "./below.js";
+import { below, whyUnread } from "./below.js";
 
 /** Prints the titles of the children of a process, a line each. Where there is no /proc, that is told from a server that has no such process. */
-const children = `[ -r /proc/self/stat ] || exit 3
-${below}
+const children = `${below}
 for pid in $(below "$1"); do
   readTitle "$pid" && printf '%s\\n' "$title"
 done 2>/dev/null
@@ -13,8 +12,7 @@ exit 0`;
 export async function titlesBelow(host: Host, dataDirectory: string, postmaster: number): Promise<readonly string[]> {
   const { code, stdout, stderr } = await host.run(["sh", "-c", children, "sh", `${postmaster}`]);
   if (code !== 0) {
-    const why = code === 3 ? "/proc is not there" : stderr.trim() || `exit code ${code}`;
-    throw new HostError(`the processes of ${dataDirectory} on ${host.name} cannot be read: ${why}`);
+    throw new HostError(`the processes of ${dataDirectory} on ${host.name} cannot be read: ${whyUnread(code, stderr)}`);
   }
   return stdout
     .split("\n")
