@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import {
   copyingSession,
   copyingWalsender,
@@ -29,6 +29,8 @@ interface Way {
   readonly says: RegExp;
   readonly restart: End;
   readonly switchover: End;
+  /** Of a switchover until 12, by which every standby restarts. @default as `switchover` */
+  readonly restarting?: End;
 }
 
 /** A rehearsal has the host's paths below a folder of the host's, also those in a command. */
@@ -77,6 +79,7 @@ const ways: readonly Way[] = [
     says: /./,
     restart: "done",
     switchover: "done",
+    restarting: stuck,
   },
   {
     name: "a prepared transaction",
@@ -235,7 +238,7 @@ for (const [index, major] of (["11", "15", "18"] as const).entries()) {
           again();
           await site.preview();
           expect(warnings()).toMatch(way.says.source === "." ? /^/ : way.says);
-          await upEnds(way.switchover);
+          await upEnds(atLeast(major, "13") ? way.switchover : (way.restarting ?? way.switchover));
           expect(await site.preview()).toEqual([]);
         }));
 
