@@ -3,6 +3,7 @@ import type { Server } from "../../config/site.js";
 import { startWorking, type Working } from "../../servers/process/start.js";
 import { mendedInWords } from "../../servers/words/lockedOut.js";
 import { provenInWords } from "../../servers/words/proven.js";
+import { remainsEndedInWords } from "../../servers/words/start.js";
 import { findServer, say } from "../find.js";
 
 /** `pgsite start`: what the resource NAME-start runs: the server runs, and does what it is there for. */
@@ -29,6 +30,8 @@ export function startCommand(): Command {
         );
         return;
       }
+      const { ended } = done.started;
+      if (ended !== undefined) say(remainsEndedInWords(server.name, ended));
       const did = done.started.alreadyRunning ? "runs already" : "started";
       say(`${server.name} ${did}${proven(server, done)}`);
     });

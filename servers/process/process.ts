@@ -14,7 +14,7 @@ import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
-import { hasRemains } from "./remains.js";
+import { endRemains, hasRemains, noticing } from "./remains.js";
 import { startUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
 import { until } from "./until.js";
 
@@ -94,6 +94,8 @@ export interface StartOptions {
 export interface Started {
   readonly alreadyRunning: boolean;
   readonly pid: number;
+  /** Titles of processes that were left of it and kept it from starting, and were ended. */
+  readonly ended?: readonly string[];
 }
 
 /** A server did not start. The message has the reason from its own log. */
@@ -128,13 +130,16 @@ export async function startServer(host: Host, server: KnownServer, options: Star
     return { alreadyRunning: true, pid: before.pid };
   }
   await disarm(host, server);
-  const end = Date.now() + deadline;
+  const began = Date.now();
+  const end = began + deadline;
+  const ended: string[] = [];
   for (;;) {
     // Of a server that was killed: what failed beside them may pass without them.
     const hadRemains = await hasRemains(host, server.dataDirectory);
     const failure = await attempt(host, server, options, end);
     if (failure === undefined) break;
     if (!hadRemains || Date.now() > end) throw new StartFailed(server.name, failure);
+    if (Date.now() - began > noticing) ended.push(...(await endRemains(host, server.dataDirectory)));
     await until(async () => (await processState(host, server.dataDirectory)).kind !== "running", {
       deadline: Math.max(0, end - Date.now()),
       ...(signal === undefined ? {} : { signal }),
@@ -144,7 +149,7 @@ export async function startServer(host: Host, server: KnownServer, options: Star
   }
   const state = await processState(host, server.dataDirectory);
   if (state.kind !== "running") throw new StartFailed(server.name, "it ended again at once");
-  return { alreadyRunning: false, pid: state.pid };
+  return { alreadyRunning: false, pid: state.pid, ...(ended.length === 0 ? {} : { ended }) };
 }
 
 /** One start. Returns why it failed, or undefined once the server answers. */

@@ -4,7 +4,7 @@ import type { Host } from "../../hosts/host.js";
 import { placeArguments } from "../../postgres/files/places.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
-import { hasRemains } from "../process/remains.js";
+import { endRemains, hasRemains, noticing } from "../process/remains.js";
 import type { Member } from "../takeover/promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
@@ -32,7 +32,8 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
     ...placeArguments(server),
     "template1",
   ];
-  const end = Date.now() + 60_000;
+  const began = Date.now();
+  const end = began + 60_000;
   for (;;) {
     const hadRemains = await hasRemains(host, dataDirectory);
     const { code, stderr } = await host.run(argv, { input: "", timeout: recovering, signal });
@@ -44,6 +45,7 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
         `${server.name} crashed, and does not recover (postgres --single, exit code ${code}): ${said.trim()}; its data are as they were`,
       );
     }
+    if (Date.now() - began > noticing) await endRemains(host, dataDirectory);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   await putBack(host, dataDirectory);

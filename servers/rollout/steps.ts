@@ -14,6 +14,7 @@ import { type Fit, makeFit } from "../process/canStop.js";
 import { missingFloors } from "../process/floors.js";
 import { processState, reloadServer, StartFailed, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
+import { remainsEndedInWords } from "../words/start.js";
 import { endedInWords, waitingInWords } from "../words/stop.js";
 import { memberOf, of } from "./member.js";
 import { type Replaced, readPending, removePending, writePending } from "./pending.js";
@@ -82,7 +83,8 @@ export async function take(
     if (step.action === "restart") await stop(context, host, server, fit);
     if (step.action === "restart" || starts) {
       try {
-        await startServer(host, server, { signal: context.signal });
+        const { ended } = await startServer(host, server, { signal: context.signal });
+        if (ended !== undefined) await context.log("warning", remainsEndedInWords(server.name, ended));
       } catch (error) {
         if (!(error instanceof StartFailed)) throw error;
         throw await startAsBefore(host, server, replaced, error);

@@ -79,3 +79,8 @@ const unbound = {
 function unboundInWords({ address, why }: Unbound): string {
   return `${shownInLine(address)} (${unbound[why]})`;
 }
+
+/** @param titles of processes */
+export function remainsEndedInWords(server: string, titles: readonly string[]): string {
+  return `${server} was killed, and what was left of it kept it from starting; ended: ${titles.map(shownInLine).join("; ")}`;
+}

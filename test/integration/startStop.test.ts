@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processState, reloadServer, startServer } from "../../servers/process/process.js";
@@ -86,6 +87,22 @@ describe("a server", () => {
     setTimeout(() => process.kill(last, "SIGCONT"), 2000);
     expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
     expect((await startServer(...parts("des10"))).pid).not.toBe(before.pid);
+    expect(await state("des10")).toMatchObject({ kind: "running" });
+  });
+
+  it("starts again after kill -9 although one of its processes never notices: that one is ended", async () => {
+    await cluster.start("des10");
+    const before = await state("des10");
+    if (before.kind !== "running") throw new Error("it does not run");
+    // As an archiver does whose archive_command hangs.
+    const [last = 0] = childrenOf(before.pid);
+    process.kill(last, "SIGSTOP");
+    process.kill(before.pid, "SIGKILL");
+    expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
+    const { pid, ended } = await startServer(...parts("des10"));
+    expect(pid).not.toBe(before.pid);
+    expect(ended).toEqual([expect.stringMatching(/^postgres: /)]);
+    expect(existsSync(`/proc/${last}`) && readFileSync(`/proc/${last}/stat`, "utf8").includes(") T ")).toBe(false);
     expect(await state("des10")).toMatchObject({ kind: "running" });
   });
 
