@@ -94,6 +94,33 @@ export function isWholeRecord(pages: Buffer, start: bigint, at: bigint, layout: 
   return header.checksum === undefined || isWhole(record.bytes, header.length, header.checksum);
 }
 
+/** What the header of a record says of it. */
+export interface RecordStart {
+  /** Bytes of the whole record, without the headers of pages. */
+  readonly length: number;
+  /** Where the record before it begins. */
+  readonly previous: bigint;
+}
+
+/**
+ * The header of a record, which may begin at the end of a page and go on in the next; undefined where it is not all there, or no
+ * record begins at that place.
+ * @param start position of the first page @param at behind the header of a page, if it begins there
+ */
+export function recordAt(
+  pages: Buffer,
+  start: bigint,
+  at: bigint,
+  layout: WalLayout,
+  version: Major,
+): RecordStart | undefined {
+  const header = headers.findLast(({ from }) => atLeast(version, from)) ?? headers[0];
+  const bytes = header && new Walk(pages, start, layout).across(at, header.length);
+  const length = bytes?.readUInt32LE(0) ?? 0;
+  if (header === undefined || bytes === undefined || length === 0) return undefined;
+  return { length, previous: bytes.readBigUInt64LE(header.previous) };
+}
+
 class Walk {
   constructor(
     private readonly pages: Buffer,
@@ -143,6 +170,24 @@ class Walk {
       if ((this.flags(from) & overwritten) !== 0) return "overwritten";
       if ((this.flags(from) & continued) === 0) return undefined;
       if (this.pages.readUInt32LE(this.offset(from) + 16) !== left) return undefined;
+      from = behind;
+    }
+  }
+
+  /** So many bytes from a position on, without the headers of the pages that they reach into; undefined where they are not all there. */
+  across(at: bigint, length: number): Buffer | undefined {
+    const page = BigInt(this.layout.page);
+    const parts: Buffer[] = [];
+    let from = at;
+    for (let left = length; ; ) {
+      const taken = Math.min(Number(page - (from % page)), left);
+      const begin = this.offset(from);
+      if (begin + taken > this.pages.length) return undefined;
+      parts.push(this.pages.subarray(begin, begin + taken));
+      left -= taken;
+      if (left === 0) return Buffer.concat(parts);
+      const behind = this.skipHeader(from + BigInt(taken));
+      if (behind === undefined) return undefined;
       from = behind;
     }
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import { atLeast, type Major } from "../../postgres/versions.js";
-import { isWholeRecord } from "../../postgres/wal/records.js";
+import type { Major } from "../../postgres/versions.js";
+import { isWholeRecord, recordAt } from "../../postgres/wal/records.js";
 import { namesOf } from "../sql/versions.js";
 import { headerAt, type Place, page, segmentSize } from "./shutdownCheckpoint.js";
 import { type Branch, type Fork, historyOf } from "./timelines.js";
@@ -51,18 +51,17 @@ async function hasRecordAt(
   const folder = join(dataDirectory, namesOf(version).walDirectory);
   const size = await segmentSize(host, folder);
   const start = position % BigInt(page.bytes) === 0n ? position + BigInt(headerAt(position, size)) : position;
-  const path = join(folder, segmentAt(start, timeline, size));
-  // XLogRecord: xl_tot_len, xl_xid, until 9.4 its length and kind, xl_prev.
-  const previousAt = atLeast(version, "9.5") ? 8 : 16;
-  const header = await host.readBytes(path, Number(start % BigInt(size)), previousAt + 8);
-  if (header === undefined || header.length < previousAt + 8 || header.readUInt32LE(0) === 0) return false;
-  const distance = position - header.readBigUInt64LE(previousAt);
-  if (distance <= 0n || distance >= BigInt(size)) return false;
   const from = start - (start % BigInt(page.bytes));
+  const layout = { segment: size, page: page.bytes };
+  const first = await readWal(host, folder, { timeline, from, length: 2 * page.bytes, size });
+  const record = recordAt(first, from, start, layout, version);
+  if (record === undefined) return false;
+  const distance = position - record.previous;
+  if (distance <= 0n || distance >= BigInt(size)) return false;
   // Each page that it goes on in begins with a header.
-  const length = page.bytes * (2 + Math.ceil(header.readUInt32LE(0) / (page.bytes - page.firstHeader)));
+  const length = page.bytes * (2 + Math.ceil(record.length / (page.bytes - page.firstHeader)));
   const pages = await readWal(host, folder, { timeline, from, length, size });
-  return isWholeRecord(pages, from, start, { segment: size, page: page.bytes }, version);
+  return isWholeRecord(pages, from, start, layout, version);
 }
 
 /** Bytes of a timeline's WAL from a position on, as many as are there of its segment and the next ones. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endOfRecords, isPage, isWholeRecord, layoutOf } from "../../../postgres/wal/records.js";
+import { endOfRecords, isPage, isWholeRecord, layoutOf, recordAt } from "../../../postgres/wal/records.js";
 
 const layout = { segment: 64 * 1024, page: 8192 };
 const start = 5n * BigInt(layout.segment);
@@ -96,6 +96,21 @@ describe("a record at a position", () => {
     const torn = Buffer.from(wal.bytes);
     torn[Number(at - start) + 4000] = 8;
     expect(isWhole(torn)).toBe(false);
+  });
+
+  it("says how long it is and what comes before it, wherever in a page it begins: its header may go on in the next", () => {
+    for (let left = 8; left <= 64; left += 8) {
+      const before = start + 40n;
+      const at = start + BigInt(layout.page - left);
+      const { bytes } = new Wal().write(layout.page - left - 64).write(300);
+      expect(recordAt(bytes, start, at, layout, "18")).toEqual({ length: 324, previous: before });
+      expect(isWholeRecord(bytes, start, at, layout, "18")).toBe(true);
+      // What was received ends with the page.
+      const cut = Buffer.from(bytes).fill(0, layout.page);
+      expect(recordAt(cut, start, at, layout, "18")?.previous).toBe(left < 24 ? undefined : before);
+      expect(isWholeRecord(cut, start, at, layout, "18")).toBe(false);
+    }
+    expect(recordAt(Buffer.alloc(layout.page), start, start + 40n, layout, "18")).toBeUndefined();
   });
 
   it("does not begin in the middle of another", () => {
