@@ -14,13 +14,13 @@ import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
 import { supersededWords } from "../words/problems.js";
 import { causesIn, type LogMark, logMark, logSince, startLogOf } from "./log.js";
-import { endRemains, hasRemains, noticing } from "./remains.js";
+import { endRemains, freeTakenNumber, hasRemains, noticing } from "./remains.js";
 import { startUnit, stopTrying, unitOf, untilUnitKnows } from "./unit.js";
 import { until } from "./until.js";
 
 /**
  * Whether a server runs in a data directory. `stale`: postmaster.pid is there and its process is not (a crash, a
- * power cut); PostgreSQL itself deals with that at the next start, pgsite never deletes the file.
+ * power cut); PostgreSQL itself deals with that at the next start. pgsite deletes the file only if another process has its number.
  */
 export type ProcessState =
   | { readonly kind: "stopped" }
@@ -130,6 +130,7 @@ export async function startServer(host: Host, server: KnownServer, options: Star
     return { alreadyRunning: true, pid: before.pid };
   }
   await disarm(host, server);
+  if (before.kind === "stale") await freeTakenNumber(host, server.dataDirectory, before.pid);
   const began = Date.now();
   const end = began + deadline;
   const ended: string[] = [];

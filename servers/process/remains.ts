@@ -59,3 +59,19 @@ export async function endRemains(host: Host, dataDirectory: string): Promise<rea
   const titles = stdout.split("\n").map((line) => line.trimEnd());
   return [...new Set(titles.filter((title) => title !== ""))];
 }
+
+/*
+ * Takes away a postmaster.pid whose number another process has by now, as after a boot: PostgreSQL takes any process of its own user
+ * for its postmaster, and does not start for as long as that lives. Not beside anything that works in the data directory.
+ */
+const freeingScript = `[ -e "/proc/$2" ] || exit 0
+for process in /proc/[0-9]*; do
+  { IFS= read -r name <"$process/comm"; } 2>/dev/null || continue
+  case $name in postgres | postmaster) [ ! "$process/cwd" -ef "$1" ] || exit 0 ;; esac
+done
+read -r pid <"$1/postmaster.pid" && [ "$pid" = "$2" ] && rm -f -- "$1/postmaster.pid"`;
+
+/** @param pid of its postmaster.pid, which is known to be no postmaster of these data; under the server's lock */
+export async function freeTakenNumber(host: Host, dataDirectory: string, pid: number): Promise<void> {
+  await host.run(["sh", "-c", freeingScript, "sh", dataDirectory, `${pid}`]);
+}

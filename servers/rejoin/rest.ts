@@ -4,7 +4,8 @@ import type { Host } from "../../hosts/host.js";
 import { placeArguments } from "../../postgres/files/places.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { readControlFile } from "../data/controlFile.js";
-import { endRemains, hasRemains, noticing } from "../process/remains.js";
+import { processState } from "../process/process.js";
+import { endRemains, freeTakenNumber, hasRemains, noticing } from "../process/remains.js";
 import type { Member } from "../takeover/promotion.js";
 
 /** What makes a server recover as a standby would, which a single-user one cannot. */
@@ -32,6 +33,8 @@ export async function bringToRest(member: Member, signal: AbortSignal): Promise<
     ...placeArguments(server),
     "template1",
   ];
+  const process = await processState(host, dataDirectory);
+  if (process.kind === "stale") await freeTakenNumber(host, dataDirectory, process.pid);
   const began = Date.now();
   const end = began + 60_000;
   for (;;) {

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inspectDataDirectory } from "../../servers/data/dataDirectory.js";
 import { until } from "../../servers/process/until.js";
+import { bundled } from "../support/bundled.js";
 import { Cluster, hashOfTree } from "../support/cluster.js";
 
 /** Everything that interrupts or forbids a seed, against one running primary. */
@@ -20,15 +20,7 @@ describe("seeding", () => {
       "create table big as select n, repeat(md5(n::text), 20) as filler from generate_series(1, 300000) n",
       "checkpoint",
     );
-    program = join(cluster.folder, "seed.cjs");
-    await build({
-      entryPoints: [join(import.meta.dirname, "../support/seedProgram.ts")],
-      outfile: program,
-      bundle: true,
-      platform: "node",
-      format: "cjs",
-      external: ["pg-native"],
-    });
+    program = await bundled("seedProgram", cluster.folder);
     const { site, passwords } = cluster;
     writeFileSync(join(cluster.folder, "site.json"), JSON.stringify({ site, passwords }), { mode: 0o600 });
   }, 60_000);

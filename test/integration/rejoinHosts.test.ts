@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Site } from "../../config/site.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
-import { checkout } from "../../toolchain/paths.mjs";
+import { bundled } from "../support/bundled.js";
 import { binDirectory, HostSite } from "../support/hostSite.js";
 import { whyNoHosts } from "../support/multihost.js";
 
@@ -34,9 +34,7 @@ describe.skipIf(why !== undefined)(
 
     beforeAll(async () => {
       folder = mkdtempSync("/tmp/pgsite-rejoin-");
-      const options = ["--bundle", "--platform=node", "--format=cjs", "--external:pg-native", "--log-level=error"];
-      const program = join(checkout, "test/support/rejoinProgram.ts");
-      await execa(join(checkout, "node_modules/.bin/esbuild"), [program, `--outfile=${folder}/rejoin.cjs`, ...options]);
+      await bundled("rejoinProgram", folder);
       site = await HostSite.make(["server2", "server3"], passwords);
       await site.makePrimary(10);
       for (const host of site.net.hosts) await host.must(["install", "-d", "-o", "postgres", "-m", "700", space]);
@@ -94,7 +92,7 @@ describe.skipIf(why !== undefined)(
       const file = join(folder, "order.json");
       writeFileSync(file, JSON.stringify({ site: { ...site.site, ...more }, passwords, fork }), { mode: 0o600 });
       const { control } = site.net;
-      const [program, ...args] = control.argv([process.execPath, join(folder, "rejoin.cjs"), file, old]);
+      const [program, ...args] = control.argv([process.execPath, join(folder, "rejoinProgram.cjs"), file, old]);
       const { stdout, stderr } = await execa(program as string, args, { env: control.env, reject: false });
       return `${stdout}\n${stderr}`;
     }

@@ -115,6 +115,27 @@ describe("a server", () => {
     await cluster.host("des10").remove(path);
   });
 
+  it("starts although another process of its user has its old number by now, as after a boot", async () => {
+    await cluster.start("des10");
+    const before = await state("des10");
+    if (before.kind !== "running") throw new Error("it does not run");
+    const [host, server] = parts("des10");
+    const all = [before.pid, ...childrenOf(before.pid)];
+    for (const pid of all) process.kill(pid, "SIGKILL");
+    expect(await until(async () => all.every((pid) => !existsSync(`/proc/${pid}`)), { deadline: 5000 })).toBe(true);
+    const { stdout } = await host.run(["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]);
+    const path = join(server.dataDirectory, "postmaster.pid");
+    const lines = `${await host.readFile(path)}`.split("\n").slice(1);
+    await host.writeFile(path, [stdout.trim(), ...lines].join("\n"));
+    try {
+      await startServer(host, server, { deadline: 15_000 });
+      expect(await state("des10")).toMatchObject({ kind: "running" });
+    } finally {
+      process.kill(Number(stdout), "SIGKILL");
+    }
+    await cluster.stop("des10");
+  });
+
   it("that cannot start says why, in its log's words and with the remedy", async () => {
     const [host, server] = parts("des10");
     const conf = join(server.dataDirectory, "postgresql.conf");

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BaseBackupChoice, Passwords, Server, Site } from "../../config/site.js";
 import type { SeedOutcome } from "../../servers/seed/seed.js";
-import { checkout } from "../../toolchain/paths.mjs";
-import { must } from "./multihost/command.js";
+import { bundled } from "./bundled.js";
 import type { HostMachine, MultiHost } from "./multihost.js";
 import { multiHost } from "./multihost.js";
 import { proof } from "./proof.js";
@@ -43,10 +42,7 @@ export class HostSite {
     const net = await multiHost(names);
     try {
       const folder = mkdtempSync("/tmp/pgsite-between-");
-      const program = join(checkout, "test/support/seedProgram.ts");
-      const output = `--outfile=${join(folder, "seed.cjs")}`;
-      const options = ["--bundle", "--platform=node", "--format=cjs", "--external:pg-native", "--log-level=error"];
-      await must([join(checkout, "node_modules/.bin/esbuild"), program, output, ...options]);
+      await bundled("seedProgram", folder);
       const servers = names.map((name) => describe(net, names[0], name));
       const site: Site = {
         name: "test",
@@ -108,7 +104,7 @@ export class HostSite {
     const file = join(this.folder, `${name}.json`);
     writeFileSync(file, JSON.stringify({ site, passwords: this.passwords }), { mode: 0o600 });
     const { control } = this.net;
-    const [program, ...args] = control.argv([process.execPath, join(this.folder, "seed.cjs"), file, name]);
+    const [program, ...args] = control.argv([process.execPath, join(this.folder, "seedProgram.cjs"), file, name]);
     const child = spawn(program as string, args, { env: { ...process.env, ...control.env } });
     this.#seeding = child;
     const lines: string[] = [];
