@@ -50,6 +50,10 @@ export async function startPastGuard(server: Server): Promise<void> {
   const options = startOptions(server);
   const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", `${dataDirectory}.log`];
   if (options !== undefined) argv.push("-o", options);
+  // Of one that was killed, the kernel may still know the process.
+  const pidFile = join(dataDirectory, "postmaster.pid");
+  const [pid = ""] = existsSync(pidFile) ? readFileSync(pidFile, "utf8").split("\n") : [];
+  await until("the end of a killed server", () => pid === "" || !existsSync(`/proc/${pid}`));
   const { code, stdout, stderr } = await hostOf(host).run(["setsid", ...argv]);
   if (code !== 0) throw new Error(stdout + stderr);
 }
