@@ -76,31 +76,32 @@ describe("a server", () => {
     }
   });
 
-  it("starts again after kill -9: its process file is stale, and nobody deletes it", async () => {
-    await cluster.start("des10");
-    const before = await state("des10");
+  /** A postmaster is killed, and one of its processes cannot notice. @returns what it was, and that process */
+  async function killed(name: string): Promise<{ readonly before: number; readonly last: number }> {
+    await cluster.start(name);
+    const before = await state(name);
     if (before.kind !== "running") throw new Error("it does not run");
-    // One of its processes needs a while to notice, and nothing starts beside it.
     const [last = 0] = childrenOf(before.pid);
     process.kill(last, "SIGSTOP");
     process.kill(before.pid, "SIGKILL");
+    return { before: before.pid, last };
+  }
+
+  it("starts again after kill -9: its process file is stale, and nobody deletes it", async () => {
+    // One of its processes needs a while to notice, and nothing starts beside it.
+    const { before, last } = await killed("des10");
     setTimeout(() => process.kill(last, "SIGCONT"), 2000);
     expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
-    expect((await startServer(...parts("des10"))).pid).not.toBe(before.pid);
+    expect((await startServer(...parts("des10"))).pid).not.toBe(before);
     expect(await state("des10")).toMatchObject({ kind: "running" });
   });
 
   it("starts again after kill -9 although one of its processes never notices: that one is ended", async () => {
-    await cluster.start("des10");
-    const before = await state("des10");
-    if (before.kind !== "running") throw new Error("it does not run");
     // As an archiver does whose archive_command hangs.
-    const [last = 0] = childrenOf(before.pid);
-    process.kill(last, "SIGSTOP");
-    process.kill(before.pid, "SIGKILL");
+    const { before, last } = await killed("des10");
     expect(await until(async () => (await state("des10")).kind === "stale", { deadline: 3000 })).toBe(true);
     const { pid, ended } = await startServer(...parts("des10"));
-    expect(pid).not.toBe(before.pid);
+    expect(pid).not.toBe(before);
     expect(ended).toEqual([expect.stringMatching(/^postgres: /)]);
     expect(existsSync(`/proc/${last}`) && readFileSync(`/proc/${last}/stat`, "utf8").includes(") T ")).toBe(false);
     expect(await state("des10")).toMatchObject({ kind: "running" });
