@@ -10,10 +10,11 @@ type Copy = BackupsDescription["copies"][number];
 
 /** What a stack says of backups, watch and mail, as a part of its site; nothing where it says nothing. */
 export function jobsOf(
-  { backups, watch, mail, servers, primary }: StackDescription,
+  { backups, watch, mail, servers, primary, rehearsal }: StackDescription,
   hostOf: Context["hostSpecOf"],
-): Pick<Site, "backups" | "watch" | "mail"> {
+): Pick<Site, "backups" | "watch" | "mail" | "clientDirectory"> {
   return {
+    ...(rehearsal?.clients === undefined ? {} : { clientDirectory: rehearsal.clients }),
     ...(backups === undefined ? {} : { backups: backupsOf(backups, servers, primary, hostOf) }),
     ...(watch === undefined ? {} : { watch }),
     ...(mail === undefined ? {} : { mail }),

@@ -43,6 +43,8 @@ export interface Site {
   readonly slots?: readonly string[];
   /** A shell command that makes sure that a lost server stays off, before another takes over. */
   readonly fence?: string;
+  /** Folder of the client programs, where those of the servers have none. @default theirs have */
+  readonly clientDirectory?: string;
   /** @default none are made */
   readonly backups?: Backups;
   /** @default nothing watches the servers */
