@@ -39,3 +39,9 @@ export function majorOfNumber(serverVersionNum: number): Major | undefined {
     ? majorOf(`${Math.floor(serverVersionNum / 10_000)}`)
     : majorOf(`${Math.floor(serverVersionNum / 10_000)}.${Math.floor(serverVersionNum / 100) % 100}`);
 }
+
+/** 906 of 9.6, 1500 of 15: what a shell can compare. */
+export function numberOf(version: Major): number {
+  const [first = 0, second = 0] = version.split(".").map(Number);
+  return first * 100 + second;
+}

@@ -2,7 +2,7 @@ import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
 import { defined } from "../../postgres/defined.js";
 import type { Superseded } from "../../postgres/serverProblems.js";
-import type { Major } from "../../postgres/versions.js";
+import { type Major, numberOf } from "../../postgres/versions.js";
 import type { Voice, Voices } from "../../postgres/voice.js";
 
 /** What the scripts on a server know. The same in every role, so that a change of role changes none of it. */
@@ -129,12 +129,6 @@ function wordsOf({ name, address, port, conninfo, asking, insisted, verified, as
 
 function headsOf(who: string, { stderr = "", csv = "", json = "" }: Voice = {}): Readonly<Record<string, string>> {
   return { [`${who}_stderr`]: stderr, [`${who}_csv`]: csv, [`${who}_json`]: json };
-}
-
-/** 906 of 9.6, 1500 of 15: what a shell can compare. */
-function numberOf(version: Major): number {
-  const [first = 0, second = 0] = version.split(".").map(Number);
-  return first * 100 + second;
 }
 
 function text(lines: readonly string[]): string {
