@@ -13,10 +13,16 @@ program=${0##*/}
 
 jobs=$control/jobs
 tab=$(printf '\t')
-PGHOST=$host_of_server PGPORT=$port PGUSER=$role_of_jobs PGCONNECT_TIMEOUT=10 PGAPPNAME="pgsite $program"
+PGPORT=$port PGUSER=$role_of_jobs PGCONNECT_TIMEOUT=10 PGAPPNAME="pgsite $program"
 # Messages that a person reads: one language in all mails.
 PGOPTIONS='-c lc_messages=C'
-export PGHOST PGPORT PGUSER PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
+export PGPORT PGUSER PGCONNECT_TIMEOUT PGAPPNAME PGOPTIONS
+if [ -n "$host_of_server" ]; then
+  PGHOST=$host_of_server
+  export PGHOST
+else
+  unset PGHOST
+fi
 unset PGDATABASE PGSERVICE PGPASSWORD PGHOSTADDR PGSSLMODE PGTZ PGDATESTYLE PGCLIENTENCODING PGTARGETSESSIONATTRS
 if [ -n "$passfile_of_jobs" ]; then PGPASSFILE=$passfile_of_jobs; else PGPASSFILE=$control/none; fi
 export PGPASSFILE

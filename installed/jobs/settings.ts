@@ -19,15 +19,18 @@ export interface JobFacts {
   readonly mail?: { readonly to: string; readonly from?: string };
 }
 
-/** By the server's socket as the superuser that its OS user may be (peer), or by an address, where that user has another name. */
+/**
+ * By the server's socket as the superuser that its OS user may be (peer), or by an address, where that user has another name.
+ * Without a folder the socket is where its programs look for it.
+ */
 export type JobConnection =
-  | { readonly socketFolder: string }
+  | { readonly socketFolder?: string }
   | { readonly address: string; readonly role: string; readonly passfile: string };
 
 /** Shell assignments, as `installed/jobs/common.sh` reads them. @param more of a program's own */
 export function renderSettings(facts: JobFacts, more: Readonly<Record<string, string | number>> = {}): string {
   const { site, server, version, user, connection, mail } = facts;
-  const bySocket = "socketFolder" in connection;
+  const byAddress = "address" in connection;
   const settings = {
     site,
     server,
@@ -38,9 +41,9 @@ export function renderSettings(facts: JobFacts, more: Readonly<Record<string, st
     control: facts.controlDirectory,
     bin: facts.binDirectory,
     port: facts.port,
-    host_of_server: bySocket ? connection.socketFolder : connection.address,
-    role_of_jobs: bySocket ? "postgres" : connection.role,
-    passfile_of_jobs: bySocket ? "" : connection.passfile,
+    host_of_server: byAddress ? connection.address : (connection.socketFolder ?? ""),
+    role_of_jobs: byAddress ? connection.role : "postgres",
+    passfile_of_jobs: byAddress ? connection.passfile : "",
     mail_to: mail?.to ?? "",
     mail_from: mail?.from ?? "",
     sendmail: "",
