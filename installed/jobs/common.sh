@@ -167,4 +167,4 @@ trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-psql=$(client psql) || die 69 "there is no psql of PostgreSQL $version in $bin or PATH"
+psql=$(client psql) || [ -n "${lenient:-}" ] || die 69 "there is no psql of PostgreSQL $version in $bin or PATH"
