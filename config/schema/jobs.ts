@@ -2,7 +2,7 @@ import * as z from "zod";
 import { parseInteger, parseReal } from "../../postgres/settings/quantities.js";
 import { isTimeZone, parseCron } from "../cron.js";
 import { cronWords } from "../cronWords.js";
-import { absolutePath, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
+import { absolutePath, bytesOfRate, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
 
 /** Says that nothing runs by itself: whoever wants it calls the program. */
 export const noSchedule = "none";
@@ -88,8 +88,16 @@ export const backups = strict({
   jobs: z.coerce.number().int().min(1).max(64).default(1).describe("How many dumps run at once"),
   lockWait: seconds.default(300).describe("How long a dump waits for a lock on its tables: 5min"),
   nice: z.coerce.number().int().min(0).max(19).default(10).describe("As nice(1) takes it"),
-  ionice: z.enum(["idle", "best-effort"]).optional().describe("The class of ionice(1) (by default it is not called)"),
-  rateLimit: rate.optional().describe("Bytes a second that each dump writes (by default as fast as it goes); takes pv"),
+  ionice: z
+    .union([z.literal("idle"), z.coerce.number().int().min(0).max(7)])
+    .optional()
+    .describe(
+      "As ionice(1) takes it: idle, or 0 (first) to 7 (last) of the class best-effort (by default it is not called)",
+    ),
+  rateLimit: rate
+    .transform(bytesOfRate)
+    .optional()
+    .describe("Bytes a second of all dumps together, and of each copy (by default as fast as it goes); takes pv"),
   copies: z.array(copy).default([]).describe("Where each run is copied to (rsync over ssh from host to host)"),
   keep: strict({
     last: kept("The newest runs").default(3),
