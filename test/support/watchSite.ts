@@ -99,7 +99,16 @@ export class WatchSite {
   async start(name: string): Promise<void> {
     // A warm standby is up when it streams; nobody is told.
     const wait = this.isWarm(name) ? "-W" : "-w";
-    await this.#run("pg_ctl", ["start", wait, "-t", "30", "-D", this.data(name), "-l", join(this.folder, name, "start.log")]);
+    await this.#run("pg_ctl", [
+      "start",
+      wait,
+      "-t",
+      "30",
+      "-D",
+      this.data(name),
+      "-l",
+      join(this.folder, name, "start.log"),
+    ]);
   }
 
   async stop(name: string, mode = "fast"): Promise<void> {
@@ -206,7 +215,8 @@ export class WatchSite {
 
   async close(): Promise<void> {
     for (const name of this.names) {
-      if (existsSync(join(this.data(name), "postmaster.pid"))) await this.stop(name, "immediate").catch(() => undefined);
+      if (existsSync(join(this.data(name), "postmaster.pid")))
+        await this.stop(name, "immediate").catch(() => undefined);
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
