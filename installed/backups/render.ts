@@ -105,7 +105,9 @@ function rulesOf(name: string, { large, tables, groups, schemas }: DatabaseRules
     ["database", name],
     ...(large === undefined ? [] : [["large", name, `${large}`]]),
     ...tables.map((pattern) => ["table", name, pattern]),
-    ...Object.entries(groups).flatMap(([group, patterns]) => patterns.map((pattern) => ["group", name, group, pattern])),
+    ...Object.entries(groups).flatMap(([group, patterns]) =>
+      patterns.map((pattern) => ["group", name, group, pattern]),
+    ),
     ...schemas.map((schema) => ["schema", name, schema]),
   ];
 }
