@@ -19,17 +19,27 @@ find_clients() {
 # fault DATABASE FILE TEXT: something that is not as it was; what comes after is done all the same.
 fault() {
   failures=$((failures + 1))
+  complain "$@"
+}
+complain() {
   event error "$1" "$2" "$3"
   say "  $1 $2: $3"
 }
 
-# faults DATABASE FILE SAID: each line that a program said, which ended badly.
+# faults DATABASE FILE SAID: what a program said that ended badly, each line; a fault is each of its errors, and one if it names none. (Its
+# messages are in one language: LC_ALL, lc_messages.)
 faults() {
-  before=$failures
+  faults_of_it=0
   while IFS= read -r words; do
-    [ -z "$words" ] || fault "$1" "$2" "$words"
+    case $words in
+      '') continue ;;
+      'pg_restore: error: '* | 'pg_restore: ['*'] '* | *' ERROR:  '* | *' FATAL:  '*) faults_of_it=$((faults_of_it + 1)) ;;
+    esac
+    complain "$1" "$2" "$words"
   done <"$3"
-  [ "$failures" -gt "$before" ] || fault "$1" "$2" 'it ended badly, and said nothing'
+  [ -s "$3" ] || complain "$1" "$2" 'it ended badly, and said nothing'
+  [ "$faults_of_it" -gt 0 ] || faults_of_it=1
+  failures=$((failures + faults_of_it))
 }
 
 # maintenance DATABASE: the one from which this one can be made, renamed and dropped. (Names as they are.)

@@ -169,3 +169,25 @@ escaped_name() {
     *) printf '%s' "$1" ;;
   esac
 }
+
+# verified_everywhere: writes down, in each place that has this very run, that a drill found it equal. Status 1: not even where it was found.
+verified_everywhere() {
+  identity=$(sha256sum <"$manifest")
+  identity=${identity%% *}
+  printf 'time\t%s\nserver\t%s\nprograms\t%s\nmanifest\t%s\n' "$(now)" "$server" "$("$pg_restore" --version | awk '{ print $3; exit }')" "$identity" >"$scratch/verified"
+  verify_in "$run_target" "${run_there%/*}" "$run_port" "$run_key" || return 1
+  of_places >"$scratch/places"
+  while IFS=$tab read -r _ verify_target verify_folder _ verify_port verify_key; do
+    [ "$verify_target $verify_folder" = "$run_target ${run_there%/*}" ] || verify_in "$verify_target" "$verify_folder" "$verify_port" "$verify_key" || :
+  done <"$scratch/places"
+}
+
+# verify_in TARGET FOLDER PORT KEY: nothing is written where the run is not, or is another.
+verify_in() {
+  verify_script='cd -- "$1/$2" || exit 1; is=$(sha256sum <manifest) || exit 1; [ "${is%% *}" = "$3" ] || exit 1; umask 077; cat >.verified.new && mv -f -- .verified.new verified'
+  if [ "$1" = - ]; then
+    sh -c "$verify_script" sh "$2" "$run" "$identity" <"$scratch/verified" 2>"$why"
+  else
+    at_place "$1" "$3" "$4" "sh -c $(quoted "$verify_script") sh $(quoted "$2") $run $identity" <"$scratch/verified" 2>"$why"
+  fi
+}
