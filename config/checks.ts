@@ -4,6 +4,7 @@ import { error, type Problem, warning } from "../postgres/problem.js";
 import { resolveSettings } from "../postgres/settings/resolve.js";
 import { standbyFloor } from "../postgres/settings/rules.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { checkJobs } from "./backups.js";
 import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
 import { checkLost } from "./lost.js";
@@ -34,7 +35,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
 
 /** What its servers, resolved, are to each other. */
 export function checkServers(version: Major, description: StackDescription, servers: readonly Server[]): Problem[] {
-  return [...checkSharing(servers), ...checkFloors(version, description, servers)];
+  return [...checkSharing(servers), ...checkFloors(version, description, servers), ...checkJobs(description, servers)];
 }
 
 /** Names that point at nothing, and a site that has no head. */

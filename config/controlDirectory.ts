@@ -44,6 +44,14 @@ export const controlNames = {
   adoptedFiles: "adopted",
   /** A folder of scripts for the server's operator, and the guard of every start: it goes with its resource. */
   runbook: "runbook",
+  /** A folder of the programs that make, restore and try backups: it goes with its resource. */
+  backups: "backups",
+  /** A folder of the program that watches the server: it goes with its resource. */
+  watch: "watch",
+  /** A folder of what these remember: locks, mail that waits, incidents, the size of the last run. */
+  jobs: "jobs",
+  /** By which these connect where the OS user is not postgres: `NAME-jobs-passfile`. It goes with its resource. */
+  jobsPassfile: "jobs.passfile",
   /** The script by which cron starts the server with its machine, where pgsite is not root: `NAME-service`. */
   service: "service",
   /** What a start says, and the server until it writes a log of its own: every start, the service's and the guard's too. Appended to. */

@@ -121,3 +121,12 @@ function comes(days: readonly number[] | undefined, months: readonly number[] | 
   const first = Math.min(...(days ?? [1]));
   return (months ?? [1]).some((month) => first <= (longest[month - 1] ?? 0));
 }
+
+/** Whether it is a zone of the IANA's list. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}

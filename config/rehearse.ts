@@ -1,12 +1,15 @@
 import { isIP } from "node:net";
 import { parseHbaLine, renderHbaLine } from "../postgres/files/hba/index.js";
+import { noSchedule } from "./schema/jobs.js";
 import type {
   AccessDescription,
+  BackupsDescription,
   RehearsalDescription,
   ServerDescription,
   StackDescription,
   TlsDescription,
   UpstreamDescription,
+  WatchDescription,
 } from "./schema.js";
 
 /**
@@ -61,7 +64,8 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
   );
 
   const { upstream, archiving, tls, ...others } = description;
-  const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, ...rest } = others;
+  const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, mail: _mail, ...told } = others;
+  const { backups, watch, ...rest } = told;
   return {
     ...rest,
     ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
@@ -73,6 +77,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     ...(rest.baseBackup.method === "archive" ? { baseBackup: { ...rest.baseBackup, method: "auto" as const } } : {}),
     postgresql: rehearsal.postgresql ?? description.postgresql,
     ...(rehearsal.binaries === undefined ? {} : { binaries: rehearsal.binaries }),
+    rehearsal,
     osUser: rehearsal.osUser,
     hosts,
     servers,
@@ -107,11 +112,43 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
       })),
     },
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
+    ...(backups === undefined || rehearsal.clients === undefined
+      ? {}
+      : { backups: translateBackups(backups, description, inFolder) }),
+    ...(watch === undefined || rehearsal.clients === undefined ? {} : { watch: translateWatch(watch) }),
     access: translateAccess(description.access),
     // A rehearsal is taken down with its machine, and changes nothing of it.
     service: { ...description.service, manager: "none" },
     disposable: true,
   };
+}
+
+/** Nothing runs by itself in a rehearsal, and nobody gets mail of it. */
+function translateBackups(
+  { folder, copies, rateLimit: _, ...backups }: BackupsDescription,
+  { servers }: StackDescription,
+  inFolder: (host: string, path: string) => string,
+): BackupsDescription {
+  const hostOf = (server: string) => servers[server]?.host ?? server;
+  return {
+    ...backups,
+    schedule: noSchedule,
+    folder: Object.fromEntries(
+      Object.keys(servers).flatMap((name) => {
+        const own = typeof folder === "string" ? folder : folder[name];
+        return own === undefined ? [] : [[name, inFolder(hostOf(name), own)]];
+      }),
+    ),
+    copies: copies.map(({ user: _user, port: _port, key: _key, ...copy }) => ({
+      ...copy,
+      folder: inFolder(copy.host ?? (copy.server === undefined ? "copies" : hostOf(copy.server)), copy.folder),
+    })),
+    ...(backups.drill === undefined ? {} : { drill: { ...backups.drill, schedule: noSchedule } }),
+  };
+}
+
+function translateWatch({ metrics: _, ...watch }: WatchDescription): WatchDescription {
+  return { ...watch, schedule: noSchedule };
 }
 
 /** Settings that say where a server listens: a rehearsal decides these. */

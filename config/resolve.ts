@@ -2,6 +2,7 @@ import type { Problem } from "../postgres/problem.js";
 import { parseInteger } from "../postgres/settings/quantities.js";
 import type { Note } from "../postgres/settings/resolve.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { jobsOf } from "./backups.js";
 import { checkServers, checkStack } from "./checks.js";
 import { type Clients, clientsOf } from "./clients.js";
 import { type Containers, containersOf } from "./containers.js";
@@ -81,6 +82,7 @@ export function resolveStack(
       : { tls: { required: tls.required, ...(tls.authority === undefined ? {} : { authority: tls.authority }) } }),
     baseBackup: baseBackupOf(description),
     ...(description.hooks.fence === undefined ? {} : { fence: description.hooks.fence }),
+    ...jobsOf(description, (host, user) => context.hostSpecOf(host, user)),
   };
   const containers = containersOf(name, description);
   const clients = clientsOf(description, servers, (host, user) => context.hostSpecOf(host, user));

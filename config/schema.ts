@@ -4,6 +4,7 @@ import { majorOf, majors } from "../postgres/versions.js";
 import { clients } from "./schema/clients.js";
 import { database, role } from "./schema/databases.js";
 import { host } from "./schema/hosts.js";
+import { backups, mail, watch } from "./schema/jobs.js";
 import { accessRule, includes, layout, server, settings, upstream } from "./schema/servers.js";
 import { managers, serviceName } from "./schema/service.js";
 import { tls } from "./schema/tls.js";
@@ -31,6 +32,9 @@ export const rehearsal = strict({
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
   postgresql: z.string().optional().describe("The major version to rehearse with"),
   binaries: pathOfServer.optional(),
+  clients: pathOfServer
+    .optional()
+    .describe("Folder of client programs (psql, pg_dump); without, neither backups nor the watch are rehearsed"),
 });
 
 /** All keys but the passwords, which are keys of their own: `pgsite:password-ROLE`, always secret. */
@@ -151,6 +155,9 @@ export const stackSchema = strict({
   })
     .prefault({})
     .describe("What starts the servers with their machines; one that is there and starts this data directory is used"),
+  backups: backups.optional(),
+  watch: watch.optional(),
+  mail: mail.optional(),
   expectedGrowth: strict({
     years: z.coerce.number().positive().describe("How long the disk shall last"),
     perDay: size.describe("By how much each data directory grows a day: 1GB"),
@@ -193,4 +200,6 @@ export interface ServerDescription extends Omit<Described["servers"][string], "d
 export type AccessDescription = StackDescription["access"][number];
 export type UpstreamDescription = NonNullable<StackDescription["upstream"]>;
 export type TlsDescription = NonNullable<StackDescription["tls"]>;
+export type BackupsDescription = NonNullable<StackDescription["backups"]>;
+export type WatchDescription = NonNullable<StackDescription["watch"]>;
 export type RehearsalDescription = NonNullable<StackDescription["rehearsal"]>;

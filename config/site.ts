@@ -3,6 +3,7 @@ import type { Asks } from "../postgres/files/hba/index.js";
 import type { Major } from "../postgres/versions.js";
 import type { LayoutName } from "./layouts.js";
 import type { Manager } from "./schema/service.js";
+import type { BackupsDescription, WatchDescription } from "./schema.js";
 
 /**
  * A site as it was described, resolved and validated: plain data, no Pulumi, no secrets. `config/` makes it from a
@@ -42,6 +43,43 @@ export interface Site {
   readonly slots?: readonly string[];
   /** A shell command that makes sure that a lost server stays off, before another takes over. */
   readonly fence?: string;
+  /** Folder of the client programs, where those of the servers have none. @default theirs have */
+  readonly clientDirectory?: string;
+  /** @default none are made */
+  readonly backups?: Backups;
+  /** @default nothing watches the servers */
+  readonly watch?: WatchDescription;
+  /** Who is told of what went wrong. @default nobody */
+  readonly mail?: Mail;
+}
+
+/** Backups by pg_dump, as the stack says them. */
+export interface Backups extends Omit<BackupsDescription, "server" | "folder" | "copies"> {
+  /** `primary`: a run takes place only on a server that takes writes at that time. */
+  readonly role: "primary" | "any";
+  /** By server that may make one: where its runs lie. */
+  readonly folders: Readonly<Record<string, string>>;
+  readonly copies: readonly BackupCopy[];
+}
+
+/** A place that runs are copied to. */
+export interface BackupCopy {
+  /** The server of this stack on whose host it is. @default none is */
+  readonly server?: string;
+  /** As whom to be there. @default the host of the server that makes the backup */
+  readonly host?: HostSpec;
+  readonly folder: string;
+  readonly port?: number | undefined;
+  readonly key?: string | undefined;
+  /** Whether passwords of roles and configuration files go there. */
+  readonly rolePasswords: boolean;
+}
+
+export interface Mail {
+  readonly to: string;
+  readonly from?: string | undefined;
+  /** By alias: who gets its mail. */
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
 }
 
 /** How a standby's data come from another host; on one machine they are copied by cp. */

@@ -1,9 +1,12 @@
+import { isTimeZone } from "../config/cron.js";
 import type { Host } from "../hosts/host.js";
 import { declaredFiles, installFiles, type LeftFile, ownFiles, readFiles, removeFiles } from "./folder.js";
 import { compare, type FileDifference, factsOf, type Listing } from "./listing.js";
 import { must } from "./must.js";
 import { blockIn, blockOf, withBlock } from "./schedule/crontab.js";
+import { ScheduleRefused } from "./schedule/problems.js";
 import { type Schedule, type Scheduler, scheduleFiles } from "./schedule/render.js";
+import { inZoneOfHost } from "./schedule/zone.js";
 
 /** A host as the user of a schedule, and as root if we may be that there. */
 export interface ScheduleHosts {
@@ -34,6 +37,28 @@ export async function findScheduler({ host, root }: ScheduleHosts): Promise<Sche
   if (root !== undefined && (await isFolder("/run/systemd/system"))) return "systemd";
   if (root !== undefined && (await isFolder("/etc/cron.d"))) return "cron.d";
   return (await host.run(["sh", "-c", "command -v crontab"])).code === 0 ? "crontab" : undefined;
+}
+
+/**
+ * A schedule as its host says it: times of another zone in the zone of its clock, where a cron runs it.
+ * @throws ScheduleRefused where that cannot say them
+ */
+export async function hostTimes(host: Host, scheduler: Scheduler, schedule: Schedule): Promise<Schedule> {
+  const { when } = schedule;
+  if (scheduler === "systemd" || !("cron" in when) || when.zone === undefined) return schedule;
+  const said = inZoneOfHost(when.cron, when.zone, await zoneOf(host));
+  if ("problem" in said) throw new ScheduleRefused(schedule.name, [{ code: "zone", problem: said.problem }]);
+  return { ...schedule, when: { cron: said.cron } };
+}
+
+/** The time zone of a host's clock, by the name of its file; UTC where none is set. */
+async function zoneOf(host: Host): Promise<string | undefined> {
+  const path = await host.realPath("/etc/localtime");
+  if (path === undefined) return "UTC";
+  const name = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(path)?.[1];
+  // A copy of the zone's file: the distribution may say of which.
+  const said = name ?? (await host.readFile("/etc/timezone"))?.toString("utf8").trim() ?? "";
+  return isTimeZone(said) ? said : undefined;
 }
 
 /** @throws ScheduleRefused */

@@ -51,6 +51,10 @@ export type Thing =
   | { readonly kind: "host file"; readonly path: string; readonly host: string; readonly part?: FilePart }
   | { readonly kind: "link"; readonly path: string; readonly host: string }
   | { readonly kind: "service"; readonly name: string; readonly part?: "at boot" }
+  /** What a host's cron or systemd runs at given times. */
+  | { readonly kind: "schedule"; readonly name: string; readonly host: string; readonly part?: "at boot" | "times" }
+  /** A line of a host's /etc/aliases. */
+  | { readonly kind: "mail alias"; readonly name: string; readonly host: string }
   /** The certificate and its key as such; their files' mode is that of a `private file`. */
   | { readonly kind: "certificate" | "certificate key" }
   | { readonly kind: "private file"; readonly path: string }
@@ -91,6 +95,8 @@ type Plain =
   /** Another text that means the same. */
   | "same meaning"
   | "another order"
+  /** A timer that was stopped, or a cron that does not run. */
+  | "not run"
   | "no setting"
   | "no rule"
   | "no link"

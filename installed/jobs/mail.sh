@@ -24,7 +24,7 @@ header() {
 }
 
 # message_id ID
-message_id() { printf '<%s@%s.%s.pgsite>' "$(printf '%s' "$1" | tr -c 'A-Za-z0-9.\n-' '-')" "$server" "$site"; }
+message_id() { printf '<%s@%s.%s>' "$(printf '%s' "$1" | tr -c 'A-Za-z0-9.\n-' '-')" "$server" "$site"; }
 
 # mail_put SUBJECT ID [REFERENCE] <BODY: a mail for the outbox; with a reference it is of that mail's thread.
 mail_put() {

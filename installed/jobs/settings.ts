@@ -12,6 +12,8 @@ export interface JobFacts {
   readonly controlDirectory: string;
   /** Folder of the server programs. */
   readonly binDirectory: string;
+  /** Folder of client programs, where that has none. @default it has */
+  readonly clientDirectory?: string;
   readonly port: number;
   /** How it connects to its own server. */
   readonly connection: JobConnection;
@@ -19,15 +21,18 @@ export interface JobFacts {
   readonly mail?: { readonly to: string; readonly from?: string };
 }
 
-/** By the server's socket as the superuser that its OS user may be (peer), or by an address, where that user has another name. */
+/**
+ * By the server's socket as the superuser that its OS user may be (peer), or by an address, where that user has another name.
+ * Without a folder the socket is where its programs look for it.
+ */
 export type JobConnection =
-  | { readonly socketFolder: string }
+  | { readonly socketFolder?: string }
   | { readonly address: string; readonly role: string; readonly passfile: string };
 
 /** Shell assignments, as `installed/jobs/common.sh` reads them. @param more of a program's own */
 export function renderSettings(facts: JobFacts, more: Readonly<Record<string, string | number>> = {}): string {
   const { site, server, version, user, connection, mail } = facts;
-  const bySocket = "socketFolder" in connection;
+  const byAddress = "address" in connection;
   const settings = {
     site,
     server,
@@ -37,10 +42,11 @@ export function renderSettings(facts: JobFacts, more: Readonly<Record<string, st
     data: facts.dataDirectory,
     control: facts.controlDirectory,
     bin: facts.binDirectory,
+    clients: facts.clientDirectory ?? "",
     port: facts.port,
-    host_of_server: bySocket ? connection.socketFolder : connection.address,
-    role_of_jobs: bySocket ? "postgres" : connection.role,
-    passfile_of_jobs: bySocket ? "" : connection.passfile,
+    host_of_server: byAddress ? connection.address : (connection.socketFolder ?? ""),
+    role_of_jobs: byAddress ? connection.role : "postgres",
+    passfile_of_jobs: byAddress ? connection.passfile : "",
     mail_to: mail?.to ?? "",
     mail_from: mail?.from ?? "",
     sendmail: "",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import type { Difference } from "../../postgres/differences.js";
 import { type FileSet, type InstalledFile, installFiles } from "../folder.js";
-import { compare, parseListing } from "../listing.js";
+import { fileDifferences } from "../listingDifferences.js";
 import { programs, type RunbookFacts, renderRunbook, runbookFolder, shared } from "./render.js";
 
 type Files = Readonly<Record<string, InstalledFile>>;
@@ -38,17 +38,5 @@ export async function installRunbook(host: Host, facts: RunbookFacts): Promise<v
 
 /** One a file. */
 export function runbookDifferences(facts: RunbookFacts, host: string, is: string, shall: string): Difference[] {
-  return compare(parseListing(shall), parseListing(is)).map((difference): Difference => {
-    const path = join(runbookFolder(facts.controlDirectory), difference.name);
-    const object = { kind: "host file", path, host } as const;
-    if (difference.kind === "missing") return { object, there: { is: "missing" }, consequence: "install" };
-    return difference.kind === "content"
-      ? { object: { ...object, part: "content" }, there: { is: "another" }, consequence: "install" }
-      : {
-          object: { ...object, part: "mode" },
-          there: difference.is,
-          declared: difference.shall,
-          consequence: "install",
-        };
-  });
+  return fileDifferences(runbookFolder(facts.controlDirectory), host, is, shall);
 }

@@ -1,8 +1,12 @@
 import type { CronProblem } from "../../config/cron.js";
+import { cronWords } from "../../config/cronWords.js";
+import type { ZoneProblem } from "./zone.js";
 
 /** Why a schedule cannot be put on a host. */
 export type ScheduleProblem =
   | CronProblem
+  /** Its times are of a zone that its host cannot say. */
+  | { readonly code: "zone"; readonly problem: ZoneProblem }
   /** A calendar event of systemd's, for cron. */
   | { readonly code: "calendar"; readonly calendar: string }
   | { readonly code: "name" }
@@ -26,14 +30,6 @@ export class ScheduleRefused extends Error {
 /** A problem in words: what was received, and what is allowed. */
 export function scheduleWords(problem: ScheduleProblem): string {
   switch (problem.code) {
-    case "fields":
-      return `it has ${problem.found} fields, and a cron expression has five: minute, hour, day of the month, month, day of the week`;
-    case "field":
-      return `${JSON.stringify(problem.received)} is no ${problem.field}: allowed are *, */STEP, and lists of numbers from ${problem.from} to ${problem.to}, names, FIRST-LAST and FIRST-LAST/STEP`;
-    case "days":
-      return "days of the month and of the week together are to be listed both, as in 1,15 and mon-fri: with a step from *, or all of them, crons differ in whether both or either must hold";
-    case "never":
-      return "none of its months has such a day";
     case "calendar":
       return `${JSON.stringify(problem.calendar)} is a calendar event of systemd's, which does not run there: give the five fields of a cron expression`;
     case "name":
@@ -46,5 +42,22 @@ export function scheduleWords(problem: ScheduleProblem): string {
       return `${JSON.stringify(problem.text)} has a line break`;
     case "long":
       return `its command is ${problem.length} bytes long, and a cron takes ${problem.longest}: put it into a script`;
+    case "zone":
+      return zoneWords(problem.problem);
+    default:
+      return cronWords(problem);
+  }
+}
+
+function zoneWords(problem: ZoneProblem): string {
+  const remedy =
+    "give the times in the host's own zone (leave timeZone out), or change the host's zone; a systemd timer knows zones";
+  switch (problem.code) {
+    case "apart":
+      return `cron there knows the host's own zone alone, ${problem.host}, whose clock is not always as far from that of ${problem.zone}: ${remedy}`;
+    case "days":
+      return `cron there knows the host's own zone alone, ${problem.host}, in which these times of ${problem.zone} fall on other days: ${remedy}`;
+    case "unknown":
+      return `cron there knows the host's own zone alone, which the host does not name (/etc/localtime), so times of ${problem.zone} cannot be said: ${remedy}`;
   }
 }

@@ -15,9 +15,12 @@ export interface Schedule {
   readonly description: string;
   /**
    * In the host's own time: a cron expression, which every host takes, or a calendar event of systemd's (systemd.time(7)). Or when
-   * the machine has started.
+   * the machine has started. `zone`: a cron expression's time zone, which systemd knows; `hostTimes` says it in a cron's.
    */
-  readonly when: { readonly cron: string } | { readonly calendar: string } | { readonly boot: true };
+  readonly when:
+    | { readonly cron: string; readonly zone?: string }
+    | { readonly calendar: string }
+    | { readonly boot: true };
   /** The OS user that runs it. */
   readonly user: string;
   /** A program by its absolute path, and its arguments. */
@@ -99,7 +102,8 @@ function timerUnit(schedule: Schedule): readonly string[] {
 
 function timesOfTimer({ when }: Schedule): readonly string[] {
   if ("boot" in when) return ["OnBootSec=0"];
-  const events = "calendar" in when ? [when.calendar] : calendarOf(timesOf(when.cron));
+  const zone = "cron" in when && when.zone !== undefined ? ` ${when.zone}` : "";
+  const events = "calendar" in when ? [when.calendar] : calendarOf(timesOf(when.cron)).map((event) => event + zone);
   return events.map((event) => `OnCalendar=${event}`);
 }
 
@@ -108,6 +112,8 @@ export function cronLine(schedule: Schedule, user?: string): string {
   const { when, command, log, name } = schedule;
   refuseNames(schedule);
   if ("calendar" in when) throw new ScheduleRefused(name, [{ code: "calendar", calendar: when.calendar }]);
+  if ("cron" in when && when.zone !== undefined)
+    throw new ScheduleRefused(name, [{ code: "zone", problem: { code: "unknown", zone: when.zone } }]);
   const words = command.map(cronWord).join(" ");
   const said =
     log === undefined ? `{ ${words}; } 2>&1 | logger -t ${cronWord(name)}` : `${words} >>${cronWord(log)} 2>&1`;

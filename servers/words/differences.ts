@@ -79,6 +79,10 @@ function thing(object: Thing): string {
       return `the link ${object.path} on ${object.host}`;
     case "service":
       return `the service ${object.name}${object.part === undefined ? "" : ` ${object.part}`}`;
+    case "schedule":
+      return `the schedule ${object.name} on ${object.host}${object.part === "at boot" ? " at boot" : ""}`;
+    case "mail alias":
+      return `the mail alias ${object.name} on ${object.host}`;
     case "certificate":
       return "the certificate";
     case "certificate key":
@@ -103,6 +107,7 @@ const plain = {
   "another secret": "another than declared (secret, so not shown)",
   "same meaning": "not as declared, and means the same",
   "another order": "not as declared (the first that matches decides)",
+  "not run": "not run by anybody (its timer was stopped, or no cron runs there)",
   "no setting": "not a setting",
   "no rule": "not a rule",
   "no link": "no link: move away what is there",
