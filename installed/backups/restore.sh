@@ -249,7 +249,7 @@ side_by_side() {
 # several jobs, before the others.
 alone_first() {
   NAME=$1 awk -F '\t' -v n="$parallel" '
-    $1 == "file" && $5 == "data" && $6 == ENVIRON["NAME"] { size[$2] = $3; all += $3 }
+    $1 == "file" && ($5 == "data" || $5 == "rest") && $6 == ENVIRON["NAME"] { size[$2] = $3; all += $3 }
     $1 == "holds" && $5 == "r" { tables[$2]++ }
     END { for (p in size) if (n > 1 && size[p] * n > all && tables[p] > 1) print p }' "$manifest"
 }
@@ -290,7 +290,7 @@ restore_database() {
 # --- how far it is ---
 
 # bytes_of DATABASE: of its dumps with rows.
-bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "whole") && $6 == ENVIRON["NAME"] { n += $3 } END { printf("%.0f\n", n) }' "$manifest"; }
+bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "rest" || $5 == "whole") && $6 == ENVIRON["NAME"] { n += $3 } END { printf("%.0f\n", n) }' "$manifest"; }
 
 # ticking TOTAL: until it is ended, how much of TOTAL bytes is loaded, once a second while that changes: the dumps that are done, and what
 # running pg_restores have read by now.
