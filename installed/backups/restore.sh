@@ -208,7 +208,7 @@ collect() {
   for one in "$scratch"/said.*'|'*; do
     if [ ! -s "$one" ] || [ -f "$scratch/bad.${one##*/said.}" ]; then continue; fi
     while IFS= read -r words; do
-      event remark "$1" "$words"
+      event remark "$1" said "$words"
       say "  $1: $words"
     done <"$one"
   done
