@@ -118,14 +118,18 @@ export function checkFolders({ server, host, facts }: Seen): Complaint[] {
     ),
     ...facts.jobFolders.slice(folders.length).flatMap(({ path, found, owner }): Complaint[] => {
       if (found === "open" || metrics === undefined) return [];
-      const state = found === "closed" ? `belongs to ${owner} and is closed to ${host.osUser}` : "is no folder";
+      const isClosed = found === "closed";
+      const state = isClosed ? `belongs to ${owner} and is closed to ${host.osUser}` : "is no folder";
+      const open = isClosed
+        ? `have its owner let ${host.osUser} write there (chgrp ${host.osUser} ${typed(path)}, chmod g+w ${typed(path)})`
+        : `name the folder that node_exporter reads (--collector.textfile.directory)`;
       return [
         {
           check: "directory",
           severity: "error",
           path: "watch.metrics",
           cause: `${path}, where the watch puts metrics, ${state}`,
-          remedy: `have its owner let ${host.osUser} write there (chgrp ${host.osUser} ${typed(path)}, chmod g+w ${typed(path)}), or leave metrics out`,
+          remedy: `${open}, or leave metrics out`,
         },
       ];
     }),
