@@ -88,12 +88,7 @@ export const backups = strict({
   jobs: z.coerce.number().int().min(1).max(64).default(1).describe("How many dumps run at once"),
   lockWait: seconds.default(300).describe("How long a dump waits for a lock on its tables: 5min"),
   nice: z.coerce.number().int().min(0).max(19).default(10).describe("As nice(1) takes it"),
-  ionice: z
-    .union([z.literal("idle"), z.coerce.number().int().min(0).max(7)])
-    .optional()
-    .describe(
-      "As ionice(1) takes it: idle, or 0 (first) to 7 (last) of the class best-effort (by default it is not called)",
-    ),
+  ionice: z.enum(["idle", "best-effort"]).optional().describe("The class of ionice(1) (by default it is not called)"),
   rateLimit: rate
     .transform(bytesOfRate)
     .optional()
