@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { parseInteger, parseReal } from "../../postgres/settings/quantities.js";
+import { parseInteger } from "../../postgres/settings/quantities.js";
 import { isTimeZone, parseCron } from "../cron.js";
 import { cronWords } from "../cronWords.js";
 import { absolutePath, bytesOfRate, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
@@ -88,12 +88,7 @@ export const backups = strict({
   jobs: z.coerce.number().int().min(1).max(64).default(1).describe("How many dumps run at once"),
   lockWait: seconds.default(300).describe("How long a dump waits for a lock on its tables: 5min"),
   nice: z.coerce.number().int().min(0).max(19).default(10).describe("As nice(1) takes it"),
-  ionice: z
-    .union([z.literal("idle"), z.coerce.number().int().min(0).max(7)])
-    .optional()
-    .describe(
-      "As ionice(1) takes it: idle, or 0 (first) to 7 (last) of the class best-effort (by default it is not called)",
-    ),
+  ionice: z.enum(["idle", "best-effort"]).optional().describe("The class of ionice(1) (by default it is not called)"),
   rateLimit: rate
     .transform(bytesOfRate)
     .optional()
@@ -117,23 +112,16 @@ export const backups = strict({
     .describe("Restores a run, compares and removes it: a run counts as verified only then (by default by hand alone)"),
 }).describe("Backups by pg_dump, restored and compared (docs/backups.md)");
 
-const threshold = z.union([z.string(), z.number()]).transform((given, context) => {
-  for (const unit of [undefined, "B", "s"] as const) {
-    const parsed = parseReal("18", unit, `${given}`);
-    if (parsed.ok && parsed.value >= 0) return parsed.value;
-  }
-  context.issues.push({
-    code: "custom",
-    input: given,
-    message: "a threshold is a number, a size (1GB) or a time (5min)",
-  });
-  return z.NEVER;
-});
+/** What it means is the condition's to say: `config/watch.ts`. */
+const threshold = z.union([z.string(), z.number()]);
 
 export const watch = strict({
   schedule: schedule.default("1 * * * *").describe(`When: a cron expression, or ${noSchedule}`),
   timeZone: timeZone.describe("Of the schedule's times (by default the host's own)"),
-  thresholds: z.record(z.string(), threshold).default({}).describe("From when on something is said, by condition"),
+  thresholds: z
+    .record(z.string(), threshold)
+    .default({})
+    .describe("From when on something is said (docs/watch.md); none: never"),
   metrics: absolutePath
     .optional()
     .describe("The folder of node_exporter's text files; the OS user must be able to write there"),

@@ -139,7 +139,7 @@ into_database() {
     [ ! -s "$scratch/said.text" ] || faults "$into" "$first" "$scratch/said.text"
   fi
   if [ "$into_status" -ne 0 ]; then
-    faults "$into" "$first" "$scratch/said"
+    faults "$into" - "$scratch/said"
     return 1
   fi
   [ -f "$scratch/complete" ]

@@ -19,17 +19,27 @@ find_clients() {
 # fault DATABASE FILE TEXT: something that is not as it was; what comes after is done all the same.
 fault() {
   failures=$((failures + 1))
+  complain "$@"
+}
+complain() {
   event error "$1" "$2" "$3"
   say "  $1 $2: $3"
 }
 
-# faults DATABASE FILE SAID: each line that a program said, which ended badly.
+# faults DATABASE FILE SAID: what a program said that ended badly, each line; a fault is each of its errors, and one if it names none. (Its
+# messages are in one language: LC_ALL, lc_messages.)
 faults() {
-  before=$failures
+  faults_of_it=0
   while IFS= read -r words; do
-    [ -z "$words" ] || fault "$1" "$2" "$words"
+    case $words in
+      '') continue ;;
+      'pg_restore: error: '* | 'pg_restore: ['*'] '* | *' ERROR:  '* | *' FATAL:  '*) faults_of_it=$((faults_of_it + 1)) ;;
+    esac
+    complain "$1" "$2" "$words"
   done <"$3"
-  [ "$failures" -gt "$before" ] || fault "$1" "$2" 'it ended badly, and said nothing'
+  [ -s "$3" ] || complain "$1" "$2" 'it ended badly, and said nothing'
+  [ "$faults_of_it" -gt 0 ] || faults_of_it=1
+  failures=$((failures + faults_of_it))
 }
 
 # maintenance DATABASE: the one from which this one can be made, renamed and dropped. (Names as they are.)
@@ -198,7 +208,7 @@ collect() {
   for one in "$scratch"/said.*'|'*; do
     if [ ! -s "$one" ] || [ -f "$scratch/bad.${one##*/said.}" ]; then continue; fi
     while IFS= read -r words; do
-      event remark "$1" "$words"
+      event remark "$1" said "$words"
       say "  $1: $words"
     done <"$one"
   done
@@ -239,7 +249,7 @@ side_by_side() {
 # several jobs, before the others.
 alone_first() {
   NAME=$1 awk -F '\t' -v n="$parallel" '
-    $1 == "file" && $5 == "data" && $6 == ENVIRON["NAME"] { size[$2] = $3; all += $3 }
+    $1 == "file" && ($5 == "data" || $5 == "rest") && $6 == ENVIRON["NAME"] { size[$2] = $3; all += $3 }
     $1 == "holds" && $5 == "r" { tables[$2]++ }
     END { for (p in size) if (n > 1 && size[p] * n > all && tables[p] > 1) print p }' "$manifest"
 }
@@ -280,7 +290,7 @@ restore_database() {
 # --- how far it is ---
 
 # bytes_of DATABASE: of its dumps with rows.
-bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "whole") && $6 == ENVIRON["NAME"] { n += $3 } END { printf("%.0f\n", n) }' "$manifest"; }
+bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "rest" || $5 == "whole") && $6 == ENVIRON["NAME"] { n += $3 } END { printf("%.0f\n", n) }' "$manifest"; }
 
 # ticking TOTAL: until it is ended, how much of TOTAL bytes is loaded, once a second while that changes: the dumps that are done, and what
 # running pg_restores have read by now.

@@ -32,7 +32,7 @@ event() {
 
 # of_places: every place, one a line: NAME TARGET FOLDER KIND PORT KEY; `-` stands for this host, and for what is not said.
 of_places() {
-  [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$backup_folder"
+  [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$(escaped_name "$backup_folder")"
   [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
 }
 
@@ -51,14 +51,15 @@ quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 
 # list_place NAME TARGET FOLDER KIND PORT KEY: its runs as list.sh says them, oldest first. Another status than 0: it cannot be told, $why says why.
 list_place() {
+  listed_folder=$(unescaped "$3")
   if [ "$2" = - ]; then
-    sh "$here/list.sh" "$3" 2>"$why"
+    sh "$here/list.sh" "$listed_folder" 2>"$why"
   else
     command -v ssh >/dev/null 2>&1 || {
       echo 'there is no ssh on this host' >"$why"
       return 69
     }
-    at_place "$2" "$5" "$6" "sh -s $(quoted "$3")" <"$here/list.sh" 2>"$why"
+    at_place "$2" "$5" "$6" "sh -s $(quoted "$listed_folder")" <"$here/list.sh" 2>"$why"
   fi
   listed=$?
   [ "$listed" -ne 3 ] || echo "there is no folder $3" >"$why"
@@ -88,7 +89,7 @@ find_run() {
     IFS=$tab read -r run run_state run_size run_end run_verified <<FOUND
 $found
 FOUND
-    run_place=$place_name run_target=$place_target run_port=$place_port run_key=$place_key run_folder=$place_folder/$run
+    run_place=$place_name run_target=$place_target run_port=$place_port run_key=$(unescaped "$place_key") run_folder=$(unescaped "$place_folder")/$run
     break
   done <"$scratch/places"
   if [ -z "$run" ]; then
@@ -117,9 +118,10 @@ fetch_file() {
   at_place "$run_target" "$run_port" "$run_key" "cat -- $(quoted "$run_there/$1")" >"$run_folder/$1" 2>"$why" </dev/null
 }
 
-# files_of KIND DATABASE: the paths of a run's files, the largest first; an empty argument stands for any. Names as in the manifest.
+# files_of KIND DATABASE: the paths of a run's files, the largest first; an empty argument stands for any, data for the rest too. Names as in the
+# manifest.
 files_of() {
-  KIND=$1 NAME=$2 awk -F '\t' '$1 == "file" && (ENVIRON["KIND"] == "" || $5 == ENVIRON["KIND"]) && (ENVIRON["NAME"] == "" || $6 == ENVIRON["NAME"]) { print $3 "\t" $2 }' "$manifest" |
+  KIND=$1 NAME=$2 awk -F '\t' '$1 == "file" && (ENVIRON["KIND"] == "" || $5 == ENVIRON["KIND"] || $5 == "rest" && ENVIRON["KIND"] == "data") && (ENVIRON["NAME"] == "" || $6 == ENVIRON["NAME"]) { print $3 "\t" $2 }' "$manifest" |
     sort -t "$tab" -k 1,1nr | cut -f 2-
 }
 
@@ -168,4 +170,27 @@ escaped_name() {
 '*) printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e "s/$tab/\\\\t/g" | awk '{ printf("%s%s", NR > 1 ? "\\n" : "", $0) }' ;;
     *) printf '%s' "$1" ;;
   esac
+}
+
+# verified_everywhere: writes down, in each place that has this very run, that a drill found it equal. Status 1: not even where it was found.
+verified_everywhere() {
+  identity=$(sha256sum <"$manifest")
+  identity=${identity%% *}
+  printf 'time\t%s\nserver\t%s\nprograms\t%s\nmanifest\t%s\n' "$(now)" "$server" "$("$pg_restore" --version | awk '{ print $3; exit }')" "$identity" >"$scratch/verified"
+  verify_in "$run_target" "${run_there%/*}" "$run_port" "$run_key" || return 1
+  of_places >"$scratch/places"
+  while IFS=$tab read -r _ verify_target verify_folder _ verify_port verify_key; do
+    verify_folder=$(unescaped "$verify_folder")
+    [ "$verify_target $verify_folder" = "$run_target ${run_there%/*}" ] || verify_in "$verify_target" "$verify_folder" "$verify_port" "$(unescaped "$verify_key")" || :
+  done <"$scratch/places"
+}
+
+# verify_in TARGET FOLDER PORT KEY: nothing is written where the run is not, or is another.
+verify_in() {
+  verify_script='cd -- "$1/$2" || exit 1; is=$(sha256sum <manifest) || exit 1; [ "${is%% *}" = "$3" ] || exit 1; umask 077; cat >.verified.new && mv -f -- .verified.new verified'
+  if [ "$1" = - ]; then
+    sh -c "$verify_script" sh "$2" "$run" "$identity" <"$scratch/verified" 2>"$why"
+  else
+    at_place "$1" "$3" "$4" "sh -c $(quoted "$verify_script") sh $(quoted "$2") $run $identity" <"$scratch/verified" 2>"$why"
+  fi
 }

@@ -101,6 +101,7 @@ END {
 function simple(k, t) {
   if (what == "data") return k == "TABLE DATA" && t in exactly
   if (what == "sets") return k == "SEQUENCE SET" && t in exactly
+  if (what == "definitions" && k ~ /^(ACL|COMMENT|SECURITY LABEL)$/) return !begins(t, "- LARGE OBJECT")
   if (what == "definitions") return k !~ /^(TABLE DATA|SEQUENCE SET|MATERIALIZED VIEW DATA|FK CONSTRAINT|BLOBS?|BLOB METADATA|STATISTICS DATA)$/
   if (begins(t, schema " ")) return k != "EXTENSION"
   if (k == "SCHEMA") return begins(t, "- " schema " ")
