@@ -19,7 +19,8 @@ export type MonitoringFile = (typeof monitoringFiles)[number];
 /** How long a watch may be silent that runs every hour: as long as two of its runs. */
 const silent = { seconds: 7500, name: "PgsiteWatchSilent" };
 
-const heading = "# Made from the tables in postgres/watch/ (npm run check holds it to them). docs/watch.md says what each condition is.\n";
+const heading =
+  "# Made from the tables in postgres/watch/ (npm run check holds it to them). docs/watch.md says what each condition is.\n";
 
 export function renderMonitoring(file: MonitoringFile, texts: AlertTexts): string {
   switch (file) {
@@ -207,7 +208,14 @@ function dashboard() {
   ];
   y += 7;
   for (const row of rows) {
-    panels.push({ id: ++id, type: "row", title: row, collapsed: false, gridPos: { x: 0, y, w: wide, h: 1 }, panels: [] });
+    panels.push({
+      id: ++id,
+      type: "row",
+      title: row,
+      collapsed: false,
+      gridPos: { x: 0, y, w: wide, h: 1 },
+      panels: [],
+    });
     y += 1;
     let x = 0;
     for (const metric of metrics) {
@@ -220,7 +228,10 @@ function dashboard() {
         description: help,
         datasource: source,
         gridPos: { x, y, w: wide / 3, h: 7 },
-        fieldConfig: { defaults: { unit: panel.unit, custom: { drawStyle: "line", lineInterpolation: "stepAfter" } }, overrides: [] },
+        fieldConfig: {
+          defaults: { unit: panel.unit, custom: { drawStyle: "line", lineInterpolation: "stepAfter" } },
+          overrides: [],
+        },
         options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi" } },
         targets: [
           {
