@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { messages } from "../../../installed/watch/messages.js";
 import { conditions } from "../../../postgres/watch/conditions.js";
+import { conditionTable } from "../../../postgres/watch/document.js";
 import { metrics } from "../../../postgres/watch/metrics.js";
 import { alertOf } from "../../../postgres/watch/monitoring.js";
 import { checkout } from "../../../toolchain/paths.mjs";
@@ -42,5 +44,13 @@ describe("docs/monitoring", () => {
     } finally {
       rmSync(other, { recursive: true, force: true });
     }
+  });
+});
+
+describe("docs/watch.md", () => {
+  it("has a row for each condition, as the watch goes by it", () => {
+    const text = readFileSync(join(checkout, "docs", "watch.md"), "utf8");
+    const [, table] = /<!-- conditions -->\n([\s\S]*?)\n?<!-- \/conditions -->/.exec(text) ?? [];
+    expect(table).toBe(conditionTable((name) => messages[name]?.title ?? name));
   });
 });
