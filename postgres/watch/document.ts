@@ -6,7 +6,7 @@ export function conditionTable(title: (condition: string) => string): string {
     const says = title(name)
       .replace(/\{([^{}]*)\}/g, "$1")
       .replaceAll("%o", object === undefined ? "" : object.toUpperCase())
-      .replaceAll("%v", valueOf(tests[0].unit));
+      .replaceAll("%v", standIn(tests[0].unit));
     return `| \`${name}\` | ${says} | ${severity} | ${tests
       .map(limitOf)
       .filter((limit) => limit !== "")
@@ -42,6 +42,6 @@ function inUnits(value: number, unit: Unit): string {
 }
 
 /** What stands for a value. */
-function valueOf(unit: Unit): string {
+function standIn(unit: Unit): string {
   return unit === "bytes" ? "SIZE" : unit === "count" ? "NUMBER" : unit === "percent" ? "PERCENT" : "TIME";
 }
