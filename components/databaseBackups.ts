@@ -11,7 +11,7 @@ export class DatabaseBackups extends pulumi.ComponentResource {
     new Jobs(
       `${name}-jobs`,
       { site: site.name, what: "backups", servers: jobsOn(site, backupJobs(site)) },
-      { parent: this },
+      { parent: this, dependsOn: options?.dependsOn ?? [] },
     );
     this.registerOutputs({});
   }

@@ -11,7 +11,7 @@ export class Watch extends pulumi.ComponentResource {
     new Jobs(
       `${name}-jobs`,
       { site: site.name, what: "watch", servers: jobsOn(site, watchJobs(site)) },
-      { parent: this },
+      { parent: this, dependsOn: options?.dependsOn ?? [] },
     );
     this.registerOutputs({});
   }

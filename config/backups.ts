@@ -5,6 +5,7 @@ import { unknownHost } from "./references.js";
 import { noSchedule } from "./schema/jobs.js";
 import type { BackupsDescription, StackDescription } from "./schema.js";
 import type { Backups, Server, Site } from "./site.js";
+import { checkWatch, watchOf } from "./watch.js";
 
 type Copy = BackupsDescription["copies"][number];
 
@@ -16,7 +17,7 @@ export function jobsOf(
   return {
     ...(rehearsal?.clients === undefined ? {} : { clientDirectory: rehearsal.clients }),
     ...(backups === undefined ? {} : { backups: backupsOf(backups, servers, primary, hostOf) }),
-    ...(watch === undefined ? {} : { watch }),
+    ...(watch === undefined ? {} : { watch: watchOf(watch) }),
     ...(mail === undefined ? {} : { mail }),
   };
 }
@@ -83,6 +84,7 @@ export function checkJobs(description: StackDescription, servers: readonly Serve
   ];
   return [
     ...(backups === undefined ? [] : checkBackups(backups, description, servers)),
+    ...(watch === undefined ? [] : checkWatch(watch)),
     ...(mail === undefined && silent.length > 0
       ? [
           warning(

@@ -12,18 +12,33 @@ export interface HostProgram {
     | "tar"
     | "bash"
     | "perl"
+    | "bsdutils"
+    | "openssh-client"
+    | "pv"
     | "client";
   /**
    * `always`: pgsite and what it installs cannot do without. `hosts`: where data go from host to host. `peers`: where a server has
-   * others. `way`: where nothing else leads SQL to a server (`preflight/checks/sessions.ts`).
+   * others. `way`: where nothing else leads SQL to a server (`preflight/checks/sessions.ts`). `jobs`: only where `jobs` says so.
    */
-  readonly when: "always" | "hosts" | "peers" | "way";
+  readonly when: "always" | "hosts" | "peers" | "way" | "jobs";
+  /** What of a host's backups and watch cannot do without it. @default none */
+  readonly jobs?: JobNeed;
   /** What it is for, or what becomes of a host that does not have it. */
   readonly lack?: string;
 }
 
+/**
+ * What a host's backups and watch ask of it. `jobs`: any of them does. `backups`: it makes them, or restores them for a drill.
+ * `copies`: runs are copied from it or to it. `ssh`: they go from it to another host. `ionice`, `rateLimit`: the stack says so.
+ * `cron`: a cron runs one of its programs, whose output is for syslog.
+ */
+export const jobNeeds = ["jobs", "backups", "copies", "ssh", "ionice", "rateLimit", "cron"] as const;
+export type JobNeed = (typeof jobNeeds)[number];
+
 const always = (from: HostProgram["from"], ...names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { from, when: "always" } as const]));
+const forJobs = (jobs: JobNeed, from: HostProgram["from"], ...names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, { from, when: "jobs", jobs } as const]));
 
 /**
  * All that a host must have, or had better have. What pgsite does not find there it must not take for "not so": so the preflight
@@ -51,7 +66,12 @@ export const hostPrograms: Readonly<Record<string, HostProgram>> = {
   ...always("grep", "grep"),
   ...always("findutils", "find"),
   ...always("util-linux", "flock", "setsid"),
-  rsync: { from: "rsync", when: "hosts", lack: "a base backup that is cut off begins anew" },
+  ...forJobs("jobs", "coreutils", "base64", "expr", "mkfifo", "nice", "rmdir", "sha256sum", "tee", "uname", "wc"),
+  ...forJobs("cron", "bsdutils", "logger"),
+  ...forJobs("ionice", "util-linux", "ionice"),
+  ...forJobs("rateLimit", "pv", "pv"),
+  ...forJobs("ssh", "openssh-client", "ssh"),
+  rsync: { from: "rsync", when: "hosts", jobs: "copies", lack: "a base backup that is cut off begins anew" },
   tar: { from: "tar", when: "hosts", lack: "neither an archive nor a base backup by tar can be made or read" },
   psql: {
     from: "client",
@@ -65,3 +85,7 @@ export const hostPrograms: Readonly<Record<string, HostProgram>> = {
   },
   perl: { from: "perl", when: "way" },
 };
+
+/** PostgreSQL's own programs by which backups are made and brought back; a watch takes psql alone. */
+export const clientPrograms = ["psql", "pg_dump", "pg_dumpall", "pg_restore"] as const;
+export type ClientProgram = (typeof clientPrograms)[number];

@@ -1,4 +1,4 @@
-import { isTimeZone } from "../config/cron.js";
+import { inZoneOfHost, zoneOfHost } from "../config/zone.js";
 import type { Host } from "../hosts/host.js";
 import { declaredFiles, installFiles, type LeftFile, ownFiles, readFiles, removeFiles } from "./folder.js";
 import { compare, type FileDifference, factsOf, type Listing } from "./listing.js";
@@ -6,7 +6,6 @@ import { must } from "./must.js";
 import { blockIn, blockOf, withBlock } from "./schedule/crontab.js";
 import { ScheduleRefused } from "./schedule/problems.js";
 import { type Schedule, type Scheduler, scheduleFiles } from "./schedule/render.js";
-import { inZoneOfHost } from "./schedule/zone.js";
 
 /** A host as the user of a schedule, and as root if we may be that there. */
 export interface ScheduleHosts {
@@ -51,14 +50,9 @@ export async function hostTimes(host: Host, scheduler: Scheduler, schedule: Sche
   return { ...schedule, when: { cron: said.cron } };
 }
 
-/** The time zone of a host's clock, by the name of its file; UTC where none is set. */
 async function zoneOf(host: Host): Promise<string | undefined> {
-  const path = await host.realPath("/etc/localtime");
-  if (path === undefined) return "UTC";
-  const name = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(path)?.[1];
-  // A copy of the zone's file: the distribution may say of which.
-  const said = name ?? (await host.readFile("/etc/timezone"))?.toString("utf8").trim() ?? "";
-  return isTimeZone(said) ? said : undefined;
+  const [localtime, timezone] = await Promise.all([host.realPath("/etc/localtime"), host.readFile("/etc/timezone")]);
+  return zoneOfHost(localtime, timezone?.toString("utf8"));
 }
 
 /** @throws ScheduleRefused */

@@ -190,5 +190,12 @@ function argumentsOf(place: Place | ServerRequest): readonly string[] {
     own ? [placesOfSockets(place)].flat().join("\n") : "",
     own ? (place.service?.name ?? "") : "",
     own ? (place.configurationFolders ?? []).join("\n") : "",
+    own ? jobFolders(place).join("\n") : "",
+    own ? (place.jobs?.clients ?? []).join(" ") : "",
   ];
+}
+
+function jobFolders({ jobs }: ServerRequest): readonly string[] {
+  if (jobs === undefined) return [];
+  return [...jobs.folders.map(({ path }) => path), ...(jobs.metrics === undefined ? [] : [jobs.metrics])];
 }

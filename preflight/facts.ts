@@ -22,6 +22,14 @@ export interface HostFacts {
   readonly manager: "systemd" | "sysv" | "none";
   /** Whether the OS user can have a crontab, and cron runs. */
   readonly crontab: "usable" | "stopped" | "refused" | "missing";
+  /** Whether cron has a folder for files of root's, and runs; `hidden`: /proc shows others' processes to root alone. */
+  readonly cron: { readonly folder: boolean; readonly runs: "yes" | "no" | "hidden" };
+  /** Of its clock (`config/zone.ts`); undefined where it does not name it. */
+  readonly zone: string | undefined;
+  /** The program that takes mail; undefined where there is none. */
+  readonly sendmail: string | undefined;
+  /** Whether there is an /etc/aliases. */
+  readonly aliases: boolean;
   readonly system: { readonly id: string; readonly like: readonly string[]; readonly name: string };
   readonly platform: Platform;
   readonly memory: Memory;
@@ -104,7 +112,11 @@ export interface ServerFacts {
   /** Of the data directory. */
   readonly parent: Parent;
   /** The folders in which configuration is to be, if it is apart, and those of files that it includes. */
-  readonly configuration: readonly ConfigurationFolder[];
+  readonly configuration: readonly WantedFolder[];
+  /** Those of its jobs, in the order of the request: where runs lie, and of metrics last. */
+  readonly jobFolders: readonly WantedFolder[];
+  /** The client programs that its jobs take. */
+  readonly clients: readonly FoundClient[];
   /** Files from which Debian's own start alone takes something: a cluster's `environment` and `pg_ctl.conf`. */
   readonly startFiles: readonly string[];
   /** Whether something of its service's name starts with the machine. */
@@ -138,13 +150,23 @@ export interface Parent {
   readonly way: readonly Step[];
 }
 
-export interface ConfigurationFolder {
+export interface WantedFolder {
   readonly path: string;
-  /** Whether the OS user may write there. */
-  readonly found: "absent" | "open" | "closed";
+  /** Whether the OS user may write there; `other`: something that is no folder. */
+  readonly found: "absent" | "open" | "closed" | "other";
   readonly owner: string;
   readonly parent: Parent;
 }
+
+/** One of PostgreSQL's client programs. */
+export interface FoundClient {
+  readonly program: string;
+  /** It is beside the server programs. */
+  readonly own: boolean;
+  /** What the one of PATH says it is; undefined where there is none, or it says nothing. */
+  readonly version?: string;
+}
+
 /** How the way to a server's port was tried. */
 export type Reached =
   /** Through the connection to its host; without `to`: it is to listen on no address. */

@@ -22,6 +22,8 @@ export type CheckName =
   | "memory"
   | "limits"
   | "service"
+  | "schedule"
+  | "mail"
   | "root";
 
 /** What is wrong and what to do about it. */

@@ -18,14 +18,18 @@ export type FoldersByHost = Readonly<Record<string, readonly Folder[]>>;
 export interface Missing {
   readonly parent: Parent;
   readonly folders: readonly [Folder, ...Folder[]];
+  /** Of what they are for, in the stack file. */
+  readonly key: string;
 }
 
 export function missingFolders(seen: Seen): readonly Missing[] {
   const [first, ...more] = missingForData(seen);
-  return [
-    ...(first === undefined ? [] : [{ parent: seen.facts.parent, folders: [first, ...more] } as const]),
+  const key = `servers.${seen.server.name}.dataDirectory`;
+  const missing = [
+    ...(first === undefined ? [] : [{ parent: seen.facts.parent, folders: [first, ...more], key } as const]),
     ...missingForConfiguration(seen),
   ];
+  return missingForJobs(seen, missing);
 }
 
 /**
@@ -46,11 +50,23 @@ function missingForData({ server, host, facts }: Seen): readonly Folder[] {
 }
 
 /** The folder of a configuration that is apart. Those below it, and among the data, are made with it. */
-function missingForConfiguration({ host, facts }: Seen): readonly Missing[] {
+function missingForConfiguration({ server, host, facts }: Seen): readonly Missing[] {
   return facts.configuration.slice(0, 1).flatMap(({ found, path, parent }): Missing[] => {
     if (found !== "absent" || isWritable(host, parent)) return [];
-    return [{ parent, folders: [{ path, mode: 0o755 }] }];
+    return [{ parent, folders: [{ path, mode: 0o755 }], key: `servers.${server.name}.configurationDirectory` }];
   });
+}
+
+/** With the folders of runs; not those below one that is made anyway, where the OS user makes them when a run begins. */
+function missingForJobs({ server, host, facts }: Seen, others: readonly Missing[]): readonly Missing[] {
+  const missing = [...others];
+  for (const [index, { path, key }] of (server.jobs?.folders ?? []).entries()) {
+    const { found, parent } = facts.jobFolders[index] ?? {};
+    if (found !== "absent" || parent === undefined || isWritable(host, parent)) continue;
+    const isMade = missing.some(({ folders }) => folders.some((one) => `${path}/`.startsWith(`${one.path}/`)));
+    if (!isMade) missing.push({ parent, folders: [{ path, mode: 0o700 }], key });
+  }
+  return missing;
 }
 
 /** Looked at as root, every folder seems writable. */

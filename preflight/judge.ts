@@ -1,6 +1,7 @@
 import { checkArchive } from "./checks/archive.js";
 import { checkClock } from "./checks/clock.js";
-import { checkConfiguration, checkDirectory, checkFileSystem } from "./checks/directory.js";
+import { checkDirectory, checkFileSystem, checkFolders } from "./checks/directory.js";
+import { checkClients, checkMail, checkSchedules } from "./checks/jobs.js";
 import { checkLimits } from "./checks/limits.js";
 import { checkLocales, checkPlatform } from "./checks/platform.js";
 import { checkPort } from "./checks/port.js";
@@ -16,8 +17,9 @@ import type { Place, PreflightRequest } from "./request.js";
 
 const serverChecks = [
   checkPrograms,
+  checkClients,
   checkDirectory,
-  checkConfiguration,
+  checkFolders,
   checkArchive,
   checkFileSystem,
   checkPort,
@@ -26,6 +28,7 @@ const serverChecks = [
   checkLimits,
   checkService,
   checkStartFiles,
+  checkSchedules,
 ] as const;
 
 /** Everything that is wrong on the hosts of a request, in the order of its hosts and servers. Pure. */
@@ -44,6 +47,7 @@ export function judge(request: PreflightRequest, observations: readonly Observat
     return [
       ...[
         ...hostComplaints(request, host, reference, one.host.transport === "ssh"),
+        ...checkMail(request, host, one.host),
         ...checkInstalling(host, one.host, packages[host.host] ?? []),
       ].map((complaint) => findingAt(host.host, undefined, complaint)),
       ...servers.flatMap((server) =>

@@ -1,14 +1,16 @@
+import { zoneOfHost } from "../config/zone.js";
 import { parseCluster } from "./clusters.js";
 import type {
   Clock,
-  ConfigurationFolder,
   DataFound,
+  FoundClient,
   HostFacts,
   Kernel,
   Listener,
   Parent,
   ServerFacts,
   SocketFolder,
+  WantedFolder,
 } from "./facts.js";
 import { parseAddress } from "./listeners.js";
 import { parsePrograms } from "./programFolders.js";
@@ -94,6 +96,13 @@ export function parseFacts(
     missingTools: [...new Set(lines.all("tool.missing"))],
     manager: (lines.text("manager") ?? "none") as HostFacts["manager"],
     crontab: (lines.text("crontab") ?? "missing") as HostFacts["crontab"],
+    cron: {
+      folder: lines.flag("cron.folder"),
+      runs: (lines.text("cron.runs") ?? "no") as HostFacts["cron"]["runs"],
+    },
+    zone: zoneOfHost(lines.text("zone.localtime"), lines.text("zone.timezone")),
+    sendmail: lines.text("sendmail"),
+    aliases: lines.flag("aliases"),
     programs: parsePrograms(lines.all("programs")),
     candidate: lines.text("candidate") === "(none)" ? undefined : lines.text("candidate"),
     clock: clockOf(lines, trip),
@@ -146,11 +155,9 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     identity: lines.flag(`${at}.identity`),
     ...(version === undefined ? {} : { dataVersion: version }),
     parent: parentOf(lines, `${at}.parent`),
-    configuration: lines.all(`${at}.configuration`).map((line, index) => {
-      const [found, owner = "", ...path] = line.split(" ");
-      const parent = parentOf(lines, `${at}.configuration.${index}`);
-      return { path: path.join(" "), found: found as ConfigurationFolder["found"], owner, parent };
-    }),
+    configuration: wantedOf(lines, `${at}.configuration`),
+    jobFolders: wantedOf(lines, `${at}.jobs`),
+    clients: lines.all(`${at}.client`).map(clientOf),
     startFiles: lines.all(`${at}.start`),
     startsAtBoot: lines.flag(`${at}.service`),
     control: (lines.text(`${at}.control`) ?? "absent") as ServerFacts["control"],
@@ -174,6 +181,20 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
     listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
   };
+}
+
+function wantedOf(lines: Lines, key: string): readonly WantedFolder[] {
+  return lines.all(key).map((line, index) => {
+    const [found, owner = "", ...path] = line.split(" ");
+    const parent = parentOf(lines, `${key}.${index}`);
+    return { path: path.join(" "), found: found as WantedFolder["found"], owner, parent };
+  });
+}
+
+/** `pg_dump own`, `pg_dump 15.3`, `pg_dump` */
+function clientOf(line: string): FoundClient {
+  const [program = "", version = ""] = line.split(" ");
+  return { program, own: version === "own", ...(/^\d/.test(version) ? { version } : {}) };
 }
 
 function parentOf(lines: Lines, key: string): Parent {

@@ -4,6 +4,7 @@ import type { HostSpec } from "../hosts/host.js";
 import { parseHba, renderHba } from "../postgres/files/hba/index.js";
 import { fileOf } from "../postgres/files/places.js";
 import type { Major } from "../postgres/versions.js";
+import { type JobsRequest, jobsOf } from "./jobs.js";
 
 /** What a preflight is asked to judge: plain data, without roles, so that a change of role asks nothing anew. */
 export interface PreflightRequest {
@@ -18,6 +19,8 @@ export interface PreflightRequest {
   readonly install: boolean;
   /** True where the servers' data come by archive, and nothing is copied. */
   readonly byArchive?: boolean;
+  /** Whether backups and watch are to send mail, and the aliases that the stack keeps on their hosts; absent where nobody gets any. */
+  readonly mail?: { readonly aliases: readonly string[] };
   readonly servers: readonly ServerRequest[];
   /** The server of another stack that these follow: looked at, to compare with and for its size; never judged. */
   readonly source?: Place;
@@ -46,6 +49,8 @@ export interface ServerRequest extends Place {
   readonly unit?: string;
   /** Where SQL goes to its address from the machine that runs pgsite: as whom, and by which rules, without their options. */
   readonly direct?: { readonly administrator: string; readonly rules: string };
+  /** What its backups and watch ask of its host; absent where it has none. */
+  readonly jobs?: JobsRequest;
   /** True for data that may be deleted: nobody minds a file system that a reboot empties. */
   readonly disposable: boolean;
 }
@@ -68,7 +73,7 @@ export const watchedSettings = [
 
 /** What a site's preflight looks at. */
 export function requestOf(site: Site): PreflightRequest {
-  const { upstream } = site;
+  const { upstream, backups, watch, mail } = site;
   const locales = [site.initdb.locale, ...(site.databaseLocales ?? [])];
   return {
     site: site.name,
@@ -78,6 +83,9 @@ export function requestOf(site: Site): PreflightRequest {
     ...(site.expectedGrowth === undefined ? {} : { expectedGrowth: site.expectedGrowth }),
     install: site.install === "packages",
     ...(site.baseBackup?.method === "archive" ? { byArchive: true } : {}),
+    ...(mail === undefined || (backups ?? watch) === undefined
+      ? {}
+      : { mail: { aliases: Object.keys(mail.aliases).sort() } }),
     servers: site.servers.map((server) => ({
       name: server.name,
       host: server.host,
@@ -100,6 +108,7 @@ export function requestOf(site: Site): PreflightRequest {
           }),
       ...(server.unit === undefined ? {} : { unit: server.unit }),
       ...directOf(site, server),
+      ...jobsOf(site, server),
       disposable: server.disposable,
     })),
     ...(upstream === undefined

@@ -5,13 +5,13 @@ import { canPipe } from "../hosts/pipe.js";
 import { compiledInFunction } from "../postgres/socketFolder.js";
 import { clustersFunction } from "./clusters.js";
 import { programsFunction } from "./programFolders.js";
-import { wayFunction } from "./way.js";
+import { expanded, wayFunction } from "./way.js";
 
 /** What is looked for by its name alone; psql may also be beside the server programs, and perl must have modules. */
 const tools = Object.keys(hostPrograms).filter((name) => name !== "psql" && name !== "perl");
 
 /** How many arguments the script takes of each server. */
-export const argumentsOfServer = 8;
+export const argumentsOfServer = 10;
 
 /**
  * All that a preflight asks of a host, in one go, since over SSH each trip costs: a POSIX script that changes nothing and
@@ -19,10 +19,11 @@ export const argumentsOfServer = 8;
  *
  * Arguments: the OS user, whether to measure data directories (yes or no), the name of the server's package for apt, and then
  * of each server its name, data directory, control directory, folder of programs, port, folders of sockets (one a line, or
- * `compiledIn`), the name of its service, if it has one, and the folders in which its configuration is to be (one a line).
+ * `compiledIn`), the name of its service, if it has one, the folders in which its configuration is to be (one a line), those of its
+ * jobs (one a line), and the client programs that these take.
  *
  * It runs no program of theirs: whoever may write a stack file may name any, and a preview is made of what nobody has approved.
- * The version is read in the file.
+ * The version is read in the file. Of what its own PATH has, a client says which it is: it may be Debian's, a script that chooses.
  */
 export const factsScript = String.raw`
 export LC_ALL=C
@@ -103,20 +104,39 @@ look() {
   [ "$folders" != '${compiledIn}' ] || folders=$(compiled_in "$bin/postgres")
   [ -z "$folders" ] || printf '%s\n' "$folders" | while IFS= read -r folder; do sockets "$at.socket" "$folder" "$port"; done
   if [ -n "$7" ] && at_boot "$7"; then say "$at.service" yes; fi
-  count=0
+  wanted configuration "$8"
+  # What Debian's own start reads beside postgresql.conf, if anything is in it.
   [ -z "$8" ] || printf '%s\n' "$8" | while IFS= read -r folder; do
-    state=absent
-    if [ -d "$folder" ]; then
-      state=closed
-      [ -w "$folder" ] && [ -x "$folder" ] && state=open
-    fi
-    say "$at.configuration" "$state $(stat -L -c %U -- "$folder" 2>/dev/null || echo -) $folder"
-    above "configuration.$count" "$folder"
-    # What Debian's own start reads beside postgresql.conf, if anything is in it.
     for file in environment pg_ctl.conf; do
       grep -qv -e '^[[:space:]]*\(#.*\)*$' -e "^[[:space:]]*pg_ctl_options[[:space:]]*=[[:space:]]*''" -- "$folder/$file" 2>/dev/null &&
         say "$at.start" "$folder/$file"
     done
+  done
+  wanted jobs "$9"
+  for program in ${expanded("10")}; do
+    if [ -x "$bin/$program" ]; then
+      say "$at.client" "$program own"
+    elif found=$(command -v "$program"); then
+      say "$at.client" "$program $("$found" --version 2>/dev/null </dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { print $i; exit } }')"
+    else
+      say "$at.client" "$program"
+    fi
+  done
+}
+
+# wanted KEY FOLDERS: of each, one a line, whether the OS user may write there, and what is above it.
+wanted() {
+  count=0
+  [ -z "$2" ] || printf '%s\n' "$2" | while IFS= read -r folder; do
+    state=absent
+    if [ -d "$folder" ]; then
+      state=closed
+      [ -w "$folder" ] && [ -x "$folder" ] && state=open
+    elif [ -e "$folder" ] || [ -L "$folder" ]; then
+      state=other
+    fi
+    say "$at.$1" "$state $(stat -L -c %U -- "$folder" 2>/dev/null || echo -) $folder"
+    above "$1.$count" "$folder"
     count=$((count + 1))
   done
 }
@@ -212,20 +232,31 @@ for tool in ${tools.join(" ")}; do command -v "$tool" >/dev/null 2>&1 || say too
 ${canPipe} || say tool.missing perl
 [ -r /proc/self/stat ] || say tool.missing /proc
 if [ -d /run/systemd/system ]; then say manager systemd; elif [ -d /etc/init.d ]; then say manager sysv; fi
+cron=no
+for file in /proc/[0-9]*/comm; do
+  read -r name <"$file" && case $name in cron | crond) cron=yes ;; esac
+done 2>/dev/null
+[ "$cron" = yes ] || { read -r name </proc/1/comm; } 2>/dev/null || cron=hidden
+say cron.runs "$cron"
+[ -d /etc/cron.d ] && say cron.folder yes
 crontab=missing
 if command -v crontab >/dev/null 2>&1; then
-  crontab=stopped
-  for file in /proc/[0-9]*/comm; do
-    read -r name <"$file" && case $name in cron | crond) crontab=usable ;; esac
-  done 2>/dev/null
+  crontab=usable
+  [ "$cron" != no ] || crontab=stopped
   # Without a line in it, it fails as well; a user who may have none is told so in other words.
   case $(crontab -l 2>&1 >/dev/null) in *'not allowed'* | *'not authorized'*) crontab=refused ;; esac
 fi
 say crontab "$crontab"
+[ -e /etc/localtime ] && say zone.localtime "$(readlink -f -- /etc/localtime)"
+content zone.timezone /etc/timezone
+[ -f /etc/aliases ] && say aliases yes
+for program in /usr/sbin/sendmail /usr/lib/sendmail "$(command -v sendmail)"; do
+  [ -x "$program" ] && say sendmail "$program" && break
+done
 clusters
 programs=there
 while [ $# -ge ${argumentsOfServer} ]; do
-  look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8"
+  look "$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "${expanded("10")}"
   shift ${argumentsOfServer}
 done
 [ "$programs" = there ] || find_programs programs

@@ -57,14 +57,15 @@ END
 sums_there() {
   { printf 'name=%s\n' "$(word "$1")"; cat <<'END'
 cd -- "$folder/$name" || exit 1
-find . -type f ! -name verified -exec sha256sum -- {} +
+if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then find . -type f ! -name verified -exec openssl dgst -sha256 -r {} +
+else find . -type f ! -name verified -exec sha256sum {} +; fi
 END
   } | there
 }
 
 # compare_sums MANIFEST <SUMS: one line a file that is not as the manifest says. Status 1: there are such.
 compare_sums() {
-  sed 's,^\([0-9a-f]*\)  \./,\1'"$tab"',' | awk -F "$tab" -v foreign="$foreign" '
+  sed 's,^\([0-9a-f]*\) [ *]\./,\1'"$tab"',' | awk -F "$tab" -v foreign="$foreign" '
     FILENAME == ARGV[1] { if ($1 == "file") { sum[$2] = $4; kind[$2] = $5; files[++n] = $2 } next }
     { found[$2] = $1 }
     END {
@@ -180,7 +181,7 @@ copy() {
     return 1
   }
   manifest_sum=$(sha256sum <"$backup_folder/$1/manifest" | cut -c 1-64)
-  differences=$(compare_sums "$backup_folder/$1/manifest" <"$scratch/sums") && grep -q "^$manifest_sum  \\./manifest\$" "$scratch/sums" || {
+  differences=$(compare_sums "$backup_folder/$1/manifest" <"$scratch/sums") && grep -q "^$manifest_sum [ *]\\./manifest\$" "$scratch/sums" || {
     trouble checksum "$place $1" "the copy differs from the run: $(printf '%s' "$differences" | tr '\n' ' ')"
     return 1
   }

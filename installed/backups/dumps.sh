@@ -11,6 +11,8 @@ failed() {
   { printf '%s\n%s\n%s\n' "$1" "$2" "$3" >"$scratch/failure.new" && mv -- "$scratch/failure.new" "$scratch/failure"; } 2>/dev/null ||
     printf '%s: %s: %s: %s\n' "$program" "$1" "$2" "$3" >&2
 }
+# What fails from now on fails because the run ends.
+nothing_fails_any_more() { mkdir -- "$scratch/failing" 2>/dev/null; }
 has_failed() { [ -d "$scratch/failing" ]; }
 
 # tell WORD FIELD…: an event of several processes, each of which writes whole lines.
@@ -52,7 +54,7 @@ side_by_side() {
   rm -f -- "$scratch"/pid.worker.*
 }
 
-# dump NUMBER: one of the queue. What pg_dump writes goes to the disk and to sha256sum at once: the checksum is of what it
+# dump NUMBER: one of the queue. What pg_dump writes goes to the disk and into its checksum at once: the checksum is of what it
 # wrote, not of what the disk gives back.
 dump() {
   number_of_dump=$1
@@ -77,14 +79,14 @@ dump() {
   began=$(date -u +%s)
   pipe=$scratch/pipe.$number_of_dump
   mkfifo -- "$pipe" "$pipe.sum" || { failed space "$path" 'no fifo can be made in the control directory'; return; }
-  sha256sum <"$pipe.sum" >"$scratch/sum.$number_of_dump" 2>/dev/null &
+  $summing_program <"$pipe.sum" >"$scratch/sum.$number_of_dump" 2>/dev/null &
   summing=$!
   into=$pipe
   slowing=''
   if [ -n "$rate" ]; then
     into=$pipe.fast
     mkfifo -- "$into"
-    pv -q -L "$rate_of_one" <"$into" >"$pipe" 2>/dev/null &
+    pv -q -L "$rate" <"$into" >"$pipe" 2>/dev/null &
     slowing=$!
   fi
   # shellcheck disable=SC2086
@@ -113,7 +115,7 @@ dump() {
   fi
   sum=$(cut -c 1-64 "$scratch/sum.$number_of_dump")
   if [ "$summed" -ne 0 ] || [ "${#sum}" -ne 64 ]; then
-    failed programs "$path" "sha256sum ended with status $summed"
+    failed programs "$path" "$summing_program ended with status $summed"
     return
   fi
   bytes=$(stat -c %s -- "$partial/$path")
@@ -183,7 +185,7 @@ check() {
   if [ -n "$forgetting" ]; then
     dd of="$partial/$path" oflag=nocache conv=notrunc,fdatasync count=0 2>/dev/null
   fi
-  read_sum=$(sha256sum <"$partial/$path" 2>"$scratch/said.$1" | cut -c 1-64)
+  read_sum=$($summing_program <"$partial/$path" 2>"$scratch/said.$1" | cut -c 1-64)
   if [ "$read_sum" != "$sum" ]; then
     failed checksum "$path" "what lies on the disk is not what pg_dump wrote $(words "$scratch/said.$1")"
     return

@@ -39,7 +39,9 @@ function factsOf(site: Site, backups: Backups, server: Server, folder: string): 
     job: jobFacts(site, server),
     folder,
     role,
-    databases,
+    databases: Object.fromEntries(
+      Object.entries(databases).map(([name, { large, ...rules }]) => [name, { ...rules, ...defined({ large }) }]),
+    ),
     jobs,
     lockWait,
     keep,

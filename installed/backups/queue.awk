@@ -1,4 +1,4 @@
-# The dumps of a run, each with how long it will take: seconds as the last run had them, else by its size. Pure.
+# The dumps of a run, each with how long it will take: seconds as the last run had them if they were many, else by its size. Pure.
 #
 #   awk -f queue.awk last plan | sort -t TAB -k 1,1nr -k 2,2nr
 #
@@ -15,7 +15,7 @@ $1 == "file" && NF == 7 && $5 ~ /^(whole|frame|data|rest)$/ {
 }
 $1 == "dump" {
   path = folder($2) "/" $3 ".dump"
-  if (path in seconds) took = seconds[path]
+  if ((path in seconds) && seconds[path] >= 10) took = seconds[path]
   else if (all > 0 && bytes > 0) took = $5 * all / bytes
   else took = 0
   printf "%.3f\t%.0f\t%s\t%s\t%s\t%s\n", took, $5, $2, $3, $4, path

@@ -41,9 +41,8 @@ export interface BackupFacts {
   /** How many runs stay; all zero: every one. */
   readonly keep: { readonly last: number; readonly daily: number; readonly weekly: number; readonly monthly: number };
   readonly nice?: number;
-  /** `idle`, or 0 (first) to 7 (last) of the class best-effort. */
-  readonly ionice?: "idle" | number;
-  /** Bytes a second, of all dumps together, and of each copy. */
+  readonly ionice?: "idle" | "best-effort";
+  /** Bytes a second, of each dump and of each copy. */
   readonly rateLimit?: number;
   readonly places: readonly BackupPlace[];
 }
@@ -105,7 +104,9 @@ function rulesOf(name: string, { large, tables, groups, schemas }: DatabaseRules
     ["database", name],
     ...(large === undefined ? [] : [["large", name, `${large}`]]),
     ...tables.map((pattern) => ["table", name, pattern]),
-    ...Object.entries(groups).flatMap(([group, patterns]) => patterns.map((pattern) => ["group", name, group, pattern])),
+    ...Object.entries(groups).flatMap(([group, patterns]) =>
+      patterns.map((pattern) => ["group", name, group, pattern]),
+    ),
     ...schemas.map((schema) => ["schema", name, schema]),
   ];
 }

@@ -1,6 +1,7 @@
 import type { CronProblem } from "../../config/cron.js";
 import { cronWords } from "../../config/cronWords.js";
-import type { ZoneProblem } from "./zone.js";
+import type { ZoneProblem } from "../../config/zone.js";
+import { zoneRemedy, zoneWords } from "../../config/zoneWords.js";
 
 /** Why a schedule cannot be put on a host. */
 export type ScheduleProblem =
@@ -43,21 +44,8 @@ export function scheduleWords(problem: ScheduleProblem): string {
     case "long":
       return `its command is ${problem.length} bytes long, and a cron takes ${problem.longest}: put it into a script`;
     case "zone":
-      return zoneWords(problem.problem);
+      return `${zoneWords(problem.problem)}: ${zoneRemedy}`;
     default:
       return cronWords(problem);
-  }
-}
-
-function zoneWords(problem: ZoneProblem): string {
-  const remedy =
-    "give the times in the host's own zone (leave timeZone out), or change the host's zone; a systemd timer knows zones";
-  switch (problem.code) {
-    case "apart":
-      return `cron there knows the host's own zone alone, ${problem.host}, whose clock is not always as far from that of ${problem.zone}: ${remedy}`;
-    case "days":
-      return `cron there knows the host's own zone alone, ${problem.host}, in which these times of ${problem.zone} fall on other days: ${remedy}`;
-    case "unknown":
-      return `cron there knows the host's own zone alone, which the host does not name (/etc/localtime), so times of ${problem.zone} cannot be said: ${remedy}`;
   }
 }

@@ -1,5 +1,5 @@
-import { logFileIn } from "../../config/layouts.js";
 import { controlPath } from "../../config/controlDirectory.js";
+import { logFileIn } from "../../config/layouts.js";
 import { noSchedule } from "../../config/schema/jobs.js";
 import type { Backups, Server, Site } from "../../config/site.js";
 import { defined } from "../../postgres/defined.js";

@@ -21,8 +21,9 @@ part == "conditions" {
   severity[$1] = $2; sections[$1] = $3; runs[$1] = $4 + 0; unless[$1] = $5
   tests[$1] = 0
   for (i = 6; i + 2 <= NF; i += 3) {
-    t = $1 SUBSEP ++tests[$1]
-    fact_of[t] = $i; way[t] = $(i + 1); limit[t] = $(i + 2) + 0
+    tests[$1]++
+    t = $1 SUBSEP tests[$1]
+    fact_of[t] = $i; way[t] = $(i + 1); limit[t] = $(i + 2)
   }
 }
 
@@ -126,7 +127,7 @@ function does_hold(c, o,   i, t, v, l) {
     t = c SUBSEP i
     if (!has(fact_of[t], o)) return 0
     v = get(fact_of[t], o) + 0
-    l = limit[t]
+    l = limit[t] + 0
     if ((c, o) in open) l = way[t] == "from" ? l - slack * (l < 0 ? -l : l) : l + slack * (l < 0 ? -l : l)
     if (way[t] == "from" ? v < l : v > l) return 0
   }
@@ -146,8 +147,8 @@ function is_consequence(c, o,   n, i, list) {
   return 0
 }
 
-function detail(c, o) { return has("detail." c, o) ? get("detail." c, o) : "" }
-function value(c, o) { return has(fact_of[c, 1], o) ? get(fact_of[c, 1], o) : "" }
+function seen_detail(c, o) { return has("detail." c, o) ? get("detail." c, o) : "" }
+function seen_value(c, o) { return has(fact_of[c, 1], o) ? get(fact_of[c, 1], o) : "" }
 
 function settle(c, o,   k) {
   k = c SUBSEP o
@@ -157,8 +158,8 @@ function settle(c, o,   k) {
   if (k in now_holds) {
     if (!(k in since)) since[k] = now
     if (k in open) {
-      value_of[k] = value(c, o)
-      if (detail(c, o) != "") how[k] = detail(c, o)
+      value_of[k] = seen_value(c, o)
+      if (seen_detail(c, o) != "") how[k] = seen_detail(c, o)
       if (severity[c] != "note" && now - reminded[k] >= day) {
         reminded[k] = now
         mail("remind", open[k] "-" now, open[k], c, o)
@@ -166,19 +167,20 @@ function settle(c, o,   k) {
     } else if (!is_consequence(c, o)) {
       held[k]++
       if (held[k] >= runs[c]) {
-        open[k] = "watch-" born "-" ++seq
+        seq++
+        open[k] = "watch-" born "-" seq
         delete held[k]
         reminded[k] = now
-        value_of[k] = value(c, o); how[k] = detail(c, o)
+        value_of[k] = seen_value(c, o); how[k] = seen_detail(c, o)
         mail("begin", open[k], "", c, o)
       }
     }
   } else if (is_known(c)) {
-    if (k in open) over(k, c, o, value(c, o))
+    if (k in open) over(k, c, o, seen_value(c, o))
     else forget(k)
   }
   if (k in open) shown(c, o, "open", value_of[k], how[k])
-  else if (k in held || k in now_holds) shown(c, o, "waiting", value(c, o), detail(c, o))
+  else if (k in held || k in now_holds) shown(c, o, "waiting", seen_value(c, o), seen_detail(c, o))
 }
 
 function shown(c, o, status, v, d) { print "condition", c, severity[c], o, status, v, limit[c, 1], since[c, o], d }
@@ -249,10 +251,10 @@ function ages(what,   i, o, n, began) {
   for (i = 1; i <= n; i++) {
     o = of_fact[what ".time", i]
     began = get(what ".time", o)
-    if (began + 0 == 0) {
-      if (!((what " " o) in first) || first[what " " o] + 0 > now + 0) first[what " " o] = now
-      began = first[what " " o]
-    } else delete first[what " " o]
+    # Where all are gone, how old the last one was goes on.
+    if (began + 0 > 0) first[what " " o] = began
+    else if (!((what " " o) in first)) first[what " " o] = now
+    began = first[what " " o]
     put(what ".seconds", o, whole(now > began ? now - began : 0))
   }
 }

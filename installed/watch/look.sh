@@ -96,7 +96,11 @@ ready() {
     -d "${1:+host=$1 }port=$2 user=$3 dbname=postgres replication=true connect_timeout=5" >/dev/null 2>&1 3>&- 9>&-
 }
 
-find_ready() { isready=$(client pg_isready) || isready=''; }
+# Of any version.
+find_ready() {
+  isready=$bin/pg_isready
+  [ -x "$isready" ] || isready=$(command -v pg_isready) || isready=''
+}
 
 look_at_server() {
   recovers=''
@@ -111,7 +115,7 @@ look_at_server() {
     look_without_sql
     return
   fi
-  ask_server || { sleep 5 && alive && ask_server; } || {
+  ask_server || { sleep "$patience" && alive && ask_server; } || {
     look_without_sql
     return
   }
@@ -142,8 +146,8 @@ ask_server() {
 
 # Why it does not answer, as far as the host and pg_isready tell.
 look_without_sql() {
-  looked server
   if ! alive; then
+    looked server
     fact answers '' 0
     fact detail.silent '' 'no process of it runs'
     return
@@ -153,8 +157,10 @@ look_without_sql() {
     0) if [ -n "$psql" ]; then set -- 0 "its process runs, and the watch gets no answer: $(in_line "$(cat "$why")")"; else set -- 1 ''; fi ;;
     1) set -- 0 'it runs, and takes nobody in: it starts, recovers or stops' ;;
     2) set -- 0 'its process runs, and does not answer' ;;
-    *) set -- 0 "its process runs; nothing here can ask it: $(in_line "$(cat "$why")")" ;;
+    # Nothing here can ask it: that its process lives is no answer.
+    *) if [ -n "$psql" ]; then set -- 0 "its process runs: $(in_line "$(cat "$why")")"; else return; fi ;;
   esac
+  looked server
   fact answers '' "$1"
   [ -z "$2" ] || fact detail.silent '' "$2"
 }
@@ -170,7 +176,7 @@ look_at_peers() {
 
 # ask_peer NAME ADDRESS PORT USER WARM
 ask_peer() {
-  try_peer "$@" || { sleep 3 && try_peer "$@"; }
+  try_peer "$@" || { sleep "$patience" && try_peer "$@"; }
   fact peer "$1" "$answer"
   case $answer in
     silent | busy) [ -z "$words" ] || fact detail.peerSilent "$1" "$words" ;;

@@ -1,4 +1,5 @@
 import { atLeast, majorOf } from "../../postgres/versions.js";
+import type { HostFacts, WantedFolder } from "../facts.js";
 import { unfitFor } from "../fileSystems.js";
 import { type Complaint, type Seen, typed } from "../finding.js";
 import { areMade, missingFolders, strangerAbove } from "../folders.js";
@@ -77,22 +78,21 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
 
 /** Whether what is missing can be made. */
 function checkMaking(seen: Seen): Complaint[] {
-  const { server, host } = seen;
+  const { host } = seen;
   const user = host.osUser;
   // Looked at as root, since there is no such user, nothing can be said of what it may.
   if (host.user !== user) return [];
   return missingFolders(seen).flatMap((missing): Complaint[] => {
     if (areMade(seen, missing)) return [];
-    const { parent, folders } = missing;
+    const { parent, folders, key } = missing;
     const paths = folders.map((folder) => folder.path);
     const stranger = host.root.can ? strangerAbove(missing) : undefined;
     const why = stranger === undefined ? "" : `, and root makes nothing where others may write: ${stranger.step.path}`;
-    const isData = parent === seen.facts.parent;
     return [
       {
         check: "directory",
         severity: "error",
-        path: `servers.${server.name}.${isData ? "dataDirectory" : "configurationDirectory"}`,
+        path: key,
         cause: `${user} cannot make ${paths.join(" and ")} (${parent.path} belongs to ${parent.owner}${why})`,
         remedy: `install -d -o ${user} -m 0${folders[0].mode.toString(8)} ${paths.map(typed).join(" ")}`,
       },
@@ -100,22 +100,64 @@ function checkMaking(seen: Seen): Complaint[] {
   });
 }
 
-/** Whether the OS user can write where configuration is: pgsite puts each file there anew. */
-export function checkConfiguration({ server, host, facts }: Seen): Complaint[] {
+/** Whether the OS user can write where configuration is (pgsite puts each file there anew), and where its jobs do. */
+export function checkFolders({ server, host, facts }: Seen): Complaint[] {
+  // Looked at as root, every folder seems writable.
   if (host.user !== host.osUser) return [];
-  return facts.configuration.flatMap(({ path, found, owner }): Complaint[] =>
-    found !== "closed"
-      ? []
-      : [
-          {
-            check: "directory",
-            severity: "error",
-            path: `servers.${server.name}.configurationDirectory`,
-            cause: `${path}, where configuration of the server is, belongs to ${owner} and is closed to ${host.osUser}`,
-            remedy: `chown ${host.osUser} ${typed(path)}`,
-          },
-        ],
-  );
+  const { folders = [], metrics } = server.jobs ?? {};
+  const runs = facts.jobFolders.slice(0, folders.length);
+  return [
+    ...closedFolders(host, facts.configuration, "where configuration of the server is", [
+      `servers.${server.name}.configurationDirectory`,
+    ]),
+    ...closedFolders(
+      host,
+      runs,
+      "where backups lie",
+      folders.map(({ key }) => key),
+    ),
+    ...facts.jobFolders.slice(folders.length).flatMap(({ path, found, owner }): Complaint[] => {
+      if (found === "open" || metrics === undefined) return [];
+      const isClosed = found === "closed";
+      const state = isClosed ? `belongs to ${owner} and is closed to ${host.osUser}` : "is no folder";
+      const open = isClosed
+        ? `have its owner let ${host.osUser} write there (chgrp ${host.osUser} ${typed(path)}, chmod g+w ${typed(path)})`
+        : `name the folder that node_exporter reads (--collector.textfile.directory)`;
+      return [
+        {
+          check: "directory",
+          severity: "error",
+          path: "watch.metrics",
+          cause: `${path}, where the watch puts metrics, ${state}`,
+          remedy: `${open}, or leave metrics out`,
+        },
+      ];
+    }),
+  ];
+}
+
+/** @param keys of each in the stack file; the last is that of all more */
+function closedFolders(
+  host: HostFacts,
+  folders: readonly WantedFolder[],
+  what: string,
+  keys: readonly string[],
+): Complaint[] {
+  return folders.flatMap(({ path, found, owner }, index): Complaint[] => {
+    if (found === "open" || found === "absent") return [];
+    const isOther = found === "other";
+    return [
+      {
+        check: "directory",
+        severity: "error",
+        path: keys[index] ?? keys.at(-1) ?? "servers",
+        cause: isOther
+          ? `${path}, ${what}, is no folder`
+          : `${path}, ${what}, belongs to ${owner} and is closed to ${host.osUser}`,
+        remedy: isOther ? "move that away, or declare another folder" : `chown ${host.osUser} ${typed(path)}`,
+      },
+    ];
+  });
 }
 
 /** Whether the data directory's file system keeps what it is given. */

@@ -1,8 +1,9 @@
-import { hostPrograms } from "../../config/hostPrograms.js";
+import { hostPrograms, type JobNeed } from "../../config/hostPrograms.js";
 import { layoutNames, programsIn } from "../../config/layouts.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
+import { needsOn } from "../hostJobs.js";
 import { type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
 import { installs, toInstall } from "../packages/missing.js";
@@ -157,23 +158,44 @@ function remedyOf(family: Family, host: HostFacts, version: PreflightRequest["ve
 export function checkTools(request: PreflightRequest, host: HostFacts, remote: boolean): Complaint[] {
   const hasPeers = request.servers.length > 1 || request.source !== undefined;
   const lasts = request.servers.some(({ disposable }) => !disposable);
+  const needs = needsOn(request.servers, host);
   return host.missingTools.flatMap((tool): Complaint[] => {
     if (tool === "/proc") return [withoutProc];
-    const { when, lack } = hostPrograms[tool] ?? { when: "always", lack: undefined };
-    const isWanted = { always: true, hosts: remote, peers: hasPeers && lasts, way: false }[when];
-    // With the server's own programs psql is missing too, and comes with them.
-    const isSaid = tool === "psql" && request.servers.some(({ name }) => lacksPrograms(host, name));
-    if (!isWanted || isSaid || installs(request, host, tool)) return [];
+    const { when, lack, jobs } = hostPrograms[tool] ?? { when: "always" };
+    const isWanted = { always: true, hosts: remote, peers: hasPeers && lasts, way: false, jobs: false }[when];
+    const job = jobs !== undefined && needs.has(jobs) ? forJobs[jobs] : undefined;
+    if ((!isWanted && job === undefined) || isSaidOf(request, host, tool) || installs(request, host, tool)) return [];
+    const why = when === "always" ? undefined : (job ?? lack);
     return [
       {
         check: "tools",
-        severity: when === "always" ? "error" : "warning",
+        severity: when === "always" || job !== undefined ? "error" : "warning",
         path: "install",
-        cause: lack === undefined ? `${tool} is missing` : `${tool} is missing: ${lack}`,
+        cause: why === undefined ? `${tool} is missing` : `${tool} is missing: ${why}`,
         remedy: toInstall(host, tool, request.version),
       },
     ];
   });
+}
+
+/** What lacks without a program, where a stack has backups or a watch. */
+const forJobs: Readonly<Record<JobNeed, string>> = {
+  jobs: "backups and watch run it",
+  backups: "backups run it",
+  copies: "runs are copied by it",
+  ssh: "runs are copied to another host by it",
+  ionice: "backups.ionice takes it",
+  rateLimit: "backups.rateLimit takes it",
+  cron: "what cron's programs say goes to syslog by it",
+};
+
+/** With the server's own programs psql is missing too, and comes with them; jobs' clients have a check of their own. */
+function isSaidOf({ servers }: PreflightRequest, host: HostFacts, tool: string): boolean {
+  if (tool !== "psql") return false;
+  return servers.some(
+    ({ name, host: at, jobs }) =>
+      lacksPrograms(host, name) || (at.name === host.host && jobs?.clients.includes(tool) === true),
+  );
 }
 
 const withoutProc: Complaint = {

@@ -10,7 +10,7 @@ export function waysToRoot(host: HostFacts, transport: HostSpec["transport"], na
 }
 
 /** Why it is not root there, in a few words. */
-function whyNot({ root, osUser }: HostFacts): string {
+export function whyNot({ root, osUser }: HostFacts): string {
   if (root.can) return "";
   if (root.login === undefined) return root.why;
   const { user, sudo } = root.login;

@@ -1,4 +1,4 @@
-import { hostPrograms } from "../../config/hostPrograms.js";
+import { type HostProgram, hostPrograms } from "../../config/hostPrograms.js";
 import type { Major } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 
@@ -15,6 +15,12 @@ export interface Family {
   readonly home: string;
   /** The package with psql. */
   readonly client: (major: Major) => string;
+  /** Packages that it calls otherwise than `config/hostPrograms.ts` does. */
+  readonly names: Readonly<Partial<Record<HostProgram["from"], string>>>;
+  /** The package with cron. */
+  readonly cron: string;
+  /** A package that takes mail by the sendmail interface, and keeps what it cannot deliver yet. */
+  readonly mailer: string;
   /** How a locale is made available. */
   readonly locale: (name: string) => string;
   /** The OS user that the server's package makes. */
@@ -32,6 +38,9 @@ export const debian: Family = {
   client: (major) => `postgresql-client-${major}`,
   binDirectory: (major) => `/usr/lib/postgresql/${major}/bin`,
   home: "/var/lib/postgresql",
+  names: {},
+  cron: "cron",
+  mailer: "dma",
   locale: (name) => `apt-get install locales, uncomment ${name} in /etc/locale.gen, locale-gen`,
   user: "postgres",
 };
@@ -45,6 +54,9 @@ const redhat: Family = {
   client: (major) => `postgresql${digits(major)}`,
   binDirectory: (major) => `/usr/pgsql-${major}/bin`,
   home: "/var/lib/pgsql",
+  names: { bsdutils: "util-linux", "openssh-client": "openssh-clients" },
+  cron: "cronie",
+  mailer: "postfix",
   locale: (name) => `dnf install glibc-langpack-${language(name)}`,
   user: "postgres",
 };
@@ -57,6 +69,9 @@ const suse: Family = {
   client: (major) => `postgresql${digits(major)}`,
   binDirectory: (major) => `/usr/lib/postgresql${digits(major)}/bin`,
   home: "/var/lib/pgsql",
+  names: { bsdutils: "util-linux", "openssh-client": "openssh-clients" },
+  cron: "cronie",
+  mailer: "postfix",
   locale: () => "zypper install glibc-locale",
   user: "postgres",
 };
@@ -69,5 +84,6 @@ export function familyOf({ system }: Pick<HostFacts, "system">): Family | undefi
 /** The package that has a program which pgsite runs on hosts; undefined where no package brings it. */
 export function packageOf(family: Family, program: string, version: Major): string | undefined {
   const from = hostPrograms[program]?.from;
-  return from === "client" ? family.client(version) : from;
+  if (from === undefined) return undefined;
+  return from === "client" ? family.client(version) : (family.names[from] ?? from);
 }

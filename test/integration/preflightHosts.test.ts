@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
+import { makeFolders } from "../../preflight/folders.js";
 import { preflight } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
 import { enter, leave } from "../support/here.js";
@@ -112,6 +113,67 @@ describe.skipIf(why !== undefined)(
       for (const line of expected) expect(lines).toContainEqual(expect.stringMatching(line));
       expect(lines).toHaveLength(expected.length);
       expect(await des10.must(["sh", "-c", "ls /foreign; ls -A /closed"])).toBe("notes.txt\n");
+    });
+
+    it("says what backups would miss there, and makes the folder of their runs", async () => {
+      const server3 = net.host("server3");
+      await server3.must([
+        "sh",
+        "-c",
+        "rm -f /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/sendmail /etc/aliases /usr/bin/pv && ln -sf /usr/share/zoneinfo/UTC /etc/localtime && install -d -o root /kept",
+      ]);
+      const times = { program: "backup", key: "backups", cron: "2 11 * * 0", zone: "America/Santiago" } as const;
+      const folders = [
+        { path: "/backup/sispi", key: "backups.folder" },
+        { path: "/kept", key: "backups.copies[0].folder" },
+      ];
+      const needs = ["backups", "copies", "jobs", "rateLimit"] as const;
+      const request: PreflightRequest = {
+        site: "sispi",
+        stack: "ctio",
+        version: "16",
+        locales: ["C"],
+        install: false,
+        mail: { aliases: ["postgres-status"] },
+        servers: [
+          server("server3", {
+            binDirectory: wrong,
+            jobs: { needs, clients: ["psql", "pg_dump"], times: [times], folders, metrics: "/metrics" },
+          }),
+        ],
+      };
+      const look = () => preflight(request, { hostOf });
+      const said = async () => (await look()).findings.map(({ severity, message }) => `${severity}: ${message}`);
+      const expected = [
+        /^error: server3: pv is missing: backups.rateLimit takes it: /,
+        /^warning: server3: nothing there delivers mail \(there is no sendmail program\): /,
+        /^warning: server3: there is no \/etc\/aliases for postgres-status: /,
+        // Debian's are 15, if they are there.
+        /^error: server3: backups run psql, pg_dump of PostgreSQL 16, which \/\S+ does not have, nor PATH/,
+        /^error: server3: \/kept, where backups lie, belongs to root and is closed to postgres: chown postgres \/kept$/,
+        /^error: server3: \/metrics, where the watch puts metrics, is no folder: /,
+        /^error: server3: cron is to run backup, and no cron runs: /,
+        /^error: server3: the times of backup .* the host's own zone alone, (?:Etc\/)?UTC, whose clock is not always as far /,
+      ];
+      const lines = await said();
+      for (const line of expected) expect(lines).toContainEqual(expect.stringMatching(line));
+      expect(lines).toHaveLength(expected.length);
+
+      await server3.must(["cron"]);
+      await server3.must(["ln", "-sf", "/usr/share/zoneinfo/America/Santiago", "/etc/localtime"]);
+      await server3.must(["install", "-m", "755", "/bin/true", "/usr/sbin/sendmail"]);
+      await server3.must(["touch", "/etc/aliases"]);
+      await server3.must(["chown", "postgres", "/kept"]);
+      expect((await said()).filter((line) => !/pv is missing|backups run|metrics/.test(line))).toEqual([]);
+      const report = await look();
+      expect(report.folders).toEqual({ server3: [{ path: "/backup/sispi", mode: 0o700 }] });
+      await makeFolders(
+        report.folders,
+        request.servers.map(({ host }) => host),
+        hostOf,
+      );
+      expect(await server3.must(["stat", "-c", "%a %U", "/backup", "/backup/sispi"])).toBe("755 root\n700 postgres\n");
+      expect((await look()).folders).toEqual({});
     });
 
     it("does nothing as a user that is root by another name, and runs no program that a stack file names", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { osUser } from "../../hosts/users.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
@@ -170,6 +170,25 @@ export class OwnServer {
     );
     await this.start();
   }
+}
+
+/** Numbers of the processes that were directed at a server, other than its own. */
+export function processesOf(server: OwnServer, program?: string): readonly number[] {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return "";
+    }
+  };
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => read(`/proc/${pid}/environ`).split("\0").includes(`PGHOST=${server.sockets}`))
+    .filter((pid) => {
+      const name = read(`/proc/${pid}/comm`).trim();
+      return name !== "postgres" && (program === undefined || name === program);
+    })
+    .map(Number);
 }
 
 /** Whether Debian's programs are there: tests that need clients are skipped where not. */

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { unprivileged } from "../../bench/support/account.js";
 import { hostOf } from "../../hosts/index.js";
 import { installFiles } from "../../installed/folder.js";
-import { type WatchFacts, watchFiles, watchProgram } from "../../installed/watch/render.js";
+import { type WatchFacts, type WatchLog, watchFiles, watchProgram } from "../../installed/watch/render.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 /** Debian's, with all client programs. */
@@ -99,7 +99,16 @@ export class WatchSite {
   async start(name: string): Promise<void> {
     // A warm standby is up when it streams; nobody is told.
     const wait = this.isWarm(name) ? "-W" : "-w";
-    await this.#run("pg_ctl", ["start", wait, "-t", "30", "-D", this.data(name), "-l", join(this.folder, name, "start.log")]);
+    await this.#run("pg_ctl", [
+      "start",
+      wait,
+      "-t",
+      "30",
+      "-D",
+      this.data(name),
+      "-l",
+      join(this.folder, name, "start.log"),
+    ]);
   }
 
   async stop(name: string, mode = "fast"): Promise<void> {
@@ -129,6 +138,36 @@ export class WatchSite {
         await child;
       },
     };
+  }
+
+  /** A program that holds a lock, as a backup does its own. */
+  holding(lock: string): { readonly end: () => Promise<void> } {
+    const child = execa("flock", [lock, "cat"], { ...unprivileged(), stdin: "pipe", reject: false });
+    return {
+      end: async () => {
+        child.stdin?.end();
+        await child;
+      },
+    };
+  }
+
+  /** Somebody is refused, which the server logs. */
+  async failedLogin(name: string): Promise<void> {
+    const args = [
+      "-X",
+      "-w",
+      "-h",
+      this.address(name),
+      "-p",
+      `${this.port}`,
+      "-U",
+      "nobody",
+      "-d",
+      "postgres",
+      "-c",
+      "",
+    ];
+    await execa(join(programs15, "psql"), args, { reject: false });
   }
 
   /** What the watch of a server knows beside what the site gives. */
@@ -165,11 +204,15 @@ export class WatchSite {
           role: "postgres",
           warm: this.isWarm(peer),
         })),
-      log: { format: "stderr", folder: join(this.data(name), "log") },
+      log: this.log(name),
       // The machine of a test may have little room.
       thresholds: { diskBytes: 0 },
       ...this.#facts.get(name),
     };
+  }
+
+  log(name: string): WatchLog {
+    return { format: "stderr", folder: join(this.data(name), "log") };
   }
 
   control(name: string): string {
@@ -179,7 +222,12 @@ export class WatchSite {
   async install(name: string): Promise<void> {
     const host = hostOf({ name, transport: "local", address: "", user: this.user });
     await host.makeDirectory(this.control(name));
-    await installFiles(host, await watchFiles(this.facts(name)));
+    const set = await watchFiles(this.facts(name));
+    const { settings } = set.files;
+    if (settings === undefined) throw new Error("no settings");
+    // The machine of a test may have a sendmail of its own.
+    const content = settings.content.replace("sendmail=''", `sendmail='${this.folder}/bin/sendmail'`);
+    await installFiles(host, { ...set, files: { ...set.files, settings: { ...settings, content } } });
   }
 
   /** Runs the watch of a server as its schedule does. @param at the time that it takes for now, in seconds since 1970 */
@@ -191,7 +239,8 @@ export class WatchSite {
       extendEnv: false,
       cwd: "/",
       env: {
-        PATH: `${join(this.folder, "bin")}:/usr/bin:/bin`,
+        PATH: "/usr/bin:/bin",
+        PGSITE_PATIENCE: "0",
         ...(at === undefined ? {} : { PGSITE_NOW: `${at}` }),
       },
     });
@@ -206,7 +255,8 @@ export class WatchSite {
 
   async close(): Promise<void> {
     for (const name of this.names) {
-      if (existsSync(join(this.data(name), "postmaster.pid"))) await this.stop(name, "immediate").catch(() => undefined);
+      if (existsSync(join(this.data(name), "postmaster.pid")))
+        await this.stop(name, "immediate").catch(() => undefined);
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }

@@ -30,6 +30,17 @@ describe("the programs that pgsite runs on hosts", () => {
     expect(needed.filter((program) => hostPrograms[program]?.when !== "always")).toEqual([]);
   });
 
+  it("have among them all without which the programs of backups and watch refuse", () => {
+    const scripts = readdirSync(join(checkout, "installed"), { recursive: true, encoding: "utf8" })
+      .filter((path) => !/\.(ts|awk)$/.test(path) && !path.startsWith("runbook") && path.includes("/"))
+      .map((path) => read("installed", path));
+    const needed = scripts.flatMap((text) =>
+      [...text.matchAll(/^\s*need ((?:[a-z0-9]+ ?)+)$/gm)].flatMap(([, names = ""]) => names.trim().split(" ")),
+    );
+    const isKnown = (name: string) => hostPrograms[name]?.when === "always" || hostPrograms[name]?.jobs !== undefined;
+    expect([...new Set(needed)].filter((name) => !isKnown(name))).toEqual([]);
+  });
+
   it("are named by the documents, each with its package", () => {
     const page = read("docs", "preflight.md");
     const section = page.slice(page.indexOf("## What a host needs"));

@@ -1,4 +1,4 @@
-import { parseCron } from "../../config/cron.js";
+import { isTimeZone, parseCron } from "./cron.js";
 
 /** Why times of one zone cannot be said in another's. */
 export type ZoneProblem =
@@ -8,6 +8,18 @@ export type ZoneProblem =
   | { readonly code: "days"; readonly zone: string; readonly host: string }
   /** The host does not say which zone its clock shows. */
   | { readonly code: "unknown"; readonly zone: string };
+
+/**
+ * The time zone of a host's clock. Undefined where the host does not name it.
+ * @param localtime what /etc/localtime leads to; undefined where it is not there @param timezone content of /etc/timezone
+ */
+export function zoneOfHost(localtime: string | undefined, timezone: string | undefined): string | undefined {
+  if (localtime === undefined) return "UTC";
+  const name = /\/zoneinfo\/(?:posix\/|right\/)?(.+)$/.exec(localtime)?.[1];
+  // A copy of the zone's file: the distribution may say of which.
+  const said = name ?? timezone?.trim() ?? "";
+  return isTimeZone(said) ? said : undefined;
+}
 
 const day = 86_400_000;
 /** As far as the rules of zones are known to be of use. */

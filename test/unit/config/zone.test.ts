@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
-import { inZoneOfHost } from "../../../installed/schedule/zone.js";
+import { inZoneOfHost } from "../../../config/zone.js";
 
 const from = new Date("2026-11-29T00:00:00Z");
 const said = (cron: string, zone: string, host: string | undefined) => inZoneOfHost(cron, zone, host, from);
