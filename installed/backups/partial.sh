@@ -56,14 +56,17 @@ look_at_tables() {
   [ -s "$scratch/names" ] || return 0
   s=$(fielded x.s) t=$(fielded x.t)
   {
-    printf '%s\n' "select $s, $t, case when c.oid is null then 'missing' when c.relkind <> 'r' then 'parent' else 'select ' || quote_literal($s) || ', ' || quote_literal($t) || ', case when exists (select 1 from only ' || quote_ident(x.s) || '.' || quote_ident(x.t) || ') then ''rows'' else ''empty'' end' end from (values"
+    echo 'create temporary table wanted as select x.*, c.relkind from (values'
     values "$scratch/names"
-    echo ") as x(s, t) left join (pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace) on n.nspname = x.s and c.relname = x.t and c.relkind in ('r', 'p', 'f', 'v', 'm')"
+    echo ") as x(s, t) left join (pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace) on n.nspname = x.s and c.relname = x.t and c.relkind in ('r', 'p', 'f', 'v', 'm');"
+    printf '%s\n' "select $s, $t, case when relkind is null then 'missing' else 'parent' end from wanted x where relkind is distinct from 'r';
+\\o $(quoted "$scratch/look.rows")
+select 'select ' || quote_literal($s) || ', ' || quote_literal($t) || ', case when exists (select 1 from only ' || quote_ident(x.s) || '.' || quote_ident(x.t) || ') then ''rows'' else ''empty'' end;' from wanted x where relkind = 'r';
+\\o
+\\i $(quoted "$scratch/look.rows")"
   } >"$scratch/look.sql"
-  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >"$scratch/looked" 2>"$why" || return 1
-  awk -F '\t' -v ORS='\n' '$3 !~ /^select / { print }' "$scratch/looked" >"$scratch/tables"
-  awk -F '\t' '$3 ~ /^select / { print (n++ ? "union all " : "") $3 } END { if (n) print ";" }' "$scratch/looked" >"$scratch/look.sql"
-  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >>"$scratch/tables" 2>"$why"
+  : >"$scratch/look.rows"
+  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >"$scratch/tables" 2>"$why"
 }
 
 # look_at_schema DATABASE SCHEMA: prints `missing`, `empty`, or `full`.
@@ -110,13 +113,16 @@ into_new() {
   event step "$into" data
   load_step=data
   dumps_of "$1" >"$scratch/data"
+  listed_rows=0
   while IFS= read -r path <&3; do
     list_of data "$scratch/names" "$path" || continue
+    listed_rows=$((listed_rows + $(wc -l <"$scratch/list.wanted")))
     load "$into" "$path" --use-list="$scratch/list.wanted" -j "$parallel" </dev/null
     load_step=sets
     if list_of sets "$scratch/owned" "$path"; then load "$into" "$path" --use-list="$scratch/list.wanted" </dev/null; fi
     load_step=data
   done 3<"$scratch/data"
+  all_listed 2>"$scratch/said" || fault "$into" - "$(cat "$scratch/said")"
   event step "$into" post-data
   load_step=post
   choose_section post-data "$first" "$scratch/list.definitions"
@@ -135,14 +141,14 @@ into_database() {
   # What pg_restore writes may break off: then nothing commits.
   { transaction "$1" "$3" && echo 'commit;' && : >"$scratch/complete"; } 2>"$scratch/said.text" | psql_script "$into" >/dev/null 2>"$scratch/said"
   into_status=$?
-  if [ ! -f "$scratch/complete" ]; then
-    [ ! -s "$scratch/said.text" ] || faults "$into" "$first" "$scratch/said.text"
+  if [ ! -f "$scratch/complete" ] && [ "$into_status" -eq 0 ]; then
+    faults "$into" "$first" "$scratch/said.text"
+    return 1
   fi
   if [ "$into_status" -ne 0 ]; then
     faults "$into" - "$scratch/said"
     return 1
   fi
-  [ -f "$scratch/complete" ]
 }
 
 # transaction DATABASE SCHEMA_STATE: its SQL, but for its end. Status 1: it is not whole.
@@ -180,15 +186,30 @@ transaction() {
   sets_of "$1"
 }
 
+# with_rows: how many of the wanted tables have rows of their own: as many lists of rows there must be.
+with_rows() { DIR=${first%/*}/ awk -F '\t' 'FILENAME == ARGV[1] { wanted[$2, $3] = 1; next } $1 == "holds" && $5 == "r" && ($3, $4) in wanted && index($2, ENVIRON["DIR"]) == 1 { n++ } END { print n + 0 }' "$scratch/names" "$manifest"; }
+
 # rows_of DATABASE WHAT: SQL of the wanted rows.
 rows_of() {
   dumps_of "$1" >"$scratch/data"
+  listed_rows=0
   while IFS= read -r path <&3; do
     if [ "$2" = schema ]; then list_of schema /dev/null "$path" || continue; else list_of data "$scratch/names" "$path" || continue; fi
+    listed_rows=$((listed_rows + $(grep -c '^[0-9]*; [0-9]* [0-9]* TABLE DATA ' "$scratch/list.wanted")))
     # shellcheck disable=SC2086
     "$pg_restore" --data-only --use-list="$scratch/list.wanted" $to_stdout "$run_folder/$path" </dev/null || return 1
   done 3<"$scratch/data"
+  all_listed || return 1
   [ "$2" != schema ] || sequences_of_schema "$1"
+}
+
+# all_listed: whether the dumps gave as many tables as the manifest says.
+all_listed() {
+  expected_rows=$(with_rows)
+  [ "$listed_rows" -eq "$expected_rows" ] || {
+    echo "the run says that it has the rows of $expected_rows of these tables, and its dumps have those of $listed_rows" >&2
+    return 1
+  }
 }
 
 # A sequence that no table owns may be in a dump that has none of the wanted tables.

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Brings runs back into a server: roles, and whole databases. Read after runs.sh by restore and drill. Names of databases are as the manifest
 # writes them (escaped), except where it is said.
-# shellcheck disable=SC2034,SC2154
+# shellcheck disable=SC2016,SC2034,SC2154
 failures=0
 parallel=1
 # Where pg_restore's text goes: until 11 that is its standard output anyway, and -f - were a file.
@@ -296,7 +296,12 @@ bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "rest" 
 # running pg_restores have read by now.
 ticking() {
   told=-1
-  while sleep 1 >/dev/null 2>&1; do
+  trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+  # (Who is killed ends nobody: $$ is this program, also here.)
+  while [ -d "/proc/$$" ]; do
+    sleep 1 >/dev/null 2>&1 &
+    nap=$!
+    wait "$nap"
     loaded=$(
       for one in "$scratch"/running/*; do
         one=${one##*/}

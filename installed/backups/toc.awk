@@ -78,8 +78,8 @@ END {
   }
   if (what == "names" || what == "owned") {
     for (e = 1; e <= entries; e++) {
-      if (what == "owned" && ids[e] in owned) print name[ids[e]]
-      if (what == "names" && ids[e] in mine) print name[ids[e]] "\t" (mine[ids[e]] in pair ? pair[mine[ids[e]]] : parted(mine[ids[e]]))
+      if (what == "owned" && ids[e] in owned) print untabbed(name[ids[e]])
+      if (what == "names" && ids[e] in mine) print untabbed(name[ids[e]]) "\t" (mine[ids[e]] in pair ? pair[mine[ids[e]]] : parted(mine[ids[e]]))
     }
     exit
   }
@@ -99,8 +99,8 @@ END {
 }
 
 function simple(k, t) {
-  if (what == "data") return k == "TABLE DATA" && t in exactly
-  if (what == "sets") return k == "SEQUENCE SET" && t in exactly
+  if (what == "data") return k == "TABLE DATA" && untabbed(t) in exactly
+  if (what == "sets") return k == "SEQUENCE SET" && untabbed(t) in exactly
   if (what == "definitions" && k ~ /^(ACL|COMMENT|SECURITY LABEL)$/) return !begins(t, "- LARGE OBJECT")
   if (what == "definitions") return k !~ /^(TABLE DATA|SEQUENCE SET|MATERIALIZED VIEW DATA|FK CONSTRAINT|BLOBS?|BLOB METADATA|STATISTICS DATA)$/
   if (begins(t, schema " ")) return k != "EXTENSION"
@@ -108,6 +108,8 @@ function simple(k, t) {
   return k ~ /^(ACL|COMMENT|SECURITY LABEL)$/ && begins(t, "- SCHEMA " schema " ")
 }
 
+# untabbed NAME: as a field of a line.
+function untabbed(text) { gsub(/\t/, "\001", text); return text }
 function begins(text, with) { return substr(text, 1, length(with)) == with }
 # start ID: `SCHEMA TABLE ` of `SCHEMA TABLE OWNER`; what holds no rows is not known: of its name, if it has spaces, the first part.
 function start(id,   parts) {
