@@ -6,7 +6,6 @@ failures=0
 parallel=1
 # Where pg_restore's text goes: until 11 that is its standard output anyway, and -f - were a file.
 to_stdout=''
-[ "$number" -lt 1200 ] || to_stdout='-f -'
 
 # find_clients: the programs of PostgreSQL that all of it needs, in $pg_restore, $pg_dump, $pg_dumpall.
 find_clients() {
@@ -14,6 +13,7 @@ find_clients() {
     found=$(client "$client") || die 69 "there is no $client of PostgreSQL $version in $bin or PATH"
     eval "$client=\$found"
   done
+  [ "$(number_of "$pg_restore")" -lt 1200 ] || to_stdout='-f -'
 }
 
 # fault DATABASE FILE TEXT: something that is not as it was; what comes after is done all the same.
