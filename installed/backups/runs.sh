@@ -66,10 +66,11 @@ list_place() {
   return "$listed"
 }
 
-# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places`, or a folder of this host; empty: the server's own,
-# else the first that has it; of several newest ones the newest. Status 1: there is none; $why says what was looked at.
+# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places` (or this server's), or a folder of this host; empty: the server's
+# own, else the first that has it; of several newest ones the newest. Status 1: there is none; $why says what was looked at.
 find_run() {
   wanted=$1 only=$2
+  [ "$only" != "$server" ] || only=$own_place
   : >"$scratch/looked"
   case $only in
     /*) printf '%s\t-\t%s\town\t-\t-\n' "$only" "$only" >"$scratch/places" ;;

@@ -47,10 +47,11 @@ export async function drilled(
 export async function contentOf(
   server: OwnServer,
   databases: readonly string[],
+  clients: string = debianPrograms,
 ): Promise<Readonly<Record<string, unknown>>> {
   const definitions = await Promise.all([
-    server.must([join(debianPrograms, "pg_dumpall"), "-g"]),
-    ...databases.map((name) => server.must([join(debianPrograms, "pg_dump"), "-s", "-C", name])),
+    server.must([join(clients, "pg_dumpall"), "-g"]),
+    ...databases.map((name) => server.must([join(clients, "pg_dump"), "-s", "-C", name])),
   ]);
   const rows = await Promise.all(databases.map(async (name) => [name, await checksums(server, name)] as const));
   return {
