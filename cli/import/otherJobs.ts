@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { controlDirectoryOf } from "../../config/controlDirectory.js";
 import { isOfHost } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { aliasValue } from "../../installed/aliases.js";
@@ -68,7 +69,7 @@ const aboutPrograms = new RegExp(`(?<![A-Za-z0-9_])(?:${jobPrograms})(?![A-Za-z0
 /** From what the script printed. Pure. */
 export function otherJobsIn(printed: string, server: Server): OtherJobs {
   const paths = pathsOf(server);
-  const own = `${server.place.dataDirectory}.pgsite`;
+  const own = controlDirectoryOf(server.place.dataDirectory);
   const isAboutItself = (text: string) => aboutPrograms.test(text) || paths.some((path) => holdsPath(text, path));
   // Not what pgsite put there once.
   const isAbout = (text: string, through: string) =>

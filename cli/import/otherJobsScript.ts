@@ -17,7 +17,6 @@ export const jobPrograms =
  */
 export const otherJobsScript = String.raw`
 export LC_ALL=C
-tab=$(printf '\t')
 programs='(^|[^A-Za-z0-9_])(${jobPrograms})([^A-Za-z0-9_]|$)'
 paths=$(printf '%s\n' "$@")
 
@@ -34,6 +33,8 @@ through() {
   printf '%s\n' "$1" | tr -s ' \t;|&<>()"'"'"'=' '\n' | {
     folder=$HOME before=
     while IFS= read -r word; do
+      # As somebody else's shell takes it.
+      # shellcheck disable=SC2016,SC2088
       case $word in
         /*) ;;
         '~/'* | '$HOME/'*) word=$HOME/${expanded("word#*/")} ;;
