@@ -1,13 +1,16 @@
 import { Command } from "commander";
 import { shown } from "../postgres/shown.js";
 import { archiveCommand } from "./commands/archive.js";
+import { backupsCommand } from "./commands/backups.js";
 import { checkCommand } from "./commands/check.js";
 import { driftCommand } from "./commands/drift.js";
+import { drillCommand } from "./commands/drill.js";
 import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
 import { initCommand } from "./commands/init.js";
 import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
+import { restoreCommand } from "./commands/restore.js";
 import { schemaCommand } from "./commands/schema.js";
 import { baseBackupCommand, seedCommand } from "./commands/seed.js";
 import { startCommand } from "./commands/start.js";
@@ -29,6 +32,9 @@ program.addCommand(stopCommand());
 program.addCommand(baseBackupCommand());
 program.addCommand(seedCommand());
 program.addCommand(archiveCommand());
+program.addCommand(backupsCommand());
+program.addCommand(restoreCommand());
+program.addCommand(drillCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 // For `up` alone.

@@ -14,6 +14,7 @@ import { endpointsOf } from "../servers/sql/login.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
 import { makeContainers } from "./containers.js";
+import { runJobs } from "./jobs.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
@@ -154,6 +155,7 @@ export class Site extends pulumi.ComponentResource {
       { site: site.name, ...protectionOf(servers, inputs) },
       { ...parent, dependsOn: this.rollout },
     );
+    runJobs(site, password(site.administrator), this.rollout, this);
     const primary = site.servers.find(({ name }) => name === site.primary);
     if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
     new Topology(

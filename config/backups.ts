@@ -5,17 +5,19 @@ import { unknownHost } from "./references.js";
 import { noSchedule } from "./schema/jobs.js";
 import type { BackupsDescription, StackDescription } from "./schema.js";
 import type { Backups, Server, Site } from "./site.js";
+import { checkWatch, watchOf } from "./watch.js";
 
 type Copy = BackupsDescription["copies"][number];
 
 /** What a stack says of backups, watch and mail, as a part of its site; nothing where it says nothing. */
 export function jobsOf(
-  { backups, watch, mail, servers, primary }: StackDescription,
+  { backups, watch, mail, servers, primary, rehearsal }: StackDescription,
   hostOf: Context["hostSpecOf"],
-): Pick<Site, "backups" | "watch" | "mail"> {
+): Pick<Site, "backups" | "watch" | "mail" | "clientDirectory"> {
   return {
+    ...(rehearsal?.clients === undefined ? {} : { clientDirectory: rehearsal.clients }),
     ...(backups === undefined ? {} : { backups: backupsOf(backups, servers, primary, hostOf) }),
-    ...(watch === undefined ? {} : { watch }),
+    ...(watch === undefined ? {} : { watch: watchOf(watch) }),
     ...(mail === undefined ? {} : { mail }),
   };
 }
@@ -82,6 +84,7 @@ export function checkJobs(description: StackDescription, servers: readonly Serve
   ];
   return [
     ...(backups === undefined ? [] : checkBackups(backups, description, servers)),
+    ...(watch === undefined ? [] : checkWatch(watch)),
     ...(mail === undefined && silent.length > 0
       ? [
           warning(

@@ -77,6 +77,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
     ...(rest.baseBackup.method === "archive" ? { baseBackup: { ...rest.baseBackup, method: "auto" as const } } : {}),
     postgresql: rehearsal.postgresql ?? description.postgresql,
     ...(rehearsal.binaries === undefined ? {} : { binaries: rehearsal.binaries }),
+    rehearsal,
     osUser: rehearsal.osUser,
     hosts,
     servers,
@@ -111,8 +112,10 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
       })),
     },
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
-    ...(backups === undefined ? {} : { backups: translateBackups(backups, description, inFolder) }),
-    ...(watch === undefined ? {} : { watch: translateWatch(watch) }),
+    ...(backups === undefined || rehearsal.clients === undefined
+      ? {}
+      : { backups: translateBackups(backups, description, inFolder) }),
+    ...(watch === undefined || rehearsal.clients === undefined ? {} : { watch: translateWatch(watch) }),
     access: translateAccess(description.access),
     // A rehearsal is taken down with its machine, and changes nothing of it.
     service: { ...description.service, manager: "none" },

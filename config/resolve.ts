@@ -1,5 +1,4 @@
 import type { Problem } from "../postgres/problem.js";
-import { parseInteger } from "../postgres/settings/quantities.js";
 import type { Note } from "../postgres/settings/resolve.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import { jobsOf } from "./backups.js";
@@ -11,6 +10,7 @@ import { describeServer } from "./describe.js";
 import type { ServerInputs } from "./inputs.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
+import { bytesOfRate } from "./schema/values.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import { maskedSecrets } from "./secrets.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
@@ -126,13 +126,7 @@ function hostsOf({ databases, expectedGrowth, install, slots }: StackDescription
 }
 
 function baseBackupOf({ baseBackup: { method, rateLimit } }: StackDescription): BaseBackupChoice {
-  return { method, ...(rateLimit === undefined ? {} : { rateLimit: bytesIn(rateLimit) }) };
-}
-
-/** The schema has seen to it that it is a rate. */
-function bytesIn(rate: string): number {
-  const kilobytes = parseInteger("18", "kB", rate);
-  return kilobytes.ok ? kilobytes.value * 1024 : Number.NaN;
+  return { method, ...(rateLimit === undefined ? {} : { rateLimit: bytesOfRate(rateLimit) }) };
 }
 
 /** A problem of the stack's own rules is found at each server, and said once. */

@@ -32,6 +32,9 @@ export const rehearsal = strict({
   addresses: z.record(name, z.string()).describe("The loopback address that stands for each host"),
   postgresql: z.string().optional().describe("The major version to rehearse with"),
   binaries: pathOfServer.optional(),
+  clients: pathOfServer
+    .optional()
+    .describe("Folder of client programs (psql, pg_dump); without, neither backups nor the watch are rehearsed"),
 });
 
 /** All keys but the passwords, which are keys of their own: `pgsite:password-ROLE`, always secret. */

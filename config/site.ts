@@ -1,6 +1,7 @@
 import type { HostSpec } from "../hosts/host.js";
 import type { Asks } from "../postgres/files/hba/index.js";
 import type { Major } from "../postgres/versions.js";
+import type { Thresholds } from "../postgres/watch/conditions.js";
 import type { LayoutName } from "./layouts.js";
 import type { Manager } from "./schema/service.js";
 import type { BackupsDescription, WatchDescription } from "./schema.js";
@@ -43,10 +44,12 @@ export interface Site {
   readonly slots?: readonly string[];
   /** A shell command that makes sure that a lost server stays off, before another takes over. */
   readonly fence?: string;
+  /** Folder of the client programs, where those of the servers have none. @default theirs have */
+  readonly clientDirectory?: string;
   /** @default none are made */
   readonly backups?: Backups;
   /** @default nothing watches the servers */
-  readonly watch?: WatchDescription;
+  readonly watch?: Watch;
   /** Who is told of what went wrong. @default nobody */
   readonly mail?: Mail;
 }
@@ -71,6 +74,11 @@ export interface BackupCopy {
   readonly key?: string | undefined;
   /** Whether passwords of roles and configuration files go there. */
   readonly rolePasswords: boolean;
+}
+
+/** What looks at the servers at given times. */
+export interface Watch extends Omit<WatchDescription, "thresholds"> {
+  readonly thresholds: Thresholds;
 }
 
 export interface Mail {

@@ -14,6 +14,7 @@ const needed = {
   sudo: "/usr/bin/sudo",
   strace: "/usr/bin/strace",
   cron: "/usr/sbin/cron",
+  dma: "/usr/sbin/dma",
   iproute2: "/bin/ip",
   locales: "/usr/sbin/locale-gen",
   "docker.io": "/usr/sbin/dockerd",

@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { passwordKey } from "../../config/parse.js";
 import { osUser } from "../../hosts/users.js";
 import { majorOf } from "../../postgres/versions.js";
+import { clientPrograms } from "../../toolchain/clients.mjs";
 import { toolchainEnvironment } from "../../toolchain/environment.mjs";
 import { prepareHome } from "../../toolchain/home.mjs";
 import { ownFolder } from "../../toolchain/ownFolder.mjs";
@@ -229,6 +230,8 @@ async function newRecord(options: RehearsalOptions, files: readonly StackFile[])
   const hosts = [...new Set(places.flatMap((place) => place.hosts))];
   const ports = [...new Set(places.flatMap((place) => place.ports))];
   const { major, folder } = await serverPrograms(options, defaultMajor);
+  const hasJobs = files.some(({ description: { backups, watch } }) => backups !== undefined || watch !== undefined);
+  const clients = hasJobs ? await clientPrograms(major) : undefined;
   return {
     name: options.name,
     checkout,
@@ -240,6 +243,7 @@ async function newRecord(options: RehearsalOptions, files: readonly StackFile[])
       addresses: await freeAddresses(hosts, ports, options.block),
       postgresql: major,
       binaries: folder,
+      ...(clients === undefined ? {} : { clients }),
     },
   };
 }

@@ -1,8 +1,8 @@
 import * as z from "zod";
-import { parseInteger, parseReal } from "../../postgres/settings/quantities.js";
+import { parseInteger } from "../../postgres/settings/quantities.js";
 import { isTimeZone, parseCron } from "../cron.js";
 import { cronWords } from "../cronWords.js";
-import { absolutePath, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
+import { absolutePath, bytesOfRate, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
 
 /** Says that nothing runs by itself: whoever wants it calls the program. */
 export const noSchedule = "none";
@@ -89,7 +89,10 @@ export const backups = strict({
   lockWait: seconds.default(300).describe("How long a dump waits for a lock on its tables: 5min"),
   nice: z.coerce.number().int().min(0).max(19).default(10).describe("As nice(1) takes it"),
   ionice: z.enum(["idle", "best-effort"]).optional().describe("The class of ionice(1) (by default it is not called)"),
-  rateLimit: rate.optional().describe("Bytes a second that each dump writes (by default as fast as it goes); takes pv"),
+  rateLimit: rate
+    .transform(bytesOfRate)
+    .optional()
+    .describe("Bytes a second of all dumps together, and of each copy (by default as fast as it goes); takes pv"),
   copies: z.array(copy).default([]).describe("Where each run is copied to (rsync over ssh from host to host)"),
   keep: strict({
     last: kept("The newest runs").default(3),
@@ -109,23 +112,16 @@ export const backups = strict({
     .describe("Restores a run, compares and removes it: a run counts as verified only then (by default by hand alone)"),
 }).describe("Backups by pg_dump, restored and compared (docs/backups.md)");
 
-const threshold = z.union([z.string(), z.number()]).transform((given, context) => {
-  for (const unit of [undefined, "B", "s"] as const) {
-    const parsed = parseReal("18", unit, `${given}`);
-    if (parsed.ok && parsed.value >= 0) return parsed.value;
-  }
-  context.issues.push({
-    code: "custom",
-    input: given,
-    message: "a threshold is a number, a size (1GB) or a time (5min)",
-  });
-  return z.NEVER;
-});
+/** What it means is the condition's to say: `config/watch.ts`. */
+const threshold = z.union([z.string(), z.number()]);
 
 export const watch = strict({
   schedule: schedule.default("1 * * * *").describe(`When: a cron expression, or ${noSchedule}`),
   timeZone: timeZone.describe("Of the schedule's times (by default the host's own)"),
-  thresholds: z.record(z.string(), threshold).default({}).describe("From when on something is said, by condition"),
+  thresholds: z
+    .record(z.string(), threshold)
+    .default({})
+    .describe("From when on something is said (docs/watch.md); none: never"),
   metrics: absolutePath
     .optional()
     .describe("The folder of node_exporter's text files; the OS user must be able to write there"),

@@ -73,6 +73,12 @@ export const rate = z
     { error: "a rate is between 32kB and 1024MB a second" },
   );
 
+/** The schema has seen to it that it is a rate. */
+export function bytesOfRate(rate: string): number {
+  const kilobytes = parseInteger("18", "kB", rate);
+  return kilobytes.ok ? kilobytes.value * 1024 : Number.NaN;
+}
+
 /** An object that refuses unknown keys, and says which known one was probably meant. */
 export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const known = Object.keys(shape);

@@ -5,7 +5,10 @@ import { defined } from "../../postgres/defined.js";
 import type { JobConnection, JobFacts } from "./settings.js";
 
 /** What the programs of a server's host know of it. */
-export function jobFacts(site: Pick<Site, "name" | "administrator" | "mail">, server: Server): JobFacts {
+export function jobFacts(
+  site: Pick<Site, "name" | "administrator" | "clientDirectory" | "mail">,
+  server: Server,
+): JobFacts {
   const { name, version, host, dataDirectory, controlDirectory, binDirectory, port } = server;
   return {
     site: site.name,
@@ -15,6 +18,7 @@ export function jobFacts(site: Pick<Site, "name" | "administrator" | "mail">, se
     dataDirectory,
     controlDirectory,
     binDirectory,
+    ...defined({ clientDirectory: site.clientDirectory }),
     port,
     connection: connectionOf(site, server),
     ...(site.mail === undefined ? {} : { mail: { to: site.mail.to, ...defined({ from: site.mail.from }) } }),

@@ -12,6 +12,8 @@ export interface JobFacts {
   readonly controlDirectory: string;
   /** Folder of the server programs. */
   readonly binDirectory: string;
+  /** Folder of client programs, where that has none. @default it has */
+  readonly clientDirectory?: string;
   readonly port: number;
   /** How it connects to its own server. */
   readonly connection: JobConnection;
@@ -40,6 +42,7 @@ export function renderSettings(facts: JobFacts, more: Readonly<Record<string, st
     data: facts.dataDirectory,
     control: facts.controlDirectory,
     bin: facts.binDirectory,
+    clients: facts.clientDirectory ?? "",
     port: facts.port,
     host_of_server: byAddress ? connection.address : (connection.socketFolder ?? ""),
     role_of_jobs: byAddress ? connection.role : "postgres",

@@ -5,6 +5,8 @@ import { clientLinks } from "./clientLinks.js";
 import { database } from "./database.js";
 import { dataDirectory } from "./dataDirectory.js";
 import { hostFile } from "./hostFile.js";
+import { jobs } from "./jobs.js";
+import { mailAlias } from "./mailAlias.js";
 import { preflight } from "./preflight.js";
 import { role } from "./role.js";
 import { rollout } from "./rollout.js";
@@ -30,4 +32,6 @@ export const resourceTypes: readonly AnyResourceType[] = [
   service,
   topology,
   clientLinks,
+  jobs,
+  mailAlias,
 ];

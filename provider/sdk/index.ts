@@ -5,6 +5,8 @@ export { ClientLinks, type ClientLinksArgs } from "./clientLinks.js";
 export { Database, type DatabaseArgs } from "./database.js";
 export { DataDirectory, type DataDirectoryArgs } from "./dataDirectory.js";
 export { HostFile, type HostFileArgs } from "./hostFile.js";
+export { Jobs } from "./jobs.js";
+export { MailAlias } from "./mailAlias.js";
 export { Preflight, type PreflightArgs } from "./preflight.js";
 export { Role, type RoleArgs, type SqlArgs } from "./role.js";
 export { Rollout, type RolloutArgs } from "./rollout.js";

@@ -4,7 +4,10 @@ import { build } from "esbuild";
 import { checkout } from "../../toolchain/paths.mjs";
 
 /** A program of this folder as one file, which finds the checkout although it does not lie in it. @returns its path */
-export async function bundled(name: "seedProgram" | "rejoinProgram", folder: string): Promise<string> {
+export async function bundled(
+  name: "seedProgram" | "rejoinProgram" | "smtpSinkProgram",
+  folder: string,
+): Promise<string> {
   const outfile = join(folder, `${name}.cjs`);
   await build({
     entryPoints: [join(checkout, "test/support", `${name}.ts`)],

@@ -30,6 +30,8 @@ export interface RemoteSiteOptions {
   readonly changes?: readonly Change[];
   /** Of other roles than dbadmin. @default it is the only one */
   readonly passwords?: Readonly<Record<string, string>>;
+  /** Whether backups, watch and mail of the stack files stay in them, which takes what runs them on the hosts. @default false */
+  readonly jobs?: boolean;
   /** Of Pulumi's secrets. @default the same in every test */
   readonly passphrase?: string;
 }
@@ -311,6 +313,8 @@ export class RemoteSite {
     const document = parseDocument(replaced(text, { '"9.0.3"': '"15"', "/usr/pgsql-9.0/bin": binaries }));
     // The way to the mirror is short here: its data come by archive where a test says so again.
     document.deleteIn(["config", "pgsite:baseBackup"]);
+    if (this.options.jobs !== true)
+      for (const key of ["backups", "watch", "mail"]) document.deleteIn(["config", `pgsite:${key}`]);
     const names = Object.keys((document.toJS() as { config: Record<string, object> }).config["pgsite:hosts"] ?? {});
     for (const name of names) {
       const host = this.net.hosts.find((host) => host.name === (name === clientInStack ? client : name));

@@ -100,6 +100,14 @@ describe("backups in a stack file", () => {
     ]);
   });
 
+  it("and a watch name conditions that there are", () => {
+    expect(problems({ mail, watch: { thresholds: { lagBites: "1GB" } } })).toEqual([
+      expect.stringMatching(
+        /^watch\.thresholds\.lagBites: there is no such threshold \(did you mean \w+\?\); allowed: /,
+      ),
+    ]);
+  });
+
   it("that tell nobody are warned of", () => {
     expect(problems({ backups: least, watch: {} })).toEqual([
       "mail: is missing: backups and watch would tell nobody what went wrong. Name who gets mail (mail.to)",
@@ -107,16 +115,20 @@ describe("backups in a stack file", () => {
   });
 
   it("run by nobody's clock in a rehearsal, in its own folders, and tell nobody", () => {
-    const { stack } = resolved({
-      mail,
-      watch: { metrics: "/var/lib/prometheus/node-exporter" },
-      backups: { ...least, copies: [{ server: "server3", folder: "/raid3/copies", port: 2222 }] },
-      rehearsal: {
-        folder: "/tmp/here",
-        osUser: "somebody",
-        addresses: { server2: "127.0.0.2", server3: "127.0.0.3", store: "127.0.0.9" },
-      },
-    });
+    const rehearsed = (clients: { readonly clients?: string }) =>
+      resolved({
+        mail,
+        watch: { metrics: "/var/lib/prometheus/node-exporter" },
+        backups: { ...least, copies: [{ server: "server3", folder: "/raid3/copies", port: 2222 }] },
+        rehearsal: {
+          folder: "/tmp/here",
+          osUser: "somebody",
+          addresses: { server2: "127.0.0.2", server3: "127.0.0.3", store: "127.0.0.9" },
+          ...clients,
+        },
+      });
+    const { stack } = rehearsed({ clients: "/opt/clients" });
+    expect(rehearsed({}).stack?.site).not.toHaveProperty("backups");
     expect(stack?.site.mail).toBeUndefined();
     expect(stack?.site.watch).toEqual({ schedule: "none", thresholds: {} });
     expect(stack?.site.backups).toMatchObject({

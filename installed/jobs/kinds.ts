@@ -1,0 +1,23 @@
+import type { BackupFacts } from "../backups/render.js";
+import type { FileSet } from "../folder.js";
+import type { WatchFacts } from "../watch/render.js";
+import type { JobTimes } from "./scheduled.js";
+
+export { scheduleOf } from "./scheduled.js";
+
+/** What a host runs of a server: a folder of programs, and when those run that run by themselves. */
+export type JobSet = { readonly times: readonly JobTimes[] } & (
+  | { readonly kind: "backups"; readonly facts: BackupFacts }
+  | { readonly kind: "watch"; readonly facts: WatchFacts }
+);
+
+/** What is rendered is loaded when it is needed. */
+export async function jobFiles({ kind, facts }: JobSet): Promise<FileSet> {
+  if (kind === "watch") return (await import("../watch/render.js")).watchFiles(facts);
+  return (await import("../backups/render.js")).backupFiles(facts);
+}
+
+/** Folders in which its programs keep what they make, and which are made with it. */
+export function runsOf({ kind, facts }: JobSet): readonly string[] {
+  return kind === "backups" ? [facts.folder] : [];
+}

