@@ -187,7 +187,7 @@ const forJobs: Readonly<Record<JobNeed, string>> = {
   jobs: "backups and watch run it",
   backups: "backups run it",
   copies: "runs are copied by it",
-  ssh: "runs are copied to another host by it",
+  ssh: "runs are copied to other hosts by it",
   ionice: "backups.ionice takes it",
   rateLimit: "backups.rateLimit takes it",
   cron: "what cron's programs say goes to syslog by it",

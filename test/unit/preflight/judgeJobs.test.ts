@@ -55,7 +55,7 @@ describe("a host whose server has backups and a watch", () => {
     ]);
     expect(asked({ host: missing, jobs: { needs: ["copies", "ionice", "rateLimit", "ssh"] } })).toEqual([
       "error: db1-host: rsync is missing: runs are copied by it: apt-get install rsync",
-      "error: db1-host: ssh is missing: runs are copied to another host by it: apt-get install openssh-client",
+      "error: db1-host: ssh is missing: runs are copied to other hosts by it: apt-get install openssh-client",
       "error: db1-host: pv is missing: backups.rateLimit takes it: apt-get install pv",
       "error: db1-host: ionice is missing: backups.ionice takes it: apt-get install util-linux",
     ]);
@@ -97,7 +97,7 @@ describe("a host whose server has backups and a watch", () => {
     expect(asked({ server: { clients }, jobs: { needs: ["jobs"] } })).toEqual([lack("the watch run psql, pg_dump")]);
     const rehearsed = { server: { clients }, host: { missingTools: ["tee"] }, request: { jobs, disposable: true } };
     expect(judged({ db1: rehearsed })).toEqual([
-      "warning: db1-host: tee is missing: backups and watch run it: apt-get install coreutils",
+      "warning: db1-host: tee is missing: backups run it: apt-get install coreutils",
       expect.stringMatching(/^warning: db1 on db1-host: backups run psql, pg_dump of /),
     ]);
     // The guard's question by psql is said no second time.
