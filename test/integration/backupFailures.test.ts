@@ -32,7 +32,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     const { code, stderr, events } = await site.backup();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const [mail = ""] = site.mails();
-    expect(mail).toMatch(/^Subject: .* backup of server2: good, /m);
+    expect(mail).toMatch(/^Subject: \[sispi\] server2: backup good, /m);
     return events.find(([word]) => word === "made")?.[1] ?? "";
   }
 
@@ -43,7 +43,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     expect(failed[3]).toMatch(words);
     const [mail = "", ...others] = site.mails();
     expect(others).toEqual([]);
-    expect(mail).toMatch(/^Subject: \[pgsite sispi\] backup of server2: FAILED, /m);
+    expect(mail).toMatch(/^Subject: \[sispi\] server2: backup FAILED, /m);
     expect(mail).toMatch(words);
     const [, , , , run, state] = failed;
     const partial = state === "partial" ? [`${run}.partial`] : [];
