@@ -151,6 +151,19 @@ describe.skipIf(!haveClients())("a run of the backups of a site like SISPI", () 
     run = next;
   });
 
+  it("carries to each place what a drill found in another", async () => {
+    const far = join(copies, "fermilab");
+    writeFileSync(join(far, run, "verified"), "by a drill\n");
+    await site.backup();
+    const { events } = await site.backup();
+    expect(readFileSync(join(site.folder, run, "verified"), "utf8")).toBe("by a drill\n");
+    expect(readFileSync(join(copies, "server 3's", run, "verified"), "utf8")).toBe("by a drill\n");
+    expect(statSync(join(site.folder, run, "verified")).mode & 0o777).toBe(0o600);
+    expect(events.filter(([word]) => word === "trouble")).toEqual([]);
+    expect(site.mails().at(-1)).toContain(`restored and found equal: ${run}.`);
+    run = events.find(([word]) => word === "made")?.[1] ?? "";
+  });
+
   it("keeps mail until sendmail takes it", async () => {
     site.deliver(false);
     await site.install({ databases: { decam_dev: { tables: [], groups: {}, schemas: [] } }, places: [] });
