@@ -71,7 +71,7 @@ function words(unit, v) {
   if (unit == "seconds") return span(v)
   if (unit == "hours") return span(v * 3600)
   if (unit == "days") return v == 1 ? "1 day" : v " days"
-  if (unit == "percent") return (v + 0) " %"
+  if (unit == "percent") { sub(/[.]0$/, "", v); return v " %" }
   return v
 }
 

@@ -67,6 +67,8 @@ function remarkInWords({ database, about, message }: Extract<RestoreEvent, { cod
       return "this place has no roles of the run: owners and grants come back if their roles are there";
     case "network":
       return "the scratch server has a network: this host's kernel gives it none of its own (unshare -U -n)";
+    case "foreign-key":
+      return `${database === undefined ? "" : `${shownInLine(database)}: `}the foreign key ${shownInLine(message)} is left out: the other table is missing, and brings it when it comes back`;
     case "mail":
       return `its mail waits: ${shownInLine(message)}`;
     default:

@@ -2,8 +2,14 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { renderWatched } from "../../cli/commands/watch.js";
+import type { Server } from "../../config/site.js";
 import type { WatchFacts } from "../../installed/watch/render.js";
+import { atLeast, majors } from "../../postgres/versions.js";
 import { conditions } from "../../postgres/watch/conditions.js";
+import { renderProbe } from "../../postgres/watch/probe.js";
+import { askWatches, isWrong } from "../../servers/watch/ask.js";
+import { catalogueOf } from "../support/oldCatalogues.js";
 import { programs15, WatchSite } from "../support/watchSite.js";
 
 const hour = 3600;
@@ -328,6 +334,50 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     expect(await look("one")).toEqual(["well again: sispi one: server warm does not answer, its host does"]);
     expect(await look("warm")).toEqual(["well again: sispi warm: the server does not answer"]);
   }, 40_000);
+
+  it("asks servers of 9.0 to 9.5 by what these had", async () => {
+    // Of each catalogue what the watch asks, as it was then; what was not there yet is not there.
+    for (const version of majors.filter((major) => !atLeast(major, "9.6"))) {
+      const probe = `${catalogueOf(version)}\nset search_path = old, pg_catalog;\n${renderProbe(version)}`;
+      const file = join(site.folder, "probe.sql");
+      writeFileSync(file, probe);
+      const said = await site.sqlFile("one", file);
+      const looked = said
+        .split("\n")
+        .filter((line) => line.startsWith("looked"))
+        .map((line) => line.split("|")[1]);
+      expect([version, looked]).toEqual([
+        version,
+        ["server", "replication", "stream", "slots", "sessions", "age", "archiver"],
+      ]);
+      expect(said).toContain("behind|two|16777216");
+    }
+  });
+
+  it("is asked by pgsite watch of the whole site at once, which keeps nothing and mails nothing", async () => {
+    await declare("two", { thresholds: { diskBytes: 0, connectionsPercent: 1 } });
+    const servers = ["one", "two", "gone"].map((name) => ({
+      name,
+      host: { name, transport: "local", address: "", user: site.user },
+      controlDirectory: site.control(name),
+    })) as unknown as readonly Server[];
+    const before = readFileSync(join(site.control("two"), "jobs", "watch.state"), "utf8");
+    const watched = await askWatches(servers, new AbortController().signal);
+    expect(watched.map(isWrong)).toEqual([false, true, true]);
+    expect(watched[1]?.conditions.map(({ condition, status, value }) => [condition, status, value])).toEqual([
+      ["connections", "open", "5.0"],
+    ]);
+    expect(watched[2]?.unknown).toEqual({ code: "notInstalled", path: join(site.control("gone"), "watch", "watch") });
+    const shown = renderWatched(watched).split("\n");
+    expect(shown.find((line) => line.includes("one"))).toMatch(
+      /│ one +│ yes +│ takes writes +│ +│ [0-9.]+ % \(.*\) +│ 1 of 20 +│ 0 s +│ +│ +│/,
+    );
+    expect(shown.at(-2)).toMatch(/^two: warning: 5 % of max_connections are in use \(the limit is 1 %\)\. Since /);
+    expect(shown.at(-1)).toMatch(/^gone: there is no .*: pulumi up installs what the stack declares/);
+    expect(readFileSync(join(site.control("two"), "jobs", "watch.state"), "utf8")).toBe(before);
+    await declare("two", { thresholds: { diskBytes: 0 } });
+    expect(await look("two")).toEqual([]);
+  });
 
   it("reminds once a day, in the thread of the first mail, and no clock that is set back makes it more", async () => {
     await declare("one", { thresholds: { diskBytes: 0, connectionsPercent: 1 } });

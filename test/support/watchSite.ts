@@ -124,6 +124,12 @@ export class WatchSite {
     return this.#run("psql", ["-X", "-q", "-A", "-t", ...this.#at(name), "-d", "postgres", ...commands]);
   }
 
+  /** Of statements in a file, each on its own; the first that fails ends them. */
+  async sqlFile(name: string, file: string): Promise<string> {
+    const args = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", ...this.#at(name), "-d", "postgres", "-f", file];
+    return this.#run("psql", args);
+  }
+
   /** A session that stays open, with what was begun in it. */
   session(name: string, statement: string): { readonly end: () => Promise<void> } {
     const child = execa(join(programs15, "psql"), ["-X", "-q", ...this.#at(name), "-d", "postgres"], {
