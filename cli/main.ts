@@ -16,6 +16,7 @@ import { baseBackupCommand, seedCommand } from "./commands/seed.js";
 import { startCommand } from "./commands/start.js";
 import { statusCommand } from "./commands/status.js";
 import { stopCommand } from "./commands/stop.js";
+import { watchCommand } from "./commands/watch.js";
 
 const program = new Command("pgsite")
   .description("acts on and looks at the servers of replicated PostgreSQL sites")
@@ -23,6 +24,7 @@ const program = new Command("pgsite")
   .enablePositionalOptions();
 program.addCommand(initCommand());
 program.addCommand(statusCommand());
+program.addCommand(watchCommand());
 program.addCommand(driftCommand());
 program.addCommand(checkCommand());
 program.addCommand(preflightCommand());

@@ -88,13 +88,16 @@ function outputsPresent() {
   return targets.every(({ output }) => existsSync(join(checkout, output)));
 }
 
-/** Files that are generated from the stack file's schema, and what prints them. */
+/** Files that are generated from the stack file's schema and from the watch's tables, and what prints them. */
 const generated = [
   { path: "docs/stack.schema.json", args: ["schema"] },
   { path: "docs/stack-file.md", args: ["schema", "--markdown"] },
+  ...["alerts.yml", "alerts.test.yml", "dashboard.json"].map((name) => {
+    return { path: `docs/monitoring/${name}`, args: ["watch", "--monitoring", name] };
+  }),
 ];
 
-/** Fails where a generated file is not what the stack file's schema says today. */
+/** Fails where a generated file is not what its source says today. */
 export async function checkSchema() {
   for (const { path, args } of generated) {
     const command = [join(dist, "pgsite.js"), ...args];

@@ -14,7 +14,7 @@ find_clients() {
     found=$(client "$client") || die 69 "there is no $client of PostgreSQL $version in $bin or PATH"
     eval "$client=\$found"
   done
-  tool_number=$("$pg_restore" --version | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { split($i, v, /[^0-9]+/); print v[1] * 100 + (v[1] < 10 ? v[2] : 0); exit } }')
+  tool_number=$(number_of "$pg_restore")
   # Where pg_restore's text goes: until 11 that is its standard output anyway, and -f - were a file.
   to_stdout=''
   [ "$tool_number" -lt 1200 ] || to_stdout='-f -'

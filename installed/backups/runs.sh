@@ -33,7 +33,7 @@ event() {
 # of_places: every place, one a line: NAME TARGET FOLDER KIND PORT KEY; `-` stands for this host, and for what is not said.
 of_places() {
   [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$(escaped_name "$backup_folder")"
-  [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
+  [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "held" { print $2, "-", $3, "own", "-", "-" } $1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
 }
 
 # at_place TARGET PORT KEY COMMAND: what the shell of the place's host does with a command; standard input goes there.
@@ -66,8 +66,8 @@ list_place() {
   return "$listed"
 }
 
-# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places` (or this server's), or a folder of this host; empty: the server's own,
-# else the first that has it. Status 1: there is none; $why says what was looked at.
+# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places` (or this server's), or a folder of this host; empty: the server's
+# own, else the first that has it; of several newest ones the newest. Status 1: there is none; $why says what was looked at.
 find_run() {
   wanted=$1 only=$2
   [ "$only" != "$server" ] || only=$own_place
@@ -87,11 +87,13 @@ find_run() {
       echo "$place_name: $(awk -F '\t' -v name="$wanted" 'name == $1 { print name " is " $2; n++ } END { if (!n) print "no " (name == "newest" ? "whole run" : "run " name) }' "$scratch/list" | tr '\n' ' ')" >>"$scratch/looked"
       continue
     }
+    # Names are times.
+    [ -z "$run" ] || [ "$(printf '%s\n' "$run" "${found%%"$tab"*}" | sort | tail -n 1)" != "$run" ] || continue
     IFS=$tab read -r run run_state run_size run_end run_verified <<FOUND
 $found
 FOUND
     run_place=$place_name run_target=$place_target run_port=$place_port run_key=$(unescaped "$place_key") run_folder=$(unescaped "$place_folder")/$run
-    break
+    [ "$wanted" = newest ] || break
   done <"$scratch/places"
   if [ -z "$run" ]; then
     [ -s "$scratch/looked" ] || echo "there is no place${only:+ $only}" >"$scratch/looked"

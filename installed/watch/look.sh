@@ -89,17 +89,15 @@ look_at_warm() {
   esac
 }
 
-# ready ADDRESS PORT USER: 0 it takes connections, 1 it takes nobody in, 2 nobody answers, 3 or more: not known.
+# ready CONNINFO: 0 it takes connections, 1 it takes nobody in, 2 nobody answers, 3 or more: not known.
 ready() {
   [ -n "$isready" ] || return 9
-  PGOPTIONS='' PGPASSFILE=$control/none PGHOST='' "$isready" -q -t 5 \
-    -d "${1:+host=$1 }port=$2 user=$3 dbname=postgres replication=true connect_timeout=5" >/dev/null 2>&1 3>&- 9>&-
+  PGOPTIONS='' PGPASSFILE=$control/none "$isready" -q -t 5 -d "$1" >/dev/null 2>&1 3>&- 9>&-
 }
 
 # Of any version.
 find_ready() {
-  isready=$bin/pg_isready
-  [ -x "$isready" ] || isready=$(command -v pg_isready) || isready=''
+  isready=$(client pg_isready) || isready=$(command -v pg_isready) || isready=''
 }
 
 look_at_server() {
@@ -152,7 +150,7 @@ look_without_sql() {
     fact detail.silent '' 'no process of it runs'
     return
   fi
-  ready "$host_of_server" "$port" "$role_of_jobs"
+  ready dbname=postgres
   case $? in
     0) if [ -n "$psql" ]; then set -- 0 "its process runs, and the watch gets no answer: $(in_line "$(cat "$why")")"; else set -- 1 ''; fi ;;
     1) set -- 0 'it runs, and takes nobody in: it starts, recovers or stops' ;;
@@ -174,7 +172,7 @@ look_at_peers() {
   looked peers
 }
 
-# ask_peer NAME ADDRESS PORT USER WARM
+# ask_peer NAME ADDRESS PORT CONNINFO WARM
 ask_peer() {
   try_peer "$@" || { sleep "$patience" && try_peer "$@"; }
   fact peer "$1" "$answer"
@@ -188,7 +186,7 @@ ask_peer() {
 # Sets $answer to ok, busy, silent, host or unknown, and $words; succeeds where nothing is wrong.
 try_peer() {
   words=''
-  ready "$2" "$3" "$4"
+  ready "$4"
   case $? in
     0) answer=ok ;;
     1) if [ "$5" = warm ]; then answer=ok; else answer=busy; fi ;;

@@ -244,7 +244,7 @@ export function valueInWords(unit: Unit, text: string): string {
     case "days":
       return value === 1 ? "1 day" : `${value} days`;
     case "percent":
-      return `${value} %`;
+      return `${text.replace(/\.0$/, "")} %`;
     default:
       return text;
   }

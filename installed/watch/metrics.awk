@@ -18,10 +18,15 @@ function add(metric, object, value) {
   text[metric] = text[metric] metric "{" base (label[metric] == "" ? "" : "," label[metric] "=\"" escaped(object) "\"") "} " value "\n"
 }
 # In each label a backslash, a quote and a line break.
-function escaped(value) {
-  gsub(/\\/, "\\\\", value)
-  gsub(/"/, "\\\"", value)
-  return value
+function escaped(value) { return behind(behind(value, "\\"), "\"") }
+# Each of these characters with a backslash before it; what gsub makes of backslashes differs from awk to awk.
+function behind(value, one,   out, at) {
+  out = ""
+  while ((at = index(value, one)) > 0) {
+    out = out substr(value, 1, at - 1) "\\" one
+    value = substr(value, at + 1)
+  }
+  return out value
 }
 
 END {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { quote } from "../../hosts/quote.js";
+import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderConditions, type Thresholds } from "../../postgres/watch/conditions.js";
 import { renderMetrics } from "../../postgres/watch/metrics.js";
 import { probeOptions, renderProbe } from "../../postgres/watch/probe.js";
@@ -97,11 +98,11 @@ export function renderWatch(facts: WatchFacts): Readonly<Record<string, string>>
     settings,
     peers: text([
       heading,
-      "# NAME ADDRESS PORT, as whom it is asked, whether it takes nobody in while it is a standby.",
+      "# NAME ADDRESS PORT, how it is asked whether it takes connections, whether it takes nobody in while it is a standby.",
       ...peers.map((peer) => {
         return [
           "peer",
-          ...[peer.name, peer.address, `${peer.port}`, peer.role, peer.warm ? "warm" : ""].map(quote),
+          ...[peer.name, peer.address, `${peer.port}`, asking(peer), peer.warm ? "warm" : ""].map(quote),
         ].join(" ");
       }),
     ]),
@@ -114,6 +115,18 @@ export function renderWatch(facts: WatchFacts): Readonly<Record<string, string>>
     messages: renderMessages(),
     metrics: renderMetrics(),
   };
+}
+
+/** As a replica would: by a rule that is there for it, so that nobody's log is filled by the question. */
+function asking({ address, port, role }: WatchPeer): string {
+  return renderConninfo({
+    host: address,
+    port: `${port}`,
+    user: role,
+    dbname: "postgres",
+    replication: "true",
+    connect_timeout: "5",
+  });
 }
 
 let scripts: Readonly<Record<string, InstalledFile>> | undefined;

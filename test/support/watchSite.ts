@@ -11,6 +11,7 @@ import { serverFolder, serverUser } from "./serverUser.js";
 export const programs15 = "/usr/lib/postgresql/15/bin";
 
 export interface Mail {
+  /** Without the site's name, which begins it: `[sispi] `. */
   readonly subject: string;
   readonly id: string;
   readonly reference?: string;
@@ -122,6 +123,12 @@ export class WatchSite {
   async sql(name: string, ...statements: readonly string[]): Promise<string> {
     const commands = statements.flatMap((statement) => ["-c", statement]);
     return this.#run("psql", ["-X", "-q", "-A", "-t", ...this.#at(name), "-d", "postgres", ...commands]);
+  }
+
+  /** Of statements in a file, each on its own; the first that fails ends them. */
+  async sqlFile(name: string, file: string): Promise<string> {
+    const args = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", ...this.#at(name), "-d", "postgres", "-f", file];
+    return this.#run("psql", args);
   }
 
   /** A session that stays open, with what was begun in it. */
@@ -270,7 +277,7 @@ export class WatchSite {
     const header = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1];
     const reference = header("In-Reply-To");
     return {
-      subject: header("Subject") ?? "",
+      subject: /^\[sispi\] (.*)$/.exec(header("Subject") ?? "")?.[1] ?? "without the name of the site",
       id: header("Message-ID") ?? "",
       ...(reference === undefined ? {} : { reference }),
       text: text.slice(text.indexOf("\n\n") + 2),

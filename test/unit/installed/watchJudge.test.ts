@@ -127,6 +127,17 @@ describe("the judge", () => {
     expect(new Set(mails.map(({ id }) => id)).size).toBe(4);
   });
 
+  it("goes on reminding by a clock that was set back, a day after that", () => {
+    const down: Fact[] = [...looked(["server", "peers"]), ["answers", "", 0]];
+    const runs = Array.from({ length: 49 }, (_, index) => ({ now: start - 30 * day + index * hour, facts: down }));
+    const { mails } = new Judge().see({ now: start, facts: down }, ...runs);
+    expect(mails.map(({ kind, at }) => `${kind} ${(at - start) / day}`)).toEqual([
+      "begin 0",
+      "remind -29",
+      "remind -28",
+    ]);
+  });
+
   it("waits as many runs as the condition says, and begins anew when one of them was good", () => {
     const off: Fact[] = [...clean, ["slot.active", "s", 0]];
     const see = (...facts: readonly (readonly Fact[])[]) =>
