@@ -103,6 +103,10 @@ FOUND
   run_there=$run_folder
   if [ "$run_target" != - ]; then
     run_folder=$jobs/fetched.$$
+    # What a program left that was killed.
+    for left in "$jobs"/fetched.*; do
+      [ ! -d "$left" ] || [ -d "/proc/${left##*.}" ] || rm -rf -- "$left"
+    done
     at_end 'rm -rf -- "$jobs/fetched.$$"'
     mkdir -p -- "$run_folder" && fetch_file manifest || return 1
   fi
@@ -142,15 +146,26 @@ databases_of_run() { awk -F '\t' '$1 == "file" && ($5 == "frame" || $5 == "whole
 # size_of DATABASE: as it was on the disk when the run was made.
 size_of() { NAME=$1 awk -F '\t' '$1 == "database" && $2 == ENVIRON["NAME"] { n = $3 } END { printf("%.0f\n", n) }' "$manifest"; }
 
-# checksums <PATHS: whether each is what was written; a line a path that is not, in $scratch/damaged. As many at once as there are jobs.
+# checksums <PATHS: of a run on another host these files are fetched first. Whether each is what was written; a line a path that is not, in $scratch/damaged. As many at once as there are jobs.
 checksums() {
   : >"$scratch/damaged"
   awk -F '\t' 'NR == FNR { wanted[$1] = 1; next } $1 == "file" && $2 in wanted { print $2 "\t" $3 "\t" $4 }' - "$manifest" >"$scratch/sums"
   rm -rf -- "$scratch/claims"
   mkdir -- "$scratch/claims"
-  while IFS=$tab read -r path _; do
-    fetch_file "$path" </dev/null || echo "$path" >>"$scratch/damaged"
-  done <"$scratch/sums"
+  if [ "$run_target" != - ]; then
+    room=$(df -Pk -- "$run_folder" | awk 'NR == 2 { printf("%.0f\n", $4 * 1024) }')
+    bytes=$(awk -F '\t' '{ n += $2 } END { printf("%.0f\n", n) }' "$scratch/sums")
+    [ "$bytes" -le "$room" ] || die 74 "to fetch the run $(size "$bytes") are needed in $jobs, and $(size "$room") are free"
+    # All by one connection.
+    paths=''
+    while IFS=$tab read -r path _; do
+      [ -e "$run_folder/$path" ] || paths="$paths $(quoted "$path")"
+    done <"$scratch/sums"
+    if [ -n "$paths" ]; then
+      at_place "$run_target" "$run_port" "$run_key" "cd -- $(quoted "$run_there") && tar -cf - --$paths" </dev/null 2>"$why" | tar -xf - -C "$run_folder" 2>>"$why" ||
+        die 74 "the run cannot be fetched: $(tr '\n' ' ' <"$why")"
+    fi
+  fi
   worker=0
   pids=''
   while [ "$worker" -lt "$parallel" ]; do

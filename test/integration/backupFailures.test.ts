@@ -32,7 +32,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     const { code, stderr, events } = await site.backup();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const [mail = ""] = site.mails();
-    expect(mail).toMatch(/^Subject: .* backup of server2: good, /m);
+    expect(mail).toMatch(/^Subject: \[sispi\] server2: backup good, /m);
     return events.find(([word]) => word === "made")?.[1] ?? "";
   }
 
@@ -43,7 +43,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     expect(failed[3]).toMatch(words);
     const [mail = "", ...others] = site.mails();
     expect(others).toEqual([]);
-    expect(mail).toMatch(/^Subject: \[pgsite sispi\] backup of server2: FAILED, /m);
+    expect(mail).toMatch(/^Subject: \[sispi\] server2: backup FAILED, /m);
     expect(mail).toMatch(words);
     const [, , , , run, state] = failed;
     const partial = state === "partial" ? [`${run}.partial`] : [];
@@ -176,7 +176,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       expect(second.code).toBe(75);
       expect(second.events.map(([word, cause]) => [word, cause])).toEqual([["failed", "busy"]]);
       const [mail = ""] = site.mails();
-      expect(mail).toMatch(/^Subject: .*: FAILED, another run goes on$/m);
+      expect(mail).toMatch(/^Subject: .* FAILED, another run goes on$/m);
       expect(mail).toMatch(/a run goes on since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(process \d+\)/);
       await release();
     });
@@ -245,7 +245,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       ["copy", `local ${made}`, expect.stringMatching(/its folder cannot be made/)],
     ]);
     const [mail = ""] = site.mails();
-    expect(mail).toMatch(/^Subject: .*: made, but not copied$/m);
+    expect(mail).toMatch(/^Subject: .* made, but not copied$/m);
     rmSync(folder);
     await site.install({ places: [blocked] });
     const next = await goodRun();
@@ -285,7 +285,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       const { code, events } = await site.backup();
       const failed = events.find(([word]) => word === "failed") ?? [];
       expect([code, ...failed.slice(0, 2)]).toEqual([1, "failed", "space"]);
-      expect(site.mails()[0]).toMatch(/^Subject: .*: FAILED, no space$/m);
+      expect(site.mails()[0]).toMatch(/^Subject: .* FAILED, no space$/m);
       expect(site.runs(disk)).toEqual([expect.stringMatching(/Z\.partial$/), "filler"]);
     });
 
