@@ -138,6 +138,21 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     await failedBy("server", "server2", /it does not answer: .*refused|No such file/, run);
   });
 
+  it("says that somebody has ended the session that holds the snapshot", async () => {
+    await site.install({ databases: ruled });
+    const run = await locked(async (release) => {
+      const ended = await site.server.query(
+        "decam",
+        `select count(pg_terminate_backend(pid)) from pg_stat_activity
+           where datname = 'decam' and application_name = 'pgsite backup' and state = 'idle in transaction'`,
+      );
+      expect(Number(ended)).toBeGreaterThan(0);
+      await release();
+    });
+    await site.install({ databases: small });
+    await failedBy("session", "decam", /was ended by somebody/, run);
+  });
+
   it("finds a byte that the disk has changed since pg_dump wrote it", async () => {
     let changed = "";
     await site.install({ databases: ruled });
