@@ -1,4 +1,4 @@
-// A run of the backups against bare parallel pg_dump of the same databases, its verification against its dumps.
+// A run of the backups against bare parallel pg_dump of the same databases, its verification against its dumps, its restore against bare pg_restore.
 // `npm run bench -- backup ROUNDS ROWS`: 1,900,000 rows are 2 GB.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { BackedUp } from "../test/support/backedUp.js";
 import { sispiRules } from "../test/support/sispi.js";
 import { closing } from "./support/closing.js";
 import { compare, median, say, timed } from "./support/compare.js";
+import { restoreRatio } from "./support/restoreRatio.js";
 
 const jobs = 2;
 const databases = Object.keys(sispiRules);
@@ -47,6 +48,7 @@ async function main(rounds: number, rows: number): Promise<void> {
       },
     });
     say(`ratio backup-verification ${median(shares).toFixed(2)} target 0.50`);
+    await restoreRatio(site, databases, { rounds, jobs, settings });
   });
 }
 
