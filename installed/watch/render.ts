@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderConditions, type Thresholds } from "../../postgres/watch/conditions.js";
@@ -69,12 +70,12 @@ const ours = ["log.awk", "judge.awk", "words.awk", "metrics.awk", "look.sh", "wa
 const shared = ["jobs/common.sh", "jobs/mail.sh", "runbook/lives.sh"] as const;
 
 export function watchFolder(controlDirectory: string): string {
-  return join(controlDirectory, "watch");
+  return controlPath({ controlDirectory }, "watch");
 }
 
 /** The program that a schedule runs. */
 export function watchProgram(controlDirectory: string): string {
-  return join(watchFolder(controlDirectory), "watch");
+  return `${watchFolder(controlDirectory)}/watch`;
 }
 
 /** What differs from server to server, by name. Pure. */
