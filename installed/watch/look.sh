@@ -175,6 +175,7 @@ look_at_peers() {
 # ask_peer NAME ADDRESS PORT CONNINFO WARM
 ask_peer() {
   try_peer "$@" || { sleep "$patience" && try_peer "$@"; }
+  [ "$answer" != away ] || reached "$2" "$3"
   fact peer "$1" "$answer"
   case $answer in
     silent | busy) [ -z "$words" ] || fact detail.peerSilent "$1" "$words" ;;
@@ -183,26 +184,27 @@ ask_peer() {
   esac
 }
 
-# Sets $answer to ok, busy, silent, host or unknown, and $words; succeeds where nothing is wrong.
+# Sets $answer to ok, busy, away (it does not answer) or unknown, and $words; succeeds where nothing is wrong.
 try_peer() {
   words=''
   ready "$4"
   case $? in
     0) answer=ok ;;
     1) if [ "$5" = warm ]; then answer=ok; else answer=busy; fi ;;
-    2) reached "$2" "$3" ;;
+    2) answer=away ;;
     # Before 9.3 there is no pg_isready.
     *)
       case $(lives "$2" "$3") in
         answers) if [ "$5" != warm ] && admits_nobody "$2" "$3"; then answer=busy; else answer=ok; fi ;;
         unknown) answer=unknown words='this host has neither pg_isready nor bash' ;;
-        *) reached "$2" "$3" ;;
+        *) answer=away ;;
       esac
       ;;
   esac
   [ "$answer" = ok ]
 }
 
+# reached ADDRESS PORT: $answer becomes silent, host or unknown.
 reached() {
   words=$(reach "$1" "$2")
   answer=${words%% *}
@@ -214,7 +216,7 @@ reached() {
 reach() {
   if command -v bash >/dev/null 2>&1; then
     # shellcheck disable=SC2016
-    met=$(timeout 8 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1 3>&- 9>&-)
+    met=$(timeout 6 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1 3>&- 9>&-)
     status=$?
   elif [ -n "$psql" ]; then
     met=$(PGPASSFILE=$control/none timeout 8 "$psql" -X -w -d "host=$1 port=$2 user=none connect_timeout=6" -c '' 2>&1 3>&- 9>&-)
@@ -233,7 +235,7 @@ reach() {
 }
 
 look_at_disks() {
-  set -- "$data" "$control"
+  set -- "$data" "$control" "$jobs"
   for path in "$data/$wal" "$data"/pg_tblspc/* "$watch_logs"; do [ ! -d "$path" ] || set -- "$@" "$path/."; done
   while IFS="$tab" read -r _ folder _; do [ ! -d "$folder" ] || set -- "$@" "$folder/."; done <"$here/places"
   timeout 30 df -P -k -- "$@" >"$scratch/df" 2>"$why" 3>&- 9>&- || cannot_look disks "$(in_line "$(cat "$why")")"
