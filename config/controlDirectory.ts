@@ -138,6 +138,9 @@ export function timeKept(directory: string): string | undefined {
   return `${date.replace(/(....)(..)(..)/, "$1-$2-$3")}T${time.replace(/(..)(..)(..)/, "$1:$2:$3")}Z`;
 }
 
+/** In the folder of a scratch server: whose it is, and whether it still runs. The next drill takes away what a drill has left that was killed. */
+export const drillMark = "pgsite.drill";
+
 /** In what keeps what diverged. */
 export const keptNames = {
   /** What it is, how to look at it, and which transactions are in it. */

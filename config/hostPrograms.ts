@@ -12,6 +12,7 @@ export interface HostProgram {
     | "tar"
     | "bash"
     | "perl"
+    | "diffutils"
     | "bsdutils"
     | "openssh-client"
     | "pv"
@@ -29,7 +30,7 @@ export interface HostProgram {
 
 /**
  * What a host's backups and watch ask of it. `jobs`: any of them does. `backups`: it makes them, or restores them for a drill.
- * `copies`: runs are copied from it or to it. `ssh`: they go from it to another host. `ionice`, `rateLimit`: the stack says so.
+ * `copies`: runs are copied from it or to it. `ssh`: from it; their program refuses without. `ionice`, `rateLimit`: the stack says so.
  * `cron`: a cron runs one of its programs, whose output is for syslog.
  */
 export const jobNeeds = ["jobs", "backups", "copies", "ssh", "ionice", "rateLimit", "cron"] as const;
@@ -66,7 +67,9 @@ export const hostPrograms: Readonly<Record<string, HostProgram>> = {
   ...always("grep", "grep"),
   ...always("findutils", "find"),
   ...always("util-linux", "flock", "setsid"),
-  ...forJobs("jobs", "coreutils", "base64", "expr", "mkfifo", "nice", "rmdir", "sha256sum", "tee", "uname", "wc"),
+  ...forJobs("jobs", "coreutils", "base64", "mktemp", "sha256sum"),
+  ...forJobs("backups", "coreutils", "comm", "dd", "mkfifo", "nice", "rmdir", "tee", "wc"),
+  ...forJobs("backups", "diffutils", "cmp"),
   ...forJobs("cron", "bsdutils", "logger"),
   ...forJobs("ionice", "util-linux", "ionice"),
   ...forJobs("rateLimit", "pv", "pv"),

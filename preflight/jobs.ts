@@ -47,7 +47,7 @@ export function jobsOf(site: Site, server: Server): { readonly jobs?: JobsReques
     ["ionice", makes && backups.ionice !== undefined],
     ["jobs", true],
     ["rateLimit", makes && backups.rateLimit !== undefined],
-    ["ssh", copies.some(({ host }) => host !== undefined && host.name !== server.host.name)],
+    ["ssh", copies.length > 0],
   ];
   const jobs = {
     needs: needs.flatMap(([need, is]) => (is ? [need] : [])),

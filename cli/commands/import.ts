@@ -3,9 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { controlNames } from "../../config/controlDirectory.js";
-import { say } from "../find.js";
+import { defined } from "../../postgres/defined.js";
+import { say, sayJson } from "../find.js";
 import { isHere } from "../here.js";
 import { adoptAll, type ImportPlan, isName, planImport } from "../import/import.js";
+import { otherJobWords } from "../import/otherJobs.js";
 import type { Place } from "../import/read.js";
 import { projectFolder } from "../load.js";
 
@@ -17,6 +19,7 @@ interface Options {
   readonly stack: string;
   readonly administrator: string;
   readonly adopt?: boolean;
+  readonly json?: boolean;
 }
 
 /** `pgsite import`: hand-made servers become a stack, and nothing on them changes. */
@@ -35,6 +38,7 @@ export function importCommand(): Command {
       "postgres",
     )
     .option("--adopt", "write the stack file, and mark the data directories as known to pgsite")
+    .option("--json", "for programs")
     .action(async (options: Options) => {
       const { host: hosts, dataDirectory: folders, stack, administrator, site = stack } = options;
       if (hosts.length !== folders.length) {
@@ -53,6 +57,7 @@ export function importCommand(): Command {
       });
       const file = `Pulumi.${stack}.yaml`;
       if (options.adopt !== true) {
+        if (options.json === true) return sayJson(asData(plan, undefined));
         say(plan.stackFile);
         say(report(plan));
         say(`\nNothing was written. With --adopt, pgsite import writes ${file} as above, and on the hosts:`);
@@ -64,6 +69,7 @@ export function importCommand(): Command {
         throw new Error(`${path} is there already: move it away, or choose another --stack; nothing was written`);
       await adoptAll(plan);
       await writeFile(path, plan.stackFile, { flag: "wx" });
+      if (options.json === true) return sayJson(asData(plan, path));
       say(report(plan));
       say(`\nWrote ${path}, and on the hosts, beside the data directories:`);
       for (const { server } of plan.servers) say(`  ${server.controlDirectory} on ${server.host.name}: ${marks}`);
@@ -73,9 +79,24 @@ export function importCommand(): Command {
 
 const marks = `${controlNames.identity}, ${controlNames.adopted} and copies of the files in ${controlNames.adoptedFiles}/`;
 
-function report({ notes, firstWrites }: ImportPlan): string {
+/** As `--json` prints it (docs/import.md). @param written the stack file, where it was written */
+function asData({ stackFile, passwords, secrets, notes, firstWrites, otherJobs }: ImportPlan, written?: string) {
+  return { stackFile, passwords, secrets, notes, firstWrites, otherJobs, ...defined({ written }) };
+}
+
+function report({ notes, firstWrites, otherJobs }: ImportPlan): string {
+  const others = otherJobs.flatMap(({ host, found, unread }) => [
+    ...found.map((job) => `${host}: ${otherJobWords(job)}`),
+    ...unread.map(({ file, why }) => `${host}: what is in ${file} is not known: ${why}`),
+  ]);
   const writes = firstWrites.filter(({ changes }) => changes.length > 0);
   return [
+    ...(others.length === 0
+      ? []
+      : [
+          "Found, not taken: what runs beside the servers goes on as it is (backups, watch and mail of a stack file do the like):",
+          ...others.map((line) => `  ${line}`),
+        ]),
     ...(notes.length === 0 ? [] : ["The stack file does not say:", ...notes.map((note) => `  ${note}`)]),
     ...(writes.length === 0
       ? []

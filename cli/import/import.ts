@@ -10,6 +10,7 @@ import { runningOtherwise } from "../../servers/status/live.js";
 import { adopt, firstWrite } from "./adopt.js";
 import { askContents, askRunning, type Running } from "./ask.js";
 import { conninfoOf, describe, type Named, type StackKeys } from "./describe.js";
+import { type OtherJobs, readOtherJobs } from "./otherJobs.js";
 import { type HandMade, type Place, readHandMade } from "./read.js";
 import { rawOf, renderStackFile } from "./stackFile.js";
 
@@ -37,6 +38,8 @@ export interface ImportPlan {
   readonly notes: readonly string[];
   /** By server: what its files get when pgsite first writes them. */
   readonly firstWrites: readonly { readonly name: string; readonly changes: readonly string[] }[];
+  /** By host: what runs there beside the servers, and goes on as it is; and what of that nobody could read. */
+  readonly otherJobs: readonly ({ readonly host: string } & OtherJobs)[];
 }
 
 /** These servers cannot be taken over as they are. Nothing was written anywhere. */
@@ -77,6 +80,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
   const login = { user: administrator, password: password ?? "" };
   const primary = servers.find((server) => !server.found.inRecovery);
   if (primary === undefined) throw new CannotImport(["none of these servers is a primary: name the primary too"]);
+  const others = Promise.all(found.map(readOtherJobs));
   const [contents, ...running] = await Promise.all([
     askContents(endpointOf(primary, administrator), login),
     ...servers.map((server) => stateOf(server, login)),
@@ -115,7 +119,22 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
       name,
       changes: firstWrite(handMade, server).changes,
     })),
+    otherJobs: byHost(found, await others),
   };
+}
+
+/** Servers of one host see the same there, each what is about it. */
+function byHost(found: readonly HandMade[], jobs: readonly OtherJobs[]): ImportPlan["otherJobs"] {
+  const hosts = [...new Set(found.map(({ place }) => place.host))];
+  const distinct = <T>(list: readonly T[]) => [...new Map(list.map((one) => [JSON.stringify(one), one])).values()];
+  return hosts.map((host) => {
+    const here = jobs.filter((_, index) => found[index]?.place.host === host);
+    return {
+      host,
+      found: distinct(here.flatMap((one) => one.found)),
+      unread: distinct(here.flatMap((one) => one.unread)),
+    };
+  });
 }
 
 /** The keys with masks in place of secrets. */

@@ -75,7 +75,7 @@ compare_definitions() {
   }
   plain_text <"$scratch/text.dump" >"$scratch/text.is"
   # The run says which materialized views have rows by what refreshes them.
-  [ "$number" -lt 903 ] ||
+  [ "$server_number" -lt 903 ] ||
     sql "$name" "select 'REFRESH MATERIALIZED VIEW ' || quote_ident(schemaname) || '.' || quote_ident(matviewname) || ';' from pg_catalog.pg_matviews where ispopulated" >>"$scratch/text.is" ||
     differ "$1" unknown -- "$name: its materialized views cannot be read: $(tr '\n' ' ' <"$why")"
   unlike "$1" "$name" "$scratch/text.run" "$scratch/text.is"
@@ -105,7 +105,7 @@ of_this_server="s/^\(CREATE TABLESPACE .* LOCATION \).*/\1;/; s/^\(ALTER ROLE .*
 # compare_globals: roles, memberships, settings, tablespaces but for where these lie.
 compare_globals() {
   passwords=''
-  [ "$number" -lt 1000 ] || passwords=--no-role-passwords
+  [ "$tool_number" -lt 1000 ] || passwords=--no-role-passwords
   # shellcheck disable=SC2086
   background "$pg_dumpall" -w -g $passwords >"$scratch/text.dump" 2>"$why" </dev/null || {
     differ - unknown -- "roles cannot be read: $(tr '\n' ' ' <"$why")"

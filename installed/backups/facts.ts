@@ -48,7 +48,16 @@ function factsOf(site: Site, backups: Backups, server: Server, folder: string): 
     nice,
     ...defined({ ionice, rateLimit }),
     places: copies.flatMap((copy) => placeOf(copy, server)),
+    ...heldBy(backups, server, folder),
   };
+}
+
+/** Where other servers bring their runs. */
+function heldBy({ copies }: Backups, { name }: Server, own: string): Pick<BackupFacts, "held"> {
+  const held = copies.flatMap(({ server, folder }, index) =>
+    server === name && folder !== own ? [{ name: index === 0 ? "copies" : `copies${index + 1}`, folder }] : [],
+  );
+  return held.length === 0 ? {} : { held };
 }
 
 /** A copy as a server's host reaches it; none on the host of a server for that server's own runs, which lie there already. */

@@ -154,8 +154,10 @@ save_configuration() {
 # make_queue: the plan of the ruled databases, the others as a whole, what takes longest first.
 make_queue() {
   cat "$scratch"/relations.d* >"$scratch/relations" 2>/dev/null
+  # A declared database that is not there has no frame.
+  awk -F "$tab" 'FILENAME == ARGV[1] { there[$1] = 1; next } $2 in there' "$scratch/ruled" "$here/rules" >"$scratch/rules"
   {
-    awk -v standby="$standby" -f "$here/plan.awk" "$here/rules" "$scratch/relations" || failed programs plan 'the plan cannot be made'
+    awk -v standby="$standby" -f "$here/plan.awk" "$scratch/rules" "$scratch/relations" || failed programs plan 'the plan cannot be made'
     awk -F "$tab" -v OFS="$tab" '{ print "dump", $1, "whole", "whole", $2 }' "$scratch/whole"
   } >"$scratch/plan"
   awk -f "$here/queue.awk" "$last" "$scratch/plan" | sort -t "$tab" -k 1,1nr -k 2,2nr >"$scratch/queue"

@@ -56,14 +56,17 @@ look_at_tables() {
   [ -s "$scratch/names" ] || return 0
   s=$(fielded x.s) t=$(fielded x.t)
   {
-    printf '%s\n' "select $s, $t, case when c.oid is null then 'missing' when c.relkind <> 'r' then 'parent' else 'select ' || quote_literal($s) || ', ' || quote_literal($t) || ', case when exists (select 1 from only ' || quote_ident(x.s) || '.' || quote_ident(x.t) || ') then ''rows'' else ''empty'' end' end from (values"
+    echo 'create temporary table wanted as select x.*, c.relkind from (values'
     values "$scratch/names"
-    echo ") as x(s, t) left join (pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace) on n.nspname = x.s and c.relname = x.t and c.relkind in ('r', 'p', 'f', 'v', 'm')"
+    echo ") as x(s, t) left join (pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace) on n.nspname = x.s and c.relname = x.t and c.relkind in ('r', 'p', 'f', 'v', 'm');"
+    printf '%s\n' "select $s, $t, case when relkind is null then 'missing' else 'parent' end from wanted x where relkind is distinct from 'r';
+\\o $(quoted "$scratch/look.rows")
+select 'select ' || quote_literal($s) || ', ' || quote_literal($t) || ', case when exists (select 1 from only ' || quote_ident(x.s) || '.' || quote_ident(x.t) || ') then ''rows'' else ''empty'' end;' from wanted x where relkind = 'r';
+\\o
+\\i $(quoted "$scratch/look.rows")"
   } >"$scratch/look.sql"
-  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >"$scratch/looked" 2>"$why" || return 1
-  awk -F '\t' -v ORS='\n' '$3 !~ /^select / { print }' "$scratch/looked" >"$scratch/tables"
-  awk -F '\t' '$3 ~ /^select / { print (n++ ? "union all " : "") $3 } END { if (n) print ";" }' "$scratch/looked" >"$scratch/look.sql"
-  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >>"$scratch/tables" 2>"$why"
+  : >"$scratch/look.rows"
+  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >"$scratch/tables" 2>"$why"
 }
 
 # look_at_schema DATABASE SCHEMA: prints `missing`, `empty`, or `full`.
@@ -78,7 +81,7 @@ look_at_schema() {
 
 # list_of WHAT FIRST FILE: of a dump's list what toc.awk says, in $scratch/list.wanted; status 1: nothing.
 list_of() {
-  "$pg_restore" -l -v "$run_folder/$3" 2>"$why" | awk -v what="$1" -f "$here/toc.awk" "$2" - >"$scratch/list.wanted"
+  "$pg_restore" -l -v "$run_folder/$3" 2>"$why" | awk -v what="$1" -v without="$scratch/left_out" -f "$here/toc.awk" "$2" - >"$scratch/list.wanted"
   [ -s "$scratch/list.wanted" ]
 }
 
@@ -87,11 +90,14 @@ text_of() {
   choose_section "$1" "$2" "$scratch/list.wanted"
   if [ "$section" = "--use-list=$scratch/list.$1" ]; then
     # shellcheck disable=SC2086
-    "$pg_restore" "$section" $to_stdout "$run_folder/$2"
+    "$pg_restore" "$section" $to_stdout "$run_folder/$2" && return
   else
     # shellcheck disable=SC2086
-    "$pg_restore" --use-list="$scratch/list.wanted" "$section" $to_stdout "$run_folder/$2"
+    "$pg_restore" --use-list="$scratch/list.wanted" "$section" $to_stdout "$run_folder/$2" && return
   fi
+  # What reads this must not commit it.
+  : >"$scratch/broken"
+  return 1
 }
 
 # into_new DATABASE TARGET OLD: a database that has nothing yet gets all definitions of the run's, and rows of what is wanted alone. Foreign keys
@@ -110,13 +116,16 @@ into_new() {
   event step "$into" data
   load_step=data
   dumps_of "$1" >"$scratch/data"
+  listed_rows=0
   while IFS= read -r path <&3; do
     list_of data "$scratch/names" "$path" || continue
+    listed_rows=$((listed_rows + $(wc -l <"$scratch/list.wanted")))
     load "$into" "$path" --use-list="$scratch/list.wanted" -j "$parallel" </dev/null
     load_step=sets
     if list_of sets "$scratch/owned" "$path"; then load "$into" "$path" --use-list="$scratch/list.wanted" </dev/null; fi
     load_step=data
   done 3<"$scratch/data"
+  all_listed 2>"$scratch/said" || fault "$into" - "$(cat "$scratch/said")"
   event step "$into" post-data
   load_step=post
   choose_section post-data "$first" "$scratch/list.definitions"
@@ -130,25 +139,58 @@ into_new() {
 into_database() {
   into=$2
   event step "$into" "$(if [ "$3" = tables ]; then echo tables; else echo schema; fi)"
-  foreign_keys "$into" >"$scratch/keys.sql" || return 1
-  rm -f -- "$scratch/complete"
+  if ! foreign_keys "$into" >"$scratch/keys.sql" || ! keys_left_out "$into" "$3"; then
+    faults "$into" - "$why"
+    return 1
+  fi
+  rm -f -- "$scratch/complete" "$scratch/broken"
   # What pg_restore writes may break off: then nothing commits.
-  { transaction "$1" "$3" && echo 'commit;' && : >"$scratch/complete"; } 2>"$scratch/said.text" | psql_script "$into" >/dev/null 2>"$scratch/said"
+  { transaction "$1" "$3" && [ ! -e "$scratch/broken" ] && echo 'commit;' && : >"$scratch/complete"; } 2>"$scratch/said.text" | for_server | psql_script "$into" >/dev/null 2>"$scratch/said"
   into_status=$?
-  if [ ! -f "$scratch/complete" ]; then
-    [ ! -s "$scratch/said.text" ] || faults "$into" "$first" "$scratch/said.text"
+  if [ ! -f "$scratch/complete" ] && [ "$into_status" -eq 0 ]; then
+    faults "$into" "$first" "$scratch/said.text"
+    return 1
   fi
   if [ "$into_status" -ne 0 ]; then
     faults "$into" - "$scratch/said"
     return 1
   fi
-  [ -f "$scratch/complete" ]
+}
+
+# keys_left_out DATABASE SCHEMA_STATE: a foreign key of what comes back, to or from a table that is missing, cannot come back; each is said.
+keys_left_out() {
+  : >"$scratch/left_out"
+  if [ "$2" = tables ]; then by=tables; else by=schema; fi
+  known_missing
+  awk -v what=keys -v by="$by" -f "$here/toc.awk" "$scratch/known.all" "$scratch/toc" >"$scratch/keys"
+  [ -s "$scratch/keys" ] || return 0
+  s=$(fielded x.s) t=$(fielded x.t)
+  {
+    printf '%s\n' "select distinct $s, $t from (values"
+    values "$scratch/keys"
+    echo ") as x(s, t) where not exists (select 1 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = x.s and c.relname = x.t);"
+  } >"$scratch/look.sql"
+  timeout "$sql_seconds" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" >"$scratch/missing.tables" 2>"$why" || return 1
+  awk -F '\t' 'FILENAME == ARGV[1] { missing[$1, $2] = 1; next } ($2, $3) in missing { print $1 }' "$scratch/missing.tables" "$scratch/keys" >"$scratch/left_out.new"
+  mv -f -- "$scratch/left_out.new" "$scratch/left_out"
+  awk 'FILENAME == ARGV[1] { out[$1] = 1; next } { id = $1; sub(/;$/, "", id) } id in out && /FK CONSTRAINT/ { sub(/^.*FK CONSTRAINT /, ""); print }' "$scratch/left_out" "$scratch/toc" >"$scratch/left_out.names"
+  while IFS= read -r key <&6; do
+    event remark "$1" foreign-key "$key"
+    say "  the foreign key $key is left out: the other table is missing, and brings it when it comes back"
+  done 6<"$scratch/left_out.names"
+}
+
+# known_missing: tables of the run for toc.awk, those that are to be made being the wanted ones. The others have to be known, so that no name is
+# taken for another.
+known_missing() {
+  awk -F '\t' -v OFS='\t' '{ print $1, $2, 0 }' "$scratch/known" >"$scratch/known.all"
+  awk -F '\t' -v OFS='\t' '$3 == "missing" { print $1, $2, 1 }' "$scratch/tables" >>"$scratch/known.all"
 }
 
 # transaction DATABASE SCHEMA_STATE: its SQL, but for its end. Status 1: it is not whole.
 transaction() {
   echo 'begin;'
-  [ "$number" -lt 903 ] || echo "set local lock_timeout = '60s';"
+  [ "$server_number" -lt 903 ] || echo "set local lock_timeout = '60s';"
   if [ "$2" != tables ]; then
     list_of schema /dev/null "$first"
     [ "$2" = missing ] || awk '!/^[0-9]+; [0-9]+ [0-9]+ SCHEMA /' "$scratch/list.wanted" >"$scratch/list.more" && mv -f -- "$scratch/list.more" "$scratch/list.wanted"
@@ -159,10 +201,6 @@ transaction() {
     return
   fi
   emptied
-  awk -F '\t' -v OFS='\t' '{ print $1, $2, $3 == "missing" ? 1 : 0 }' "$scratch/tables" >"$scratch/known.missing"
-  # Tables with rows that are not wanted have to be known, so that a name is not taken for theirs.
-  awk -F '\t' -v OFS='\t' '{ print $1, $2, 0 }' "$scratch/known" >"$scratch/known.all"
-  cat -- "$scratch/known.missing" >>"$scratch/known.all"
   made=''
   if list_of tables "$scratch/known.all" "$first"; then
     made=1
@@ -180,15 +218,30 @@ transaction() {
   sets_of "$1"
 }
 
+# with_rows: how many of the wanted tables have rows of their own: as many lists of rows there must be.
+with_rows() { DIR=${first%/*}/ awk -F '\t' 'FILENAME == ARGV[1] { wanted[$2, $3] = 1; next } $1 == "holds" && $5 == "r" && ($3, $4) in wanted && index($2, ENVIRON["DIR"]) == 1 { n++ } END { print n + 0 }' "$scratch/names" "$manifest"; }
+
 # rows_of DATABASE WHAT: SQL of the wanted rows.
 rows_of() {
   dumps_of "$1" >"$scratch/data"
+  listed_rows=0
   while IFS= read -r path <&3; do
     if [ "$2" = schema ]; then list_of schema /dev/null "$path" || continue; else list_of data "$scratch/names" "$path" || continue; fi
+    listed_rows=$((listed_rows + $(grep -c '^[0-9]*; [0-9]* [0-9]* TABLE DATA ' "$scratch/list.wanted")))
     # shellcheck disable=SC2086
     "$pg_restore" --data-only --use-list="$scratch/list.wanted" $to_stdout "$run_folder/$path" </dev/null || return 1
   done 3<"$scratch/data"
+  all_listed || return 1
   [ "$2" != schema ] || sequences_of_schema "$1"
+}
+
+# all_listed: whether the dumps gave as many tables as the manifest says.
+all_listed() {
+  expected_rows=$(with_rows)
+  [ "$listed_rows" -eq "$expected_rows" ] || {
+    echo "the run says that it has the rows of $expected_rows of these tables, and its dumps have those of $listed_rows" >&2
+    return 1
+  }
 }
 
 # A sequence that no table owns may be in a dump that has none of the wanted tables.
@@ -260,7 +313,7 @@ where k.contype = 'f' and exists (select 1 from (values"
     values "$scratch/present"
     echo ") as x(s, t) join pg_namespace n on n.nspname = x.s join pg_class w on w.relnamespace = n.oid and w.relname = x.t where w.oid in (k.conrelid, k.confrelid))"
     # What was never true need not become it.
-    [ "$number" -lt 901 ] || echo "and k.convalidated"
+    [ "$server_number" -lt 901 ] || echo "and k.convalidated"
     echo "order by k.oid;"
   } >"$scratch/look.sql"
   timeout "$sql_seconds" "$psql" -X -q -A -t -w -v ON_ERROR_STOP=1 -d "$(database "$1")" -f "$scratch/look.sql" 2>"$why"

@@ -30,7 +30,11 @@ function replaced(line, after,   i, rest, length_of_name) {
   if (!inside) {
     if (line ~ /^\\connect /) { at = 2; next }
     if (line ~ /^(CREATE|ALTER|COMMENT ON) DATABASE / || line ~ /^(GRANT|REVOKE|SECURITY LABEL) .*ON DATABASE /) line = replaced(line, " DATABASE ")
-    else if (line ~ /^ALTER ROLE .* IN DATABASE /) line = replaced(line, " IN DATABASE ")
+    else if (line ~ /^ALTER ROLE .* IN DATABASE /) {
+      # A role may have any name.
+      role = match(line, /^ALTER ROLE "([^"]|"")*"/) || match(line, /^ALTER ROLE [^ ]*/) ? substr(line, 1, RLENGTH) : ""
+      line = role replaced(substr(line, length(role) + 1), " IN DATABASE ")
+    }
   }
   quotes = gsub(/'/, "'", line)
   if (quotes % 2) inside = !inside

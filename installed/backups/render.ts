@@ -45,6 +45,8 @@ export interface BackupFacts {
   /** Bytes a second, of each dump and of each copy. */
   readonly rateLimit?: number;
   readonly places: readonly BackupPlace[];
+  /** Folders of this host to which other servers' runs are copied: a drill and a restore here find them. @default none */
+  readonly held?: readonly { readonly name: string; readonly folder: string }[];
 }
 
 export function backupsFolder(controlDirectory: string): string {
@@ -72,7 +74,10 @@ export function renderBackups(facts: BackupFacts): Readonly<Record<string, strin
       rate: facts.rateLimit ?? "",
     }),
     rules: lines(Object.entries(facts.databases).flatMap(([name, rules]) => rulesOf(name, rules))),
-    places: lines(facts.places.map(placeLine)),
+    places: lines([
+      ...(facts.held ?? []).map(({ name, folder }) => ["held", name, folder]),
+      ...facts.places.map(placeLine),
+    ]),
   };
 }
 

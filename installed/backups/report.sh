@@ -55,7 +55,7 @@ report() {
   else event failed "$cause" "$object" "$said" "$run" "$state"; fi
   [ "$state" = busy ] || remember
   [ -z "$cause" ] || printf '%s: %s: %s: %s\n' "$program" "$cause" "$object" "$said" >&2
-  subject="[pgsite $site] backup of $server: "
+  subject="$server: backup "
   if [ "$state" != whole ]; then subject="${subject}FAILED, $(cause_in_words "$cause")"
   elif [ -n "$cause" ]; then subject="${subject}made, but $(cause_in_words "$cause")"
   else subject="${subject}good, $(size "$whole_size") in $(span "$took")"; fi

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # Brings runs back into a server: roles, and whole databases. Read after runs.sh by restore and drill. Names of databases are as the manifest
 # writes them (escaped), except where it is said.
-# shellcheck disable=SC2034,SC2154
+# shellcheck disable=SC2016,SC2034,SC2154
 failures=0
 parallel=1
-# Where pg_restore's text goes: until 11 that is its standard output anyway, and -f - were a file.
-to_stdout=''
-[ "$number" -lt 1200 ] || to_stdout='-f -'
+# Versions as `number` of the settings writes them: of the programs, which may be newer than the server; and of the server that all is directed at.
+tool_number=$number
+server_number=$number
 
 # find_clients: the programs of PostgreSQL that all of it needs, in $pg_restore, $pg_dump, $pg_dumpall.
 find_clients() {
@@ -14,6 +14,10 @@ find_clients() {
     found=$(client "$client") || die 69 "there is no $client of PostgreSQL $version in $bin or PATH"
     eval "$client=\$found"
   done
+  tool_number=$(number_of "$pg_restore")
+  # Where pg_restore's text goes: until 11 that is its standard output anyway, and -f - were a file.
+  to_stdout=''
+  [ "$tool_number" -lt 1200 ] || to_stdout='-f -'
 }
 
 # fault DATABASE FILE TEXT: something that is not as it was; what comes after is done all the same.
@@ -45,10 +49,14 @@ faults() {
 # maintenance DATABASE: the one from which this one can be made, renamed and dropped. (Names as they are.)
 maintenance() { if [ "$1" = postgres ]; then echo template1; else echo postgres; fi; }
 
-# Settings of the databases and roles that are brought back must not come between.
-quiet_options="$PGOPTIONS -c default_transaction_read_only=off -c statement_timeout=0 -c synchronous_commit=off -c client_min_messages=warning"
-[ "$number" -lt 906 ] || quiet_options="$quiet_options -c idle_in_transaction_session_timeout=0"
-[ "$number" -lt 903 ] || quiet_options="$quiet_options -c lock_timeout=0"
+# directed_at NUMBER: the server that all is directed at is of that version. Settings of the databases and roles that are brought back must not come
+# between.
+directed_at() {
+  server_number=$1
+  quiet_options="$PGOPTIONS -c default_transaction_read_only=off -c statement_timeout=0 -c synchronous_commit=off -c client_min_messages=warning"
+  [ "$server_number" -lt 906 ] || quiet_options="$quiet_options -c idle_in_transaction_session_timeout=0"
+  [ "$server_number" -lt 903 ] || quiet_options="$quiet_options -c lock_timeout=0"
+}
 
 # background COMMAND…: waited for, so that a signal ends both. What it starts is ended with this program.
 # (A shell gives what it runs beside it no standard input but what is named.)
@@ -136,11 +144,16 @@ is_there() {
 
 # --- one database ---
 
+# for_server: SQL of programs that are newer than the server, as it takes it.
+for_server() {
+  if [ "$tool_number" -le "$server_number" ]; then cat; else awk -v server="$server_number" -f "$here/older.awk"; fi
+}
+
 # properties PART FILE FROM AS: SQL of a database itself. (Names as they are.)
 properties() {
   "$pg_restore" -C -l "$run_folder/$2" | awk '/^[0-9]+; [0-9]+ [0-9]+ (DATABASE |DATABASE PROPERTIES |(ACL|COMMENT|SECURITY LABEL) - DATABASE )/' >"$scratch/list.database"
   # shellcheck disable=SC2086
-  "$pg_restore" -C -L "$scratch/list.database" $to_stdout "$run_folder/$2" | FROM=$3 AS=$4 awk -v part="$1" -f "$here/properties.awk"
+  "$pg_restore" -C -L "$scratch/list.database" $to_stdout "$run_folder/$2" | FROM=$3 AS=$4 awk -v part="$1" -f "$here/properties.awk" | for_server
 }
 
 # make_database FILE FROM AS OLD: makes it as it was, still empty; of one that is there (OLD=empty) everything but its encoding. (Names as they are.)
@@ -170,7 +183,7 @@ plain_name() {
 # choose_section WHICH FILE [LIST]: sets $section, pg_restore's option for a section of a dump (and of a list of it); until 9.1 it has none,
 # and the section is told by the kinds of its lines.
 choose_section() {
-  [ "$number" -lt 902 ] || {
+  [ "$tool_number" -lt 902 ] || {
     section=--section=$1
     return
   }
@@ -193,9 +206,18 @@ load() {
   load_key=$(printf '%s' "$load_file.$load_step" | tr '/' '|')
   background "$pg_restore" -w -d "$(plain_name "$load_into")" "$@" "$run_folder/$load_file" >/dev/null 2>"$scratch/said.$load_key"
   load_status=$?
+  if [ "$load_status" -ne 0 ] && [ "$tool_number" -gt "$server_number" ] && only_settings "$scratch/said.$load_key"; then load_status=0; fi
   [ "$load_status" -eq 0 ] || echo "$load_file" >"$scratch/bad.$load_key"
   : >"$scratch/done/$load_key"
   return "$load_status"
+}
+
+# only_settings SAID: whether pg_restore's errors all are of settings that a server does not know which is older than it (older.awk); then nothing is
+# kept of them.
+only_settings() {
+  awk '/^pg_restore: (error|warning): / || /^pg_restore: \[/ { if ($0 ~ /ERROR:  unrecognized configuration parameter "(transaction_timeout|default_table_access_method|idle_in_transaction_session_timeout|row_security|lock_timeout)"/) next
+    if ($0 ~ /errors ignored on restore/) next
+    other = 1 } END { exit other }' "$1" && : >"$1"
 }
 
 # collect DATABASE: the faults of its pg_restores.
@@ -296,7 +318,12 @@ bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "rest" 
 # running pg_restores have read by now.
 ticking() {
   told=-1
-  while sleep 1 >/dev/null 2>&1; do
+  trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+  # (Who is killed ends nobody: $$ is this program, also here.)
+  while [ -d "/proc/$$" ]; do
+    sleep 1 >/dev/null 2>&1 &
+    nap=$!
+    wait "$nap"
     loaded=$(
       for one in "$scratch"/running/*; do
         one=${one##*/}
@@ -343,7 +370,7 @@ replace_database() {
   until sql "$(maintenance "$2")" "begin;
     update pg_catalog.pg_database set datallowconn = false where datname = $(literal "$2");
     commit;
-    select pg_catalog.pg_terminate_backend($([ "$number" -ge 902 ] && echo pid || echo procpid)) from pg_catalog.pg_stat_activity where datname in ($(literal "$2"), $(literal "$beside"));
+    select pg_catalog.pg_terminate_backend($([ "$server_number" -ge 902 ] && echo pid || echo procpid)) from pg_catalog.pg_stat_activity where datname in ($(literal "$2"), $(literal "$beside"));
     select pg_catalog.pg_sleep(0.2);
     begin;
     alter database $(identifier "$2") rename to $(identifier "$old");

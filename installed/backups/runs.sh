@@ -33,7 +33,7 @@ event() {
 # of_places: every place, one a line: NAME TARGET FOLDER KIND PORT KEY; `-` stands for this host, and for what is not said.
 of_places() {
   [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$(escaped_name "$backup_folder")"
-  [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
+  [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "held" { print $2, "-", $3, "own", "-", "-" } $1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
 }
 
 # at_place TARGET PORT KEY COMMAND: what the shell of the place's host does with a command; standard input goes there.
@@ -66,10 +66,11 @@ list_place() {
   return "$listed"
 }
 
-# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places`, or a folder of this host; empty: the server's own,
-# else the first that has it. Status 1: there is none; $why says what was looked at.
+# find_run NAME|newest PLACE: sets run… of a whole run. PLACE is a name of `places` (or this server's), or a folder of this host; empty: the server's
+# own, else the first that has it; of several newest ones the newest. Status 1: there is none; $why says what was looked at.
 find_run() {
   wanted=$1 only=$2
+  [ "$only" != "$server" ] || only=$own_place
   : >"$scratch/looked"
   case $only in
     /*) printf '%s\t-\t%s\town\t-\t-\n' "$only" "$only" >"$scratch/places" ;;
@@ -86,11 +87,13 @@ find_run() {
       echo "$place_name: $(awk -F '\t' -v name="$wanted" 'name == $1 { print name " is " $2; n++ } END { if (!n) print "no " (name == "newest" ? "whole run" : "run " name) }' "$scratch/list" | tr '\n' ' ')" >>"$scratch/looked"
       continue
     }
+    # Names are times.
+    [ -z "$run" ] || [ "$(printf '%s\n' "$run" "${found%%"$tab"*}" | sort | tail -n 1)" != "$run" ] || continue
     IFS=$tab read -r run run_state run_size run_end run_verified <<FOUND
 $found
 FOUND
     run_place=$place_name run_target=$place_target run_port=$place_port run_key=$(unescaped "$place_key") run_folder=$(unescaped "$place_folder")/$run
-    break
+    [ "$wanted" = newest ] || break
   done <"$scratch/places"
   if [ -z "$run" ]; then
     [ -s "$scratch/looked" ] || echo "there is no place${only:+ $only}" >"$scratch/looked"
@@ -100,6 +103,10 @@ FOUND
   run_there=$run_folder
   if [ "$run_target" != - ]; then
     run_folder=$jobs/fetched.$$
+    # What a program left that was killed.
+    for left in "$jobs"/fetched.*; do
+      [ ! -d "$left" ] || [ -d "/proc/${left##*.}" ] || rm -rf -- "$left"
+    done
     at_end 'rm -rf -- "$jobs/fetched.$$"'
     mkdir -p -- "$run_folder" && fetch_file manifest || return 1
   fi
@@ -139,15 +146,26 @@ databases_of_run() { awk -F '\t' '$1 == "file" && ($5 == "frame" || $5 == "whole
 # size_of DATABASE: as it was on the disk when the run was made.
 size_of() { NAME=$1 awk -F '\t' '$1 == "database" && $2 == ENVIRON["NAME"] { n = $3 } END { printf("%.0f\n", n) }' "$manifest"; }
 
-# checksums <PATHS: whether each is what was written; a line a path that is not, in $scratch/damaged. As many at once as there are jobs.
+# checksums <PATHS: of a run on another host these files are fetched first. Whether each is what was written; a line a path that is not, in $scratch/damaged. As many at once as there are jobs.
 checksums() {
   : >"$scratch/damaged"
   awk -F '\t' 'NR == FNR { wanted[$1] = 1; next } $1 == "file" && $2 in wanted { print $2 "\t" $3 "\t" $4 }' - "$manifest" >"$scratch/sums"
   rm -rf -- "$scratch/claims"
   mkdir -- "$scratch/claims"
-  while IFS=$tab read -r path _; do
-    fetch_file "$path" </dev/null || echo "$path" >>"$scratch/damaged"
-  done <"$scratch/sums"
+  if [ "$run_target" != - ]; then
+    room=$(df -Pk -- "$run_folder" | awk 'NR == 2 { printf("%.0f\n", $4 * 1024) }')
+    bytes=$(awk -F '\t' '{ n += $2 } END { printf("%.0f\n", n) }' "$scratch/sums")
+    [ "$bytes" -le "$room" ] || die 74 "to fetch the run $(size "$bytes") are needed in $jobs, and $(size "$room") are free"
+    # All by one connection.
+    paths=''
+    while IFS=$tab read -r path _; do
+      [ -e "$run_folder/$path" ] || paths="$paths $(quoted "$path")"
+    done <"$scratch/sums"
+    if [ -n "$paths" ]; then
+      at_place "$run_target" "$run_port" "$run_key" "cd -- $(quoted "$run_there") && tar -cf - --$paths" </dev/null 2>"$why" | tar -xf - -C "$run_folder" 2>>"$why" ||
+        die 74 "the run cannot be fetched: $(tr '\n' ' ' <"$why")"
+    fi
+  fi
   worker=0
   pids=''
   while [ "$worker" -lt "$parallel" ]; do

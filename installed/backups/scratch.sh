@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The drill's own server: in a folder of its own, by initdb, with nothing of the live configuration. Nobody but its OS user gets to it, by a socket in
-# a folder of mode 0700: it has no address at all. Where the kernel lets it, it also has no network: nothing that is restored (a view over
-# a foreign table, say) reaches anything. Read after restore.sh.
+# a folder of mode 0700: it has no address at all. Where the kernel lets it, it also has no network, and no other server's socket: nothing that is
+# restored (a view over a foreign table, say) reaches anything. Read after restore.sh.
 # shellcheck disable=SC2034,SC2154
 mark=pgsite.drill
 drill_home=${drill_folder:-$jobs/drill}
@@ -55,11 +55,13 @@ make_scratch() {
   }
   scratch_settings >>"$drill_home/data/postgresql.conf"
   echo 'local all all trust' >"$drill_home/data/pg_hba.conf"
+  live_sockets
   cut_off=''
-  # A network of its own, without even loopback. (It keeps its user: in there it is nobody by name, and by number who it was.)
-  if command -v unshare >/dev/null 2>&1 && unshare -U -n true 2>/dev/null; then cut_off='unshare -U -n'; fi
-  # shellcheck disable=SC2086
-  (cd / && timeout 120 $cut_off "$bin/pg_ctl" -D "$drill_home/data" -l "$drill_home/log" -W -s start >/dev/null 2>"$why" 9>&-) || return 1
+  if [ -z "${drill_network:-}" ]; then
+    if confined true 2>/dev/null; then cut_off=confined
+    elif unshare -U -n true 2>/dev/null; then cut_off='unshare -U -n'; fi
+  fi
+  (cd / && $cut_off timeout 120 "$bin/pg_ctl" -D "$drill_home/data" -l "$drill_home/log" -W -s start >/dev/null 2>"$why" 9>&-) || return 1
   PGHOST=$drill_socket PGUSER=$1
   unset PGPASSFILE
   export PGHOST PGUSER
@@ -72,6 +74,26 @@ make_scratch() {
     }
     sleep 0.5
   done
+}
+
+# live_sockets: sockets of servers that programs of this host look for, in $scratch/sockets.
+live_sockets() {
+  : >"$scratch/sockets"
+  for socket in "${host_of_server:-/tmp}"/.s.PGSQL.* /tmp/.s.PGSQL.* /var/run/postgresql/.s.PGSQL.*; do
+    [ ! -S "$socket" ] || printf '%s\n' "$socket" >>"$scratch/sockets"
+  done
+  sort -u -o "$scratch/sockets" -- "$scratch/sockets"
+}
+
+# confined COMMAND…: with no network, not even loopback, and where a socket of another server is, nothing. It keeps its user: in there that is nobody by
+# name, and by number who it was. Not every kernel lets a user do this.
+confined() {
+  command -v unshare >/dev/null 2>&1 || return 1
+  # shellcheck disable=SC2016
+  unshare -r -m -n sh -c '
+    while IFS= read -r socket; do mount --bind /dev/null "$socket" || exit 1; done <"$1"
+    shift
+    exec unshare -U "$@"' sh "$scratch/sockets" "$@"
 }
 
 scratch_settings() {

@@ -1,9 +1,11 @@
 # Of an archive's list (pg_restore -l -v): the lines of what is wanted, for pg_restore -L. The first file says what is wanted.
-# what=schema: all of the schema `schema` (environment), itself too.
+# what=schema: all of the schema `schema` (environment), itself too, and others' foreign keys that point into it, which went with it.
 # what=definitions: all but rows, what sets sequences, refreshes, and foreign keys: rows that they ask for may not be there.
 # The first file has a table a line, SCHEMA, TABLE and whether it is wanted (1, 0), separated by tabs, as the manifest writes names:
 # what=names: these tables, and partitions and children of theirs, as the archive's lists call them, each with SCHEMA and TABLE;
 # what=owned: their sequences, as the lists call them.
+# what=keys (by=schema, by=tables): of each foreign key of what is wanted the tables that are not: ID, SCHEMA, TABLE. What is in the file `without`
+# (an ID a line) is left out of all.
 # what=tables: these tables with sequences, defaults, constraints, indexes, triggers, rules, policies, grants and comments.
 # The first file has such a name a line, of names or owned: what=data: their rows; what=sets: what sets these sequences.
 BEGIN {
@@ -47,11 +49,18 @@ FILENAME == ARGV[1] {
   name[id] = i > n ? rest : substr(rest, length(kinds[i]) + 2)
 }
 END {
+  while (without != "" && (getline skipped <without) > 0) left_out[skipped] = 1
+  if (what == "schema" || what == "keys" && by == "schema") {
+    for (e = 1; e <= entries; e++) if (kind[ids[e]] == "TABLE" && begins(name[ids[e]], schema " ")) mine[ids[e]] = start(ids[e])
+  }
   if (what == "definitions" || what == "schema" || what == "data" || what == "sets") {
-    for (e = 1; e <= entries; e++) if (simple(kind[ids[e]], name[ids[e]])) print line[e]
+    for (e = 1; e <= entries; e++) {
+      if (ids[e] in left_out) continue
+      if (simple(kind[ids[e]], name[ids[e]]) || what == "schema" && kind[ids[e]] == "FK CONSTRAINT" && needs(ids[e], mine)) print line[e]
+    }
     exit
   }
-  for (e = 1; e <= entries; e++) if (kind[ids[e]] == "TABLE") {
+  for (e = 1; e <= entries; e++) if (kind[ids[e]] == "TABLE" && by != "schema") {
     # Of two names that both fit, one having a space, the longer one is meant.
     best = ""
     for (w in known) if (begins(name[ids[e]], w) && length(w) > length(best)) best = w
@@ -68,6 +77,15 @@ END {
       for (j = 1; j <= m; j++) if (kind[d[j]] == "TABLE" && !(d[j] in mine) && name[d[j]] == name[id]) { mine[d[j]] = start(d[j]); more = 1 }
     }
   } while (more)
+  if (what == "keys") {
+    for (e = 1; e <= entries; e++) {
+      id = ids[e]
+      if (kind[id] != "FK CONSTRAINT" || !needs(id, mine)) continue
+      m = split(deps[id], d, " ")
+      for (j = 1; j <= m; j++) if (kind[d[j]] == "TABLE" && !(d[j] in mine)) print id "\t" (start(d[j]) in pair ? pair[start(d[j])] : parted(start(d[j])))
+    }
+    exit
+  }
   # A sequence of an identity depends on its table; of any other, what says whose it is depends on both.
   for (e = 1; e <= entries; e++) {
     id = ids[e]
@@ -78,8 +96,8 @@ END {
   }
   if (what == "names" || what == "owned") {
     for (e = 1; e <= entries; e++) {
-      if (what == "owned" && ids[e] in owned) print name[ids[e]]
-      if (what == "names" && ids[e] in mine) print name[ids[e]] "\t" (mine[ids[e]] in pair ? pair[mine[ids[e]]] : parted(mine[ids[e]]))
+      if (what == "owned" && ids[e] in owned) print untabbed(name[ids[e]])
+      if (what == "names" && ids[e] in mine) print untabbed(name[ids[e]]) "\t" (mine[ids[e]] in pair ? pair[mine[ids[e]]] : parted(mine[ids[e]]))
     }
     exit
   }
@@ -94,13 +112,13 @@ END {
   for (e = 1; e <= entries; e++) {
     id = ids[e]
     if (kind[id] ~ /^(ACL|COMMENT|SECURITY LABEL|INDEX ATTACH)$/ && needs(id, chosen)) chosen[id] = 1
-    if (id in chosen) print line[e]
+    if (id in chosen && !(id in left_out)) print line[e]
   }
 }
 
 function simple(k, t) {
-  if (what == "data") return k == "TABLE DATA" && t in exactly
-  if (what == "sets") return k == "SEQUENCE SET" && t in exactly
+  if (what == "data") return k == "TABLE DATA" && untabbed(t) in exactly
+  if (what == "sets") return k == "SEQUENCE SET" && untabbed(t) in exactly
   if (what == "definitions" && k ~ /^(ACL|COMMENT|SECURITY LABEL)$/) return !begins(t, "- LARGE OBJECT")
   if (what == "definitions") return k !~ /^(TABLE DATA|SEQUENCE SET|MATERIALIZED VIEW DATA|FK CONSTRAINT|BLOBS?|BLOB METADATA|STATISTICS DATA)$/
   if (begins(t, schema " ")) return k != "EXTENSION"
@@ -108,6 +126,8 @@ function simple(k, t) {
   return k ~ /^(ACL|COMMENT|SECURITY LABEL)$/ && begins(t, "- SCHEMA " schema " ")
 }
 
+# untabbed NAME: as a field of a line.
+function untabbed(text) { gsub(/\t/, "\001", text); return text }
 function begins(text, with) { return substr(text, 1, length(with)) == with }
 # start ID: `SCHEMA TABLE ` of `SCHEMA TABLE OWNER`; what holds no rows is not known: of its name, if it has spaces, the first part.
 function start(id,   parts) {

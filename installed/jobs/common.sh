@@ -89,6 +89,11 @@ need() {
   [ -z "$missing" ] || die 69 "not found on this host:$missing"
 }
 
+# number_of PROGRAM: the version of one of PostgreSQL's programs, as `number` has the server's.
+number_of() {
+  "$1" --version 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { split($i, v, /[^0-9]+/); print v[1] * 100 + (v[1] < 10 ? v[2] : 0); exit } }'
+}
+
 # client NAME: PostgreSQL's own program of the declared version, or one of PATH that is not older.
 client() {
   for folder in "$bin" ${clients:+"$clients"}; do
@@ -98,7 +103,7 @@ client() {
     }
   done
   found=$(command -v "$1") || return 1
-  major=$("$found" --version 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { split($i, v, /[^0-9]+/); print v[1] * 100 + (v[1] < 10 ? v[2] : 0); exit } }')
+  major=$(number_of "$found")
   [ "${major:-0}" -ge "$number" ] || return 1
   echo "$found"
 }

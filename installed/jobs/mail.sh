@@ -38,7 +38,7 @@ mail_put() {
   {
     [ -z "$mail_from" ] || printf 'From: %s\n' "$mail_from"
     printf 'To: %s\n' "$mail_to"
-    printf 'Subject: %s\n' "$(header "$1")"
+    printf 'Subject: %s\n' "$(header "[$site] $1")"
     printf 'Date: %s\n' "$(date -u '+%a, %d %b %Y %H:%M:%S +0000')"
     printf 'Message-ID: %s\n' "$(message_id "$2")"
     if [ -n "${3:-}" ]; then

@@ -1,3 +1,4 @@
+import { controlDirectoryOf, controlPath } from "../../config/controlDirectory.js";
 import { conditions, type Unit } from "../../postgres/watch/conditions.js";
 
 /**
@@ -12,6 +13,9 @@ export interface Message {
   readonly advice: string;
   readonly ends: string;
 }
+
+/** Where a server's programs for its backups lie, as people write it. */
+const programs = controlPath({ controlDirectory: controlDirectoryOf("DATADIRECTORY") }, "backups");
 
 export const messages: Readonly<Record<string, Message>> = {
   silent: {
@@ -142,20 +146,19 @@ export const messages: Readonly<Record<string, Message>> = {
   backupOld: {
     title: "the newest backup in %o is %v old",
     begins: "The newest whole backup in %o is %v old (the limit is %t).",
-    advice:
-      "See what the last run's mail or log said, and run the backup by hand: DATADIRECTORY.pgsite/backups/backup.",
+    advice: `See what the last run's mail or log said, and run the backup by hand: ${programs}/backup.`,
     ends: "There is a new backup in %o.",
   },
   backupUnverified: {
     title: "no backup in %o younger than %v is verified",
     begins: "The newest backup in %o that was restored and found equal is %v old (the limit is %t).",
-    advice: "Run a drill and see what it says: pgsite drill, or DATADIRECTORY.pgsite/backups/drill.",
+    advice: `Run a drill and see what it says: pgsite drill, or ${programs}/drill.`,
     ends: "A new backup in %o was restored and found equal.",
   },
   drillOld: {
     title: "the last drill of %o was %v ago",
     begins: "The last drill of the backups in %o was %v ago (the limit is %t).",
-    advice: "See whether its schedule runs, and run it by hand: pgsite drill, or DATADIRECTORY.pgsite/backups/drill.",
+    advice: `See whether its schedule runs, and run it by hand: pgsite drill, or ${programs}/drill.`,
     ends: "The backups in %o were drilled.",
   },
   certificate: {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderConditions, type Thresholds } from "../../postgres/watch/conditions.js";
@@ -68,13 +69,15 @@ export type WatchLog =
 const ours = ["log.awk", "judge.awk", "words.awk", "metrics.awk", "look.sh", "watch"] as const;
 const shared = ["jobs/common.sh", "jobs/mail.sh", "runbook/lives.sh"] as const;
 
+const program = "watch";
+
 export function watchFolder(controlDirectory: string): string {
-  return join(controlDirectory, "watch");
+  return controlPath({ controlDirectory }, "watch");
 }
 
 /** The program that a schedule runs. */
 export function watchProgram(controlDirectory: string): string {
-  return join(watchFolder(controlDirectory), "watch");
+  return join(watchFolder(controlDirectory), program);
 }
 
 /** What differs from server to server, by name. Pure. */

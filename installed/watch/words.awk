@@ -19,7 +19,7 @@ function write(text,   f, to, subject, i, more) {
   subject = filled(title[f[5]], f[5], f[7], f[8], f[9], f[12])
   if (title[f[5]] == "") subject = f[5] (f[7] == "" ? "" : " " f[7])
   to = scratch "/mail." n ".subject"
-  print (f[2] == "end" ? "well again: " : f[2] == "remind" ? "still: " : "") site " " server ": " subject > to
+  print (f[2] == "end" ? "well again: " : f[2] == "remind" ? "still: " : "") server ": " subject > to
   close(to)
   to = scratch "/mail." n ".body"
   if (f[2] == "end") {

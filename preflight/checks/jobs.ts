@@ -22,7 +22,8 @@ export function checkClients({ request, server, host, facts }: Seen): Complaint[
   return [
     {
       check: "programs",
-      severity: "error",
+      // A rehearsal goes on without: who runs a backup there is told then.
+      severity: server.disposable ? "warning" : "error",
       path: what === "backups" ? "backups" : "watch",
       cause: `${what} run ${names} of PostgreSQL ${request.version}, which ${server.binDirectory} does not have, nor PATH${older.length === 0 ? "" : `, where they are older (${older.join(", ")})`}`,
       remedy: family === undefined ? `install ${client}` : `${family.command} ${family.client(request.version)}`,

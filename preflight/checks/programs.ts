@@ -159,6 +159,9 @@ export function checkTools(request: PreflightRequest, host: HostFacts, remote: b
   const hasPeers = request.servers.length > 1 || request.source !== undefined;
   const lasts = request.servers.some(({ disposable }) => !disposable);
   const needs = needsOn(request.servers, host);
+  const jobsLast = request.servers.some(
+    ({ host: at, jobs, disposable }) => at.name === host.host && jobs !== undefined && !disposable,
+  );
   return host.missingTools.flatMap((tool): Complaint[] => {
     if (tool === "/proc") return [withoutProc];
     const { when, lack, jobs } = hostPrograms[tool] ?? { when: "always" };
@@ -169,7 +172,8 @@ export function checkTools(request: PreflightRequest, host: HostFacts, remote: b
     return [
       {
         check: "tools",
-        severity: when === "always" || job !== undefined ? "error" : "warning",
+        // A rehearsal goes on: it says so itself where it comes to them.
+        severity: when === "always" || (job !== undefined && jobsLast) ? "error" : "warning",
         path: "install",
         cause: why === undefined ? `${tool} is missing` : `${tool} is missing: ${why}`,
         remedy: toInstall(host, tool, request.version),
@@ -183,7 +187,7 @@ const forJobs: Readonly<Record<JobNeed, string>> = {
   jobs: "backups and watch run it",
   backups: "backups run it",
   copies: "runs are copied by it",
-  ssh: "runs are copied to another host by it",
+  ssh: "runs are copied to other hosts by it",
   ionice: "backups.ionice takes it",
   rateLimit: "backups.rateLimit takes it",
   cron: "what cron's programs say goes to syslog by it",

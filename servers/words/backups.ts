@@ -65,8 +65,12 @@ function remarkInWords({ database, about, message }: Extract<RestoreEvent, { cod
   switch (about) {
     case "no-globals":
       return "this place has no roles of the run: owners and grants come back if their roles are there";
+    case "sockets":
+      return "the scratch server has no network, and is not kept from other servers' sockets: this host's kernel does not let its user do so (unshare -r -m)";
     case "network":
-      return "the scratch server has a network: this host's kernel gives it none of its own (unshare -U -n)";
+      return "the scratch server is not cut off from the network: this host's kernel does not let its user do so (unshare -r -m -n)";
+    case "foreign-key":
+      return `${database === undefined ? "" : `${shownInLine(database)}: `}the foreign key ${shownInLine(message)} is left out: the other table is missing, and brings it when it comes back`;
     case "mail":
       return `its mail waits: ${shownInLine(message)}`;
     default:

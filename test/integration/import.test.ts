@@ -70,6 +70,10 @@ for (const { major, block } of [
         expect(said).toContain(line);
       }
       expectNoSecret(said);
+      const data = JSON.parse(await pgsiteImport("--json"));
+      expect(said.startsWith(data.stackFile)).toBe(true);
+      expect(data.otherJobs.map(({ host }: { host: string }) => host)).toEqual(["alpha", "beta"]);
+      expectNoSecret(JSON.stringify(data));
       expect(said).toContain('ssl_passphrase_command: "********"');
       expect(said).toContain("radiussecrets=********");
       if (major === "11") {

@@ -92,14 +92,14 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await site.sql("two", "select pg_wal_replay_pause()");
     await site.sql("one", "insert into t select generate_series(1, 40000)", "select pg_switch_wal()");
     expect(await look("one")).toEqual(
-      ["sispi one: the replication slot left keeps 17.1 MB of WAL"].map(() =>
-        expect.stringMatching(/^sispi one: the replication slot left keeps [0-9.]+ MB of WAL$/),
+      ["one: the replication slot left keeps 17.1 MB of WAL"].map(() =>
+        expect.stringMatching(/^one: the replication slot left keeps [0-9.]+ MB of WAL$/),
       ),
     );
     expect(await look("two")).toEqual([]);
-    expect(await look("one")).toEqual(["sispi one: nobody uses the replication slot left"]);
-    expect(await look("two")).toEqual(["sispi two: replay is paused"]);
-    expect(await look("one")).toEqual(["sispi one: standby two is far behind", "sispi one: standby two stands still"]);
+    expect(await look("one")).toEqual(["one: nobody uses the replication slot left"]);
+    expect(await look("two")).toEqual(["two: replay is paused"]);
+    expect(await look("one")).toEqual(["one: standby two is far behind", "one: standby two stands still"]);
     expect(await look("two")).toEqual([]);
 
     await site.sql("two", "select pg_wal_replay_resume()");
@@ -118,16 +118,16 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
       "t",
     );
     expect(await look("one")).toEqual([
-      "sispi one: the replication slot left has lost WAL",
-      "well again: sispi one: standby two is far behind",
-      "well again: sispi one: standby two stands still",
-      "well again: sispi one: the replication slot left keeps 0 bytes of WAL",
+      "one: the replication slot left has lost WAL",
+      "well again: one: standby two is far behind",
+      "well again: one: standby two stands still",
+      "well again: one: the replication slot left keeps 0 bytes of WAL",
     ]);
-    expect(await look("two")).toEqual(["well again: sispi two: replay is paused"]);
+    expect(await look("two")).toEqual(["well again: two: replay is paused"]);
     await site.sql("one", "select pg_drop_replication_slot('left')");
     expect(await look("one")).toEqual([
-      "well again: sispi one: nobody uses the replication slot left",
-      "well again: sispi one: the replication slot left has lost WAL",
+      "well again: one: nobody uses the replication slot left",
+      "well again: one: the replication slot left has lost WAL",
     ]);
     await site.sql("one", "alter system reset max_slot_wal_keep_size", "select pg_reload_conf()");
   });
@@ -139,9 +139,9 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await eventually(async () => existsSync(lock), true);
     expect([...(await look("two")), ...(await look("two")), ...(await look("two"))]).toEqual([]);
     await backup.end();
-    expect([...(await look("two")), ...(await look("two"))]).toEqual(["sispi two: replay is paused"]);
+    expect([...(await look("two")), ...(await look("two"))]).toEqual(["two: replay is paused"]);
     await site.sql("two", "select pg_wal_replay_resume()");
-    expect(await look("two")).toEqual(["well again: sispi two: replay is paused"]);
+    expect(await look("two")).toEqual(["well again: two: replay is paused"]);
   });
 
   it("mails of a standby that does not stream, at both ends", async () => {
@@ -151,13 +151,13 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await site.reload("two");
     await eventually(() => streams("two"), "0");
     for (const name of ["one", "two"]) expect(await look(name)).toEqual([]);
-    expect(await look("one")).toEqual(["sispi one: standby two does not stream"]);
-    expect(await look("two")).toEqual(["sispi two: it does not receive WAL from one"]);
+    expect(await look("one")).toEqual(["one: standby two does not stream"]);
+    expect(await look("two")).toEqual(["two: it does not receive WAL from one"]);
     site.configure("two");
     await site.reload("two");
     await eventually(() => streams("two"), "1");
-    expect(await look("one")).toEqual(["well again: sispi one: standby two does not stream"]);
-    expect(await look("two")).toEqual(["well again: sispi two: it does not receive WAL from one"]);
+    expect(await look("one")).toEqual(["well again: one: standby two does not stream"]);
+    expect(await look("two")).toEqual(["well again: two: it does not receive WAL from one"]);
   });
 
   it("mails of connections, transactions and their age", async () => {
@@ -167,12 +167,12 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await site.sql("one", "begin; insert into t values (2); prepare transaction 'left over'");
     await new Promise((resolve) => setTimeout(resolve, 2100));
     expect(await look("one")).toEqual([
-      "sispi one: 15 % of all connections are in use",
-      expect.stringMatching(/^sispi one: a prepared transaction waits for [2-9] s$/),
-      expect.stringMatching(/^sispi one: a transaction is open for [2-9] s$/),
-      "sispi one: database postgres nears transaction wraparound",
-      "sispi one: database template0 nears transaction wraparound",
-      "sispi one: database template1 nears transaction wraparound",
+      "one: 15 % of all connections are in use",
+      expect.stringMatching(/^one: a prepared transaction waits for [2-9] s$/),
+      expect.stringMatching(/^one: a transaction is open for [2-9] s$/),
+      "one: database postgres nears transaction wraparound",
+      "one: database template0 nears transaction wraparound",
+      "one: database template1 nears transaction wraparound",
     ]);
     await Promise.all(sessions.map(({ end }) => end()));
     await site.sql("one", "rollback prepared 'left over'");
@@ -191,16 +191,16 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await eventually(() => site.sql("one", "select failed_count > 0 from pg_stat_archiver"), "t");
     expect(await look("one")).toEqual([]);
     expect(await look("one")).toEqual([
-      expect.stringMatching(/^sispi one: [1-9] WAL files wait to be archived$/),
-      "sispi one: WAL cannot be archived",
+      expect.stringMatching(/^one: [1-9] WAL files wait to be archived$/),
+      "one: WAL cannot be archived",
     ]);
     site.configure("one", { archive_mode: "on", archive_command: "true" });
     await site.reload("one");
     await site.sql("one", "select pg_switch_wal()");
     await eventually(() => site.sql("one", "select last_archived_time > last_failed_time from pg_stat_archiver"), "t");
     expect(await look("one")).toEqual([
-      expect.stringMatching(/^well again: sispi one: [01] WAL files wait to be archived$/),
-      "well again: sispi one: WAL cannot be archived",
+      expect.stringMatching(/^well again: one: [01] WAL files wait to be archived$/),
+      "well again: one: WAL cannot be archived",
     ]);
     await declare("one", { thresholds: { diskBytes: 0 } });
   }, 60_000);
@@ -237,9 +237,9 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     await declare("two", { backups: [{ name: "own", folder, when: "primary" }] });
     const began = await look("one");
     expect(began).toEqual([
-      expect.stringMatching(/^sispi one: the certificate ends in (18|19|20) days$/),
-      expect.stringMatching(/^sispi one: the disk .* is nearly full$/),
-      "sispi one: the newest backup in own is 9 days old",
+      expect.stringMatching(/^one: the certificate ends in (18|19|20) days$/),
+      expect.stringMatching(/^one: the disk .* is nearly full$/),
+      "one: the newest backup in own is 9 days old",
     ]);
     // Another server makes them.
     expect(await look("two")).toEqual([]);
@@ -247,18 +247,18 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     sign(100);
     await declare("one", { thresholds: { diskBytes: 0 } });
     expect(await look("one")).toEqual([
-      "sispi one: no backup in own younger than 20 days is verified",
-      expect.stringMatching(/^well again: sispi one: the certificate ends in /),
-      expect.stringMatching(/^well again: sispi one: the disk .* is nearly full$/),
-      expect.stringMatching(/^well again: sispi one: the newest backup in own is /),
+      "one: no backup in own younger than 20 days is verified",
+      expect.stringMatching(/^well again: one: the certificate ends in /),
+      expect.stringMatching(/^well again: one: the disk .* is nearly full$/),
+      expect.stringMatching(/^well again: one: the newest backup in own is /),
     ]);
     make(2 * hour, 17 * day);
     expect(await look("one")).toEqual([
-      "sispi one: the last drill of own was 17 days ago",
-      expect.stringMatching(/^well again: sispi one: no backup in own /),
+      "one: the last drill of own was 17 days ago",
+      expect.stringMatching(/^well again: one: no backup in own /),
     ]);
     make(hour, 0);
-    expect(await look("one")).toEqual([expect.stringMatching(/^well again: sispi one: the last drill of own /)]);
+    expect(await look("one")).toEqual([expect.stringMatching(/^well again: one: the last drill of own /)]);
     await declare("one", { backups: [] });
     expect(await look("one")).toEqual([]);
   });
@@ -270,30 +270,27 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     for (const _ of [1, 2, 3]) await failing('select 1 / 0 as "FATAL:  PANIC:  "');
     await site.sql("one", "do $$ begin raise warning E'x\\nERROR:  not one\\nPANIC:  neither'; end $$");
     for (const _ of [1, 2]) await site.failedLogin("one");
+    expect(await look("one")).toEqual(["one: 2 FATAL messages in the log", "one: 3 ERROR messages in the log"]);
     expect(await look("one")).toEqual([
-      "sispi one: 2 FATAL messages in the log",
-      "sispi one: 3 ERROR messages in the log",
-    ]);
-    expect(await look("one")).toEqual([
-      "well again: sispi one: 0 ERROR messages in the log",
-      "well again: sispi one: 0 FATAL messages in the log",
+      "well again: one: 0 ERROR messages in the log",
+      "well again: one: 0 FATAL messages in the log",
     ]);
     await declare("one", { log: { unseen: "it goes to syslog" }, thresholds: { diskBytes: 0 } });
     expect(await look("one")).toEqual([]);
-    expect(await look("one")).toEqual(["sispi one: the watch cannot look at: log"]);
+    expect(await look("one")).toEqual(["one: the watch cannot look at: log"]);
     // It is mailed once: nothing is wrong with the server.
     expect(await look("one", 3 * day)).toEqual([]);
     await declare("one", { log: site.log("one") });
-    expect(await look("one")).toEqual(["well again: sispi one: the watch cannot look at: log"]);
+    expect(await look("one")).toEqual(["well again: one: the watch cannot look at: log"]);
   });
 
   it("says what it cannot look at where a program is missing, and goes on with the rest", async () => {
     const { job } = site.facts("two");
     await declare("two", { job: { ...job, version: "18", binDirectory: "/nowhere" } });
     expect(await look("two")).toEqual([]);
-    expect(await look("two")).toEqual(["sispi two: the watch cannot look at: SQL"]);
+    expect(await look("two")).toEqual(["two: the watch cannot look at: SQL"]);
     await declare("two", { job });
-    expect(await look("two")).toEqual(["well again: sispi two: the watch cannot look at: SQL"]);
+    expect(await look("two")).toEqual(["well again: two: the watch cannot look at: SQL"]);
   });
 
   it("keeps a mail until sendmail has taken it, and says so by its status", async () => {
@@ -306,33 +303,33 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     now += hour;
     expect((await site.watch("one", now)).code).toBe(75);
     site.sendmailEnds(0);
-    expect(await look("one")).toEqual(["sispi one: 5 % of all connections are in use"]);
+    expect(await look("one")).toEqual(["one: 5 % of all connections are in use"]);
     await declare("one", { thresholds: { diskBytes: 0 } });
-    expect(await look("one")).toEqual(["well again: sispi one: 5 % of all connections are in use"]);
+    expect(await look("one")).toEqual(["well again: one: 5 % of all connections are in use"]);
   });
 
   it("tells of peers that take nobody in or do not answer, and of itself when it is down", async () => {
     const peers = site.facts("one").peers.map((peer) => ({ ...peer, warm: false }));
     await declare("one", { peers });
     expect(await look("one")).toEqual([]);
-    expect(await look("one")).toEqual(["sispi one: server warm takes nobody in"]);
+    expect(await look("one")).toEqual(["one: server warm takes nobody in"]);
     await site.stop("warm");
     expect(await look("one")).toEqual([
-      "sispi one: server warm does not answer, its host does",
-      "well again: sispi one: server warm takes nobody in",
+      "one: server warm does not answer, its host does",
+      "well again: one: server warm takes nobody in",
     ]);
     // That it does not stream either follows from it.
     expect(await look("one")).toEqual([]);
     now += hour;
     const { mails } = await site.watch("warm", now);
-    expect(mails.map(({ subject }) => subject)).toEqual(["sispi warm: the server does not answer"]);
+    expect(mails.map(({ subject }) => subject)).toEqual(["warm: the server does not answer"]);
     expect(mails[0]?.text).toMatch(/^The server does not answer: no process of it runs\.\n/);
     provoked.add("silent");
     await site.start("warm");
     await eventually(() => streams("warm"), "1");
     await declare("one", { peers: peers.map((peer) => ({ ...peer, warm: true })) });
-    expect(await look("one")).toEqual(["well again: sispi one: server warm does not answer, its host does"]);
-    expect(await look("warm")).toEqual(["well again: sispi warm: the server does not answer"]);
+    expect(await look("one")).toEqual(["well again: one: server warm does not answer, its host does"]);
+    expect(await look("warm")).toEqual(["well again: warm: the server does not answer"]);
   }, 40_000);
 
   it("asks servers of 9.0 to 9.5 by what these had", async () => {
@@ -387,23 +384,20 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     expect(await look("one", 23 * hour)).toEqual([]);
     now += hour;
     const [reminder] = (await site.watch("one", now)).mails;
-    expect(reminder?.subject).toBe("still: sispi one: 5 % of all connections are in use");
+    expect(reminder?.subject).toBe("still: one: 5 % of all connections are in use");
     expect(reminder?.reference).toBe(first?.id);
     await declare("one", { thresholds: { diskBytes: 0 } });
     now += hour;
     const [end] = (await site.watch("one", now)).mails;
-    expect([end?.subject, end?.reference]).toEqual([
-      "well again: sispi one: 5 % of all connections are in use",
-      first?.id,
-    ]);
+    expect([end?.subject, end?.reference]).toEqual(["well again: one: 5 % of all connections are in use", first?.id]);
     now += 3 * day;
   });
 
   it("tells of a role that nobody declared", async () => {
     await site.sql("two", "select pg_promote()");
-    expect(await look("two")).toEqual(["sispi two: it is not what it is declared to be"]);
+    expect(await look("two")).toEqual(["two: it is not what it is declared to be"]);
     await declare("two", { role: "primary" });
-    expect(await look("two")).toEqual(["well again: sispi two: it is not what it is declared to be"]);
+    expect(await look("two")).toEqual(["well again: two: it is not what it is declared to be"]);
   });
 });
 

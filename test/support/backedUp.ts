@@ -10,7 +10,10 @@ export interface JobRun extends Ended {
   readonly events: readonly (readonly string[])[];
 }
 
-type Changes = Partial<Omit<BackupFacts, "job">> & { readonly job?: Partial<BackupFacts["job"]> };
+type Changes = Partial<Omit<BackupFacts, "job" | "rateLimit">> & {
+  readonly job?: Partial<BackupFacts["job"]>;
+  readonly rateLimit?: number | undefined;
+};
 
 /**
  * A server with SISPI's databases and the programs of its backups, as they lie on a host. Its mail goes to a sendmail of the
@@ -51,7 +54,7 @@ export class BackedUp {
   async install(changes: Changes): Promise<void> {
     this.#changes = { ...this.#changes, ...changes };
     const { server } = this;
-    const { job, ...others } = this.#changes;
+    const { job, rateLimit, ...others } = this.#changes;
     const set = await backupFiles({
       job: {
         site: "sispi",
@@ -74,6 +77,7 @@ export class BackedUp {
       keep: { last: 5, daily: 0, weekly: 0, monthly: 0 },
       places: [],
       ...others,
+      ...(rateLimit === undefined ? {} : { rateLimit }),
     });
     this.#folder(this.control);
     this.#folder(set.folder);

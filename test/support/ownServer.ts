@@ -21,6 +21,7 @@ export interface Ended {
  */
 export class OwnServer {
   readonly port = 5442;
+  #settings: Readonly<Record<string, string>> = {};
 
   private constructor(
     readonly folder: string,
@@ -41,18 +42,21 @@ export class OwnServer {
     major = "15",
     programs = debianPrograms,
     settings = {},
+    standbyOf,
   }: {
     readonly address?: string;
     readonly major?: Major;
     readonly programs?: string;
     readonly settings?: Readonly<Record<string, string>>;
+    /** Its primary, by whose socket it streams. @default it is none */
+    readonly standbyOf?: OwnServer;
   } = {}): Promise<OwnServer> {
     const folder = await serverFolder("/var/tmp/pgsite-own-");
     const user = await serverUser();
     const { uid, gid } = await osUser(user);
     const server = new OwnServer(folder, user, uid, gid, major, programs, address);
     try {
-      await server.#init(settings);
+      await server.#init(settings, standbyOf);
     } catch (error) {
       await server.close();
       throw error;
@@ -137,37 +141,34 @@ export class OwnServer {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
-  async #init(settings: Readonly<Record<string, string>>): Promise<void> {
-    const { data, address } = this;
-    await this.must([
-      `${this.serverPrograms}/initdb`,
-      "-D",
-      data,
-      "-U",
-      "postgres",
-      "-A",
-      "trust",
-      "-E",
-      "UTF8",
-      "--locale=C",
-      "-N",
-    ]);
+  /** Writes its configuration anew, with these settings over the others: for its next start. */
+  set(settings: Readonly<Record<string, string>>): void {
+    this.#settings = { ...this.#settings, ...settings };
     const all = {
-      listen_addresses: address ?? "",
+      listen_addresses: this.address ?? "",
       port: `${this.port}`,
       [atLeast(this.major, "9.3") ? "unix_socket_directories" : "unix_socket_directory"]: this.sockets,
       fsync: "off",
       shared_buffers: "64MB",
       logging_collector: "off",
       timezone: "UTC",
-      ...settings,
+      ...this.#settings,
     };
     const lines = Object.entries(all).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
-    writeFileSync(join(data, "postgresql.conf"), lines.join(""));
-    writeFileSync(
-      join(data, "pg_hba.conf"),
-      "local all all trust\nlocal replication all trust\nhost all all 127.0.0.0/8 md5\nhost replication all 127.0.0.0/8 md5\n",
-    );
+    writeFileSync(join(this.data, "postgresql.conf"), lines.join(""));
+  }
+
+  async #init(settings: Readonly<Record<string, string>>, standbyOf: OwnServer | undefined): Promise<void> {
+    const { data } = this;
+    const asked = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"];
+    if (standbyOf === undefined) await this.must([`${this.serverPrograms}/initdb`, "-D", data, ...asked]);
+    else {
+      const way = ["-h", standbyOf.sockets, "-p", `${standbyOf.port}`, "-R", "-c", "fast", "-X", "stream"];
+      await this.must([`${debianPrograms}/pg_basebackup`, "-D", data, ...way]);
+    }
+    this.set(settings);
+    const passwords = "host all all 127.0.0.0/8 md5\nhost replication all 127.0.0.0/8 md5\n";
+    writeFileSync(join(data, "pg_hba.conf"), `local all all trust\nlocal replication all trust\n${passwords}`);
     await this.start();
   }
 }

@@ -15,44 +15,45 @@ export interface Mail {
   readonly body: string;
 }
 
-/** A mail server on the machine that runs Pulumi in a test of several hosts; their dma (dma(8)) hands it all mail. */
+const folder = "/tmp/mails";
+
+/** A mail server on a host of a test: dma (dma(8)) of the others hands it all mail. */
 export class SmtpSink {
   private constructor(
     private readonly child: ChildProcess,
-    private readonly folder: string,
+    private readonly at: HostMachine,
   ) {}
 
-  static async on(net: MultiHost): Promise<SmtpSink> {
-    const folder = mkdtempSync("/tmp/pgsite-smtp-");
-    const program = await bundled("smtpSinkProgram", folder);
-    const [command = "", ...args] = net.control.argv([
-      process.execPath,
-      program,
-      net.control.address,
-      `${port}`,
-      folder,
-    ]);
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-    const sink = new SmtpSink(child, folder);
-    await new Promise<void>((resolve, reject) => {
-      createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> }).once("line", () => resolve());
-      child.once("exit", (code) => reject(new Error(`the mail server ended with status ${code}`)));
-    });
-    for (const host of net.hosts) await deliver(host, net.control.address);
-    return sink;
+  /** @param at where nothing else of the test is */
+  static async on(net: MultiHost, at: HostMachine): Promise<SmtpSink> {
+    const built = mkdtempSync("/tmp/pgsite-smtp-");
+    try {
+      const program = readFileSync(await bundled("smtpSinkProgram", built));
+      const [command = "", ...args] = at.argv([process.execPath, "-", at.address, `${port}`, folder]);
+      const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+      child.stdin.end(program);
+      await new Promise<void>((resolve, reject) => {
+        createInterface({ input: child.stdout }).once("line", () => resolve());
+        child.once("exit", (code) => reject(new Error(`the mail server ended with status ${code}`)));
+      });
+      for (const host of net.hosts) await deliver(host, at.address);
+      return new SmtpSink(child, at);
+    } finally {
+      rmSync(built, { recursive: true, force: true });
+    }
   }
 
   /** All mails that came, the first first. */
   get mails(): readonly Mail[] {
-    const names = readdirSync(this.folder).filter((name) => /^\d+\.json$/.test(name));
-    return names.sort().map((name) => parsed(readFileSync(join(this.folder, name), "utf8")));
+    const seen = `/proc/${this.at.pid}/root${folder}`;
+    const names = readdirSync(seen).filter((name) => /^\d+\.json$/.test(name));
+    return names.sort().map((name) => parsed(readFileSync(join(seen, name), "utf8")));
   }
 
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.kill();
     await ended;
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

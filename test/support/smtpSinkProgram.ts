@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SMTPServer } from "smtp-server";
 
 /** A server that takes all mail, and writes each into a folder as it came. Arguments: address, port, folder. */
 const [address = "", port = "", folder = ""] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
 let count = 0;
 new SMTPServer({
   authOptional: true,

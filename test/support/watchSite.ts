@@ -26,6 +26,7 @@ export const programs15 = "/usr/lib/postgresql/15/bin";
 const clients = ["psql"];
 
 export interface Mail {
+  /** Without the site's name, which begins it: `[sispi] `. */
   readonly subject: string;
   readonly id: string;
   readonly reference?: string;
@@ -320,7 +321,7 @@ export class WatchSite {
     const header = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(text)?.[1];
     const reference = header("In-Reply-To");
     return {
-      subject: header("Subject") ?? "",
+      subject: /^\[sispi\] (.*)$/.exec(header("Subject") ?? "")?.[1] ?? "without the name of the site",
       id: header("Message-ID") ?? "",
       ...(reference === undefined ? {} : { reference }),
       text: text.slice(text.indexOf("\n\n") + 2),

@@ -34,9 +34,17 @@ describe("the programs that pgsite runs on hosts", () => {
     const scripts = readdirSync(join(checkout, "installed"), { recursive: true, encoding: "utf8" })
       .filter((path) => !/\.(ts|awk)$/.test(path) && !path.startsWith("runbook") && path.includes("/"))
       .map((path) => read("installed", path));
+    // `need NAME…`, and a loop of the same, in which ${rate:+pv} is asked for if it is declared.
+    const asking = /^\s*(?:need ([^\n]+)|for one in ([^\n]+?); do\n\s*command -v \$one)/gm;
+    const names = (text: string) => text.replaceAll(/\$\([^)]*echo|\)/g, " ").replaceAll(/\$\{\w+:\+(\w+)\}/g, "$1");
     const needed = scripts.flatMap((text) =>
-      [...text.matchAll(/^\s*need ((?:[a-z0-9]+ ?)+)$/gm)].flatMap(([, names = ""]) => names.trim().split(" ")),
+      [...text.replaceAll("\\\n", " ").replaceAll('"', "").matchAll(asking)].flatMap(([, one = "", other = ""]) =>
+        names(one + other)
+          .trim()
+          .split(/\s+/),
+      ),
     );
+    expect(needed).toContain("sha256sum");
     const isKnown = (name: string) => hostPrograms[name]?.when === "always" || hostPrograms[name]?.jobs !== undefined;
     expect([...new Set(needed)].filter((name) => !isKnown(name))).toEqual([]);
   });

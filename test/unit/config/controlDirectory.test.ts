@@ -7,6 +7,7 @@ import {
   asideName,
   controlDirectoryOf,
   controlNames,
+  drillMark,
   incomingFolder,
   incompleteMarker,
   installNames,
@@ -148,6 +149,6 @@ describe("the runbook's scripts", () => {
 
   it("say the same endings, and the same name in what they keep", () => {
     expect(saidIn(/\$\w+(\.[a-z]+-[a-z]*)/g)).toEqual([keptDirectory("", ""), leftOverName(""), runbookEnding]);
-    expect(saidIn(/([\w.]*\bpgsite\.\w+|\w+\.pgsite\b)/g)).toEqual([keptNames.report]);
+    expect(saidIn(/([\w.]*\bpgsite\.\w+|\w+\.pgsite\b)/g)).toEqual([keptNames.report, drillMark]);
   });
 });

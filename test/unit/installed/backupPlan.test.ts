@@ -248,11 +248,11 @@ function expected(
   list: readonly Relation[],
   { schema, name, kind, bytes, owner, extension }: Relation,
 ): string {
-  if (extension === "config") return "rest";
   if (kind === "S" && owner !== undefined) {
     const table = list[owner] as Relation;
     if (table.kind === "r" && table.extension !== "member") return expected(rules, list, table);
   }
+  if (extension === "config") return "rest";
   const fits = (pattern: string) => glob(pattern, pattern.includes(".") ? `${schema}.${name}` : name);
   if (kind === "r") {
     const own = `table ${JSON.stringify([schema, name])}`;
@@ -312,7 +312,7 @@ const pattern = fc.oneof(
 const relation = fc.record({
   schema: fc.oneof(fc.constantFrom("a", "b"), word),
   name: word,
-  kind: fc.constantFrom("r", "r", "r", "S", "m", "p" as const),
+  kind: fc.constantFrom("r", "r", "r", "S", "S", "m", "p" as const),
   bytes: fc.nat(10_000),
   owner: fc.option(fc.nat(20), { nil: undefined }),
   extension: fc.option(fc.constantFrom("member", "config"), { nil: undefined, freq: 8 }),
@@ -321,11 +321,12 @@ const relations = fc
   .uniqueArray(relation, { maxLength: 15, selector: ({ schema, name }) => JSON.stringify([schema, name]) })
   .map((list) =>
     list.map(({ owner, extension, ...rest }): Relation => {
-      const owned = rest.kind === "S" && owner !== undefined && list[owner]?.kind !== "S" && owner < list.length;
+      const table = (owner ?? 0) % list.length;
+      const owned = rest.kind === "S" && owner !== undefined && list[table]?.kind !== "S";
       return {
         ...rest,
         kind: rest.kind as Relation["kind"],
-        ...(owned ? { owner } : {}),
+        ...(owned ? { owner: table } : {}),
         ...(extension === undefined ? {} : { extension: extension as "member" | "config" }),
       };
     }),

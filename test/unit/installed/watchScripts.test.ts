@@ -136,7 +136,7 @@ describe("words", () => {
           const unit = tests[0].unit;
           const given = { o, v: valueInWords(unit, `${v}`), t: valueInWords(unit, "5"), d };
           const read = (part: string) => readFileSync(join(folder, `mail.${index + 1}.${part}`), "utf8").split("\n");
-          expect(read("subject")[0]).toBe(`sispi db: ${filled(messages[name]?.title ?? "", given)}`);
+          expect(read("subject")[0]).toBe(`db: ${filled(messages[name]?.title ?? "", given)}`);
           expect(read("body").slice(0, 2)).toEqual([
             filled(messages[name]?.begins ?? "", given),
             filled(messages[name]?.advice ?? "", given),
@@ -173,7 +173,7 @@ describe("words", () => {
       "1\twatch-1-2-end\twatch-1-2\n",
     );
     expect(readFileSync(join(folder, "mail.1.subject"), "utf8")).toBe(
-      "well again: sispi db: the host of server3 does not answer\n",
+      "well again: db: the host of server3 does not answer\n",
     );
     expect(readFileSync(join(folder, "mail.1.body"), "utf8")).toBe(
       [

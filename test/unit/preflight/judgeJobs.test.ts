@@ -55,7 +55,7 @@ describe("a host whose server has backups and a watch", () => {
     ]);
     expect(asked({ host: missing, jobs: { needs: ["copies", "ionice", "rateLimit", "ssh"] } })).toEqual([
       "error: db1-host: rsync is missing: runs are copied by it: apt-get install rsync",
-      "error: db1-host: ssh is missing: runs are copied to another host by it: apt-get install openssh-client",
+      "error: db1-host: ssh is missing: runs are copied to other hosts by it: apt-get install openssh-client",
       "error: db1-host: pv is missing: backups.rateLimit takes it: apt-get install pv",
       "error: db1-host: ionice is missing: backups.ionice takes it: apt-get install util-linux",
     ]);
@@ -95,6 +95,11 @@ describe("a host whose server has backups and a watch", () => {
       `error: db1 on db1-host: ${what} of PostgreSQL 15, which /usr/lib/postgresql/15/bin does not have, nor PATH, where they are older (pg_dump 9.6.24): apt-get install postgresql-client-15`;
     expect(asked({ server: { clients } })).toEqual([lack("backups run psql, pg_dump")]);
     expect(asked({ server: { clients }, jobs: { needs: ["jobs"] } })).toEqual([lack("the watch run psql, pg_dump")]);
+    const rehearsed = { server: { clients }, host: { missingTools: ["tee"] }, request: { jobs, disposable: true } };
+    expect(judged({ db1: rehearsed })).toEqual([
+      "warning: db1-host: tee is missing: backups run it: apt-get install coreutils",
+      expect.stringMatching(/^warning: db1 on db1-host: backups run psql, pg_dump of /),
+    ]);
     // The guard's question by psql is said no second time.
     const without = { host: { missingTools: ["psql"] }, server: { clients: clients.slice(0, 1) }, request: { jobs } };
     expect(judged({ db1: without, db2: {} })).toEqual([expect.stringContaining("backups run psql of PostgreSQL 15")]);

@@ -1,0 +1,59 @@
+import { afterAll, describe, expect, it } from "vitest";
+import type { Major } from "../../postgres/versions.js";
+import { BackedUp } from "../support/backedUp.js";
+import { clientsOf } from "../support/clientPrograms.js";
+import { haveClients, OwnServer } from "../support/ownServer.js";
+import { availableMajors, programsOf } from "../support/programs.js";
+import { contentOf, drilled, restored } from "../support/restored.js";
+
+/*
+ * A run of a site of SISPI's shape comes back in every version that can be had: into an empty server, as one database, as a schema, as a table,
+ * compared by dumps that are not ours; a drill finds the same.
+ */
+
+const databases = ["decam", "desbrdev", "decamcrl"];
+const only = process.env.PGSITE_MAJOR;
+const majors = (["9.6", "10", "11", "12", "13", "14", "15", "16", "17", "18"] as const).filter((major) =>
+  only === undefined ? availableMajors().includes(major) : major === only,
+);
+
+describe.skipIf(!haveClients())("a run comes back as it was", () => {
+  const opened: { close(): Promise<void> }[] = [];
+  afterAll(async () => {
+    for (const one of opened) await one.close();
+  });
+
+  it.each(majors)("at %s", async (major: Major) => {
+    const clients = await clientsOf(major);
+    const programs = await programsOf(major);
+    const other = await OwnServer.make({ major, programs });
+    opened.push(other);
+    const site = await BackedUp.make({ major, programs, rows: 2000 }, { job: { clientDirectory: clients } });
+    opened.push(site);
+    const { code, stderr } = await site.backup();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const whole = await contentOf(site.server, databases, clients);
+    const at = `${other.sockets}:${other.port}`;
+    const comes = async (request: Parameters<typeof restored>[1]) => {
+      const { outcome, events } = await restored(site, { at, ...request });
+      expect(events.filter((event) => event.code === "error" || event.code === "way")).toEqual([]);
+      expect(outcome.code).toBe("done");
+      expect(await contentOf(other, databases, clients)).toEqual(whole);
+    };
+    await comes({ globals: true, replace: true });
+    await other.query("decam", "drop schema obstac cascade");
+    await comes({ database: "decam", schema: "obstac" });
+    await other.query("decam", "drop table telemetry.weather cascade");
+    await comes({ database: "decam", table: "telemetry.weather" });
+    await other.query("decam", "drop table alarms.history cascade");
+    await comes({ database: "decam", table: "alarms.history" });
+    await other.query("decam", "delete from telemetry.environment where id > 100");
+    await comes({ database: "decam", table: "telemetry.environment", replace: true });
+    await other.query("decam", "drop schema exposure cascade");
+    await comes({ database: "decam", replace: true });
+    const { outcome, events } = await drilled(site);
+    expect(events.filter((event) => event.code === "difference" || event.code === "error")).toEqual([]);
+    expect(outcome).toMatchObject({ code: "equal" });
+    for (const one of opened.splice(0)) await one.close();
+  });
+});
