@@ -165,7 +165,8 @@ for left in "$jobs/.$program".*; do
 done
 scratch=$jobs/.$program.$$
 rm -rf -- "$scratch"
-mkdir -- "$scratch" || exit 73
+# What is to speak up where the disk is full takes another one.
+mkdir -- "$scratch" || { [ -n "${lenient:-}" ] && scratch=$(mktemp -d); } || exit 73
 why=$scratch/why
 : >"$why"
 trap finish EXIT

@@ -2,6 +2,8 @@
 # shellcheck disable=SC2034,SC2154,SC2317
 # What the watch looks at. Each part says `looked PART 1` once it has looked; what it could not see, `cannot_look PART WHY`.
 
+nl='
+'
 # fact NAME OBJECT VALUE
 fact() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >&3; }
 looked() { for part; do fact looked "$part" 1; done; }
@@ -117,29 +119,32 @@ look_at_server() {
     look_without_sql
     return
   }
-  cat "$scratch/rows" >&3
+  printf '%s\n' "$rows" >&3
   for part in replication stream slots sessions age archiver; do
-    grep -q "^looked$tab$part$tab" "$scratch/rows" || cannot_look "$part" "$(in_line "$(cat "$why")")"
+    row looked "$part" 1 || cannot_look "$part" "$(in_line "$(cat "$why")")"
   done
   # Until 9.5 no view tells of the walreceiver.
   recovers=no
-  grep -q "^recovery${tab}${tab}1" "$scratch/rows" && recovers=yes
+  ! row recovery '' 1 || recovers=yes
   if [ "$recovers" = yes ] && [ "$number" -lt 906 ] && alive; then look_at_titles; fi
-  if grep -q "^paused$tab${tab}1" "$scratch/rows" && ! flock -n "$jobs/backup.lock" true 2>/dev/null 9>&-; then
+  if row paused '' 1 && ! flock -n "$jobs/backup.lock" true 2>/dev/null 9>&-; then
     # Our own backup pauses replay while it runs.
     fact paused '' 0
   fi
-  if grep -q "^archives$tab${tab}1" "$scratch/rows"; then
+  if row archives '' 1; then
     set -- "$data/$wal/archive_status"/*.ready
     if [ -e "$1" ]; then fact archiver.waiting '' $#; else fact archiver.waiting '' 0; fi
   fi
 }
 
+# row NAME OBJECT VALUE: whether the server said so.
+row() { case $nl$rows$nl in *"$nl$1$tab$2$tab$3$nl"*) return 0 ;; *) return 1 ;; esac; }
+
 # ask_server: all sections by one connection; succeeds if it answers.
 ask_server() {
-  PGOPTIONS="$PGOPTIONS $probe_options" timeout 90 "$psql" -X -q -A -t -w -F "$tab" -d postgres \
-    <"$here/probe.sql" >"$scratch/rows" 2>"$why" 3>&- 9>&-
-  grep -q "^answers" "$scratch/rows"
+  rows=$(PGOPTIONS="$PGOPTIONS $probe_options" timeout 90 "$psql" -X -q -A -t -w -F "$tab" -d postgres \
+    <"$here/probe.sql" 2>"$why" 3>&- 9>&-)
+  row answers '' 1
 }
 
 # Why it does not answer, as far as the host and pg_isready tell.

@@ -134,10 +134,7 @@ describe.each(availableMajors())("at %s", (major) => {
           for (const name of site.names)
             found.push(...(await site.watch(name, start + run * hour)).mails.map(({ subject }) => subject));
         }
-        expect(found.sort()).toEqual([
-          "sispi one: nobody uses the replication slot left",
-          "sispi two: replay is paused",
-        ]);
+        expect(found.sort()).toEqual(["one: nobody uses the replication slot left", "two: replay is paused"]);
         await site.sql("two", `select ${pause}_resume()`);
         await site.sql("one", "select pg_drop_replication_slot('left')");
         await site.stop("warm");
@@ -145,11 +142,11 @@ describe.each(availableMajors())("at %s", (major) => {
         for (const name of site.names)
           after.push(...(await site.watch(name, start + 6 * hour)).mails.map(({ subject }) => subject));
         expect(after.sort()).toEqual([
-          "sispi one: server warm does not answer, its host does",
-          "sispi two: server warm does not answer, its host does",
-          "sispi warm: the server does not answer",
-          "well again: sispi one: nobody uses the replication slot left",
-          "well again: sispi two: replay is paused",
+          "one: server warm does not answer, its host does",
+          "two: server warm does not answer, its host does",
+          "warm: the server does not answer",
+          "well again: one: nobody uses the replication slot left",
+          "well again: two: replay is paused",
         ]);
       },
       { major, programs },
@@ -195,6 +192,19 @@ describe.skipIf(!isRoot)("a full disk", () => {
       };
       try {
         expect((await site.watch("one", start)).mails).toEqual([]);
+        // It fills by 4 MB an hour: at the sixth it is foreseen, and counts when it was three times.
+        const slow = join(site.folder, "slow");
+        mkdirSync(slow);
+        tmpfs(slow, "100m");
+        site.declare("one", { backups: [{ name: "own", folder: slow, when: "always" }] });
+        await site.install("one");
+        const foreseen: string[] = [];
+        for (let run = 1; run <= 11; run += 1) {
+          execFileSync("sh", ["-c", `head -c 4194304 /dev/zero >'${slow}/${run}'`]);
+          const { mails: now } = await site.watch("one", start - 12 * hour + run * hour);
+          foreseen.push(...now.map(({ subject }) => `${run} ${subject}`));
+        }
+        expect(foreseen).toEqual([`9 one: the disk ${slow} will be full in 16 h 0 min`]);
         // The server's WAL on a disk of its own, and what the watch keeps on another.
         await site.stop("one");
         const wal = join(site.data("one"), "pg_wal");
@@ -209,23 +219,26 @@ describe.skipIf(!isRoot)("a full disk", () => {
         await eventually(async () => /PANIC/.test(readFileSync(join(site.data("one"), "log", "server.log"), "utf8")));
         const { mails } = await site.watch("one", start + hour);
         expect(mails.map(({ subject }) => subject).sort()).toEqual(
-          expect.arrayContaining(["sispi one: PANIC in the log", `sispi one: the disk ${wal} is nearly full`]),
+          expect.arrayContaining(["one: PANIC in the log", `one: the disk ${wal} is nearly full`]),
         );
         expect(mails.find(({ subject }) => /PANIC/.test(subject))?.text).toMatch(/PANIC: {2}could not write/);
 
         const jobs = join(site.control("one"), "jobs");
         execFileSync("sh", ["-c", `cp -a '${jobs}' '${jobs}.kept'`]);
-        tmpfs(jobs, "64k");
+        tmpfs(jobs, "64k,nr_inodes=60");
         execFileSync("sh", [
           "-c",
           `cp -a '${jobs}.kept/.' '${jobs}/'; cat /dev/zero >'${jobs}/filler' 2>/dev/null || true`,
         ]);
+        // Then without room for a file or a folder.
         for (const run of [2, 3]) {
+          const more = `i=0; while true >'${jobs}/filler'.$i; do i=$((i + 1)); done 2>/dev/null || true`;
+          if (run === 3) execFileSync("dash", ["-c", more], { stdio: "ignore" });
           const blind = await site.watch("one", start + run * hour);
           expect(blind.code).toBe(74);
-          expect(blind.mails.map(({ subject }) => subject)).toContain(`sispi one: the disk ${jobs} is nearly full`);
+          expect(blind.mails.map(({ subject }) => subject)).toContain(`one: the disk ${jobs} is nearly full`);
         }
-        rmSync(join(jobs, "filler"));
+        for (const name of readdirSync(jobs).filter((each) => each.startsWith("filler"))) rmSync(join(jobs, name));
         expect((await site.watch("one", start + 4 * hour)).code).toBe(0);
       } finally {
         await site.stop("one", "immediate").catch(() => undefined);
@@ -295,17 +308,17 @@ describe.skipIf(why !== undefined)(`a host without power${why === undefined ? ""
       };
       expect(await look(0)).toEqual([]);
       await site.host("server3").powerCut();
-      expect(await look(1)).toEqual(["test server2: the host of server3 does not answer"]);
+      expect(await look(1)).toEqual(["[test] server2: the host of server3 does not answer"]);
       // Its stream is gone as well, which follows from it.
       expect([...(await look(2)), ...(await look(3))]).toEqual([]);
       await site.host("server3").boot();
       expect(await look(4)).toEqual([
-        "test server2: server server3 does not answer, its host does",
-        "well again: test server2: the host of server3 does not answer",
+        "[test] server2: server server3 does not answer, its host does",
+        "[test] well again: server2: the host of server3 does not answer",
       ]);
       await site.start("server3");
       await eventually(streams);
-      expect(await look(5)).toEqual(["well again: test server2: server server3 does not answer, its host does"]);
+      expect(await look(5)).toEqual(["[test] well again: server2: server server3 does not answer, its host does"]);
     } finally {
       await site.close();
     }
