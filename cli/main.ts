@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { shown } from "../postgres/shown.js";
 import { archiveCommand } from "./commands/archive.js";
+import { backupCommand } from "./commands/backup.js";
 import { backupsCommand } from "./commands/backups.js";
 import { checkCommand } from "./commands/check.js";
 import { driftCommand } from "./commands/drift.js";
@@ -34,6 +35,7 @@ program.addCommand(stopCommand());
 program.addCommand(baseBackupCommand());
 program.addCommand(seedCommand());
 program.addCommand(archiveCommand());
+program.addCommand(backupCommand());
 program.addCommand(backupsCommand());
 program.addCommand(restoreCommand());
 program.addCommand(drillCommand());

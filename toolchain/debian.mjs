@@ -8,6 +8,8 @@ import { locked, must, say } from "./steps.mjs";
 /** Package → a program that it brings. */
 const needed = {
   rsync: "/usr/bin/rsync",
+  pv: "/usr/bin/pv",
+  busybox: "/usr/bin/busybox",
   shellcheck: "/usr/bin/shellcheck",
   "openssh-client": "/usr/bin/ssh",
   "openssh-server": "/usr/sbin/sshd",

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { say } from "../find.js";
 import { loadSites } from "../load.js";
+import { proveBackups } from "../rehearsal/proveBackups.js";
 import { proveByRow } from "../rehearsal/proveByRow.js";
 import { defaultMajor, Rehearsal } from "../rehearsal/rehearsal.js";
 import { printStatus } from "./status.js";
@@ -41,6 +42,7 @@ export function rehearsalCommand(): Command {
       const sites = await sitesOf(rehearsal);
       const { primary, readOn } = await proveByRow(sites);
       say(`a row written on ${primary} was read on ${readOn.join(", ")}`);
+      await proveBackups(sites, say);
       say(
         changed.length === 0
           ? `nothing changed: all ${changes.same ?? 0} resources are as described`

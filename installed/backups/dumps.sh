@@ -61,20 +61,13 @@ dump() {
   # Sets database, named, kind, path and the arguments.
   # shellcheck source=/dev/null
   . "$scratch/dump.$1"
-  snapshot_file=$scratch/snapshot.$kind.$number_of_dump
   if [ "$kind" = whole ]; then
     whole_session "$number_of_dump" || return
     session_of=w$number_of_dump
   else
     session_of=$(awk -F "$tab" -v of="$named" '$1 == of { print "d" NR; exit }' "$scratch/ruled")
   fi
-  if [ "$one_moment" = yes ]; then
-    session_lives "$session_of" || {
-      failed session "$named" "the session that holds the snapshot ended: $(words "$scratch/err.$session_of")"
-      return
-    }
-    set -- "$@" "--snapshot=$(cat -- "$scratch/snapshot.$session_of")"
-  fi
+  [ "$one_moment" = no ] || set -- "$@" "--snapshot=$(cat -- "$scratch/snapshot.$session_of")"
   tell dump "$path"
   began=$(date -u +%s)
   pipe=$scratch/pipe.$number_of_dump
@@ -107,12 +100,9 @@ dump() {
   wait "$summing"
   summed=$?
   rm -f -- "$scratch/pid.dump.$number_of_dump" "$pipe" "$pipe.sum" "$pipe.fast"
+  if ! has_failed && { [ "$dumped" -ne 0 ] || [ "$written" -ne 0 ]; }; then why_not "$number_of_dump"; fi
   [ "$kind" != whole ] || close_session "$session_of"
   ! has_failed || return
-  if [ "$dumped" -ne 0 ] || [ "$written" -ne 0 ]; then
-    why_not "$number_of_dump"
-    return
-  fi
   sum=$(cut -c 1-64 "$scratch/sum.$number_of_dump")
   if [ "$summed" -ne 0 ] || [ "${#sum}" -ne 64 ]; then
     failed programs "$path" "$summing_program ended with status $summed"
@@ -139,6 +129,11 @@ lost_session() {
   else failed database "$2" "it cannot be read: $(words "$scratch/err.$1")"; fi
 }
 
+# lost_snapshot DATABASE
+lost_snapshot() {
+  failed session "$1" 'the session that holds its snapshot and the locks on its tables was ended by somebody'
+}
+
 # Whether it answers, and has run all the time.
 server_is_the_same() {
   same=$(sql "$maintenance" 'select extract(epoch from pg_postmaster_start_time())') && [ "$same" = "$started" ]
@@ -159,6 +154,8 @@ why_not() {
     failed conflict "$path" "replay on this standby needed what the dump was reading, and cancelled it: $(words "$scratch/said.$1")"
   elif held=$(holder); then
     failed lock "$path" "$held, for more than $lock_wait s"
+  elif ! session_lives "$session_of"; then
+    lost_snapshot "$named"
   else
     failed dump "$path" "pg_dump ended with status $dumped: $(words "$scratch/said.$1")"
   fi

@@ -115,8 +115,10 @@ await_session() {
   [ "$(timeout "$2" head -n 1 -- "$scratch/out.$1" 2>/dev/null)" = ready ]
 }
 
+# session_lives ID: whether the server still has it: psql itself, which waits for its next line, would not notice.
 session_lives() {
-  read -r session feeder <"$scratch/pid.session.$1" && kill -0 "$session" 2>/dev/null
+  backend=$(cat -- "$scratch/backend.$1" 2>/dev/null)
+  [ -n "$backend" ] && [ "$(sql "$maintenance" "select count(*) from pg_stat_activity where $(from 902 pid procpid) = $backend and application_name = 'pgsite $program'")" = 1 ]
 }
 
 close_session() {
@@ -134,6 +136,7 @@ listing() {
   [ "$server_number" -lt 906 ] || echo 'set idle_in_transaction_session_timeout = 0;'
   [ "$server_number" -lt 1700 ] || echo 'set transaction_timeout = 0;'
   echo 'begin transaction isolation level repeatable read read only;'
+  printf '\\o backend.%s\nselect pg_backend_pid();\n' "$1"
   if [ "$one_moment" = yes ]; then
     printf '\\o snapshot.%s\nselect pg_export_snapshot();\n' "$1"
   fi

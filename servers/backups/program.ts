@@ -21,7 +21,7 @@ export interface InstalledProgram {
   readonly host: Host;
   /** Of the programs: `DATADIRECTORY.pgsite/backups`. */
   readonly folder: string;
-  readonly program: "runs" | "restore" | "drill";
+  readonly program: "backup" | "runs" | "restore" | "drill";
   readonly args?: readonly string[];
   readonly signal: AbortSignal;
 }

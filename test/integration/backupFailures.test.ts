@@ -138,6 +138,21 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
     await failedBy("server", "server2", /it does not answer: .*refused|No such file/, run);
   });
 
+  it("says that somebody has ended the session that holds the snapshot", async () => {
+    await site.install({ databases: ruled });
+    const run = await locked(async (release) => {
+      const ended = await site.server.query(
+        "decam",
+        `select count(pg_terminate_backend(pid)) from pg_stat_activity
+           where datname = 'decam' and application_name = 'pgsite backup' and state = 'idle in transaction'`,
+      );
+      expect(Number(ended)).toBeGreaterThan(0);
+      await release();
+    });
+    await site.install({ databases: small });
+    await failedBy("session", "decam", /was ended by somebody/, run);
+  });
+
   it("finds a byte that the disk has changed since pg_dump wrote it", async () => {
     let changed = "";
     await site.install({ databases: ruled });
@@ -161,7 +176,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       expect(second.code).toBe(75);
       expect(second.events.map(([word, cause]) => [word, cause])).toEqual([["failed", "busy"]]);
       const [mail = ""] = site.mails();
-      expect(mail).toMatch(/^Subject: .*: FAILED, another run goes on$/m);
+      expect(mail).toMatch(/^Subject: .* FAILED, another run goes on$/m);
       expect(mail).toMatch(/a run goes on since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(process \d+\)/);
       await release();
     });
@@ -230,7 +245,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       ["copy", `local ${made}`, expect.stringMatching(/its folder cannot be made/)],
     ]);
     const [mail = ""] = site.mails();
-    expect(mail).toMatch(/^Subject: .*: made, but not copied$/m);
+    expect(mail).toMatch(/^Subject: .* made, but not copied$/m);
     rmSync(folder);
     await site.install({ places: [blocked] });
     const next = await goodRun();
@@ -270,7 +285,7 @@ describe.skipIf(!haveClients())("a run of the backups that fails", () => {
       const { code, events } = await site.backup();
       const failed = events.find(([word]) => word === "failed") ?? [];
       expect([code, ...failed.slice(0, 2)]).toEqual([1, "failed", "space"]);
-      expect(site.mails()[0]).toMatch(/^Subject: .*: FAILED, no space$/m);
+      expect(site.mails()[0]).toMatch(/^Subject: .* FAILED, no space$/m);
       expect(site.runs(disk)).toEqual([expect.stringMatching(/Z\.partial$/), "filler"]);
     });
 

@@ -1,14 +1,29 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { unprivileged } from "../../bench/support/account.js";
 import { hostOf } from "../../hosts/index.js";
 import { installFiles } from "../../installed/folder.js";
 import { type WatchFacts, type WatchLog, watchFiles, watchProgram } from "../../installed/watch/render.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
+import { tellingPrefix } from "../../postgres/voice.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 /** Debian's, with all client programs. */
 export const programs15 = "/usr/lib/postgresql/15/bin";
+
+/** What not every package of a server has. */
+const clients = ["psql"];
 
 export interface Mail {
   /** Without the site's name, which begins it: `[sispi] `. */
@@ -36,24 +51,35 @@ export class WatchSite {
     readonly folder: string,
     private readonly block: number,
     readonly names: readonly string[],
+    readonly major: Major,
+    private readonly programs: string,
   ) {}
 
   /** The first name is the primary's; a standby whose name ends with `warm` answers nobody. */
-  static async make(block: number, names: readonly string[]): Promise<WatchSite> {
+  static async make(
+    block: number,
+    names: readonly string[],
+    { major = "15", programs = programs15 }: { readonly major?: Major; readonly programs?: string } = {},
+  ): Promise<WatchSite> {
     const folder = await serverFolder("/var/tmp/pgsite-watch-");
-    const site = new WatchSite(folder, block, names);
+    const site = new WatchSite(folder, block, names, major, programs);
     try {
       site.user = await serverUser();
       site.#writeSendmail();
       const [primary = "", ...standbys] = names;
       await site.#run("initdb", ["-D", site.data(primary), "-A", "trust", "-U", "postgres", "--locale=C", "-N"]);
+      appendFileSync(join(site.data(primary), "pg_hba.conf"), "host replication all 127.0.0.0/8 trust\n");
+      // Not every package has pg_basebackup: the data are copied while the primary does not run. What initdb itself writes cannot
+      // be followed (wal_level).
       site.configure(primary);
       await site.start(primary);
+      await site.stop(primary);
       for (const name of standbys) {
-        await site.#run("pg_basebackup", [...site.#at(primary), "-D", site.data(name), "-c", "fast", "-R"]);
-        site.configure(name, { hot_standby: site.isWarm(name) ? "off" : "on" });
-        await site.start(name);
+        await execa("cp", ["-a", site.data(primary), site.#made(name)]);
+        site.configure(name);
       }
+      await site.start(primary);
+      for (const name of standbys) await site.start(name);
     } catch (error) {
       await site.close();
       throw error;
@@ -73,8 +99,20 @@ export class WatchSite {
     return `127.0.${this.block}.${this.names.indexOf(name) + 1}`;
   }
 
+  /** Where a server's data will be. */
+  #made(name: string): string {
+    mkdirSync(join(this.folder, name));
+    const { uid, gid } = unprivileged();
+    if (uid !== undefined && gid !== undefined) chownSync(join(this.folder, name), uid, gid);
+    return this.data(name);
+  }
+
   /** What its configuration says beside what all have; the last call counts. */
   configure(name: string, more: Readonly<Record<string, string>> = {}): void {
+    const isStandby = name !== this.names[0];
+    const later = atLeast(this.major, "12");
+    const primary = `host=${this.address(this.names[0] ?? "")} port=${this.port} user=postgres application_name=${name}`;
+    const { primary_conninfo: conninfo = primary, ...rest } = more;
     const settings: Record<string, string> = {
       listen_addresses: this.address(name),
       port: `${this.port}`,
@@ -82,19 +120,24 @@ export class WatchSite {
       logging_collector: "on",
       log_directory: "log",
       log_filename: "server.log",
-      log_line_prefix: "%m [%p] %b ",
+      log_line_prefix: tellingPrefix(this.major),
+      wal_level: "replica",
+      max_wal_senders: "5",
+      max_replication_slots: "5",
+      hot_standby: this.isWarm(name) ? "off" : "on",
       fsync: "off",
       shared_buffers: "16MB",
       max_connections: "20",
       max_prepared_transactions: "5",
       wal_receiver_status_interval: "1s",
-      max_slot_wal_keep_size: "-1",
-      primary_conninfo: `host=${this.address(this.names[0] ?? "")} port=${this.port} user=postgres application_name=${name}`,
-      ...more,
+      ...(isStandby && later ? { primary_conninfo: conninfo } : {}),
+      ...rest,
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`);
     writeFileSync(join(this.data(name), "postgresql.conf"), lines.join(""));
-    writeFileSync(join(this.data(name), "postgresql.auto.conf"), "");
+    if (!isStandby) return;
+    if (later) writeFileSync(join(this.data(name), "standby.signal"), "");
+    else writeFileSync(join(this.data(name), "recovery.conf"), `standby_mode = on\nprimary_conninfo = '${conninfo}'\n`);
   }
 
   async start(name: string): Promise<void> {
@@ -189,11 +232,12 @@ export class WatchSite {
       job: {
         site: "sispi",
         server: name,
-        version: "15",
+        version: this.major,
         user: this.user,
         dataDirectory: this.data(name),
         controlDirectory: this.control(name),
-        binDirectory: programs15,
+        binDirectory: this.programs,
+        ...(this.programs === programs15 ? {} : { clientDirectory: programs15 }),
         port: this.port,
         connection: { socketFolder: join(this.folder, name) },
         mail: { to: "postgres-status" },
@@ -305,7 +349,8 @@ export class WatchSite {
   }
 
   async #run(program: string, args: readonly string[]): Promise<string> {
-    const { stdout } = await execa(join(programs15, program), args, {
+    const folder = clients.includes(program) ? programs15 : this.programs;
+    const { stdout } = await execa(join(folder, program), args, {
       ...unprivileged(),
       cwd: "/",
       // What a server inherits would be waited for.
