@@ -17,6 +17,7 @@ const needed = {
   strace: "/usr/bin/strace",
   cron: "/usr/sbin/cron",
   dma: "/usr/sbin/dma",
+  prometheus: "/usr/bin/promtool",
   iproute2: "/bin/ip",
   locales: "/usr/sbin/locale-gen",
   "docker.io": "/usr/sbin/dockerd",

@@ -239,10 +239,15 @@ const why = whyNoHosts();
 describe.skipIf(why !== undefined)(`a host without power${why === undefined ? "" : `: ${why}`}`, () => {
   it("is reported by its peer within the look, and by no other name", { timeout: 600_000 }, async () => {
     const site = await HostSite.make(["server2", "server3"], { dbadmin: "secret", replicator: "secret" });
+    const streaming = "select count(*) from pg_stat_replication where state = 'streaming'";
+    const streams = async () => (await site.query("server2", streaming)) === "1";
     try {
       await site.makePrimary(1);
       expect((await site.seed("server3")).code).toBe(0);
+      const line = `${site.server("server2").address}:*:*:replicator:secret`;
+      await site.asOwner("server3", `umask 077; echo '${line}' >'${site.server("server3").passfile}'`);
       await site.start("server3");
+      await eventually(streams);
       const [server2, server3] = [site.server("server2"), site.server("server3")];
       const facts: WatchFacts = {
         job: {
@@ -299,10 +304,7 @@ describe.skipIf(why !== undefined)(`a host without power${why === undefined ? ""
         "well again: test server2: the host of server3 does not answer",
       ]);
       await site.start("server3");
-      await eventually(
-        async () =>
-          (await site.query("server2", "select 1 from pg_stat_replication where state = 'streaming'")).length > 0,
-      );
+      await eventually(streams);
       expect(await look(5)).toEqual(["well again: test server2: server server3 does not answer, its host does"]);
     } finally {
       await site.close();
