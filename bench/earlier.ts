@@ -1,6 +1,7 @@
 // An unchanged preview, an unchanged `up`, and `up`s that reload and restart, against another checkout of pgsite: what a change of ours costs.
-import { existsSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseDocument } from "yaml";
 import type { Rehearsal } from "../cli/rehearsal/rehearsal.js";
 import { compare, say, timed } from "./support/compare.js";
 import { oneStackOf, programsOf15, withRehearsal } from "./support/site.js";
@@ -12,6 +13,16 @@ const up = ["up", "--yes", "--skip-preview", ...plainly];
 async function must(rehearsal: Rehearsal, args: readonly string[]): Promise<void> {
   const { exitCode, stdout, stderr } = await rehearsal.pulumi(args);
   if (exitCode !== 0) throw new Error(`pulumi ${args[0]} failed:\n${stdout}\n${stderr}`);
+}
+
+/** A stack file without the keys that an earlier checkout did not know: what these bring is a part of what is measured. */
+function knownTo(checkout: string, text: string): string {
+  const schema = JSON.parse(readFileSync(join(checkout, "docs", "stack.schema.json"), "utf8"));
+  const document = parseDocument(text);
+  const { config = {} } = document.toJS() as { config?: Readonly<Record<string, unknown>> };
+  for (const key of Object.keys(config))
+    if (!(key in schema.properties.config.properties)) document.deleteIn(["config", key]);
+  return document.toString();
 }
 
 /** A setting of all servers, another value each round. */
@@ -48,10 +59,15 @@ async function main(rounds: number): Promise<void> {
   if (!existsSync(join(earlier, "dist", "index.bundle.js"))) {
     throw new Error(`PGSITE_EARLIER names no checkout of pgsite that is built: in it, run \`npm run setup\` first`);
   }
-  const texts = { [stack]: oneStackOf(3) };
-  const site = (name: string, block: number) => ({ name: `bench-${name}`, block, texts, ...programsOf15 });
-  await withRehearsal(site("before", 202), (before) =>
-    withRehearsal(site("after", 203), async (after) => {
+  const site = (name: string, block: number, text: string) => ({
+    name: `bench-${name}`,
+    block,
+    texts: { [stack]: text },
+    ...programsOf15,
+  });
+  const [now, then] = [oneStackOf(3), knownTo(earlier, oneStackOf(3))];
+  await withRehearsal(site("before", 202, then), (before) =>
+    withRehearsal(site("after", 203, now), async (after) => {
       runFrom(before, earlier);
       for (const one of [before, after]) await one.up(stack);
       const side = (one: Rehearsal, { act, ...what }: (typeof measured)[number]) =>

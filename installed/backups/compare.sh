@@ -93,10 +93,10 @@ unlike() {
   comm -23 -- "$3.sorted" "$4.sorted" >"$scratch/lost"
   comm -13 -- "$3.sorted" "$4.sorted" >"$scratch/new"
   while IFS= read -r text <&6; do
-    differ "$1" lost "$(escaped_name "$text")" -- "$2: only in the run: $text"
+    differ "$1" lost "$(escaped "$text")" -- "$2: only in the run: $text"
   done 6<"$scratch/lost"
   while IFS= read -r text <&6; do
-    differ "$1" new "$(escaped_name "$text")" -- "$2: only in what was restored: $text"
+    differ "$1" new "$(escaped "$text")" -- "$2: only in what was restored: $text"
   done 6<"$scratch/new"
 }
 

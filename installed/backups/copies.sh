@@ -128,7 +128,7 @@ case $name in
 esac
 rm -rf -- "$name"
 END
-      } | there && { tell removed "$place" "$name"; echo "$place: $name" >>"$scratch/removed"; } ||
+      } | there && { event removed "$place" "$name"; echo "$place: $name" >>"$scratch/removed"; } ||
         trouble remove "$place $name" "it cannot be removed: $(words "$why")"
     done
   done
@@ -192,7 +192,7 @@ END
     trouble copy "$place $1" "the copy cannot be given its name: $(words "$why")"
     return 1
   }
-  tell copied "$place" "$1" "$(($(date -u +%s) - copy_began))"
+  event copied "$place" "$1" "$(($(date -u +%s) - copy_began))"
   echo "$1 is copied to $place, and its checksums are the same there ($(span $(($(date -u +%s) - copy_began))))." >>"$scratch/copied"
 }
 

@@ -15,11 +15,6 @@ failed() {
 nothing_fails_any_more() { mkdir -- "$scratch/failing" 2>/dev/null; }
 has_failed() { [ -d "$scratch/failing" ]; }
 
-# tell WORD FIELD…: an event of several processes, each of which writes whole lines.
-tell() {
-  [ -z "$events" ] || printf '%s\n' "$(event "$@")"
-}
-
 # end_processes: what runs of this program's, by the numbers that it noted.
 end_processes() {
   for one in "$scratch"/pid.*; do
@@ -68,7 +63,7 @@ dump() {
     session_of=$(awk -F "$tab" -v of="$named" '$1 == of { print "d" NR; exit }' "$scratch/ruled")
   fi
   [ "$one_moment" = no ] || set -- "$@" "--snapshot=$(cat -- "$scratch/snapshot.$session_of")"
-  tell dump "$path"
+  event dump "$path"
   began=$(date -u +%s)
   pipe=$scratch/pipe.$number_of_dump
   mkfifo -- "$pipe" "$pipe.sum" || { failed space "$path" 'no fifo can be made in the control directory'; return; }
@@ -110,7 +105,7 @@ dump() {
   fi
   bytes=$(stat -c %s -- "$partial/$path")
   printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$path" "$bytes" "$sum" "$kind" "$named" "$(($(date -u +%s) - began))" >"$scratch/made.$number_of_dump"
-  tell dumped "$path" "$bytes" "$(($(date -u +%s) - began))"
+  event dumped "$path" "$bytes" "$(($(date -u +%s) - began))"
 }
 
 # whole_session NUMBER: of a database without rules, for as long as its dump is made.
@@ -205,7 +200,7 @@ check() {
       return
     fi
   fi
-  tell checked "$path"
+  event checked "$path"
 }
 
 # read_made NUMBER

@@ -5,13 +5,13 @@
 # remark TEXT: stands in the mail; nothing failed.
 remark() {
   printf '%s\n' "$*" >>"$scratch/remarks"
-  tell remark "$*"
+  event remark "$*"
 }
 
 # trouble CAUSE OBJECT WORDS: something failed after the run was whole.
 trouble() {
   printf '%s\n%s\n%s\n' "$1" "$2" "$3" >>"$scratch/troubles"
-  tell trouble "$1" "$2" "$3"
+  event trouble "$1" "$2" "$3"
 }
 
 # unescaped FIELD: what a tab-separated line says.

@@ -21,18 +21,9 @@ tell() {
   printf '%s\n' "$told_line"
 }
 
-# event WORD FIELD…: the same of fields as they are.
-event() {
-  [ -n "$events" ] || return 0
-  told_line=$1
-  shift
-  for field; do told_line=$told_line$tab$(escaped_name "$field"); done
-  printf '%s\n' "$told_line"
-}
-
 # of_places: every place, one a line: NAME TARGET FOLDER KIND PORT KEY; `-` stands for this host, and for what is not said.
 of_places() {
-  [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$(escaped_name "$backup_folder")"
+  [ -z "${backup_folder:-}" ] || printf '%s\t-\t%s\town\t-\t-\n' "$own_place" "$(escaped "$backup_folder")"
   [ ! -r "$here/places" ] || awk -F '\t' -v OFS='\t' '$1 == "held" { print $2, "-", $3, "own", "-", "-" } $1 == "place" { print $2, $3, $4, $5, ($6 == "" ? "-" : $6), ($7 == "" ? "-" : $7) }' "$here/places"
 }
 
@@ -179,15 +170,6 @@ checksums() {
   done
   for one in $pids; do wait "$one"; done
   [ ! -s "$scratch/damaged" ]
-}
-
-# escaped_name NAME: a name as the manifest writes it.
-escaped_name() {
-  case $1 in
-    *\\* | *"$tab"* | *'
-'*) printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e "s/$tab/\\\\t/g" | awk '{ printf("%s%s", NR > 1 ? "\\n" : "", $0) }' ;;
-    *) printf '%s' "$1" ;;
-  esac
 }
 
 # verified_everywhere: writes down, in each place that has this very run, that a drill found it equal. Status 1: not even where it was found.

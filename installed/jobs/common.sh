@@ -64,22 +64,22 @@ die() {
   exit "$status"
 }
 
-# escaped TEXT: a field of a tab-separated line.
+# escaped TEXT: a field of a tab-separated line. (Awks differ in what a backslash of gsub's is; sed's is the same everywhere.)
 escaped() {
   case $1 in
     *\\* | *"$tab"* | *'
-'*) printf '%s' "$1" | awk 'BEGIN { ORS = "" } { gsub(/\\/, "\\\\"); gsub(/\t/, "\\t"); if (NR > 1) print "\\n"; print }' ;;
+'*) printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e "s/$tab/\\\\t/g" | awk '{ printf("%s%s", NR > 1 ? "\\n" : "", $0) }' ;;
     *) printf '%s' "$1" ;;
   esac
 }
 
-# event WORD FIELD…: a line for a program.
+# event WORD FIELD…: a line for a program, written at once: what runs beside this writes lines too.
 event() {
   [ -n "$events" ] || return 0
-  printf '%s' "$1"
+  told_line=$1
   shift
-  for field; do printf '\t%s' "$(escaped "$field")"; done
-  echo
+  for field; do told_line=$told_line$tab$(escaped "$field"); done
+  printf '%s\n' "$told_line"
 }
 
 # need PROGRAM…

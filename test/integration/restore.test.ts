@@ -27,7 +27,7 @@ describe.skipIf(!haveClients())("a restore", () => {
 
   afterAll(async () => {
     await Promise.all([site?.close(), other?.close()]);
-  });
+  }, 60_000);
 
   it("says what it would do, and what is in the way, and changes nothing", async () => {
     const before = await other.query("postgres", "select datname from pg_database order by 1");

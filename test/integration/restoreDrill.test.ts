@@ -28,7 +28,7 @@ describe.skipIf(!haveClients())("a drill", () => {
 
   afterAll(async () => {
     await site?.close();
-  });
+  }, 60_000);
 
   /** Of the scratch server. */
   function isUp(): boolean {

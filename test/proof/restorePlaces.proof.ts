@@ -80,7 +80,7 @@ describe.skipIf(!can)("a place on another host", () => {
   afterAll(async () => {
     sshd?.kill();
     await Promise.all([site?.close(), other?.close()]);
-  });
+  }, 60_000);
 
   it("lists its runs, and says of one that is away that it is", async () => {
     const { code, events } = await site.run("runs", [], env);

@@ -38,7 +38,7 @@ create materialized view seen as select * from there with no data;`,
 
   afterAll(async () => {
     await site?.close();
-  });
+  }, 60_000);
 
   it("does not get to the live one, and the drill says what it misses", async () => {
     const before = readFileSync(log(), "utf8").length;
