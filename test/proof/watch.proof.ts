@@ -1,19 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir, userInfo } from "node:os";
+import { userInfo } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { unprivileged } from "../../bench/support/account.js";
 import { type WatchFacts, watchFiles } from "../../installed/watch/render.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
@@ -327,9 +318,6 @@ describe.skipIf(why !== undefined)(`a host without power${why === undefined ? ""
 
 const prometheus = "/usr/bin/prometheus";
 describe.skipIf(!existsSync(prometheus))("a real Prometheus", () => {
-  const folder = mkdtempSync(join(tmpdir(), "pgsite-prometheus-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
   it("reads what the watch writes, and answers each query of the dashboard and of the alert rules", {
     timeout: 300_000,
   }, async () => {
