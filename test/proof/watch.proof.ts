@@ -322,6 +322,9 @@ describe.skipIf(!existsSync(prometheus))("a real Prometheus", () => {
     timeout: 300_000,
   }, async () => {
     await withSite(["one", "two"], async (site) => {
+      // It goes with the site's.
+      const folder = join(site.folder, "prometheus");
+      mkdirSync(folder);
       const texts = join(site.folder, "metrics");
       mkdirSync(texts);
       chmodSync(texts, 0o777);
