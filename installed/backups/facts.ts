@@ -1,7 +1,7 @@
 import { noSchedule } from "../../config/schema/jobs.js";
 import type { BackupCopy, Backups, Server, Site } from "../../config/site.js";
 import { defined } from "../../postgres/defined.js";
-import { jobFacts } from "../jobs/facts.js";
+import { heldName, jobFacts } from "../jobs/facts.js";
 import type { JobSet } from "../jobs/kinds.js";
 import type { JobTimes } from "../jobs/scheduled.js";
 import type { BackupFacts, BackupPlace } from "./render.js";
@@ -54,9 +54,10 @@ function factsOf(site: Site, backups: Backups, server: Server, folder: string): 
 
 /** Where other servers bring their runs. */
 function heldBy({ copies }: Backups, { name }: Server, own: string): Pick<BackupFacts, "held"> {
-  const held = copies.flatMap(({ server, folder }, index) =>
-    server === name && folder !== own ? [{ name: index === 0 ? "copies" : `copies${index + 1}`, folder }] : [],
-  );
+  const held = copies
+    .filter(({ server }) => server === name)
+    .map(({ folder }, index) => ({ name: heldName(index), folder }))
+    .filter(({ folder }) => folder !== own);
   return held.length === 0 ? {} : { held };
 }
 

@@ -25,6 +25,11 @@ export function jobFacts(
   };
 }
 
+/** What the programs of a host call a folder there to which others copy their runs. */
+export function heldName(index: number): string {
+  return index === 0 ? "copies" : `copies${index + 1}`;
+}
+
 /** The OS user that pgsite's own rule of pg_hba.conf lets in by the socket, as the superuser of the same name. */
 const peer = "postgres";
 

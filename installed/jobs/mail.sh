@@ -34,7 +34,7 @@ mail_put() {
   fi
   mkdir -p -- "$outbox" || return 1
   mails=$((mails + 1))
-  name=$(date -u +%s).$$.$mails
+  name=$(date -u +%s).$$.$(printf %04d "$mails")
   {
     [ -z "$mail_from" ] || printf 'From: %s\n' "$mail_from"
     printf 'To: %s\n' "$mail_to"

@@ -5,7 +5,8 @@ import type { Backups, Server, Site } from "../../config/site.js";
 import { defined } from "../../postgres/defined.js";
 import { logFolderOf } from "../../postgres/files/logDirectory.js";
 import { splitList } from "../../postgres/settings/lists.js";
-import { jobFacts } from "../jobs/facts.js";
+import { parseInteger } from "../../postgres/settings/quantities.js";
+import { heldName, jobFacts } from "../jobs/facts.js";
 import type { JobSet } from "../jobs/kinds.js";
 import type { WatchFacts, WatchLog, WatchPlace } from "./render.js";
 
@@ -39,7 +40,10 @@ function factsOf(site: Site, server: Server): WatchFacts {
     ...defined({ upstream: role === "primary" ? undefined : upstream }),
     standbys: present
       .filter((other) => other.role !== "primary" && other.upstream === name)
-      .map((other) => ({ name: other.name, ...defined({ applicationName: other.applicationName }) })),
+      .map((other) => ({
+        name: other.name,
+        ...defined({ applicationName: other.applicationName, delay: delayOf(other) }),
+      })),
     peers: peers.map((peer) => ({ ...peer, role: site.replicationRole })),
     thresholds: watch?.thresholds ?? {},
     backups: backups === undefined ? [] : placesOf(backups, server),
@@ -47,6 +51,13 @@ function factsOf(site: Site, server: Server): WatchFacts {
     ...defined({ metrics: watch?.metrics }),
     log: logOf(server),
   };
+}
+
+/** Seconds by which it is declared to replay late. Until 11 recovery.conf says so. */
+function delayOf({ settings, files }: Server): number | undefined {
+  const inFile = /^recovery_min_apply_delay = '(.*)'$/m.exec(files["recovery.conf"] ?? "")?.[1];
+  const delay = parseInteger("18", "ms", settings.recovery_min_apply_delay ?? inFile ?? "0");
+  return delay.ok && delay.value > 0 ? Math.round(delay.value / 1000) : undefined;
 }
 
 function placeOf({ name, address, port }: Pick<Server, "name" | "address" | "port">) {
@@ -61,7 +72,7 @@ function placesOf({ folders, copies, role }: Backups, { name }: Server): readonl
     // While this server makes the backups itself, nobody brings any.
     ...copies
       .filter(({ server }) => server === name)
-      .map(({ folder }) => ({ name: `copies on ${name}`, folder, when: "always" }) as const),
+      .map(({ folder }, index) => ({ name: heldName(index), folder, when: "always" }) as const),
   ];
 }
 
