@@ -1,6 +1,7 @@
 import { type ClientProgram, clientPrograms, type JobNeed } from "../config/hostPrograms.js";
 import { noSchedule } from "../config/schema/jobs.js";
 import type { Backups, Server, Site } from "../config/site.js";
+import type { HostSpec } from "../hosts/host.js";
 import { defined } from "../postgres/defined.js";
 
 /** What a server's backups and watch ask of its host, whatever its role is at that time. */
@@ -32,6 +33,11 @@ export interface JobFolder {
   readonly key: string;
 }
 
+/** Whether a copy lies on the server's own machine. */
+function isHere(host: HostSpec, server: Server): boolean {
+  return host.name === server.host.name || host.transport === "local";
+}
+
 /** Nothing where nothing runs there. */
 export function jobsOf(site: Site, server: Server): { readonly jobs?: JobsRequest } {
   const { backups, watch } = site;
@@ -47,7 +53,7 @@ export function jobsOf(site: Site, server: Server): { readonly jobs?: JobsReques
     ["ionice", makes && backups.ionice !== undefined],
     ["jobs", true],
     ["rateLimit", makes && backups.rateLimit !== undefined],
-    ["ssh", copies.length > 0],
+    ["ssh", copies.some(({ host }) => host !== undefined && !isHere(host, server))],
   ];
   const jobs = {
     needs: needs.flatMap(([need, is]) => (is ? [need] : [])),

@@ -1,9 +1,9 @@
 import Table from "cli-table3";
 import { Command } from "commander";
 import prettyBytes from "pretty-bytes";
-import prettyMilliseconds from "pretty-ms";
 import { shownInLine } from "../../postgres/shown.js";
 import { newestRun, type Place, type Run, type RunsReport, runsOf } from "../../servers/backups/runs.js";
+import { ageInWords } from "../../servers/words/backups.js";
 import { say, sayJson } from "../find.js";
 import { loadSites } from "../load.js";
 
@@ -53,7 +53,7 @@ export function renderRuns(report: RunsReport, now: number): string {
 
 function newest(report: RunsReport, now: number): string {
   const verified = newestRun(report, "verified");
-  if (verified !== undefined) return `newest verified: ${verified.name}, ${ageOf(verified.name, now)} old`;
+  if (verified !== undefined) return `newest verified: ${verified.name}, ${ageInWords(verified.name, now)} old`;
   return newestRun(report, "whole") === undefined
     ? "nothing can be restored"
     : "none is verified: a backup that nobody has restored is not known to be one (pgsite drill)";
@@ -62,19 +62,10 @@ function newest(report: RunsReport, now: number): string {
 function rowOf(place: Place, run: Run, now: number): readonly string[] {
   const state =
     run.verifiedAt === undefined ? run.state : `verified ${new Date(run.verifiedAt * 1000).toISOString().slice(0, 10)}`;
-  return [run.name, ageOf(run.name, now), prettyBytes(run.bytes), state, nameOf(place), place.folder];
+  return [run.name, ageInWords(run.name, now), prettyBytes(run.bytes), state, nameOf(place), place.folder];
 }
 
 /** The server's own folder has no name of its own. */
 function nameOf({ place, at }: Pick<Place, "place" | "at">): string {
   return place === "here" ? at : place;
-}
-
-/** Of a run, by its name: its start in UTC. */
-function ageOf(name: string, now: number): string {
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(name)?.slice(1).map(Number);
-  if (parts === undefined) return "?";
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = parts;
-  const age = now - Date.UTC(year, month - 1, day, hour, minute, second);
-  return age < 0 ? "in the future" : prettyMilliseconds(age, { compact: true });
 }

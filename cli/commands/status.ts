@@ -4,9 +4,11 @@ import prettyBytes from "pretty-bytes";
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { shownInLine } from "../../postgres/shown.js";
+import { type NewestRuns, newestOfSite } from "../../servers/backups/newest.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
 import type { StatusRow } from "../../servers/status/report.js";
 import { statusOf } from "../../servers/status/status.js";
+import { newestInWords } from "../../servers/words/backups.js";
 import { problemInWords } from "../../servers/words/problems.js";
 import { say, sayJson } from "../find.js";
 import { type LoadedSite, loadSites } from "../load.js";
@@ -24,13 +26,28 @@ export function statusCommand(): Command {
 
 /** Prints the servers of several stacks in one table, or as `{"servers": [...]}`. */
 export async function printStatus(sites: readonly LoadedSite[], options: { readonly json?: boolean }): Promise<void> {
-  const [rows, kept] = await Promise.all([
+  const [rows, kept, backups] = await Promise.all([
     Promise.all(sites.map((loaded) => statusOf(loaded))).then((all) => all.flat()),
     Promise.all(sites.flatMap(({ site }) => site.servers.map(keptBy))).then((all) => all.flat()),
+    Promise.all(sites.map(backupsOf)).then((all) => all.flat()),
   ]);
-  const more = kept.length === 0 ? {} : { kept };
+  const more = { ...(kept.length === 0 ? {} : { kept }), ...(backups.length === 0 ? {} : { backups }) };
   if (options.json === true) sayJson({ servers: rows.map(withMessages), ...more });
-  else say([renderStatus(rows), ...kept.map(renderKept)].join("\n"));
+  else say([renderStatus(rows), ...kept.map(renderKept), ...backups.map(renderBackups)].join("\n"));
+}
+
+/** How old a stack's backups are. */
+interface StackBackups extends NewestRuns {
+  readonly stack: string;
+}
+
+async function backupsOf({ site }: LoadedSite): Promise<readonly StackBackups[]> {
+  const newest = await newestOfSite(site);
+  return newest === undefined ? [] : [{ stack: site.stack, ...newest }];
+}
+
+function renderBackups({ stack, ...newest }: StackBackups): string {
+  return `${stack}: ${newestInWords(newest, Date.now())}`;
 }
 
 /** As `--json` prints it: a problem's code is for programs, its message for whoever they tell. */

@@ -124,12 +124,20 @@ prune() {
 cd -- "$folder" || exit 1
 case $name in
   *.partial | *.damaged) ;;
-  *) rm -rf -- "$name.partial" && mv -- "$name" "$name.partial" && name=$name.partial || exit 1 ;;
+  *)
+    # Whoever restores it holds its manifest.
+    if command -v flock >/dev/null 2>&1 && [ -e "$name/manifest" ]; then flock -n -x "$name/manifest" true || exit 75; fi
+    rm -rf -- "$name.partial" && mv -- "$name" "$name.partial" && name=$name.partial || exit 1
+    ;;
 esac
 rm -rf -- "$name"
 END
-      } | there && { event removed "$place" "$name"; echo "$place: $name" >>"$scratch/removed"; } ||
-        trouble remove "$place $name" "it cannot be removed: $(words "$why")"
+      } | there
+      case $? in
+        0) event removed "$place" "$name"; echo "$place: $name" >>"$scratch/removed" ;;
+        75) remark "$place: $name is being restored, so it stays until the next run." ;;
+        *) trouble remove "$place $name" "it cannot be removed: $(words "$why")" ;;
+      esac
     done
   done
 }

@@ -102,6 +102,11 @@ FOUND
     mkdir -p -- "$run_folder" && fetch_file manifest || return 1
   fi
   manifest=$run_folder/manifest
+  # For as long as this program reads it, no backup removes the run (copies.sh).
+  if [ "$run_target" = - ] && [ -r "$manifest" ]; then
+    exec 6<"$manifest"
+    flock -s -n 6 || :
+  fi
   [ "$(head -n 1 "$manifest" 2>"$why")" = "pgsite-backup${tab}1" ] || {
     echo "$manifest is no manifest that this program reads" >"$why"
     return 1

@@ -18,8 +18,10 @@ import {
   type ScheduleHosts,
 } from "../../installed/schedule.js";
 import type { Difference } from "../../postgres/differences.js";
+import { type NewestRuns, newestOf, newestRuns } from "../../servers/backups/newest.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
+import { newestInWords } from "../../servers/words/backups.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -47,6 +49,8 @@ export interface JobsState extends JobsArgs {
   readonly schedules: ByServer<Found>;
   /** By server: who runs them; not there before they were put anywhere. */
   readonly __schedulers?: ByServer<Scheduler>;
+  /** Of backups: the newest runs on the hosts of the stack. No difference by itself. */
+  readonly __newest?: NewestRuns;
 }
 
 /**
@@ -56,7 +60,7 @@ export interface JobsState extends JobsArgs {
 export const jobs: ResourceType<JobsArgs, JobsState> = {
   token: "pgsite:index:Jobs",
   packed: ["servers", "installed", "schedules"],
-  manner: ["__schedulers"],
+  manner: ["__schedulers", "__newest"],
 
   id: ({ site, what }) => `${site}/${what}`,
 
@@ -72,7 +76,8 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
         ...scheduleDifferences(host.name, actual?.schedules[name] ?? {}),
       ]);
     }
-    const { __schedulers } = actual ?? {};
+    const { __schedulers, __newest } = actual ?? {};
+    if (__newest !== undefined) await context.log("info", newestInWords(__newest, Date.now()));
     const schedules = Object.fromEntries(Object.keys(args.servers).map((name) => [name, {}]));
     return { state: { ...args, installed, schedules, ...(__schedulers === undefined ? {} : { __schedulers }) } };
   },
@@ -84,18 +89,22 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     const found = await ofEach(present(known.servers), async ({ host: spec, set }, name) => {
       const host = await hostOf(spec);
       const scheduler = known.__schedulers?.[name];
-      const [installed, schedules] = await Promise.all([
+      const [installed, schedules, newest] = await Promise.all([
         jobFiles(set)
           .then((files) => readFiles(host, files))
           .then(listingText),
         scheduler === undefined ? {} : differing({ host }, scheduler, await schedulesOf(set)),
+        set.kind === "backups" ? newestRuns(host, set.facts) : undefined,
       ]);
-      return { installed, schedules };
+      return { installed, schedules, newest };
     });
     const each = <Part extends "installed" | "schedules">(part: Part) =>
       Object.fromEntries(Object.entries(found).map(([name, is]) => [name, is[part]]));
+    const { __newest: _, ...last } = known;
+    const newest = Object.values(found).flatMap((one) => one.newest ?? []);
     return {
-      ...known,
+      ...last,
+      ...(newest.length === 0 ? {} : { __newest: newestOf(newest) }),
       installed: { ...known.installed, ...each("installed") },
       schedules: { ...known.schedules, ...each("schedules") },
     };
@@ -213,7 +222,7 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
     const found = await differing(hosts, scheduler, schedules);
     await say(context, scheduleDifferences(spec.name, found));
   });
-  const { __schedulers: _, ...rest } = state;
+  const { __schedulers: _, __newest: _old, ...rest } = state;
   return Object.keys(schedulers).length === 0 ? rest : { ...rest, __schedulers: schedulers };
 }
 

@@ -2,6 +2,7 @@ import prettyBytes from "pretty-bytes";
 import prettyMilliseconds from "pretty-ms";
 import { shownInLine } from "../../postgres/shown.js";
 import type { DrillDifference, DrillEvent, DrillOutcome } from "../backups/drill.js";
+import { type NewestRuns, startOfRun } from "../backups/newest.js";
 import type { RestoreOutcome } from "../backups/restore.js";
 import type { RestoreEvent, Way } from "../backups/restoreEvents.js";
 
@@ -160,6 +161,23 @@ export function drillOutcomeInWords(outcome: DrillOutcome): string {
     case "ended":
       return shownInLine(outcome.message === "" ? "the drill ended, and said nothing" : outcome.message);
   }
+}
+
+/** How old the newest runs are. @param now milliseconds since 1970 */
+export function newestInWords({ whole, verified }: NewestRuns, now: number): string {
+  if (whole === undefined) return "no backup has been made yet";
+  const newest = `the newest backup is ${ageInWords(whole, now)} old`;
+  if (verified === whole) return `${newest}, and a drill has verified it`;
+  return verified === undefined
+    ? `${newest}; no drill has verified any yet (pgsite drill)`
+    : `${newest}, the newest verified one ${ageInWords(verified, now)}`;
+}
+
+/** Of a run, by its name: its start in UTC. */
+export function ageInWords(run: string, now: number): string {
+  const age = now - startOfRun(run);
+  if (Number.isNaN(age)) return "?";
+  return age < 0 ? "in the future" : prettyMilliseconds(age, { compact: true });
 }
 
 /** `2026-11-29 11:02:00 UTC` */
