@@ -114,7 +114,8 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     const state = await writeAll(context, wanted);
     for (const [name, before] of Object.entries(present(actual.servers))) {
       const now = wanted.servers[name];
-      await take(context, before, actual.__schedulers?.[name], now);
+      const [was, is] = [actual.__schedulers?.[name], state.__schedulers?.[name]];
+      await take(context, before, was, now === undefined ? undefined : { ...now, scheduler: is });
     }
     return state;
   },
@@ -246,10 +247,11 @@ async function take(
   context: Context,
   { host: spec, set }: ServerJobs,
   scheduler: Scheduler | undefined,
-  now?: ServerJobs,
+  now?: ServerJobs & { readonly scheduler: Scheduler | undefined },
 ): Promise<void> {
   const isSame = now !== undefined && now.host.name === spec.name;
-  const kept = isSame ? (await schedulesOf(now.set)).map(({ name }) => name) : [];
+  // A timer does not stand beside a line of cron's that runs the same.
+  const kept = isSame && now.scheduler === scheduler ? (await schedulesOf(now.set)).map(({ name }) => name) : [];
   const left: LeftFile[] = [];
   const gone = (await schedulesOf(set)).filter(({ name }) => !kept.includes(name));
   if (scheduler !== undefined && gone.length > 0) {
