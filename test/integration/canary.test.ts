@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkout } from "../../toolchain/paths.mjs";
-import { undocumented, undocumentedProcesses } from "../support/canary/document.js";
+import { documented, undocumented, undocumentedProcesses, unused } from "../support/canary/document.js";
 import { filesThatHold } from "../support/canary/files.js";
 import { ProcessWatch } from "../support/canary/processes.js";
 import { Canaries, canary } from "../support/canary/secrets.js";
 import { LocalSite } from "../support/localSite.js";
 import { command } from "../support/multihost/command.js";
+import { serverFolder } from "../support/serverUser.js";
 
 /**
  * A secret of each kind that is recognised wherever it comes to light, through the days of a site on one machine: found nowhere
@@ -24,6 +25,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
   let site: LocalSite;
   let watch: ProcessWatch;
   let events: string;
+  let backups: string;
 
   beforeAll(async () => {
     canaries.add("passphrase", passphrase);
@@ -32,6 +34,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     canaries.addPassword("replication password", "replicator", passwords.replicator);
     canaries.addPassword("role's password", "reader", passwords.reader);
     events = mkdtempSync(join(tmpdir(), "pgsite-events-"));
+    backups = await serverFolder("/var/tmp/pgsite-runs-");
     site = await LocalSite.make({
       major: "15",
       block: 207,
@@ -41,6 +44,8 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
         tls: { certificates: "made" },
         roles: { reader: {} },
         access: ["hostssl all reader 127.0.0.1/32 scram-sha-256"],
+        backups: { schedule: "none", folder: { server2: backups, server3: join(backups, "server3") } },
+        watch: { schedule: "none" },
         settings: { log_statement: "ddl", log_connections: true, log_error_verbosity: "verbose" },
       },
     });
@@ -50,7 +55,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
   afterAll(async () => {
     await watch?.stop();
     await site?.remove();
-    rmSync(events, { recursive: true, force: true });
+    for (const folder of [events, backups]) rmSync(folder, { recursive: true, force: true });
   });
 
   const findings = () => join(events, "findings");
@@ -128,6 +133,10 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
       ],
       { PGPASSWORD: passwords.postgres },
     );
+    // A run keeps the configuration files as they are.
+    for (const name of ["backup", "drill", "backups", "watch"])
+      printed[name] = await pgsite([name, ...(name === "drill" ? ["--server", "server2"] : [])]);
+    expect(printed.drill).toContain("counts as verified");
     expect(await pulumi("healing", "up", ...act), printed.healing).toBe(0);
   });
 
@@ -143,6 +152,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
       site.folder,
       dirname(site.sandbox.program),
       events,
+      backups,
       "/tmp",
       "/var/tmp",
       "/run",
@@ -152,7 +162,9 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     ];
     const found = await filesThatHold(canaries, { machine: "this machine", root: "", folders }, since);
     const directories = ["server2", "server3"].map((name) => site.dataDirectory(name));
-    expect(undocumented(found, { DATADIRECTORY: directories })).toEqual([]);
+    const stands = { DATADIRECTORY: directories, BACKUPS: [backups] };
+    expect(undocumented(found, stands)).toEqual([]);
+    expect(unused(found, stands, documented().backups)).toEqual([]);
     expect(found.length).toBeGreaterThan(4);
   });
 
@@ -167,6 +179,10 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     "exported",
     "history",
     "import",
+    "backup",
+    "drill",
+    "backups",
+    "watch",
     "healing",
   ])("are not printed: %s", (name) => {
     const text = printed[name] ?? "";

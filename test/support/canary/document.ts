@@ -17,18 +17,17 @@ export interface AllowedProcess {
   readonly holds: readonly Kind[];
 }
 
-/** The two tables of docs/security.md that say where secrets are; everything else is a leak. */
+/** The tables of docs/security.md that say where secrets are; everything else is a leak. */
 export function documented(): {
   readonly files: readonly AllowedFile[];
+  /** The same of backups: there are some where a stack declares any. */
+  readonly backups: readonly AllowedFile[];
   readonly processes: readonly AllowedProcess[];
 } {
   const text = readFileSync(join(checkout, "docs", "security.md"), "utf8");
   return {
-    files: tableUnder(text, "Files that hold a secret").map(([place = "", mode = "", holds = ""]) => ({
-      place: place.replaceAll("`", ""),
-      mode: Number.parseInt(mode, 8),
-      holds: kindsIn(holds),
-    })),
+    files: filesUnder(text, "Files that hold a secret"),
+    backups: filesUnder(text, "Files of backups that hold a secret"),
     processes: tableUnder(text, "Processes that hold a secret in their environment").map(
       ([process = "", holds = ""]) => ({
         process,
@@ -36,6 +35,14 @@ export function documented(): {
       }),
     ),
   };
+}
+
+function filesUnder(text: string, heading: string): readonly AllowedFile[] {
+  return tableUnder(text, heading).map(([place = "", mode = "", holds = ""]) => ({
+    place: place.replaceAll("`", ""),
+    mode: Number.parseInt(mode, 8),
+    holds: kindsIn(holds),
+  }));
 }
 
 function kindsIn(cell: string): readonly Kind[] {
@@ -67,7 +74,8 @@ export type Stands = Readonly<Record<string, readonly string[]>>;
 
 /** Files that docs/security.md does not name, or not with that secret, or not so readable. */
 export function undocumented(found: readonly Kept[], stands: Stands): readonly string[] {
-  const { files } = documented();
+  const { files: others, backups } = documented();
+  const files = [...others, ...backups];
   return found
     .filter(({ path, mode, kind }) => {
       const may = files.filter(({ place, holds }) => holds.includes(kind) && pattern(place, stands).test(path));
@@ -78,8 +86,12 @@ export function undocumented(found: readonly Kept[], stands: Stands): readonly s
 }
 
 /** Rows of the table that nothing was found for: a table that allows what is not there is no table. */
-export function unused(found: readonly Kept[], stands: Stands): readonly string[] {
-  return documented().files.flatMap(({ place, holds }) =>
+export function unused(
+  found: readonly Kept[],
+  stands: Stands,
+  table: readonly AllowedFile[] = documented().files,
+): readonly string[] {
+  return table.flatMap(({ place, holds }) =>
     holds
       .filter((kind) => !found.some((one) => one.kind === kind && pattern(place, stands).test(one.path)))
       .map((kind) => `${place}: ${kind}`),
