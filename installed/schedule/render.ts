@@ -79,6 +79,8 @@ function serviceUnit(schedule: Schedule): readonly string[] {
     "UMask=0077",
     `Environment=PATH=${path}`,
     `ExecStart=${words.map(argument).join(" ")}`,
+    // A sendmail that delivers in the background, as dma does, is not to be ended with the program.
+    "KillMode=process",
   ];
 }
 
