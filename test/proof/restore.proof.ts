@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
+import { clientPrograms } from "../../toolchain/clients.mjs";
 import { BackedUp } from "../support/backedUp.js";
-import { clientsOf } from "../support/clientPrograms.js";
 import { haveClients, OwnServer } from "../support/ownServer.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { contentOf, drilled, restored } from "../support/restored.js";
@@ -24,13 +24,42 @@ describe.skipIf(!haveClients())("a run comes back as it was", () => {
     await Promise.all(opened.splice(0).map((one) => one.close()));
   }, 60_000);
 
-  it.each(majors)("at %s", async (major: Major) => {
-    const clients = await clientsOf(major);
+  /** A site with so many rows in its largest table, and an empty server. */
+  async function pair(major: Major, rows: number) {
+    const clients = await clientPrograms(major);
+    if (clients === undefined) throw new Error(`there are no client programs for PostgreSQL ${major} here`);
     const programs = await programsOf(major);
     const other = await OwnServer.make({ major, programs });
     opened.push(other);
-    const site = await BackedUp.make({ major, programs, rows: 2000 }, { job: { clientDirectory: clients } });
+    const site = await BackedUp.make({ major, programs, rows }, { job: { clientDirectory: clients } });
     opened.push(site);
+    return { site, other, clients };
+  }
+
+  /** The guide's plan at the size that it is made for. */
+  it("whole, 2 GB of it", { timeout: 1_800_000 }, async () => {
+    const { site, other, clients } = await pair("15", 1_900_000);
+    const { code, stderr, events } = await site.backup();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const bytes = Number(await site.server.query("postgres", "select sum(pg_database_size(oid)) from pg_database"));
+    console.log(
+      `databases: ${bytes} bytes; ${events
+        .filter(([word]) => word === "phase")
+        .map((fields) => fields.join(" "))
+        .join(", ")}`,
+    );
+    expect(bytes).toBeGreaterThan(2e9);
+    const found = await drilled(site);
+    expect(found.events.filter((event) => event.code === "difference" || event.code === "error")).toEqual([]);
+    expect(found.outcome).toMatchObject({ code: "equal" });
+    const at = `${other.sockets}:${other.port}`;
+    const { outcome } = await restored(site, { at, globals: true, replace: true });
+    expect(outcome.code).toBe("done");
+    expect(await contentOf(other, databases, clients)).toEqual(await contentOf(site.server, databases, clients));
+  });
+
+  it.each(majors)("at %s", async (major: Major) => {
+    const { site, other, clients } = await pair(major, 2000);
     const { code, stderr } = await site.backup();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const whole = await contentOf(site.server, databases, clients);
