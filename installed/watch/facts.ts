@@ -69,10 +69,12 @@ function placesOf({ folders, copies, role }: Backups, { name }: Server): readonl
   const own = folders[name];
   return [
     ...(own === undefined ? [] : [{ name, folder: own, when: role === "primary" ? "primary" : "always" } as const]),
-    // While this server makes the backups itself, nobody brings any.
     ...copies
       .filter(({ server }) => server === name)
-      .map(({ folder }, index) => ({ name: heldName(index), folder, when: "always" }) as const),
+      .map(
+        ({ folder }, index) =>
+          ({ name: heldName(index), folder, when: role === "primary" ? "standby" : "always" }) as const,
+      ),
   ];
 }
 

@@ -262,11 +262,14 @@ look_at_disks() {
 look_at_backups() {
   known=1
   while IFS="$tab" read -r name folder when; do
-    if [ "$when" = primary ] && [ "$recovers" != no ]; then
-      # Others make them, or nobody knows who.
-      [ "$recovers" = yes ] || known=''
-      continue
-    fi
+    case $when,$recovers in
+      always,* | primary,no | standby,yes) ;;
+      # Others make them, or bring none; or nobody knows who does.
+      *)
+        case $recovers in yes | no) ;; *) known='' ;; esac
+        continue
+        ;;
+    esac
     whole=0 verified=0 drilled=0
     for run in "$folder"/[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T[0-9][0-9][0-9][0-9][0-9][0-9]Z; do
       [ -d "$run" ] || continue

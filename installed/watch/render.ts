@@ -55,8 +55,11 @@ export interface WatchPeer {
 export interface WatchPlace {
   readonly name: string;
   readonly folder: string;
-  /** `primary`: runs are made there by whichever server takes writes, so that a standby's own folder may be old. */
-  readonly when: "always" | "primary";
+  /**
+   * When a new run is expected there. Where whichever server takes writes makes them: in its own folder while it does (`primary`),
+   * and in that of a copy on its host while another does (`standby`).
+   */
+  readonly when: "always" | "primary" | "standby";
 }
 
 /** Where errors are counted: what its collector writes, or where a start writes; or why that cannot be. */
