@@ -81,13 +81,20 @@ function fits(schema, name, pattern) {
   return (index(pattern, ".") > 0 ? schema "." name : name) ~ expressions[pattern]
 }
 
-# What rules say of a table: sets what and which (of what the dump is made), and used.
+# A rule has something to go by, if an earlier one has it or not.
+function note(database, schema, name,    i) {
+  for (i = 1; i <= tables[database]; i++) if (fits(schema, name, table[database, i])) used[database, "table", table[database, i]] = 1
+  for (i = 1; i <= groups[database]; i++) if (fits(schema, name, pattern[database, i])) used[database, "group", group[database, i]] = 1
+  if ((database, schema) in schemas) used[database, "schema", schema] = 1
+}
+
+# What rules say of a table: sets what and which (of what the dump is made).
 function judge(database, schema, name, bytes,    i, n) {
   what = "rest"
   which = ""
+  note(database, schema, name)
   n = tables[database]
   for (i = 1; i <= n; i++) if (fits(schema, name, table[database, i])) {
-    used[database, "table", table[database, i]] = 1
     what = "table"
     which = schema "." name
     return
@@ -105,13 +112,11 @@ function judge_group(database, schema, name,    i, n) {
   for (i = 1; i <= n; i++) if (fits(schema, name, pattern[database, i])) {
     what = "group"
     which = group[database, i]
-    used[database, "group", which] = 1
     return
   }
   if ((database, schema) in schemas) {
     what = "schema"
     which = schema
-    used[database, "schema", which] = 1
   }
 }
 

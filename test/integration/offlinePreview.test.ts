@@ -39,6 +39,8 @@ const server = (name: string) => [
   ...parts.map(([type, part]) => `create ${type} ${name}-${part}`),
 ];
 
+const watch = ["create pgsite:index:Watch sispi-watch", "create pgsite:index:Jobs sispi-watch-jobs"];
+
 const plans: Readonly<Record<string, readonly string[]>> = {
   ctio: [
     "create pgsite:index:Site sispi",
@@ -51,6 +53,9 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Runbook sispi-runbook",
     "create pgsite:index:Topology sispi-topology",
     "create pgsite:index:Access sispi-access",
+    "create pgsite:index:DatabaseBackups sispi-backups",
+    "create pgsite:index:Jobs sispi-backups-jobs",
+    ...watch,
   ],
   fnal: [
     "create pgsite:index:Site sispi",
@@ -59,6 +64,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Rollout sispi-rollout",
     "create pgsite:index:Runbook sispi-runbook",
     "create pgsite:index:Topology sispi-topology",
+    ...watch,
   ],
 };
 

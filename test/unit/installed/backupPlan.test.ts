@@ -194,6 +194,9 @@ describe("the plan of a run", () => {
       ["empty", "d", "group", "g"],
       ["empty", "d", "schema", "s"],
     ]);
+    // What an earlier rule has is there all the same.
+    const taken = plan({ d: { ...rules, large: 1 } }, { d: [table("a", "b"), table("c", "d"), table("s", "e")] });
+    expect(taken.filter(([word]) => word === "empty")).toEqual([]);
   });
 
   it("leaves what an extension makes to it, and takes its configuration with the rest", () => {
