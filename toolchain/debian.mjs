@@ -15,6 +15,7 @@ const needed = {
   "openssh-server": "/usr/sbin/sshd",
   sudo: "/usr/bin/sudo",
   strace: "/usr/bin/strace",
+  bats: "/usr/bin/bats",
   cron: "/usr/sbin/cron",
   dma: "/usr/sbin/dma",
   prometheus: "/usr/bin/promtool",

@@ -2,7 +2,6 @@
 # Mail by the host's sendmail interface; read after common.sh. What sendmail has not taken stays in the outbox.
 # shellcheck disable=SC2034,SC2154
 outbox=$jobs/outbox
-mails=0
 
 find_sendmail() {
   for one in "$sendmail" /usr/sbin/sendmail /usr/lib/sendmail; do
@@ -33,8 +32,13 @@ mail_put() {
     return 0
   fi
   mkdir -p -- "$outbox" || return 1
-  mails=$((mails + 1))
-  name=$(date -u +%s).$$.$(printf %04d "$mails")
+  # At the end of a pipe this is a shell of its own, which has counted none of those before.
+  mails=0
+  name=''
+  while [ -z "$name" ] || [ -e "$outbox/$name" ]; do
+    mails=$((mails + 1))
+    name=$(date -u +%s).$$.$(printf %04d "$mails")
+  done
   {
     [ -z "$mail_from" ] || printf 'From: %s\n' "$mail_from"
     printf 'To: %s\n' "$mail_to"
