@@ -92,7 +92,7 @@ export const backups = strict({
   rateLimit: rate
     .transform(bytesOfRate)
     .optional()
-    .describe("Bytes a second of all dumps together, and of each copy (by default as fast as it goes); takes pv"),
+    .describe("Bytes a second of each dump, and of each copy (by default as fast as it goes); takes pv"),
   copies: z.array(copy).default([]).describe("Where each run is copied to (rsync over ssh from host to host)"),
   keep: strict({
     last: kept("The newest runs").default(3),
