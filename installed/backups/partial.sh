@@ -131,6 +131,7 @@ into_new() {
   choose_section post-data "$first" "$scratch/list.definitions"
   load "$into" "$first" --use-list="$scratch/list.definitions" "$section" -j "$parallel"
   collect "$into"
+  set_properties "$1" "$into"
   [ "$failures" -eq "$faults_before" ]
 }
 
