@@ -54,8 +54,9 @@ if [ -n "$create" ] && [ -n "$chosen" ]; then
   set -- -C -L "$work/chosen" "$archive"
 fi
 "$real/pg_restore" -f - "$@" >"$work/text" || exit
+# With the properties goes the second of two connections, which they end with.
 awk '/^-- Name: .*; Type: DATABASE PROPERTIES;/ || /^-- Name: DATABASE .*; Type: (ACL|COMMENT);/ { hidden = 1; next }
-  /^-- (Name: |Data for Name: |PostgreSQL database dump complete)/ || /^[\\\\](unrestrict|connect) / { hidden = 0 }
+  /^-- (Name: |Data for Name: |PostgreSQL database dump complete)/ { hidden = 0 }
   !hidden' "$work/text"
 `,
 };
