@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # What pg_dump before 11 leaves out of a database: settings, those of roles in it too, grants on it, connection limit, whether it is a template; and its
-# comment, which it keeps under the old name alone. Read after common.sh by backup, which writes it into the run, and by drill, which compares.
+# comment, which it keeps under the old name alone. Read after common.sh by backup, which writes it into the run; after restore.sh by restore, which
+# brings it back; and by drill, which compares.
+# shellcheck disable=SC2034,SC2154
 
 # says_all VERSION: whether pg_dump of that version keeps it all itself.
 says_all() { [ "$1" -ge 1100 ]; }
@@ -54,4 +56,31 @@ select line from (
   union all select 11, '', 0, '-- whole'
 ) lines order by part, who, number
 END
+}
+
+# set_properties DATABASE TARGET: brings it back from the run. It comes last, so that no setting comes between. Each statement by itself: a role that is
+# missing does not keep the settings away. (TARGET as it is.)
+set_properties() {
+  properties_file=$(files_of properties "$1")
+  [ -n "$properties_file" ] || return 0
+  event step "$2" properties
+  background "$psql" -X -q -w -v VERBOSITY=terse -d "$(database "$2")" -f - <"$run_folder/$properties_file" >/dev/null 2>"$scratch/said"
+  properties_status=$?
+  # A warning is no failure. Its messages are in one language: LC_ALL, lc_messages.
+  sed '/: \(WARNING\|NOTICE\): /d' "$scratch/said" >"$scratch/said.properties"
+  if [ -s "$scratch/said.properties" ] || [ "$properties_status" -ne 0 ]; then faults "$2" "$properties_file" "$scratch/said.properties"; fi
+}
+
+# without_comment <LIST: a list of pg_dump before 11 without the comment on the database itself (1262 is pg_database), which pg_restore would set on the
+# database of the old name, whichever it restores into.
+without_comment() { awk '!/^[0-9]+; 1262 [0-9]+ COMMENT /'; }
+
+# listed_without_comment DATABASE FILE: sets $list, of such a dump; of a newer one it is empty, and nothing is to be left out.
+listed_without_comment() {
+  list=''
+  [ -n "$(files_of properties "$1")" ] || return 0
+  # A dump that cannot be listed cannot be loaded either, and says so then.
+  "$pg_restore" -l "$run_folder/$2" >"$scratch/list.all" 2>"$why" || return 0
+  list=$scratch/list.others
+  without_comment <"$scratch/list.all" >"$list"
 }

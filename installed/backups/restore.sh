@@ -172,19 +172,6 @@ make_database() {
   psql_script "$3" <"$scratch/make.sql" >/dev/null 2>"$scratch/said" || faults "$3" "$1" "$scratch/said"
 }
 
-# set_properties DATABASE TARGET: what a dump of pg_dump before 11 does not have of the database itself (properties.sh). It comes last, so that no setting
-# comes between. Each statement by itself: a role that is missing does not keep the settings away. (TARGET as it is.)
-set_properties() {
-  properties_file=$(files_of properties "$1")
-  [ -n "$properties_file" ] || return 0
-  event step "$2" properties
-  background "$psql" -X -q -w -v VERBOSITY=terse -d "$(database "$2")" -f - <"$run_folder/$properties_file" >/dev/null 2>"$scratch/said"
-  properties_status=$?
-  # A warning is no failure. Its messages are in one language: LC_ALL, lc_messages.
-  sed '/: \(WARNING\|NOTICE\): /d' "$scratch/said" >"$scratch/said.properties"
-  if [ -s "$scratch/said.properties" ] || [ "$properties_status" -ne 0 ]; then faults "$2" "$properties_file" "$scratch/said.properties"; fi
-}
-
 # plain_name DATABASE: for programs that, when old, take no connection string where a name is enough.
 plain_name() {
   case $1 in
@@ -298,15 +285,16 @@ restore_database() {
   first=${frame:-$whole}
   event step "$into" make
   make_database "$first" "$from" "$into" "$3" || return 1
+  listed_without_comment "$1" "$first"
   if [ -z "$frame" ]; then
     event step "$into" whole
     load_step=whole
-    load "$into" "$whole" -j "$parallel"
+    load "$into" "$whole" ${list:+"--use-list=$list"} -j "$parallel"
   else
     event step "$into" pre-data
     load_step=pre
-    choose_section pre-data "$frame"
-    load "$into" "$frame" "$section"
+    choose_section pre-data "$frame" "$list"
+    load "$into" "$frame" ${list:+"--use-list=$list"} "$section"
     event step "$into" data
     load_step=data
     big=$(alone_first "$1" | head -n 1)

@@ -44,7 +44,7 @@ done
 work=$(mktemp -d) && trap 'rm -rf -- "$work"' EXIT
 if [ -n "$listing" ]; then
   "$real/pg_restore" "$@" >"$work/list" || exit
-  grep -vE '^[0-9]+; [0-9]+ [0-9]+ (DATABASE PROPERTIES|(ACL|COMMENT) - DATABASE) ' "$work/list"
+  sed -E '/^[0-9]+; [0-9]+ [0-9]+ (DATABASE PROPERTIES|ACL - DATABASE) /d; s/^([0-9]+); 0 0 COMMENT - DATABASE /\\1; 1262 1 COMMENT - /' "$work/list"
   exit 0
 fi
 for archive; do :; done

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const scripts = join(import.meta.dirname, "../../../installed/backups");
 const programs = ["restore", "drill", "runs"];
-const shared = ["restore.sh", "partial.sh", "runs.sh", "scratch.sh", "compare.sh", "list.sh"];
+const shared = ["restore.sh", "partial.sh", "runs.sh", "scratch.sh", "compare.sh", "list.sh", "properties.sh"];
 
 const has = (program: string) => spawnSync(program, ["--help"]).error === undefined;
 /** What hosts have for awk: all of them must say the same. */
