@@ -18,7 +18,8 @@ create role "guest's ""role""";
 create role only_there;
 create database decam template template0;
 create database desbrdev template template0 owner dbadmin;
-create database crl template template0;
+create database crl template template0 encoding 'LATIN1';
+comment on database crl is 'Müllers';
 create database "${odd.replaceAll('"', '""')}" template template0 owner "guest's ""role""";
 alter database decam set search_path = constants, telemetry, "$user", public;
 alter database decam set timezone = 'America/Santiago';
@@ -36,6 +37,7 @@ alter database :"odd" set search_path = '', "Odd, one", "select", pg_catalog, "$
 alter database :"odd" set datestyle = 'SQL, DMY';
 alter database :"odd" set pgsite.text = E'two\\nlines; it''s \\\\ "odd" :x :''DBNAME'' $1';
 alter database :"odd" set pgsite.nothing = '';
+alter database :"odd" set standard_conforming_strings = off;
 comment on database :"odd" is E'a comment; it''s \\\\ of\\n-- two lines';
 revoke temporary on database :"odd" from "guest's ""role""";
 alter database desbrdev set session_preload_libraries = '$libdir/plpgsql', plpgsql;
