@@ -81,6 +81,20 @@ compare_definitions() {
   unlike "$1" "$name" "$scratch/text.run" "$scratch/text.is"
 }
 
+# compare_properties DATABASE: where its dump does not have them.
+compare_properties() {
+  path=$(files_of properties "$1")
+  [ -n "$path" ] || return 0
+  name=$(unescaped "$1")
+  properties_of "$name" >"$scratch/text.dump" || {
+    differ "$1" unknown -- "$name: its settings and grants cannot be read: $(tr '\n' ' ' <"$why")"
+    return
+  }
+  plain_text <"$run_folder/$path" >"$scratch/text.run"
+  plain_text <"$scratch/text.dump" >"$scratch/text.is"
+  unlike "$1" "$name" "$scratch/text.run" "$scratch/text.is"
+}
+
 # unlike DATABASE NAME RUN IS: lines that only one of two texts has, as often as it has them; their order says nothing.
 unlike() {
   if [ ! -s "$3" ]; then

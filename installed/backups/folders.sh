@@ -151,6 +151,19 @@ save_configuration() {
   done <"$scratch/configuration"
 }
 
+# save_properties: of each database what its dump does not have of it.
+save_properties() {
+  ! says_all "$dumper" || return 0
+  awk -F "$tab" -v OFS="$tab" '{ sub(/[^\/]*$/, "properties.sql", $6); if (!($3 in seen)) print $3, $6; seen[$3] = 1 }' "$scratch/queue" >"$scratch/properties"
+  while IFS=$tab read -r named path; do
+    name=$(unescaped "$named")
+    if ! properties_of "$name" >"$partial/$path" || [ "$(tail -n 1 -- "$partial/$path")" != '-- whole' ]; then
+      ! no_room || give_up space "$path" "the disk of $backup_folder is full"
+      give_up database "$named" "its settings and grants cannot be read: $(words "$why")"
+    fi
+  done <"$scratch/properties"
+}
+
 # make_queue: the plan of the ruled databases, the others as a whole, what takes longest first.
 make_queue() {
   cat "$scratch"/relations.d* >"$scratch/relations" 2>/dev/null
@@ -193,9 +206,9 @@ cover() {
   else remark "Not of one moment, and something changed meanwhile: $found"; fi
 }
 
-# file_line PATH KIND: of a file that is no dump.
+# file_line PATH KIND [DATABASE]: of a file that is no dump.
 file_line() {
-  printf 'file\t%s\t%s\t%s\t%s\t\t0\n' "$1" "$(stat -c %s -- "$partial/$1")" "$(sha256sum <"$partial/$1" | cut -c 1-64)" "$2"
+  printf 'file\t%s\t%s\t%s\t%s\t%s\t0\n' "$1" "$(stat -c %s -- "$partial/$1")" "$(sha256sum <"$partial/$1" | cut -c 1-64)" "$2" "${3:-}"
 }
 
 write_manifest() {
@@ -217,6 +230,7 @@ write_manifest() {
       one=$((one + 1))
       printf 'file\t%s\n' "$(cat -- "$scratch/made.$one")"
     done
+    says_all "$dumper" || while IFS=$tab read -r named path; do file_line "$path" properties "$named"; done <"$scratch/properties"
     file_line globals.sql globals
     file_line globals-without-passwords.sql globals-without-passwords
     for one in "$partial"/configuration/*; do [ ! -f "$one" ] || file_line "configuration/${one##*/}" configuration; done

@@ -1,4 +1,4 @@
-# Statements of pg_dumpall -g, as a server takes them on which some are there already. Files: names of the roles that are there
+# Read after literals.awk. Statements of pg_dumpall -g, as a server takes them on which some are there already. Files: names of the roles that are there
 # (first=roles), of the tablespaces (first=tablespaces), and the globals. Those are left as they are, unless replace=1.
 # mode=now: what comes before the databases; mode=late: settings of a role in a database (until 10 they are here); mode=roles,
 # mode=tablespaces: names that the globals make; mode=folders: folders of tablespaces. moved: where all tablespaces go instead.
@@ -7,9 +7,7 @@ file == 1 && first == "lists" { kind = substr($0, 1, 1); there[kind, substr($0, 
 {
   statement = started ? statement "\n" $0 : $0
   started = 1
-  text = $0
-  if (gsub(/'/, "'", text) % 2) inside = !inside
-  if (inside) next
+  if (inside = left_open($0, inside)) next
   if (statement ~ /^(--.*)?$/ || statement ~ /^\\/) { started = 0; next }
   if (statement !~ /;$/) next
   started = 0

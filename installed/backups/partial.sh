@@ -108,7 +108,7 @@ into_new() {
   event step "$into" make
   make_database "$first" "$(unescaped "$1")" "$into" "$3" || return 1
   list_of definitions /dev/null "$first"
-  mv -f -- "$scratch/list.wanted" "$scratch/list.definitions"
+  without_comment <"$scratch/list.wanted" >"$scratch/list.definitions"
   event step "$into" pre-data
   load_step=pre
   choose_section pre-data "$first" "$scratch/list.definitions"
@@ -131,6 +131,7 @@ into_new() {
   choose_section post-data "$first" "$scratch/list.definitions"
   load "$into" "$first" --use-list="$scratch/list.definitions" "$section" -j "$parallel"
   collect "$into"
+  set_properties "$1" "$into"
   [ "$failures" -eq "$faults_before" ]
 }
 

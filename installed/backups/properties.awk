@@ -1,6 +1,6 @@
 # What pg_restore -C writes of a database itself, without its content: encoding, owner, grants, settings. FROM: its name there; AS: the
 # name that it is to have here. part=1: what makes it, for another database's session; part=2: the rest, for one of its own.
-# What psql alone understands (\restrict) goes through: pg_restore closes it before it opens another database.
+# Read after literals.awk. What psql alone understands (\restrict) goes through: pg_restore closes it before it opens another database.
 BEGIN {
   raw = ENVIRON["FROM"]
   named = raw
@@ -36,7 +36,6 @@ function replaced(line, after,   i, rest, length_of_name) {
       line = role replaced(substr(line, length(role) + 1), " IN DATABASE ")
     }
   }
-  quotes = gsub(/'/, "'", line)
-  if (quotes % 2) inside = !inside
+  inside = left_open($0, inside)
   if (at == part) print line
 }

@@ -109,7 +109,7 @@ of_globals() {
     set -- "$@" -v "$assignment"
     shift
   done
-  awk -v first=lists -v mode="$globals_mode" "$@" -f "$here/globals.awk" "$scratch/there" "$run_folder/$(globals)"
+  awk -v first=lists -v mode="$globals_mode" "$@" -f "$here/literals.awk" -f "$here/globals.awk" "$scratch/there" "$run_folder/$(globals)"
 }
 
 # restore_globals MODE [VARIABLE=VALUE…]: no statement, and so no password, gets into the server's log.
@@ -153,7 +153,7 @@ for_server() {
 properties() {
   "$pg_restore" -C -l "$run_folder/$2" | awk '/^[0-9]+; [0-9]+ [0-9]+ (DATABASE |DATABASE PROPERTIES |(ACL|COMMENT|SECURITY LABEL) - DATABASE )/' >"$scratch/list.database"
   # shellcheck disable=SC2086
-  "$pg_restore" -C -L "$scratch/list.database" $to_stdout "$run_folder/$2" | FROM=$3 AS=$4 awk -v part="$1" -f "$here/properties.awk" | for_server
+  "$pg_restore" -C -L "$scratch/list.database" $to_stdout "$run_folder/$2" | FROM=$3 AS=$4 awk -v part="$1" -f "$here/literals.awk" -f "$here/properties.awk" | for_server
 }
 
 # make_database FILE FROM AS OLD: makes it as it was, still empty; of one that is there (OLD=empty) everything but its encoding. (Names as they are.)
@@ -285,15 +285,16 @@ restore_database() {
   first=${frame:-$whole}
   event step "$into" make
   make_database "$first" "$from" "$into" "$3" || return 1
+  listed_without_comment "$1" "$first"
   if [ -z "$frame" ]; then
     event step "$into" whole
     load_step=whole
-    load "$into" "$whole" -j "$parallel"
+    load "$into" "$whole" ${list:+"--use-list=$list"} -j "$parallel"
   else
     event step "$into" pre-data
     load_step=pre
-    choose_section pre-data "$frame"
-    load "$into" "$frame" "$section"
+    choose_section pre-data "$frame" "$list"
+    load "$into" "$frame" ${list:+"--use-list=$list"} "$section"
     event step "$into" data
     load_step=data
     big=$(alone_first "$1" | head -n 1)
@@ -306,6 +307,7 @@ restore_database() {
     load "$into" "$frame" "$section" -j "$parallel"
   fi
   collect "$into"
+  set_properties "$1" "$into"
   [ "$failures" -eq "$faults_before" ]
 }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const scripts = join(import.meta.dirname, "../../../installed/backups");
 const programs = ["restore", "drill", "runs"];
-const shared = ["restore.sh", "partial.sh", "runs.sh", "scratch.sh", "compare.sh", "list.sh"];
+const shared = ["restore.sh", "partial.sh", "runs.sh", "scratch.sh", "compare.sh", "list.sh", "properties.sh"];
 
 const has = (program: string) => spawnSync(program, ["--help"]).error === undefined;
 /** What hosts have for awk: all of them must say the same. */
@@ -39,10 +39,14 @@ function said({ script, variables = {}, env = {}, inputs }: Asked): string {
   });
   const given = Object.entries(variables).flatMap(([name, value]) => ["-v", `${name}=${value}`]);
   const [first, ...others] = awks.map(([program = "", ...args]) =>
-    execFileSync(program, [...args, ...given, "-f", join(scripts, script), ...files], {
-      env: { PATH: process.env.PATH, LC_ALL: "C", ...env },
-      encoding: "utf8",
-    }),
+    execFileSync(
+      program,
+      [...args, ...given, ...["literals.awk", script].flatMap((name) => ["-f", join(scripts, name)]), ...files],
+      {
+        env: { PATH: process.env.PATH, LC_ALL: "C", ...env },
+        encoding: "utf8",
+      },
+    ),
   );
   for (const other of others) expect(other).toBe(first);
   return first ?? "";
@@ -99,6 +103,16 @@ REVOKE CONNECT ON DATABASE "c""d" FROM PUBLIC;
 \\unrestrict key
 `);
   });
+
+  it("whatever quotes its name has, so that nothing is done to the one of that name", () => {
+    const one = "odd it's";
+    for (const part of [1, 2] as const)
+      expect(made(part, one, "new", '"odd it\'s"')).toBe(
+        made(part, "decam", "new")
+          .replace("TO 'a', 'decam'", "TO 'a', '\"odd it's\"'")
+          .replace("DATABASE decam SET is", 'DATABASE "odd it\'s" SET is'),
+      );
+  });
 });
 
 describe("globals on a server that has some of them", () => {
@@ -130,6 +144,14 @@ GRANT reader TO observers GRANTED BY postgres;
     expect(now).toContain("LOCATION '/ssd/o''s';");
     expect(asked({ mode: "now", replace: "1" })).toContain("ALTER ROLE postgres WITH SUPERUSER;");
     expect(asked({ mode: "now", replace: "1" })).not.toContain("CREATE ROLE postgres;");
+  });
+
+  it("takes each statement by itself, whatever quotes names have", () => {
+    const text = `--\n-- User Config "it's"\n--\n\nCREATE ROLE "it's";\nCREATE ROLE next;\nALTER ROLE "it's" WITH LOGIN;\n`;
+    const asked = (here: string, variables: Record<string, string> = {}) =>
+      said({ script: "globals.awk", variables: { first: "lists", mode: "now", ...variables }, inputs: [here, text] });
+    expect(asked("r it's\n", { replace: "1" })).toBe(`CREATE ROLE next;\nALTER ROLE "it's" WITH LOGIN;\n`);
+    expect(asked("r next\n")).toBe(`CREATE ROLE "it's";\nALTER ROLE "it's" WITH LOGIN;\n`);
   });
 
   it("says what they are, and keeps for later what needs a database", () => {
