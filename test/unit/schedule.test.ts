@@ -48,7 +48,9 @@ describe("a schedule", () => {
         "WantedBy=timers.target",
       ]),
     );
-    expect(service).toEqual(expect.arrayContaining(["Type=oneshot", "User=postgres", "UMask=0077", "KillMode=process"]));
+    expect(service).toEqual(
+      expect.arrayContaining(["Type=oneshot", "User=postgres", "UMask=0077", "KillMode=process"]),
+    );
     expect(service).toContain(`ExecStart=/raid2/db.pgsite/backup/run --all "it's 100%%"`);
     expect(file("systemd", "pgsite-backup.timer", { when: { calendar: "Sat *-*-1..7 18:00:00" } })).toContain(
       "OnCalendar=Sat *-*-1..7 18:00:00",
