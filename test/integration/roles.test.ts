@@ -38,6 +38,7 @@ it("previews a changed primary as updates alone, is as before when it is taken b
 
     await declare("server3");
     const updates = [
+      "update pgsite:index:Jobs sispi-watch-jobs",
       "update pgsite:index:Rollout sispi-rollout",
       "update pgsite:index:ServerConfiguration server2-configuration",
       "update pgsite:index:ServerConfiguration server3-configuration",

@@ -98,7 +98,8 @@ export async function statusRows(rehearsal: Rehearsal): Promise<readonly StatusR
   const { stdout, stderr, exitCode } = await pgsite(rehearsal, ["status", "--json"]);
   if (exitCode !== 0) throw new Error(`pgsite status failed: ${stderr}`);
   const status = JSON.parse(stdout) as { servers: StatusRow[] };
-  if (Object.keys(status).join() !== "servers") throw new Error(`pgsite status has other keys than servers: ${stdout}`);
+  if (!/^servers(,backups)?$/.test(Object.keys(status).join()))
+    throw new Error(`pgsite status has other keys than servers and backups: ${stdout}`);
   return status.servers;
 }
 
