@@ -111,7 +111,7 @@ Resources:`,
     expect(ran.stderr.match(/^pgsite: Pulumi v.*, its command plugin: .*$/gm)).toHaveLength(1);
     // Pulumi warns of plugins that it finds there, three times a run.
     expect(`${printed}${ran.stderr}`).not.toContain("from $PATH");
-    expect(printed.trimEnd().split("\n").slice(-6)).toEqual([
+    expect(printed.trimEnd().split("\n").slice(-7)).toEqual([
       expect.stringMatching(/^│ server .* role .* state .* walsenders +│$/),
       expect.stringMatching(/^├─.*┤$/),
       expect.stringMatching(
@@ -124,6 +124,7 @@ Resources:`,
         /^│ des10 +│ mirror +│ 127\.0\.\d+\.4:5442 │ 10\.\d+ +│ in recovery, read-only +│ 1 .*│ server2 /,
       ),
       expect.stringMatching(/^└─.*┘$/),
+      expect.stringMatching(/^ctio: the newest backup is \d+m?s old, and a drill has verified it$/),
     ]);
     expect(existsSync(rehearsal)).toBe(true);
     expect(await changedInTheClone()).toBe("");
