@@ -34,7 +34,7 @@ function backupsOf(
     role: server === primaryWord ? "primary" : "any",
     folders: Object.fromEntries(
       on.flatMap((name) => {
-        const own = typeof folder === "string" ? folder : folder[name];
+        const own = folderOf(folder, name);
         return own === undefined ? [] : [[name, own]];
       }),
     ),
@@ -53,6 +53,11 @@ function hostOfCopy(
   hostOf: Context["hostSpecOf"],
 ): { readonly host?: HostSpec } {
   return name === undefined ? {} : { host: hostOf(name, user) };
+}
+
+/** Where a server's runs lie; undefined where nobody says. */
+export function folderOf(folder: BackupsDescription["folder"], server: string): string | undefined {
+  return typeof folder === "string" ? folder : folder[server];
 }
 
 /** Stands for whichever server takes writes. */
@@ -137,7 +142,7 @@ function checkBackups(
       ...(copy.host === undefined ? [] : unknownHost(description.hosts, `backups.copies[${index}].host`, copy.host)),
       ...on
         .filter((name) => [undefined, description.servers[name]?.host ?? name].includes(hostOf(copy)))
-        .filter((name) => (typeof folder === "string" ? folder : folder[name]) === copy.folder)
+        .filter((name) => folderOf(folder, name) === copy.folder)
         .map((name) =>
           error(`backups.copies[${index}].folder`, `is where ${name} writes its runs: a copy lies elsewhere`),
         ),
@@ -165,8 +170,7 @@ function sharedFolders(
   folder: BackupsDescription["folder"],
   { servers }: StackDescription,
 ): Problem[] {
-  const placeOf = (name: string) =>
-    `${servers[name]?.host ?? name}:${typeof folder === "string" ? folder : folder[name]}`;
+  const placeOf = (name: string) => `${servers[name]?.host ?? name}:${folderOf(folder, name)}`;
   return on.flatMap((name, index) => {
     const other = on.slice(0, index).find((one) => placeOf(one) === placeOf(name));
     return other === undefined

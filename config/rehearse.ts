@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { parseHbaLine, renderHbaLine } from "../postgres/files/hba/index.js";
+import { folderOf } from "./backups.js";
 import { noSchedule } from "./schema/jobs.js";
 import type {
   AccessDescription,
@@ -135,7 +136,7 @@ function translateBackups(
     schedule: noSchedule,
     folder: Object.fromEntries(
       Object.keys(servers).flatMap((name) => {
-        const own = typeof folder === "string" ? folder : folder[name];
+        const own = folderOf(folder, name);
         return own === undefined ? [] : [[name, inFolder(hostOf(name), own)]];
       }),
     ),

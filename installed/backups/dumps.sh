@@ -218,7 +218,7 @@ programs_of_postgresql() {
     eval "$one=\$found"
   done
   dumper_version=$("$pg_dump" --version | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { print $i; exit } }')
-  dumper=$(echo "$dumper_version" | awk -F '[^0-9]+' '{ print $1 * 100 + ($1 < 10 ? $2 : 0) }')
+  dumper=$(number_of "$pg_dump")
   if [ "$dumper" -ge 1200 ]; then to_output='-f -'; else to_output=''; fi
   if [ "$dumper" -ge 902 ]; then data_alone='--section=data'; else data_alone='-a'; fi
 }

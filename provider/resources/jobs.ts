@@ -1,6 +1,5 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import { type HostSpec, NotThatUser } from "../../hosts/host.js";
-import { isLostServer } from "../../hosts/lost.js";
 import { declaredFiles, installFiles, type LeftFile, readFiles, removeFiles } from "../../installed/folder.js";
 import { type JobSet, jobFiles, runsOf, scheduleOf } from "../../installed/jobs/kinds.js";
 import { listingText } from "../../installed/listing.js";
@@ -24,13 +23,12 @@ import { hostOf } from "../../servers/status/look.js";
 import { newestInWords } from "../../servers/words/backups.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
+import { type ByServer, ofEach, present, whyLeft } from "./byServer.js";
 
 interface ServerJobs {
   readonly host: HostSpec;
   readonly set: JobSet;
 }
-
-type ByServer<T> = Readonly<Record<string, T>>;
 
 export interface JobsArgs {
   readonly site: string;
@@ -124,19 +122,6 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     for (const [name, before] of Object.entries(present(servers))) await take(context, before, __schedulers?.[name]);
   },
 };
-
-/** Those that are not lost. */
-function present(servers: JobsArgs["servers"]): JobsArgs["servers"] {
-  return Object.fromEntries(Object.entries(servers).filter(([name]) => !isLostServer(name)));
-}
-
-async function ofEach<T>(
-  servers: JobsArgs["servers"],
-  act: (server: ServerJobs, name: string) => Promise<T>,
-): Promise<ByServer<T>> {
-  const done = Object.entries(servers).map(async ([name, server]) => [name, await act(server, name)] as const);
-  return Object.fromEntries(await Promise.all(done));
-}
 
 async function schedulesOf(set: JobSet | undefined): Promise<readonly Schedule[]> {
   if (set === undefined) return [];
@@ -239,9 +224,6 @@ async function hostsOf(spec: HostSpec): Promise<ScheduleHosts> {
   }
 }
 
-/** Why something is left there. */
-const reasons = { changed: "it is no longer what pgsite wrote", foreign: "pgsite did not put it there" };
-
 /** Takes away what a server had, as far as what it has now is not in the same place. */
 async function take(
   context: Context,
@@ -266,5 +248,5 @@ async function take(
     for (const folder of runsOf(set)) await context.log("info", `left the backups in ${folder} on ${spec.name}`);
   }
   for (const { path, because } of left)
-    await context.log("warning", `left ${path} on ${spec.name}: ${reasons[because]}`);
+    await context.log("warning", `left ${path} on ${spec.name}: ${whyLeft[because]}`);
 }

@@ -1,5 +1,4 @@
 import type { Host, HostSpec } from "../../hosts/host.js";
-import { isLostServer } from "../../hosts/lost.js";
 import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js";
 import { listingText } from "../../installed/listing.js";
 import { askPeers, type Untold } from "../../installed/runbook/ask.js";
@@ -13,14 +12,13 @@ import { hostOf, lookOfRefresh, textOfRefresh } from "../../servers/status/look.
 import { unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
+import { type ByServer, ofEach, present, whyLeft } from "./byServer.js";
 
 interface ServerRunbook {
   readonly host: HostSpec;
   readonly facts: RunbookFacts;
   readonly disposable: boolean;
 }
-
-type ByServer<T> = Readonly<Record<string, T>>;
 
 export interface RunbookArgs {
   readonly site: string;
@@ -114,19 +112,6 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
   },
 };
 
-/** Those that are not lost. */
-function present(servers: RunbookArgs["servers"]): RunbookArgs["servers"] {
-  return Object.fromEntries(Object.entries(servers).filter(([name]) => !isLostServer(name)));
-}
-
-async function ofEach<T>(
-  servers: RunbookArgs["servers"],
-  act: (server: ServerRunbook, name: string) => Promise<T>,
-): Promise<ByServer<T>> {
-  const done = Object.entries(servers).map(async ([name, server]) => [name, await act(server, name)] as const);
-  return Object.fromEntries(await Promise.all(done));
-}
-
 /** Writes all, and then has each server ask the others as its guard would: what does not prove itself is said. */
 async function writeAll(context: Context, state: RunbookState): Promise<RunbookState> {
   await ofEach(state.servers, (server, name) => write(server, state.passfiles[name]));
@@ -178,15 +163,12 @@ async function textOf(host: Host, path: string): Promise<string | undefined> {
   return (await host.readFile(path))?.toString("utf8");
 }
 
-/** Why something of the runbook's folder is left there. */
-const reasons = { changed: "it is no longer what pgsite wrote", foreign: "pgsite did not put it there" };
-
 /** A server that is left to run keeps what protects it. */
 async function take(context: Context, servers: RunbookArgs["servers"]): Promise<void> {
   for (const { host: spec, facts, disposable } of Object.values(servers)) {
     if (!disposable) continue;
     for (const { path, because } of await removeFiles(await hostOf(spec), await runbookFiles(facts))) {
-      await context.log("warning", `left ${path} on ${spec.name}: ${reasons[because]}`);
+      await context.log("warning", `left ${path} on ${spec.name}: ${whyLeft[because]}`);
     }
   }
 }

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import type { Server, Site } from "../../config/site.js";
 import { isOfHost } from "../../hosts/host.js";
@@ -139,9 +138,4 @@ class Collected {
     const known = this.site.servers.find(({ host }) => `${host.user}@${host.address}` === target);
     return known?.host.name ?? target;
   }
-}
-
-/** Where a run lies, for people. */
-export function pathOf({ folder }: Pick<Place, "folder">, { name, state }: Run): string {
-  return join(folder, state === "partial" || state === "damaged" ? `${name}.${state}` : name);
 }

@@ -1,7 +1,7 @@
 import prettyBytes from "pretty-bytes";
-import prettyMilliseconds from "pretty-ms";
 import { shownInLine } from "../../postgres/shown.js";
 import type { BackupEvent, BackupOutcome } from "../backups/backup.js";
+import { secondsInWords } from "./backups.js";
 
 /** What a run says while it is made, for people. */
 export function backupEventInWords(event: BackupEvent): string {
@@ -34,8 +34,4 @@ export function backupOutcomeInWords(outcome: BackupOutcome): string {
     case "ended":
       return shownInLine(outcome.message === "" ? "the backup ended, and said nothing" : outcome.message);
   }
-}
-
-function secondsInWords(seconds: number): string {
-  return prettyMilliseconds(seconds * 1000);
 }

@@ -188,6 +188,6 @@ export function timeInWords(seconds: number): string {
     .replace(/\.\d+Z$/, " UTC");
 }
 
-function secondsInWords(seconds: number): string {
+export function secondsInWords(seconds: number): string {
   return prettyMilliseconds(Math.round(seconds) * 1000);
 }
