@@ -6,8 +6,9 @@ import { InProcess } from "../support/engine.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
 import { runPreview } from "../support/previews.js";
+import { triedAt } from "../support/triedAt.js";
 
-const majors: readonly Major[] = ["11", "15", "18"];
+const majors = triedAt<Major>(["11", "15", "18"], "15");
 const clean = { said: [], found: [], changed: [], details: "" };
 const made: Rehearsal[] = [];
 

@@ -11,6 +11,7 @@ import { runbookFolder } from "../../installed/runbook/render.js";
 import type { Major } from "../../postgres/versions.js";
 import { startServer } from "../../servers/process/process.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { triedAt } from "../support/triedAt.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
 const psql = (() => {
@@ -56,7 +57,7 @@ function files(site: RolloutSite): Readonly<Record<string, string>> {
   );
 }
 
-for (const [major, block] of majors) {
+for (const [major, block] of triedAt(majors, "10", "18")) {
   describe.skipIf(psql === undefined)(
     `the runbook at ${major}${psql === undefined ? " (no psql in PATH)" : ""}`,
     { timeout: 90_000 },

@@ -31,8 +31,14 @@ describe("a record that a server wrote at the very end of a page", () => {
 
   it("is read although its header goes on in the next page", async () => {
     let before = await position();
-    let at = await write(100);
-    const overhead = Number(at - before) - 100;
+    let at = before;
+    // Around what is written; a page's header, or a record of the server's own in between, only adds to it.
+    let overhead = Infinity;
+    for (let tries = 0; tries < 5; tries++) {
+      before = at;
+      at = await write(100);
+      overhead = Math.min(overhead, Number(at - before) - 100);
+    }
     // Whatever else the server writes meanwhile.
     for (let tries = 0; at % BigInt(page) !== BigInt(page - 8) && tries < 200; tries++) {
       const left = page - 8 - Number(at % BigInt(page));
