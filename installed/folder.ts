@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { installNames } from "../config/controlDirectory.js";
 import type { Host } from "../hosts/host.js";
-import { compare, type FileFacts, factsOf, type Listing } from "./listing.js";
+import { compare, factsOf, type Listing } from "./listing.js";
+import { type FoundFile, look } from "./look.js";
 
 /** A file as it shall be. It belongs to the OS user of its set. */
 export interface InstalledFile {
@@ -52,7 +53,7 @@ export function declaredFiles({ files, owner }: FileSet): Listing {
   );
 }
 
-/** Those of its files that are there. Two looks a file, all at once. */
+/** Those of its files that are there. */
 export async function readFiles(host: Host, set: FileSet): Promise<Listing> {
   return listingOf(await look(host, set));
 }
@@ -133,30 +134,12 @@ async function discard(host: Host, folder: string): Promise<void> {
   for (const name of leftovers) if (names.includes(name)) await host.remove(join(folder, name));
 }
 
-interface FoundFile {
-  readonly content: string;
-  readonly facts: FileFacts;
-}
-
-async function look(host: Host, { folder, files }: FileSet): Promise<ReadonlyMap<string, FoundFile>> {
-  const found = await Promise.all(
-    Object.keys(files).map(async (name) => {
-      const path = join(folder, name);
-      const [status, bytes] = await Promise.all([host.stat(path), host.readFile(path)]);
-      if (status === undefined || bytes === undefined) return [];
-      const content = bytes.toString("utf8");
-      return [[name, { content, facts: factsOf(status, content) }] as const];
-    }),
-  );
-  return new Map(found.flat());
-}
-
 function listingOf(found: ReadonlyMap<string, FoundFile>): Listing {
   return new Map([...found].map(([name, { facts }]) => [name, facts]));
 }
 
 function isOurs({ mark }: FileSet, declared: Listing, name: string, { content, facts }: FoundFile): boolean {
-  if (mark !== undefined) return content.includes(mark);
+  if (mark !== undefined) return content?.includes(mark) === true;
   const wanted = declared.get(name);
   return wanted?.hash === facts.hash && wanted.permissions === facts.permissions;
 }

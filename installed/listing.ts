@@ -1,4 +1,4 @@
-import { hashOf } from "../hosts/digest.js";
+import { hashOf, shortOf } from "../hosts/digest.js";
 import { permissionsOf } from "../hosts/permissions.js";
 
 /** What tells one file from another, without its content. */
@@ -20,6 +20,11 @@ export type FileDifference =
 
 export function factsOf(status: { readonly mode: number; readonly owner: string }, content: string): FileFacts {
   return { permissions: permissionsOf(status), hash: hashOf(content) };
+}
+
+/** Of a file whose SHA-256 is known. */
+export function hashedFactsOf(status: { readonly mode: number; readonly owner: string }, sha256: string): FileFacts {
+  return { permissions: permissionsOf(status), hash: shortOf(sha256) };
 }
 
 /** At most one difference a file, in the order of the declared ones. */

@@ -40,6 +40,11 @@ const causes: readonly Cause[] = [
     (_spec, [, address, why]) => `there is no way to ${address} from this machine (${why?.toLowerCase()})`,
   ],
   [
+    // The refusal came after connect() had returned: ssh no longer knows to whom.
+    /banner exchange: Connection to UNKNOWN port -?\d+: (No route to host|Network is unreachable)/,
+    ({ address }, [, why]) => `there is no way to ${address} from this machine (${why?.toLowerCase()})`,
+  ],
+  [
     /(\S+): Permission denied \(([^)]*)\)/,
     (spec, [, who, methods]) =>
       `permission denied for ${who} (it takes ${methods}): put a public key of yours into that user's ~/.ssh/authorized_keys there, or name another user in hosts.${spec.name}.login; ${byHand(spec)} must work without a question`,

@@ -88,10 +88,12 @@ export async function backupFiles(facts: BackupFacts): Promise<FileSet> {
   return { folder: backupsFolder(facts.job.controlDirectory), kind: "ours", owner: facts.job.user, files };
 }
 
+let read: Readonly<Record<string, InstalledFile>> | undefined;
+
 /** A program has a name without a dot. */
 async function scripts(): Promise<Readonly<Record<string, InstalledFile>>> {
   const { checkout } = await import("../../toolchain/paths.mjs");
-  return Object.fromEntries(
+  read ??= Object.fromEntries(
     ["jobs", "backups"].flatMap((folder) =>
       readdirSync(join(checkout, "installed", folder))
         .filter((name) => !name.endsWith(".ts"))
@@ -102,6 +104,7 @@ async function scripts(): Promise<Readonly<Record<string, InstalledFile>>> {
         }),
     ),
   );
+  return read;
 }
 
 function rulesOf(name: string, { large, tables, groups, schemas }: DatabaseRules): readonly (readonly string[])[] {

@@ -1,9 +1,20 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { installNames } from "../../config/controlDirectory.js";
-import type { Host } from "../../hosts/host.js";
+import { type Host, NotAFile } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
 import {
@@ -53,20 +64,55 @@ function set(generation: number, more: Partial<FileSet> = {}): FileSet {
   return { folder, kind: "ours", owner: user, files, ...more };
 }
 
+/** So many that one program reads them. */
+function ten(): FileSet {
+  const names = Array.from({ length: 10 }, (_, index) => `-${index}`);
+  return set(1, { files: Object.fromEntries(names.map((name) => [name, { content: `${name}\n`, mode: 0o600 }])) });
+}
+
 describe("a folder of files on a host", () => {
-  it("takes two looks a file to read, and no program: every preview does it", async () => {
-    await installFiles(host, set(1));
-    const asked: string[] = [];
+  /** What of a host is called while a set is read. */
+  async function asked(read: FileSet): Promise<readonly string[]> {
+    const calls: string[] = [];
     const counting = new Proxy(host, {
       get(target, name) {
         const member = Reflect.get(target, name, target) as unknown;
         if (typeof member !== "function") return member;
-        asked.push(String(name));
+        calls.push(String(name));
         return member.bind(target);
       },
     });
-    expect((await readFiles(counting, set(1))).size).toBe(3);
-    expect(asked.sort()).toEqual([...Array(3).fill("readFile"), ...Array(3).fill("stat")]);
+    expect((await readFiles(counting, read)).size).toBe(Object.keys(read.files).length);
+    return calls.sort();
+  }
+
+  it("takes two looks a file to read, or one program where there are many: every preview does it", async () => {
+    await installFiles(host, set(1));
+    expect(await asked(set(1))).toEqual([...Array(3).fill("readFile"), ...Array(3).fill("stat")]);
+    await installFiles(host, ten());
+    expect(await asked(ten())).toEqual(["run"]);
+    expect(listingText(await readFiles(host, ten()))).toBe(listingText(declaredFiles(ten())));
+  });
+
+  it("of many files is read like one of few: what is missing, changed, linked, or no file at all", async () => {
+    expect((await readFiles(host, ten())).size).toBe(0);
+    await installFiles(host, ten());
+    rmSync(join(folder, "-1"));
+    writeFileSync(join(folder, "-2"), "by hand");
+    chmodSync(join(folder, "-3"), 0o644);
+    renameSync(join(folder, "-4"), join(folder, "elsewhere"));
+    symlinkSync("elsewhere", join(folder, "-4"));
+    const differences = [
+      { kind: "missing", name: "-1" },
+      { kind: "content", name: "-2" },
+      { kind: "permissions", name: "-3", is: `0644 ${user}`, shall: `0600 ${user}` },
+    ];
+    expect(compare(declaredFiles(ten()), await readFiles(host, ten()))).toEqual(differences);
+    symlinkSync("nowhere", join(folder, "-1"));
+    expect(compare(declaredFiles(ten()), await readFiles(host, ten()))).toEqual(differences);
+    rmSync(join(folder, "-1"));
+    mkdirSync(join(folder, "-1"));
+    await expect(readFiles(host, ten())).rejects.toThrow(NotAFile);
   });
 
   it("is made for its owner alone, and is then as declared", async () => {
