@@ -1,24 +1,9 @@
-# What each dump of the queue is called with: the files `dump.1`, `dump.2` … of the folder in the environment's `into`, each of
+# Read after fields.awk. What each dump of the queue is called with: the files `dump.1`, `dump.2` … of the folder in the environment's `into`, each of
 # which sets, as shell reads it, database, file, kind, path and the arguments by which pg_dump takes what the plan says.
 #
-#   into=FOLDER awk -v dumper=1500 -f arguments.awk plan queue
+#   into=FOLDER awk -v dumper=1500 -f fields.awk -f arguments.awk plan queue
 #
 # dumper   the version of pg_dump: it knows sections from 902 on; before, a frame is a schema without data
-function unescaped(text,    out, i, c) {
-  if (index(text, "\\") == 0) return text
-  out = ""
-  for (i = 1; i <= length(text); i++) {
-    c = substr(text, i, 1)
-    if (c == "\\") {
-      i++
-      c = substr(text, i, 1)
-      if (c in control) c = control[c]
-    }
-    out = out c
-  }
-  return out
-}
-
 # One word of a shell.
 function word(text,    out, i, n, piece) {
   n = split(text, piece, "'")
@@ -36,7 +21,6 @@ function exactly(schema, name) {
 
 BEGIN {
   FS = "\t"
-  control["t"] = "\t"; control["n"] = "\n"; control["r"] = "\r"; control["b"] = "\b"; control["f"] = "\f"; control["v"] = "\v"
   into = ENVIRON["into"]
   data = dumper >= 902 ? "--section=data" : "-a"
   frame = dumper >= 902 ? "--section=pre-data --section=post-data" : "-s"

@@ -170,11 +170,11 @@ make_queue() {
   # A declared database that is not there has no frame.
   awk -F "$tab" 'FILENAME == ARGV[1] { there[$1] = 1; next } $2 in there' "$scratch/ruled" "$here/rules" >"$scratch/rules"
   {
-    awk -v standby="$standby" -f "$here/plan.awk" "$scratch/rules" "$scratch/relations" || failed programs plan 'the plan cannot be made'
+    awk -v standby="$standby" -f "$here/fields.awk" -f "$here/plan.awk" "$scratch/rules" "$scratch/relations" || failed programs plan 'the plan cannot be made'
     awk -F "$tab" -v OFS="$tab" '{ print "dump", $1, "whole", "whole", $2 }' "$scratch/whole"
   } >"$scratch/plan"
   awk -f "$here/queue.awk" "$last" "$scratch/plan" | sort -t "$tab" -k 1,1nr -k 2,2nr >"$scratch/queue"
-  into=$scratch awk -v dumper="$dumper" -f "$here/arguments.awk" "$scratch/plan" "$scratch/queue" || failed programs plan 'the plan cannot be made'
+  into=$scratch awk -v dumper="$dumper" -f "$here/fields.awk" -f "$here/arguments.awk" "$scratch/plan" "$scratch/queue" || failed programs plan 'the plan cannot be made'
   dumps=$(awk 'END { print NR }' "$scratch/queue")
   # shellcheck disable=SC2046
   cut -f 6 "$scratch/queue" | sed 's,/[^/]*$,,' | sort -u | while IFS= read -r one; do mkdir -- "$partial/$one" || failed write "$one" 'it cannot be made'; done

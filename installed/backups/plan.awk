@@ -1,6 +1,6 @@
 # The plan of a run: which relation is in which dump. Pure: two texts in, one out, all of tab-separated fields as COPY writes them.
 #
-#   awk -f plan.awk rules relations
+#   awk -f fields.awk -f plan.awk rules relations
 #
 # rules      database|whole NAME · large NAME BYTES · table NAME PATTERN · group NAME GROUP PATTERN · schema NAME SCHEMA
 # relations  relation OID DATABASE SCHEMA NAME KIND PERSISTENCE OWNER BYTES INDEX_BYTES OWNING_TABLE EXTENSION
@@ -12,21 +12,6 @@
 #
 # A pattern is a name with * and ?; with a dot in it it is of SCHEMA.NAME, without one of a name in any schema.
 # -v standby=1: what is unlogged has no rows there.
-
-function unescaped(text,    out, i, c) {
-  if (index(text, "\\") == 0) return text
-  out = ""
-  for (i = 1; i <= length(text); i++) {
-    c = substr(text, i, 1)
-    if (c == "\\") {
-      i++
-      c = substr(text, i, 1)
-      if (c in control) c = control[c]
-    }
-    out = out c
-  }
-  return out
-}
 
 function escaped(text,    out, i, c) {
   if (text !~ /[\\\t\n\r\b\f\v]/) return text
@@ -134,7 +119,6 @@ function put(i, database, file, kind) {
 
 BEGIN {
   FS = OFS = "\t"
-  control["t"] = "\t"; control["n"] = "\n"; control["r"] = "\r"; control["b"] = "\b"; control["f"] = "\f"; control["v"] = "\v"
   for (c in control) letter[control[c]] = c
   letter["\\"] = "\\"
   for (i = 1; i < 128; i++) code[sprintf("%c", i)] = i

@@ -64,9 +64,13 @@ function plan(
   );
   writeFileSync(there, lines.map((line) => `${line}\n`).join(""));
   const [program = "", ...args] = awk;
-  const text = execFileSync(program, [...args, "-f", join(scripts, "plan.awk"), rules, there], {
-    env: { ...process.env, LC_ALL: "C" },
-  });
+  const text = execFileSync(
+    program,
+    [...args, "-f", join(scripts, "fields.awk"), "-f", join(scripts, "plan.awk"), rules, there],
+    {
+      env: { ...process.env, LC_ALL: "C" },
+    },
+  );
   return text
     .toString("utf8")
     .split("\n")

@@ -19,7 +19,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function run(awk: readonly string[], script: string, texts: readonly string[], variables: readonly string[] = []) {
+function run(
+  awk: readonly string[],
+  names: readonly string[],
+  texts: readonly string[],
+  variables: readonly string[] = [],
+) {
   const files = texts.map((text, index) => {
     const file = join(folder, `${index}`);
     writeFileSync(file, text);
@@ -28,7 +33,8 @@ function run(awk: readonly string[], script: string, texts: readonly string[], v
   const [program = "", ...args] = awk;
   const env = { ...process.env, LC_ALL: "C", into: folder };
   const set = variables.flatMap((variable) => ["-v", variable]);
-  return execFileSync(program, [...args, ...set, "-f", join(scripts, script), ...files], { env }).toString();
+  const read = names.flatMap((name) => ["-f", join(scripts, name)]);
+  return execFileSync(program, [...args, ...set, ...read, ...files], { env }).toString();
 }
 
 const lines = (...rows: readonly (readonly string[])[]) => rows.map((row) => `${row.join("\t")}\n`).join("");
@@ -56,7 +62,7 @@ describe("the program that makes backups", () => {
       ["0.000", "0", "it's", "whole", "whole", "it%27s/whole.dump"],
     );
     const called = (dumper: number) => {
-      run(awk, "arguments.awk", [plan, queue], [`dumper=${dumper}`]);
+      run(awk, ["fields.awk", "arguments.awk"], [plan, queue], [`dumper=${dumper}`]);
       return [1, 2, 3, 4].map((number) => {
         const show = 'printf "<%s>" "$database" "$kind" "$path" "$@"';
         return execFileSync("sh", ["-c", `. "$0"; ${show}`, join(folder, `dump.${number}`)]).toString();
@@ -88,8 +94,8 @@ of lines" (n) FROM stdin;
 1
 \\.
 `;
-    expect(run(awk, "rows.awk", [text])).toBe("3\n0\n1\n");
-    expect(run(awk, "rows.awk", [text.slice(0, -4)])).toBe("3\n0\ncut off\n");
+    expect(run(awk, ["rows.awk"], [text])).toBe("3\n0\n1\n");
+    expect(run(awk, ["rows.awk"], [text.slice(0, -4)])).toBe("3\n0\ncut off\n");
   });
 
   describe.each(awks)("holds the lists of the dumps against what was there (%s)", (_, awk) => {
@@ -113,7 +119,7 @@ of lines" (n) FROM stdin;
       "#list\td/rest.dump\td\n302; 0 12 TABLE DATA s b o w\n303; 0 0 SEQUENCE SET s a b o w\n304; 0 0 BLOBS - BLOBS \n#counts\n0\n";
     const frame =
       "#list\td/frame.dump\td\n5; 1259 11 TABLE s a o w\n305; 0 14 MATERIALIZED VIEW DATA s v o w\n#counts\n";
-    const checked = (lists: string) => run(awk, "check.awk", [there, plan, lists]).split("\n").slice(0, -1);
+    const checked = (lists: string) => run(awk, ["check.awk"], [there, plan, lists]).split("\n").slice(0, -1);
 
     it("and finds all in their places", () => {
       expect(checked(first + rest + frame)).toEqual([
