@@ -1,4 +1,5 @@
 // An unchanged preview, an unchanged `up`, and `up`s that reload and restart, against another checkout of pgsite: what a change of ours costs.
+// `npm run bench -- earlier ROUNDS [NAME…]`: these alone, preview-unchanged for one.
 import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseDocument } from "yaml";
@@ -54,7 +55,7 @@ function changed(site: Rehearsal): Promise<void> {
   return must(site, up);
 }
 
-async function main(rounds: number): Promise<void> {
+async function main(rounds: number, names: readonly string[]): Promise<void> {
   const earlier = resolve(process.env.PGSITE_EARLIER ?? "");
   if (!existsSync(join(earlier, "dist", "index.bundle.js"))) {
     throw new Error(`PGSITE_EARLIER names no checkout of pgsite that is built: in it, run \`npm run setup\` first`);
@@ -78,7 +79,7 @@ async function main(rounds: number): Promise<void> {
           }
           return timed(() => act(one));
         };
-      for (const what of measured) {
+      for (const what of measured.filter(({ name }) => names.length === 0 || names.includes(name))) {
         for (const one of [before, after]) await side(one, what)(0);
         const { reference, subject } = await compare({
           name: what.name,
@@ -93,7 +94,7 @@ async function main(rounds: number): Promise<void> {
   );
 }
 
-main(Number(process.argv[2] ?? 9)).catch((error: unknown) => {
+main(Number(process.argv[2] ?? 9), process.argv.slice(3)).catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });

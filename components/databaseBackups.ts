@@ -7,11 +7,13 @@ import { jobsOn } from "./jobsOn.js";
 /** Backups by pg_dump, and the drills that prove them, on the hosts of a stack. */
 export class DatabaseBackups extends pulumi.ComponentResource {
   constructor(name: string, { site }: { readonly site: Site }, options?: pulumi.ComponentResourceOptions) {
-    super("pgsite:index:DatabaseBackups", name, {}, options);
+    const { dependsOn = [], ...own } = options ?? {};
+    // The component itself waits for nothing, so that what it stands for is not kept waiting twice.
+    super("pgsite:index:DatabaseBackups", name, {}, own);
     new Jobs(
       `${name}-jobs`,
       { site: site.name, what: "backups", servers: jobsOn(site, backupJobs(site)) },
-      { parent: this, dependsOn: options?.dependsOn ?? [] },
+      { parent: this, dependsOn },
     );
     this.registerOutputs({});
   }

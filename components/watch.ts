@@ -7,11 +7,13 @@ import { jobsOn } from "./jobsOn.js";
 /** What looks at every server of a stack at given times, and mails what is wrong. */
 export class Watch extends pulumi.ComponentResource {
   constructor(name: string, { site }: { readonly site: Site }, options?: pulumi.ComponentResourceOptions) {
-    super("pgsite:index:Watch", name, {}, options);
+    const { dependsOn = [], ...own } = options ?? {};
+    // The component itself waits for nothing, so that what it stands for is not kept waiting twice.
+    super("pgsite:index:Watch", name, {}, own);
     new Jobs(
       `${name}-jobs`,
       { site: site.name, what: "watch", servers: jobsOn(site, watchJobs(site)) },
-      { parent: this, dependsOn: options?.dependsOn ?? [] },
+      { parent: this, dependsOn },
     );
     this.registerOutputs({});
   }

@@ -72,6 +72,8 @@ export interface Host {
   readonly user: string;
   /** True where two hosts with the same value share file systems (so that a plain `cp` can copy between them). */
   readonly machine: string;
+  /** Whether looking at a file takes neither a program nor an answer over a connection: then many looks are as good as one. */
+  readonly near: boolean;
 
   /**
    * Runs a program to its end, as `user`, without a shell in between, in the C locale.

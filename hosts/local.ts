@@ -32,6 +32,7 @@ const [mayRead, mayEnter] = [0o400, 0o100];
  */
 export class LocalHost implements Host {
   readonly machine = `local:${hostname()}`;
+  readonly near = true;
   #shell: ShellHost | undefined;
 
   constructor(

@@ -37,7 +37,7 @@ export function lostHost({ name, user }: HostSpec): Host {
   const refuse = async () => {
     throw new HostUnreachable(name, declaredLost);
   };
-  const known: Partial<Host> = { name, user, machine: `lost ${name}` };
+  const known: Partial<Host> = { name, user, machine: `lost ${name}`, near: false };
   // Whoever awaits the host itself asks whether it is a promise.
   return new Proxy(known, {
     get: (target, property) => (property in target || property === "then" ? Reflect.get(target, property) : refuse),

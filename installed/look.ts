@@ -8,7 +8,7 @@ export interface FoundFile {
   readonly content?: string;
 }
 
-/** From so many files on, one program on the host is less work than two looks a file. */
+/** From so many files on, one program on a host that is not near is less work than two looks a file. */
 const many = 4;
 
 /** What is there of a set's files. */
@@ -21,7 +21,7 @@ export async function look(
   }: { readonly folder: string; readonly files: Readonly<Record<string, unknown>>; readonly mark?: string },
 ): Promise<ReadonlyMap<string, FoundFile>> {
   const names = Object.keys(files);
-  if (mark === undefined && names.length >= many) {
+  if (!host.near && mark === undefined && names.length >= many) {
     const found = await lookAtOnce(host, folder, names);
     if (found !== undefined) return found;
   }
@@ -44,8 +44,9 @@ async function lookAtOnce(
 ): Promise<ReadonlyMap<string, FoundFile> | undefined> {
   const { code, stdout } = await host.run(["sh", "-c", looking, "sh", folder, ...names]);
   if (code !== 0) return undefined;
-  const lines = stdout.split("\n").filter((line) => line !== "");
-  const half = lines.length / 2;
+  const [count, ...lines] = stdout.trimEnd().split("\n");
+  const half = Number(count);
+  if (count === "" || lines.length !== 2 * half) return undefined;
   const found = lines.slice(0, half).map((line, index) => {
     const [, mode, owner, name] = /^([0-7]+) (\S+) \.\/(.*)$/.exec(line) ?? [];
     const [, sha256, hashed] = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(lines[half + index] ?? "") ?? [];
@@ -56,7 +57,7 @@ async function lookAtOnce(
   return found.every((one) => one !== undefined) ? new Map(found) : undefined;
 }
 
-/** Arguments: a folder and names in it. What cannot be read, or is no file, ends it. */
+/** Arguments: a folder and names in it. It says first how many there are. What cannot be read, or is no file, ends it. */
 const looking = `cd -- "$1" || exit
 shift
 for name; do
@@ -65,5 +66,6 @@ for name; do
   elif [ -e "$name" ] || [ -L "$name" ]; then exit 3
   fi
 done
+echo $#
 [ $# -gt 0 ] || exit 0
 stat -L -c "%a %U %n" -- "$@" && exec sha256sum -- "$@"`;

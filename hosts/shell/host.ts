@@ -54,6 +54,7 @@ function turnsAt(machine: string): LimitFunction {
  * the OS user's that our process keeps there. It needs a POSIX shell, coreutils and find on the host, and nothing of ours.
  */
 export class ShellHost implements Host {
+  readonly near = false;
   readonly name: string;
   readonly user: string;
   readonly machine: string;

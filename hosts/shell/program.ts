@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { PassThrough, pipeline } from "node:stream";
 import { maximalError, type RunningProgram, type SpawnOptions } from "../host.js";
 import { exportLine, quote, quoteAll } from "../quote.js";
 import { Tail } from "../tail.js";
@@ -29,6 +30,8 @@ export async function startProgram(
   child.stdin.on("error", () => undefined);
   child.stdin.write(`${requestFor(token, argv, env, cwd)}\n`);
   const said = new Said(token);
+  // Held from the start: Node throws away what nobody has begun to read when a program ends.
+  const stdout = pipeline(child.stdout, new PassThrough(), () => undefined);
   child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text));
   child.once("error", (error) => said.push(error.message));
   const over = whenOver(child);
@@ -71,7 +74,7 @@ export async function startProgram(
   });
   // Whoever waits for the end is told of a cut connection; nobody has to wait for it.
   ended.catch(() => undefined);
-  return { stdin: child.stdin, stdout: child.stdout, ended, kill };
+  return { stdin: child.stdin, stdout, ended, kill };
 }
 
 /** One line: what the channel's shell does, whose standard input is from there on the program's. */

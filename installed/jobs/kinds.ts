@@ -1,15 +1,25 @@
+import { controlPath } from "../../config/controlDirectory.js";
 import type { BackupFacts } from "../backups/render.js";
 import type { FileSet } from "../folder.js";
+import type { Schedule } from "../schedule/render.js";
 import type { WatchFacts } from "../watch/render.js";
-import type { JobTimes } from "./scheduled.js";
-
-export { scheduleOf } from "./scheduled.js";
+import { type JobTimes, scheduleOf } from "./scheduled.js";
 
 /** What a host runs of a server: a folder of programs, and when those run that run by themselves. */
 export type JobSet = { readonly times: readonly JobTimes[] } & (
   | { readonly kind: "backups"; readonly facts: BackupFacts }
   | { readonly kind: "watch"; readonly facts: WatchFacts }
 );
+
+/** Where its files are. */
+export function jobFolder({ kind, facts }: JobSet): string {
+  return controlPath(facts.job, kind);
+}
+
+/** When its programs run that run by themselves. */
+export function schedulesOf(set: JobSet): readonly Schedule[] {
+  return set.times.map((times) => scheduleOf(set.facts.job, jobFolder(set), times));
+}
 
 /** What is rendered is loaded when it is needed. */
 export async function jobFiles({ kind, facts }: JobSet): Promise<FileSet> {

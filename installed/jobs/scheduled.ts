@@ -1,5 +1,4 @@
 import { hashOf } from "../../hosts/digest.js";
-import type { FileSet } from "../folder.js";
 import type { Schedule } from "../schedule/render.js";
 import type { JobFacts } from "./settings.js";
 
@@ -14,8 +13,8 @@ export interface JobTimes {
 
 const longestName = 63;
 
-/** What a host's scheduler runs: a program of a set of files, as the server's OS user. */
-export function scheduleOf({ site, server, user }: JobFacts, { folder }: FileSet, times: JobTimes): Schedule {
+/** What a host's scheduler runs: a program of a folder, as the server's OS user. */
+export function scheduleOf({ site, server, user }: JobFacts, folder: string, times: JobTimes): Schedule {
   const { program, cron, zone } = times;
   const name = `pgsite-${site}-${server}-${program}`;
   return {

@@ -1,7 +1,7 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import { type HostSpec, NotThatUser } from "../../hosts/host.js";
 import { declaredFiles, installFiles, type LeftFile, readFiles, removeFiles } from "../../installed/folder.js";
-import { type JobSet, jobFiles, runsOf, scheduleOf } from "../../installed/jobs/kinds.js";
+import { type JobSet, jobFiles, jobFolder, runsOf, schedulesOf } from "../../installed/jobs/kinds.js";
 import { listingText } from "../../installed/listing.js";
 import { fileDifferences } from "../../installed/listingDifferences.js";
 import type { Schedule, Scheduler } from "../../installed/schedule/render.js";
@@ -68,9 +68,10 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
       const [is, shall] = [actual?.installed[name], installed[name]];
       // Before the first of them there is no difference to speak of.
       if (is === undefined || shall === undefined) continue;
+      const before = actual?.servers[name];
       await say(context, [
-        ...fileDifferences((await jobFiles(set)).folder, host.name, is, shall),
-        ...timesDifferences(name, host.name, await schedulesOf(set), await schedulesOf(actual?.servers[name]?.set)),
+        ...fileDifferences(jobFolder(set), host.name, is, shall),
+        ...timesDifferences(name, host.name, schedulesOf(set), before === undefined ? [] : schedulesOf(before.set)),
         ...scheduleDifferences(host.name, actual?.schedules[name] ?? {}),
       ]);
     }
@@ -91,7 +92,7 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
         jobFiles(set)
           .then((files) => readFiles(host, files))
           .then(listingText),
-        scheduler === undefined ? {} : differing({ host }, scheduler, await schedulesOf(set)),
+        scheduler === undefined ? {} : differing({ host }, scheduler, schedulesOf(set)),
         set.kind === "backups" ? newestRuns(host, set.facts) : undefined,
       ]);
       return { installed, schedules, newest };
@@ -122,12 +123,6 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     for (const [name, before] of Object.entries(present(servers))) await take(context, before, __schedulers?.[name]);
   },
 };
-
-async function schedulesOf(set: JobSet | undefined): Promise<readonly Schedule[]> {
-  if (set === undefined) return [];
-  const files = await jobFiles(set);
-  return set.times.map((times) => scheduleOf(set.facts.job, files, times));
-}
 
 /** What of the declared schedules is not so. */
 async function differing(hosts: ScheduleHosts, scheduler: Scheduler, schedules: readonly Schedule[]): Promise<Found> {
@@ -194,7 +189,7 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
     await host.makeDirectory(controlPath({ controlDirectory }, "jobs"));
     for (const folder of runsOf(set)) await host.makeDirectory(folder);
     await installFiles(host, await jobFiles(set));
-    const schedules = await schedulesOf(set);
+    const schedules = schedulesOf(set);
     if (schedules.length === 0) return;
     const hosts = await hostsOf(spec);
     const scheduler = await findScheduler(hosts);
@@ -233,18 +228,17 @@ async function take(
 ): Promise<void> {
   const isSame = now !== undefined && now.host.name === spec.name;
   // A timer does not stand beside a line of cron's that runs the same.
-  const kept = isSame && now.scheduler === scheduler ? (await schedulesOf(now.set)).map(({ name }) => name) : [];
+  const kept = isSame && now.scheduler === scheduler ? schedulesOf(now.set).map(({ name }) => name) : [];
   const left: LeftFile[] = [];
-  const gone = (await schedulesOf(set)).filter(({ name }) => !kept.includes(name));
+  const gone = schedulesOf(set).filter(({ name }) => !kept.includes(name));
   if (scheduler !== undefined && gone.length > 0) {
     const hosts = await hostsOf(spec);
     for (const schedule of gone) {
       left.push(...(await removeSchedule(hosts, scheduler, await hostTimes(hosts.host, scheduler, schedule))));
     }
   }
-  const files = await jobFiles(set);
-  if (!isSame || (await jobFiles(now.set)).folder !== files.folder) {
-    left.push(...(await removeFiles(await hostOf(spec), files)));
+  if (!isSame || jobFolder(now.set) !== jobFolder(set)) {
+    left.push(...(await removeFiles(await hostOf(spec), await jobFiles(set))));
     for (const folder of runsOf(set)) await context.log("info", `left the backups in ${folder} on ${spec.name}`);
   }
   for (const { path, because } of left)

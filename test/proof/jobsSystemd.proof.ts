@@ -3,7 +3,7 @@ import { controlDirectoryOf } from "../../config/controlDirectory.js";
 import { hostOf } from "../../hosts/index.js";
 import { type BackupFacts, backupFiles } from "../../installed/backups/render.js";
 import { installFiles } from "../../installed/folder.js";
-import { scheduleOf } from "../../installed/jobs/kinds.js";
+import { scheduleOf } from "../../installed/jobs/scheduled.js";
 import { findScheduler, installSchedule, readSchedule } from "../../installed/schedule.js";
 import { enter, leave } from "../support/here.js";
 import { type HostMachine, type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
@@ -80,7 +80,11 @@ describe.skipIf(why !== undefined)(`a backup by systemd${why ? ` (${why})` : ""}
     const scheduler = await findScheduler(hosts());
     expect(scheduler).toBe("systemd");
     if (scheduler === undefined) return;
-    const sunday = scheduleOf(facts.job, files, { program: "backup", cron: "2 11 * * 0", zone: "America/Santiago" });
+    const sunday = scheduleOf(facts.job, files.folder, {
+      program: "backup",
+      cron: "2 11 * * 0",
+      zone: "America/Santiago",
+    });
     await installSchedule(hosts(), scheduler, sunday);
     const next = await host.must([
       "sh",
@@ -88,7 +92,11 @@ describe.skipIf(why !== undefined)(`a backup by systemd${why ? ` (${why})` : ""}
       `TZ=America/Santiago date -d "$(systemctl show -P NextElapseUSecRealtime ${sunday.name}.timer)" '+%a %H:%M'`,
     ]);
     expect(next).toBe("Sun 11:02\n");
-    const soon = scheduleOf(facts.job, files, { program: "backup", cron: "* * * * *", zone: "America/Santiago" });
+    const soon = scheduleOf(facts.job, files.folder, {
+      program: "backup",
+      cron: "* * * * *",
+      zone: "America/Santiago",
+    });
     await installSchedule(hosts(), scheduler, soon);
     expect((await readSchedule(hosts(), scheduler, soon)).runs).toBe(true);
     await until("a mail of the backup", () => sink.mails.length > 0, 100).catch(async (error: Error) => {

@@ -71,31 +71,37 @@ function ten(): FileSet {
 }
 
 describe("a folder of files on a host", () => {
-  /** What of a host is called while a set is read. */
-  async function asked(read: FileSet): Promise<readonly string[]> {
+  /** The host as one that is not near, and what of it is called. */
+  function far(): { readonly host: Host; readonly calls: string[] } {
     const calls: string[] = [];
-    const counting = new Proxy(host, {
+    const proxy = new Proxy(host, {
       get(target, name) {
-        const member = Reflect.get(target, name, target) as unknown;
+        const member = name === "near" ? false : (Reflect.get(target, name, target) as unknown);
         if (typeof member !== "function") return member;
         calls.push(String(name));
         return member.bind(target);
       },
     });
-    expect((await readFiles(counting, read)).size).toBe(Object.keys(read.files).length);
-    return calls.sort();
+    return { host: proxy, calls };
   }
 
-  it("takes two looks a file to read, or one program where there are many: every preview does it", async () => {
+  it("takes two looks a file to read, or one program where there are many on a host that is not near", async () => {
     await installFiles(host, set(1));
-    expect(await asked(set(1))).toEqual([...Array(3).fill("readFile"), ...Array(3).fill("stat")]);
+    const few = far();
+    expect((await readFiles(few.host, set(1))).size).toBe(3);
+    expect(few.calls.sort()).toEqual([...Array(3).fill("readFile"), ...Array(3).fill("stat")]);
     await installFiles(host, ten());
-    expect(await asked(ten())).toEqual(["run"]);
+    const many = far();
+    expect(listingText(await readFiles(many.host, ten()))).toBe(listingText(declaredFiles(ten())));
+    expect(many.calls).toEqual(["run"]);
     expect(listingText(await readFiles(host, ten()))).toBe(listingText(declaredFiles(ten())));
   });
 
-  it("of many files is read like one of few: what is missing, changed, linked, or no file at all", async () => {
-    expect((await readFiles(host, ten())).size).toBe(0);
+  it.each([
+    ["near", () => host],
+    ["not near", () => far().host],
+  ])("of many files says what is missing, changed, linked, or no file at all (%s)", async (_, on) => {
+    expect((await readFiles(on(), ten())).size).toBe(0);
     await installFiles(host, ten());
     rmSync(join(folder, "-1"));
     writeFileSync(join(folder, "-2"), "by hand");
@@ -107,12 +113,12 @@ describe("a folder of files on a host", () => {
       { kind: "content", name: "-2" },
       { kind: "permissions", name: "-3", is: `0644 ${user}`, shall: `0600 ${user}` },
     ];
-    expect(compare(declaredFiles(ten()), await readFiles(host, ten()))).toEqual(differences);
+    expect(compare(declaredFiles(ten()), await readFiles(on(), ten()))).toEqual(differences);
     symlinkSync("nowhere", join(folder, "-1"));
-    expect(compare(declaredFiles(ten()), await readFiles(host, ten()))).toEqual(differences);
+    expect(compare(declaredFiles(ten()), await readFiles(on(), ten()))).toEqual(differences);
     rmSync(join(folder, "-1"));
     mkdirSync(join(folder, "-1"));
-    await expect(readFiles(host, ten())).rejects.toThrow(NotAFile);
+    await expect(readFiles(on(), ten())).rejects.toThrow(NotAFile);
   });
 
   it("is made for its owner alone, and is then as declared", async () => {
