@@ -85,10 +85,12 @@ export interface Host {
   spawn(argv: readonly string[], options?: SpawnOptions): Promise<RunningProgram>;
 
   /**
-   * Content of a file, or undefined where there is none. This and the two below never open what is no file (a FIFO would
+   * Content of a file, or undefined where there is none. This and the three below never open what is no file (a FIFO would
    * be waited for, a device would act). @throws NotAFile @throws TooLong
    */
   readFile(path: string): Promise<Buffer | undefined>;
+  /** The same with what stands there: of one moment where the host is near, else of two that follow each other. */
+  readWithStatus(path: string): Promise<ReadFile | undefined>;
   /** First `length` bytes from `offset`, or undefined where there is no such file. */
   readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined>;
   /** Last `length` bytes of a file (a log), or undefined where there is none. */
@@ -147,6 +149,11 @@ export interface FileStatus {
    * milliseconds since 1970 by the host's clock, with fractions where the file system keeps them.
    */
   readonly changed: number;
+}
+
+export interface ReadFile {
+  readonly status: FileStatus;
+  readonly content: Buffer;
 }
 
 /** A host, or what lies on it, does not give what was asked: a fact of that host, and no mistake of pgsite's. */

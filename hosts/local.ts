@@ -4,7 +4,7 @@ import { hostname, type UserInfo, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { execa, type Options } from "execa";
-import type { FileStatus, Host, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
+import type { FileStatus, Host, ReadFile, RunningProgram, RunOptions, RunResult, SpawnOptions } from "./host.js";
 import { maximalError, maximalOutput, NotThatUser, TooLong } from "./host.js";
 import { localUser } from "./localUser.js";
 import { absentAsUndefined, type Held, holding, kindOf, laidInFolderOf, listHeld, readHeld, within } from "./opened.js";
@@ -78,6 +78,14 @@ export class LocalHost implements Host {
     return this.#reading("reading", path, read, (other) => other.readFile(path));
   }
 
+  async readWithStatus(path: string): Promise<ReadFile | undefined> {
+    const read = async (held: Held) => {
+      const content = await readHeld(held, { host: this.name, path });
+      return { status: await this.#statusOf(held.status), content };
+    };
+    return this.#reading("reading", path, read, (other) => other.readWithStatus(path));
+  }
+
   async readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {
     if (length > maximalOutput) throw new TooLong(this.name, `reading ${path}`, maximalOutput);
     const read = (held: Held) => readHeld(held, { host: this.name, path, offset, length });
@@ -115,14 +123,7 @@ export class LocalHost implements Host {
     if (user !== undefined && status?.uid !== user.uid && !(status === undefined && (await isAbsent(path, user)))) {
       return this.#as(user).stat(path);
     }
-    if (status === undefined) return undefined;
-    return {
-      type: status.isFile() ? "file" : status.isDirectory() ? "directory" : "other",
-      size: status.size,
-      mode: status.mode & 0o7777,
-      owner: await this.#ownerName(status.uid),
-      changed: status.ctimeMs,
-    };
+    return status === undefined ? undefined : this.#statusOf(status);
   }
 
   async realPath(path: string): Promise<string | undefined> {
@@ -228,6 +229,16 @@ export class LocalHost implements Host {
       throw new NotThatUser(this.name, reason, "refused");
     }
     return osUser(this.user);
+  }
+
+  async #statusOf(status: Stats): Promise<FileStatus> {
+    return {
+      type: status.isFile() ? "file" : status.isDirectory() ? "directory" : "other",
+      size: status.size,
+      mode: status.mode & 0o7777,
+      owner: await this.#ownerName(status.uid),
+      changed: status.ctimeMs,
+    };
   }
 
   async #ownerName(uid: number): Promise<string> {

@@ -30,10 +30,10 @@ export async function look(
 }
 
 async function lookAt(host: Host, path: string): Promise<FoundFile | undefined> {
-  const [status, bytes] = await Promise.all([host.stat(path), host.readFile(path)]);
-  if (status === undefined || bytes === undefined) return undefined;
-  const content = bytes.toString("utf8");
-  return { content, facts: factsOf(status, content) };
+  const read = await host.readWithStatus(path);
+  if (read === undefined) return undefined;
+  const content = read.content.toString("utf8");
+  return { content, facts: factsOf(read.status, content) };
 }
 
 /** Modes, owners and hashes by one program. Undefined: something in a file's place is to be looked at by itself. */

@@ -9,6 +9,7 @@ import {
   maximalFile,
   maximalOutput,
   NotAFile,
+  type ReadFile,
   type RunningProgram,
   type RunOptions,
   type RunResult,
@@ -79,6 +80,11 @@ export class ShellHost implements Host {
 
   async readFile(path: string): Promise<Buffer | undefined> {
     return this.#whole(await this.#read(files.read(path), path), `reading ${path}`);
+  }
+
+  async readWithStatus(path: string): Promise<ReadFile | undefined> {
+    const [status, content] = await Promise.all([this.stat(path), this.readFile(path)]);
+    return status === undefined || content === undefined ? undefined : { status, content };
   }
 
   async readBytes(path: string, offset: number, length: number): Promise<Buffer | undefined> {

@@ -143,10 +143,10 @@ describe("the resources of a stack", () => {
     const rollouts = graph("before").filter(({ type }) => type === "pgsite:index:Rollout");
     expect(rollouts.map(({ name }) => name)).toEqual(["sispi-rollout"]);
     expect(rollouts[0]?.dependsOn).toEqual(expect.arrayContaining(["server2-start", "server3-start"]));
-    const last = graph("mirror").slice(-5);
-    const names = ["sispi-rollout", "sispi-runbook", "sispi-watch", "sispi-watch-jobs", "sispi-topology"];
+    const last = graph("mirror").slice(-4);
+    const names = ["sispi-rollout", "sispi-runbook", "sispi-watch-jobs", "sispi-topology"];
     expect(last.map(({ name }) => name).sort()).toEqual([...names].sort());
-    const after = last.filter(({ name }) => name !== "sispi-rollout" && name !== "sispi-watch");
+    const after = last.filter(({ name }) => name !== "sispi-rollout");
     for (const one of after)
       expect([one.name, one.dependsOn]).toEqual([one.name, expect.arrayContaining(["sispi-rollout"])]);
   });

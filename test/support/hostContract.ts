@@ -66,6 +66,7 @@ export function describeHost(given: () => Host, user: string): void {
       expect(changed).toBeGreaterThan(before);
       expect(changed).toBeLessThan(Date.now() + 1000);
       expect(await host.readFile(`${path}/${name}`)).toEqual(bytes);
+      expect(await host.readWithStatus(`${path}/${name}`)).toEqual({ status: { ...status, changed }, content: bytes });
       expect(await host.readBytes(`${path}/${name}`, 100, 50)).toEqual(bytes.subarray(100, 150));
       expect(await host.readTail(`${path}/${name}`, 4)).toBe(bytes.subarray(-4).toString("utf8"));
       expect(await host.list(path)).toEqual([name]);
@@ -205,6 +206,7 @@ export function describeHost(given: () => Host, user: string): void {
       await host.writeFile(`${folder}/file`, "content");
       for (const path of [`${folder}/nothing`, `${folder}/nothing/below`, `${folder}/file/below`]) {
         expect(await host.readFile(path)).toBeUndefined();
+        expect(await host.readWithStatus(path)).toBeUndefined();
         expect(await host.readBytes(path, 0, 8)).toBeUndefined();
         expect(await host.readBytes(path, 5, 8)).toBeUndefined();
         expect(await host.readTail(path, 8)).toBeUndefined();
@@ -335,6 +337,7 @@ export function describeHost(given: () => Host, user: string): void {
       expect((await host.readFile(`${link}/passwd`))?.length).toBeGreaterThan(0);
       const denied = /permission denied/i;
       await expect(host.readFile(`${folder}/shadow`)).rejects.toThrow(denied);
+      await expect(host.readWithStatus(`${folder}/shadow`)).rejects.toThrow(denied);
       await expect(host.readBytes(`${folder}/shadow`, 0, 8)).rejects.toThrow(denied);
       await expect(host.readTail(`${folder}/shadow`, 8)).rejects.toThrow(denied);
       await expect(host.writeFile(`${link}/pgsite-contract`, "content")).rejects.toThrow(denied);
