@@ -316,14 +316,14 @@ restore_database() {
 # bytes_of DATABASE: of its dumps with rows.
 bytes_of() { NAME=$1 awk -F '\t' '$1 == "file" && ($5 == "data" || $5 == "rest" || $5 == "whole") && $6 == ENVIRON["NAME"] { n += $3 } END { printf("%.0f\n", n) }' "$manifest"; }
 
-# ticking TOTAL: until it is ended, how much of TOTAL bytes is loaded, once a second while that changes: the dumps that are done, and what
+# ticking TOTAL: until it is ended, how much of TOTAL bytes is loaded, each other second while that changes: the dumps that are done, and what
 # running pg_restores have read by now.
 ticking() {
   told=-1
   trap 'kill "$nap" 2>/dev/null; exit 0' TERM
   # (Who is killed ends nobody: $$ is this program, also here.)
   while [ -d "/proc/$$" ]; do
-    sleep 1 >/dev/null 2>&1 &
+    sleep 2 >/dev/null 2>&1 &
     nap=$!
     wait "$nap"
     loaded=$(

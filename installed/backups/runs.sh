@@ -162,13 +162,14 @@ checksums() {
         die 74 "the run cannot be fetched: $(tr '\n' ' ' <"$why")"
     fi
   fi
+  choose_summing
   worker=0
   pids=''
   while [ "$worker" -lt "$parallel" ]; do
     worker=$((worker + 1))
     while IFS=$tab read -r path bytes sum; do
       mkdir -- "$scratch/claims/$(printf '%s' "$path" | tr '/' '|')" 2>/dev/null || continue
-      is=$(sha256sum <"$run_folder/$path" 2>/dev/null)
+      is=$($summing_program <"$run_folder/$path" 2>/dev/null)
       [ "${is%% *}" = "$sum" ] || echo "$path" >>"$scratch/damaged"
     done <"$scratch/sums" 9>&- &
     pids="$pids $!"

@@ -108,6 +108,11 @@ client() {
   echo "$found"
 }
 
+# choose_summing: sets $summing_program, which takes the SHA-256 of its input: several times as fast as sha256sum where the processor knows SHA.
+choose_summing() {
+  if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then summing_program='openssl dgst -sha256 -r'; else summing_program=sha256sum; fi
+}
+
 # literal TEXT: as SQL writes it, whatever standard_conforming_strings says.
 literal() {
   case $1 in
