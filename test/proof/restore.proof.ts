@@ -40,7 +40,7 @@ describe.skipIf(!haveClients())("a run comes back as it was", () => {
 
   /** The guide's plan at the size that it is made for. */
   it("whole, 2 GB of it", { timeout: 1_800_000 }, async () => {
-    const { site, other, clients } = await pair("15", 1_900_000);
+    const { site, other, clients } = await pair("15", 2_150_000);
     const { code, stderr, events } = await site.backup();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const bytes = Number(await site.server.query("postgres", "select sum(pg_database_size(oid)) from pg_database"));
