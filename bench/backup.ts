@@ -74,7 +74,7 @@ async function run(site: BackedUp): Promise<{ all: number; phases: Record<"plann
   return { all: performance.now() - began, phases: { planned, dumped, checked } };
 }
 
-const [rounds = 5, rows = 1_900_000] = process.argv.slice(2).map(Number);
+const [rounds = 5, rows = 2_150_000] = process.argv.slice(2).map(Number);
 main(rounds, rows).catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;

@@ -15,7 +15,7 @@ const telemetry = ["cloud", "cooling", "dome", "guider", "hexapod", "seeing", "s
  * the monsoon tables, alarms, users, exposure, bss, obstac; databases desbrdev, decamcrl, decam_dev; large objects, an
  * extension, a materialized view, foreign keys across groups in a circle, sequences of all kinds, grants, settings by role
  * and by database, names that need quotes.
- * @param rows of the largest table; about 1.1 kB of data in all for each: 1,000 for a test, 1,900,000 for 2 GB
+ * @param rows of the largest table; about 1.1 kB of data in all for each: 1,000 for a test, 2,150,000 for 2 GB
  */
 export function sispiScript({ rows, major = "15" }: { readonly rows: number; readonly major?: Major }): string {
   const some = (share: number) => Math.max(5, Math.round(rows * share));
