@@ -261,7 +261,9 @@ describe("a guard that runs while its files are replaced", () => {
       }
     };
     const starts = Promise.all([starting(), starting()]);
-    for (let generation = 1; generation <= 12; generation++) await installFiles(host, guardSet(generation));
+    // On a machine with much to do a guard takes longer than several installs.
+    const enough = (generation: number) => generation > 12 && (new Set(said).size > 3 || generation > 300);
+    for (let generation = 1; !enough(generation); generation++) await installFiles(host, guardSet(generation));
     isOver = true;
     await starts;
     expect(said.filter((line) => new Set(line.split(" ")).size !== 1)).toEqual([]);
