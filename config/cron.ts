@@ -121,13 +121,3 @@ function comes(days: readonly number[] | undefined, months: readonly number[] | 
   const first = Math.min(...(days ?? [1]));
   return (months ?? [1]).some((month) => first <= (longest[month - 1] ?? 0));
 }
-
-/** Whether it is a zone of the IANA's list. Its present names are asked for first: a formatter takes 20 ms to be made. */
-export function isTimeZone(name: string): boolean {
-  if (name === "UTC" || Intl.supportedValuesOf("timeZone").includes(name)) return true;
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
-  } catch {
-    return false;
-  }
-}

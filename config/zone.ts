@@ -1,4 +1,5 @@
-import { isTimeZone, parseCron } from "./cron.js";
+import { isTimeZone } from "../postgres/settings/timeZones.js";
+import { parseCron } from "./cron.js";
 
 /** Why times of one zone cannot be said in another's. */
 export type ZoneProblem =

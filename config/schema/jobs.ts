@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { parseInteger } from "../../postgres/settings/quantities.js";
-import { isTimeZone, parseCron } from "../cron.js";
+import { isTimeZone } from "../../postgres/settings/timeZones.js";
+import { parseCron } from "../cron.js";
 import { cronWords } from "../cronWords.js";
 import { absolutePath, bytesOfRate, flag, name, osUser, port, rate, roleName, size, strict } from "./values.js";
 

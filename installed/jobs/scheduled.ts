@@ -19,7 +19,7 @@ export function scheduleOf({ site, server, user }: JobFacts, folder: string, tim
   const name = `pgsite-${site}-${server}-${program}`;
   return {
     // Names of sites and servers together may be longer than a unit's may be.
-    name: name.length <= longestName ? name : `pgsite-${hashOf(`${site} ${server}`).slice(0, 16)}-${program}`,
+    name: name.length <= longestName ? name : `pgsite-${hashOf(`${site} ${server}`)}-${program}`,
     mark: `Written by pgsite: ${program} of the server ${server} of the site ${site}.`,
     description: `${program} of the PostgreSQL server ${server}`,
     when: { cron, ...(zone === undefined ? {} : { zone }) },

@@ -7,7 +7,9 @@ const further = new Set(
   prc roc rok singapore turkey w-su`.split(/\s+/),
 );
 
-function inIntl(name: string): boolean {
+/** Whether it is a zone of the IANA's list. Its present names are asked for first: a formatter takes 20 ms to be made. */
+export function isTimeZone(name: string): boolean {
+  if (name === "UTC" || named.has(name.toLowerCase())) return true;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;
@@ -27,5 +29,5 @@ export function knownTimeZone(name: string): boolean {
   }
   if (/^[-+]?\d{1,2}(?:\.\d+)?$/.test(name)) return true;
   if (/^(?:[A-Za-z]{3,}|<[-+\w]+>)[-+]?\d{1,2}(?::\d{2}){0,2}(?:[A-Za-z]{3,}.*|<[-+\w]+>.*)?$/.test(name)) return true;
-  return name !== "" && !/^[-+]/.test(name) && inIntl(name);
+  return name !== "" && !/^[-+]/.test(name) && isTimeZone(name);
 }
