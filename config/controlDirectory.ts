@@ -48,6 +48,12 @@ export const controlNames = {
   backups: "backups",
   /** A folder of the program that watches the server: it goes with its resource. */
   watch: "watch",
+  /** A folder of the program that brings history after an upgrade: it goes with its resource. */
+  migrate: "migrate",
+  /** A folder of an upgrade to another major version: its journal, the new cluster, pg_upgrade's work. `upgrade commit` removes it. */
+  upgrade: "upgrade",
+  /** What the host and the place of a single instance are known by: the guard of every start compares them. `NAME-runbook`. */
+  instance: "instance",
   /** A folder of what these remember: locks, mail that waits, incidents, the size of the last run. */
   jobs: "jobs",
   /** By which these connect where the OS user is not postgres: `NAME-jobs-passfile`. It goes with its resource. */
@@ -126,6 +132,11 @@ export function keptDirectory(dataDirectory: string, time = "TIME"): string {
 export function isKeptDirectory(name: string, dataDirectoryName: string): boolean {
   const start = keptDirectory(dataDirectoryName, "");
   return name.startsWith(start) && /^\d{8}T\d{6}Z$/.test(name.slice(start.length));
+}
+
+/** The folder of a server's data of another major version: upgrade, until it is committed; after a rollback, the newer ones. */
+export function versionDirectory(dataDirectory: string, major: string): string {
+  return `${dataDirectory}.version-${major}`;
 }
 
 /** The ending of such a folder until it is whole. The next rejoin takes it away. */

@@ -1,0 +1,233 @@
+import type { Major } from "../versions.js";
+
+/**
+ * An upgrade to another major version as data: what was found (facts), what is wanted, and what follows (the plan).
+ * `postgres/upgrade/plan.ts` makes the plan, pure; `servers/upgrade/` finds the facts and carries the plan out;
+ * `servers/words/upgrade.ts` says it.
+ */
+
+/** How data come to another major version. `link` shares files with the old data: there is no way back once the new server has run. */
+export type Way = "clone" | "copy" | "link" | "dump";
+
+/** What the stack says of upgrades. */
+export interface UpgradeWishes {
+  /** @default "auto" */
+  readonly method: Way | "auto";
+  /** How many of pg_upgrade's, pg_dump's or pg_restore's workers at once. */
+  readonly jobs: number;
+  /** The administrator's word for a way that cannot be rolled back. */
+  readonly acceptNoRollback: boolean;
+  /** When servers may be stopped for it. @default at any time */
+  readonly window?: Window;
+  /** By database: patterns (`schema.table`) of tables whose rows follow later; they take the way `dump`. */
+  readonly defer: Readonly<Record<string, readonly string[]>>;
+  /** What else has to change after the database, in order. */
+  readonly after: readonly AfterStep[];
+}
+
+/** Hours of a day, and days, in a time zone. */
+export interface Window {
+  /** `22:00` */
+  readonly from: string;
+  /** `05:00`: of the next day where it is not later than `from`. */
+  readonly until: string;
+  /** 0 is Sunday. @default all */
+  readonly days?: readonly number[];
+  readonly timeZone: string;
+}
+
+/** What follows the database: web console, manager, MTAs. Each is confirmed by the administrator before the next. */
+export interface AfterStep {
+  readonly name: string;
+  /** A shell command on the machine that runs pgsite. @default it is done by hand */
+  readonly command?: string;
+}
+
+/** A cluster, as its control file and catalogue say. */
+export interface ClusterFacts {
+  readonly version: Major;
+  readonly systemIdentifier: string;
+  /** The role with OID 10: initdb's own superuser. */
+  readonly installUser: string;
+  readonly checksums: boolean;
+  /** Bytes. */
+  readonly walSegmentSize: number;
+  readonly encoding: string;
+  readonly locale: {
+    readonly provider: "libc" | "icu" | "builtin";
+    readonly collate: string;
+    readonly ctype: string;
+    readonly locale?: string;
+    readonly rules?: string;
+  };
+  /** Bytes of the data directory without WAL and logs, and of its tablespaces. */
+  readonly dataSize: number;
+  readonly databases: readonly DatabaseFacts[];
+  readonly tablespaces: readonly { readonly name: string; readonly location: string }[];
+  /** Effective settings that do not have their default, by name, in the old version's names. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly preparedTransactions: number;
+  /** Logical slots; they survive from 17 on. */
+  readonly logicalSlots: readonly string[];
+}
+
+export interface DatabaseFacts {
+  readonly name: string;
+  readonly size: number;
+  readonly extensions: readonly ExtensionFacts[];
+  /** What newer versions do not take, by kind: where each of them is (`schema.table.column`). */
+  readonly unsupported: Readonly<Partial<Record<Unsupported, readonly string[]>>>;
+  /** Collations whose library has another version now than when they were used, of the old server. */
+  readonly collations: readonly { readonly name: string; readonly was: string; readonly is: string }[];
+}
+
+export interface ExtensionFacts {
+  readonly name: string;
+  readonly version: string;
+  /** Of the new programs; absent where these do not have it. */
+  readonly newVersion?: string;
+}
+
+/** Kinds of what a newer version refuses: each is a row in `postgres/upgrade/unsupported.ts`, with the version from which on. */
+export type Unsupported =
+  | "reg* columns"
+  | "abstime"
+  | "unknown columns"
+  | "with oids"
+  | "sql_identifier"
+  | "postfix operators"
+  | "polymorphic aggregates"
+  | "line columns"
+  | "jsonb of 9.4 beta"
+  | "hash indexes of 9.6";
+
+/** What is on the host of a server that is to be upgraded. */
+export interface HostUpgradeFacts {
+  /** Bytes free on the file system of the data directory. */
+  readonly free: number;
+  readonly reflink: boolean;
+  /** Whether the data directory is a mount point, or has one below it. */
+  readonly mountPoint?: string;
+  readonly oldPrograms: ProgramsFacts;
+  readonly newPrograms: ProgramsFacts;
+}
+
+export interface ProgramsFacts {
+  readonly folder: string;
+  /** `17.10`; absent where there is no postgres. */
+  readonly version?: string;
+  /** Programs that are missing of those that a way takes. */
+  readonly missing: Readonly<Record<"pg_upgrade" | "dump", readonly string[]>>;
+}
+
+/** What `pg_upgrade --check` said, run against the running server. */
+export type CheckResult =
+  | { readonly code: "clean" }
+  /** `said`: its own words, for people. */
+  | { readonly code: "refused"; readonly said: readonly string[] }
+  /** It could not be run beforehand (it may not connect as the install user, say); it is run again as soon as the server is stopped. */
+  | {
+      readonly code: "not run";
+      readonly why: "no programs" | "not running" | "cannot connect" | "way";
+      readonly said?: readonly string[];
+    };
+
+export interface UpgradeFacts {
+  readonly server: string;
+  readonly cluster: ClusterFacts;
+  readonly host: HostUpgradeFacts;
+  readonly check: CheckResult;
+  readonly standbys: readonly { readonly server: string; readonly free: number }[];
+  /** Bytes a second that copying on this file system was measured at, or a cautious figure. */
+  readonly copyRate: number;
+  readonly backups: "declared" | "none";
+}
+
+/** What becomes of a setting that differs from its default. */
+export type SettingChange =
+  | { readonly kind: "vanishes"; readonly name: string; readonly value: string; readonly instead?: string }
+  | {
+      readonly kind: "renamed";
+      readonly name: string;
+      readonly value: string;
+      readonly to: string;
+      readonly toValue: string;
+    }
+  /** Not set by anybody, and the new version's default is another. */
+  | { readonly kind: "default"; readonly name: string; readonly from: string; readonly to: string };
+
+export type UpgradeRefusal =
+  | { readonly code: "downgrade"; readonly from: Major; readonly to: Major }
+  | { readonly code: "too old"; readonly from: Major; readonly oldest: Major }
+  | {
+      readonly code: "programs missing";
+      readonly way: Way;
+      readonly folder: string;
+      readonly programs: readonly string[];
+    }
+  | {
+      readonly code: "space";
+      readonly server: string;
+      readonly needed: number;
+      readonly free: number;
+      readonly way: Way;
+    }
+  | { readonly code: "no rollback not accepted"; readonly way: Way }
+  | { readonly code: "cannot clone" }
+  | { readonly code: "check"; readonly said: readonly string[] }
+  | {
+      readonly code: "unsupported";
+      readonly kind: Unsupported;
+      readonly database: string;
+      readonly objects: readonly string[];
+    }
+  | { readonly code: "extension missing"; readonly database: string; readonly extension: string }
+  | { readonly code: "prepared transactions"; readonly count: number }
+  | { readonly code: "mount point"; readonly path: string }
+  | { readonly code: "layout"; readonly layout: string }
+  | { readonly code: "outside window"; readonly window: Window; readonly next: string }
+  | { readonly code: "defer takes dump"; readonly method: Way }
+  | { readonly code: "uncommitted"; readonly from: Major }
+  | { readonly code: "migration unfinished" }
+  | { readonly code: "upstream first"; readonly upstream: string; readonly version?: Major };
+
+/** A plan. Where something is refused, the rest of it is still what would be done. */
+export interface UpgradePlan {
+  readonly server: string;
+  readonly from: Major;
+  readonly to: Major;
+  readonly way: Way;
+  /** Why this way, where the stack says auto. */
+  readonly because: "asked" | "can clone" | "cannot clone" | "no pg_upgrade" | "too old for pg_upgrade" | "deferred";
+  readonly keepsRollback: boolean;
+  /** Bytes. */
+  readonly space: { readonly needed: number; readonly free: number };
+  /** Seconds, from the size and the measured rate: an estimate. */
+  readonly downtime: number;
+  readonly settings: readonly SettingChange[];
+  readonly extensions: readonly {
+    readonly database: string;
+    readonly name: string;
+    readonly from: string;
+    readonly to?: string;
+  }[];
+  readonly statistics: "kept" | "kept but extended" | "made again";
+  /** Indexes to be made again, since their collation's library has another version. */
+  readonly collations: readonly {
+    readonly database: string;
+    readonly name: string;
+    readonly was: string;
+    readonly is: string;
+  }[];
+  readonly check: CheckResult;
+  readonly standbys: readonly string[];
+  readonly after: readonly AfterStep[];
+  readonly deferred: Readonly<Record<string, readonly string[]>>;
+  /** Logical slots that are lost. */
+  readonly slotsLost: readonly string[];
+  readonly backup: "declared" | "none";
+  readonly refusals: readonly UpgradeRefusal[];
+}
+
+/** How far an upgrade has come on a host; docs/design/upgrade.md has the table. */
+export type Phase = "prepared" | "stopped" | "transferred" | "switching" | "started" | "done";
