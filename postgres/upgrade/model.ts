@@ -79,6 +79,8 @@ export interface DatabaseFacts {
   readonly unsupported: Readonly<Partial<Record<Unsupported, readonly string[]>>>;
   /** Collations whose library has another version now than when they were used, of the old server. */
   readonly collations: readonly { readonly name: string; readonly was: string; readonly is: string }[];
+  /** How many objects of CREATE STATISTICS it has (10 on). */
+  readonly extendedStatistics?: number;
 }
 
 export interface ExtensionFacts {
@@ -98,8 +100,12 @@ export type Unsupported =
   | "postfix operators"
   | "polymorphic aggregates"
   | "line columns"
-  | "jsonb of 9.4 beta"
-  | "hash indexes of 9.6";
+  | "aclitem columns"
+  | "composite types of the system"
+  | "encoding conversions"
+  | "inherited not-null"
+  | "roles called pg_"
+  | "databases without connections";
 
 /** What is on the host of a server that is to be upgraded. */
 export interface HostUpgradeFacts {
