@@ -147,6 +147,8 @@ export interface UpgradeFacts {
   /** Bytes a second that copying on this file system was measured at, or a cautious figure. */
   readonly copyRate: number;
   readonly backups: "declared" | "none";
+  /** The server is stopped: of its cluster only the control file and sizes are known. */
+  readonly stopped?: true;
 }
 
 /** What becomes of a setting that differs from its default. */
@@ -193,6 +195,8 @@ export type UpgradeRefusal =
   | { readonly code: "layout"; readonly layout: string }
   | { readonly code: "outside window"; readonly window: Window; readonly next: string }
   | { readonly code: "defer takes dump"; readonly method: Way }
+  /** What an upgrade goes by only the running server says. */
+  | { readonly code: "stopped"; readonly programs: string }
   | { readonly code: "uncommitted"; readonly from: Major }
   | { readonly code: "migration unfinished" }
   | { readonly code: "upstream first"; readonly upstream: string; readonly version?: Major };

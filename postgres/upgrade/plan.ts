@@ -93,8 +93,11 @@ function refusalsOf(
   const { from, to, way } = plan;
   // Of a way back nothing more is of interest.
   if (!atLeast(to, from) || to === from) return [{ code: "downgrade", from, to }];
+  const stopped: readonly UpgradeRefusal[] =
+    facts.stopped === true ? [{ code: "stopped", programs: facts.host.oldPrograms.folder }] : [];
   return [
     ...inTheWay(wanted),
+    ...stopped,
     ...wayRefused(facts, wanted, plan),
     ...spaceRefused(facts, plan),
     ...contentRefused(facts, way),
