@@ -149,6 +149,8 @@ export interface UpgradeFacts {
   readonly backups: "declared" | "none";
   /** The server is stopped: of its cluster only the control file and sizes are known. */
   readonly stopped?: true;
+  /** Its control file says that it is, or was last, in recovery. */
+  readonly inRecovery?: true;
 }
 
 /** What becomes of a setting that differs from its default. */
@@ -197,6 +199,8 @@ export type UpgradeRefusal =
   | { readonly code: "defer takes dump"; readonly method: Way }
   /** What an upgrade goes by only the running server says. */
   | { readonly code: "stopped"; readonly programs: string }
+  /** It is a standby, and declared to take writes: roles change first, at the old version. */
+  | { readonly code: "not primary" }
   | { readonly code: "uncommitted"; readonly from: Major }
   | { readonly code: "migration unfinished" }
   | { readonly code: "upstream first"; readonly upstream: string; readonly version?: Major };
@@ -208,7 +212,15 @@ export interface UpgradePlan {
   readonly to: Major;
   readonly way: Way;
   /** Why this way, where the stack says auto. */
-  readonly because: "asked" | "can clone" | "cannot clone" | "no pg_upgrade" | "too old for pg_upgrade" | "deferred";
+  readonly because:
+    | "asked"
+    | "can clone"
+    | "cannot clone"
+    | "no pg_upgrade"
+    | "too old for pg_upgrade"
+    | "deferred"
+    /** Of a stack that mirrors: its servers are set aside and seeded anew from an upstream that has the version. */
+    | "mirrors";
   readonly keepsRollback: boolean;
   /** Bytes. */
   readonly space: { readonly needed: number; readonly free: number };

@@ -62,6 +62,66 @@ export function planUpgrade(facts: UpgradeFacts, wanted: Wanted, now: Date): Upg
   return { ...plan, refusals: refusalsOf(facts, wanted, plan, now) };
 }
 
+/** What becomes of the servers of a stack that mirrors: nothing of theirs is brought along. */
+export function planMirrors(
+  {
+    from,
+    to,
+    standbys,
+    size,
+  }: {
+    readonly from: Major;
+    readonly to: Major;
+    /** All of its servers, with the room that each has. */
+    readonly standbys: UpgradeFacts["standbys"];
+    /** Bytes of the data of one. */
+    readonly size: number;
+  },
+  upstream: { readonly name: string; readonly version?: Major },
+): UpgradePlan {
+  const [first] = standbys;
+  const needed = spaceForStandby(size, 0);
+  const way = "copy";
+  const isBack = atLeast(from, to);
+  const refusals: readonly UpgradeRefusal[] = isBack
+    ? [{ code: "downgrade", from, to }]
+    : [
+        ...(upstream.version === to
+          ? []
+          : [
+              {
+                code: "upstream first" as const,
+                upstream: upstream.name,
+                ...(upstream.version === undefined ? {} : { version: upstream.version }),
+              },
+            ]),
+        ...standbys.flatMap(({ server, free }) =>
+          free < needed ? [{ code: "space" as const, server, needed, free, way } as const] : [],
+        ),
+      ];
+  return {
+    server: first?.server ?? "",
+    from,
+    to,
+    way,
+    because: "mirrors",
+    keepsRollback: true,
+    space: { needed, free: Math.min(...standbys.map(({ free }) => free)) },
+    downtime: 0,
+    settings: [],
+    extensions: [],
+    statistics: "kept",
+    collations: [],
+    check: { code: "not run", why: "way" },
+    standbys: standbys.map(({ server }) => server),
+    after: [],
+    deferred: {},
+    slotsLost: [],
+    backup: "none",
+    refusals,
+  };
+}
+
 function wayOf({ cluster, host }: UpgradeFacts, { to, wishes }: Wanted): Pick<UpgradePlan, "way" | "because"> {
   if (wishes.method !== "auto") return { way: wishes.method, because: "asked" };
   if (hasDeferred(wishes)) return { way: "dump", because: "deferred" };
@@ -95,9 +155,11 @@ function refusalsOf(
   if (!atLeast(to, from) || to === from) return [{ code: "downgrade", from, to }];
   const stopped: readonly UpgradeRefusal[] =
     facts.stopped === true ? [{ code: "stopped", programs: facts.host.oldPrograms.folder }] : [];
+  const standby: readonly UpgradeRefusal[] = facts.inRecovery === true ? [{ code: "not primary" }] : [];
   return [
     ...inTheWay(wanted),
     ...stopped,
+    ...standby,
     ...wayRefused(facts, wanted, plan),
     ...spaceRefused(facts, plan),
     ...contentRefused(facts, way),

@@ -4,7 +4,7 @@ import type { ClusterFacts, HostUpgradeFacts, ProgramsFacts, UpgradeFacts } from
 import { planUpgrade, type Wanted } from "../../postgres/upgrade/plan.js";
 import { missingFor } from "../../postgres/upgrade/programs.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
-import { hasChecksums, walSegmentSize } from "../../postgres/wal/controlFile.js";
+import { hasChecksums, recordedRole, walSegmentSize } from "../../postgres/wal/controlFile.js";
 import { systemIdentifierIn } from "../data/dataDirectory.js";
 import { freeBytes } from "../data/freeSpace.js";
 import { hostOf, type LookAt, newLooks } from "../status/look.js";
@@ -66,6 +66,7 @@ export async function lookForUpgrade(upgraded: Upgraded, lookAt: LookAt = newLoo
     copyRate: Math.min(found.writeRate ?? cautiousRate, fastestRate),
     backups: args.backups ? "declared" : "none",
     ...(running ? {} : { stopped: true }),
+    ...(recordedRole(control) === "recovery" ? { inRecovery: true } : {}),
   };
   return running ? checked(host, facts, upgraded, programs) : facts;
 }
@@ -171,6 +172,14 @@ function withExtensions(
   };
 }
 
+/** Bytes of a server's data, without WAL and logs, as its files have them. */
+export async function sizeOfFiles(host: Host, dataDirectory: string, signal: AbortSignal): Promise<number> {
+  const script = 'cd "$1" && du -skc -L base global pg_tblspc 2>/dev/null | tail -n 1';
+  const { stdout } = await host.run(["sh", "-c", script, "sh", dataDirectory], { timeout: 600_000, signal });
+  const kilobytes = Number.parseInt(stdout, 10);
+  return Number.isNaN(kilobytes) ? 0 : kilobytes * 1024;
+}
+
 /** What the files of a stopped server say. */
 async function stoppedCluster(
   host: Host,
@@ -178,15 +187,12 @@ async function stoppedCluster(
   control: ControlFacts,
   signal: AbortSignal,
 ): Promise<ClusterFacts> {
-  const script = 'cd "$1" && du -skc -L base global pg_tblspc 2>/dev/null | tail -n 1';
-  const { stdout } = await host.run(["sh", "-c", script, "sh", dataDirectory], { timeout: 600_000, signal });
-  const kilobytes = Number.parseInt(stdout, 10);
   return {
     ...control,
     installUser: "",
     encoding: "",
     locale: { provider: "libc", collate: "", ctype: "" },
-    dataSize: Number.isNaN(kilobytes) ? 0 : kilobytes * 1024,
+    dataSize: await sizeOfFiles(host, dataDirectory, signal),
     databases: [],
     tablespaces: [],
     settings: {},
@@ -196,7 +202,11 @@ async function stoppedCluster(
 }
 
 /** Those that are seeded anew, with the room that they have. Of one that cannot be asked others say so. */
-async function standbysOf(args: UpgradeArgs, primary: string, lookAt: LookAt): Promise<UpgradeFacts["standbys"]> {
+export async function standbysOf(
+  args: UpgradeArgs,
+  primary: string | undefined,
+  lookAt: LookAt,
+): Promise<UpgradeFacts["standbys"]> {
   const others = Object.values(args.servers).filter(({ name, lost }) => name !== primary && lost === undefined);
   const found = await Promise.all(
     others.map(async (server) => {
