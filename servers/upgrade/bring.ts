@@ -1,7 +1,7 @@
 import type { Major } from "../../postgres/versions.js";
 import { type Context, messageOf } from "../rollout/reporter.js";
 import { hostOf, type LookAt, newLooks } from "../status/look.js";
-import { upgradeText } from "../words/upgrade.js";
+import { olderStandbyInWords, upgradeText } from "../words/upgrade.js";
 import type { Journal } from "./journal.js";
 import { isForUpAlone, type Planned, planOfStack } from "./plan.js";
 import type { UpgradeArgs, UpgradeState } from "./state.js";
@@ -66,14 +66,23 @@ export async function bringToVersion(context: Context, state: UpgradeState): Pro
   const others = othersThan(state.version, await versionsFound(state.servers, lookAt));
   const begun = await underWay(state);
   if (others.length === 0 && begun === undefined) return;
-  const acts = await import("./upgrade.js");
-  if (begun !== undefined) return acts.resume(context, state, begun);
-  const planned = await plan(state, others, state.__programs, lookAt, context.signal);
-  if (planned === undefined) return acts.setAside(context, state, others);
+  const { resume, upgrade } = await import("./upgrade.js");
+  const { primary } = state;
+  if (primary !== undefined) {
+    // What was cut off, and standbys that could not be asked when the primary was upgraded.
+    const left = begun !== undefined || !others.includes(primary) ? await resume(context, state, primary) : undefined;
+    if (left !== undefined) return;
+    if (begun === undefined && !others.includes(primary)) throw new Error(olderStandbyInWords(others, state.version));
+  }
+  const now = begun === undefined ? others : othersThan(state.version, await versionsFound(state.servers, newLooks()));
+  const planned = await plan(state, now, state.__programs, newLooks(), context.signal);
+  if (planned === undefined) return;
   if (planned.plan.refusals.length > 0) throw new Error(upgradeText(planned.plan));
   await context.report({ kind: "upgrade", plan: planned.plan });
-  if (planned.facts === undefined) return acts.setAside(context, state, others);
-  await acts.upgrade(context, state, planned.plan, planned.facts);
+  if (planned.facts === undefined) {
+    const { setMirrorsAside } = await import("./mirrors.js");
+    await setMirrorsAside(context, state, planned.plan);
+  } else await upgrade(context, state, planned.plan, planned.facts);
 }
 
 async function plan(

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { controlPath } from "../../config/controlDirectory.js";
+import { controlPath, upgradePath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
@@ -84,7 +84,12 @@ async function run(
 ): Promise<string> {
   const { dataDirectory, controlDirectory, binDirectory, version } = server;
   const parent = controlPath(server, "upgrade");
-  const made = { version: version as Major, binDirectory, directory: join(parent, "check", "new"), passing: true };
+  const made = {
+    version: version as Major,
+    binDirectory,
+    directory: join(upgradePath(server, "check"), "new"),
+    passing: true,
+  };
   const databases = ["template1", ...cluster.databases.map(({ name }) => name)];
   const argv = [
     ...["sh", "-c", checkScript, "sh"],

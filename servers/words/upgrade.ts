@@ -36,6 +36,12 @@ export function ofStandbysInWords({ servers, to }: OfStandbys): string {
   return `${list(servers)} ${have} data of another version than ${to}, which the primary has: they are set aside, and seeded anew`;
 }
 
+/** Of standbys that come back long after, when nothing is left of the upgrade. */
+export function olderStandbyInWords(servers: readonly string[], to: string): string {
+  const it = servers.length === 1 ? "its" : "their";
+  return `${list(servers)} ${servers.length === 1 ? "has" : "have"} data of another version than ${to}, which the primary has, and that upgrade is committed: move ${it} data directory away, and run pulumi up, which seeds ${it.replace("its", "it").replace("their", "them")} anew`;
+}
+
 function mirrorLines(plan: UpgradePlan): readonly string[] {
   const refused = plan.refusals.map((refusal) => `refused: ${refusedUpgradeInWords(plan, refusal)}`);
   const { standbys, from, space } = plan;
