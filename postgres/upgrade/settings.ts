@@ -59,6 +59,8 @@ function newDefaults(
       const now = catalogue(to).get(key);
       const [before, after] = [shownDefault(old), now === undefined ? undefined : shownDefault(now)];
       if (before === undefined || after === undefined || before === after) return [];
+      // A switch that has become a list: nothing is still nothing.
+      if (before === "off" && after === "") return [];
       return [{ kind: "default", name: old.name, from: before, to: after }];
     })
     .sort((one, other) => (one.name < other.name ? -1 : 1));

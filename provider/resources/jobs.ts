@@ -20,6 +20,7 @@ import type { Difference } from "../../postgres/differences.js";
 import { type NewestRuns, newestOf, newestRuns } from "../../servers/backups/newest.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import { newestInWords } from "../../servers/words/backups.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
@@ -67,7 +68,9 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     for (const [name, { set, host }] of Object.entries(args.servers)) {
       const [is, shall] = [actual?.installed[name], installed[name]];
       // Before the first of them there is no difference to speak of.
-      if (is === undefined || shall === undefined) continue;
+      if (is === undefined || shall === undefined || isUpgraded({ host, dataDirectory: set.facts.job.dataDirectory })) {
+        continue;
+      }
       const before = actual?.servers[name];
       await say(context, [
         ...fileDifferences(jobFolder(set), host.name, is, shall),
