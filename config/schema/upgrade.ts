@@ -49,7 +49,7 @@ export const upgrade = strict({
     .describe("The word that link takes: once the new server has run, the old data cannot be started again"),
   window: window.optional().describe("When servers may be stopped for it (by default at any time)"),
   defer: z
-    .record(roleName, z.array(tablePattern).min(1))
+    .record(roleName, z.array(tablePattern))
     .default({})
     .describe("By database: tables whose rows follow while the new server works already; takes dump"),
   after: z

@@ -13,7 +13,6 @@ const lengthOfWork = `\${#work}`;
  */
 export const checkScript = String.raw`export LC_ALL=C
 umask 077
-ulimit -c 0 2>/dev/null
 control=$1 parent=$2 data=$3 old=$4 new=$5 user=$6 how=$7 settings=$8 databases=$9
 shift 9
 work=$parent/check
@@ -70,7 +69,8 @@ printf '%s\n' "copy (select 'pgsite-extension ' || name || ' ' || default_versio
 [ "$how" != shape ] || exit 0
 
 [ -z "$settings" ] || printf '%s\n' "$settings" >> "$work/new/postgresql.conf"
-port= folder=
+port=
+folder=
 { read -r _ && read -r _ && read -r _ && read -r port && read -r folder; } 2>/dev/null < "$data/postmaster.pid"
 [ -n "$port" ] || give_up running ''
 [ -n "$folder" ] || give_up connect ''

@@ -39,8 +39,7 @@ for folder; do
   number=$((number + 1))
   say "$at" "$folder"
   printf '%s\\n' "$programs" | while IFS= read -r program; do
-    [ -f "$folder/$program" ] && [ -x "$folder/$program" ] || continue
-    say "$at.has" "$program"
+    if [ -f "$folder/$program" ] && [ -x "$folder/$program" ]; then say "$at.has" "$program"; fi
   done
   # Who may change what would be run from there.
   way "$folder/postgres"
