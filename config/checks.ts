@@ -14,6 +14,7 @@ import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./sessionSettings.js";
 import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
+import { checkUpgrade } from "./upgrade.js";
 import { checkOwnRoles } from "./wayIn.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -29,6 +30,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkContainers(description),
     ...checkClients(description),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
+    ...checkUpgrade(description),
     ...checkPasswords(description, raw, complete),
   ];
 }

@@ -139,6 +139,30 @@ export function versionDirectory(dataDirectory: string, major: string): string {
   return `${dataDirectory}.version-${major}`;
 }
 
+/** In the folder of an upgrade. Without a word of when it goes, a name stays until the upgrade is committed, or has failed. */
+export const upgradeNames = {
+  /** How far it has come, and what it takes to go on or back: `servers/upgrade/journal.ts`. */
+  journal: "journal.json",
+  /** The cluster of the new version, until it takes its place. */
+  new: "new",
+  /** Where pg_upgrade, pg_dump and pg_restore run: their words, sockets, the access file of the servers that they use. It goes when they are done. */
+  work: "work",
+  /** What `pg_upgrade --check` is run against. It goes with the check. */
+  check: "check",
+  /** The configuration that the new version gets, if that is not among the data, until it takes its place. */
+  configuration: "configuration",
+  /** That which the old one had, until a rollback. */
+  configurationBefore: "configuration.before",
+} as const;
+
+/** The path of what lies in the folder of an upgrade. */
+export function upgradePath(
+  { controlDirectory }: Pick<Directories, "controlDirectory">,
+  what: keyof typeof upgradeNames,
+): string {
+  return `${controlDirectory}/${controlNames.upgrade}/${upgradeNames[what]}`;
+}
+
 /** The ending of such a folder until it is whole. The next rejoin takes it away. */
 export const halfKeptEnding = ".incomplete";
 

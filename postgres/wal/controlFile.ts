@@ -86,6 +86,28 @@ export function logsHints(version: Major, control: Buffer): boolean {
   return control[places.first - 4] === 1 || checksums === 1;
 }
 
+/** Where things are behind `floatFormat`: lengths of four bytes, of which 9.5 has one more, then flags, then data_checksum_version. */
+const lengths: readonly { readonly from: Major; readonly checksums?: number }[] = [
+  { from: "9.5", checksums: 8 * 4 + 4 },
+  { from: "9.3", checksums: 7 * 4 + 4 },
+  { from: "9.0" },
+];
+const segmentSizeAt = 3 * 4;
+
+/** Bytes of a WAL segment; undefined where the file is not whole. */
+export function walSegmentSize(version: Major, control: Buffer): number | undefined {
+  const places = placesIn(version, control);
+  return places === undefined ? undefined : control.readUInt32LE(places.formatAt + 8 + segmentSizeAt);
+}
+
+/** Whether pages have checksums (9.3 and later); undefined where the file is not whole. */
+export function hasChecksums(version: Major, control: Buffer): boolean | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined) return undefined;
+  const { checksums } = lengths.find(({ from }) => atLeast(version, from)) ?? {};
+  return checksums !== undefined && control.readUInt32LE(places.formatAt + 8 + checksums) !== 0;
+}
+
 /** Where the floors begin, and `floatFormat`. */
 function placesIn(version: Major, control: Buffer) {
   const format = Buffer.alloc(8);
