@@ -4,13 +4,14 @@ import { controlPath } from "../../config/controlDirectory.js";
 import { type Major, numberOf } from "../../postgres/versions.js";
 import type { FileSet, InstalledFile } from "../folder.js";
 import { type JobFacts, renderSettings } from "../jobs/settings.js";
+import { regexesOf } from "./patterns.js";
 
 /** What the migration of a server's history knows. */
 export interface MigrateFacts {
   readonly job: JobFacts;
   /** The data of before the upgrade, as they were when their server was stopped, and the programs that read them. */
   readonly source: { readonly binDirectory: string; readonly dataDirectory: string; readonly version: Major };
-  /** By database: patterns (`schema.table`, `*` for any text, `?` for a character) of tables whose rows are to come. */
+  /** By database: patterns (`schema.table`) as pg_dump takes them, of tables whose rows are to come. */
   readonly databases: Readonly<Record<string, readonly string[]>>;
   /** As they call themselves (application_name): standbys that are declared to replay late. */
   readonly lateStandbys?: readonly string[];
@@ -60,23 +61,9 @@ export function renderMigrate(facts: MigrateFacts): Readonly<Record<string, stri
     lock_timeout: facts.lockTimeout ?? "2s",
   });
   const lines = Object.entries(databases).flatMap(([database, patterns]) =>
-    patterns.map((pattern) => `${[database, ...likeOf(pattern)].join("\t")}\n`),
+    patterns.map((pattern) => `${[database, ...regexesOf(pattern)].join("\t")}\n`),
   );
   return { settings, databases: lines.join("") };
-}
-
-/** A pattern's schema and table, each as LIKE takes it. */
-function likeOf(pattern: string): readonly [string, string] {
-  const dot = pattern.indexOf(".");
-  const [schema, table] = dot < 0 ? ["public", pattern] : [pattern.slice(0, dot), pattern.slice(dot + 1)];
-  return [like(schema), like(table)];
-}
-
-function like(text: string): string {
-  return text
-    .replace(/[\\%_]/g, "\\$&")
-    .replaceAll("*", "%")
-    .replaceAll("?", "_");
 }
 
 function sqlLiteral(text: string): string {

@@ -20,8 +20,8 @@ databases() { cut -f 1 "$here/databases" | sort -u; }
 matches() {
   cut_pattern=$(awk -F "$tab" -v name="$1" '$1 == name { print $2 "\t" $3 }' "$here/databases")
   condition=''
-  while IFS=$tab read -r schema_like table_like; do
-    condition="${condition:+$condition OR }(n.nspname LIKE $(literal "$schema_like") AND c.relname LIKE $(literal "$table_like"))"
+  while IFS=$tab read -r schema_pattern table_pattern; do
+    condition="${condition:+$condition OR }(n.nspname ~ $(literal "$schema_pattern") AND c.relname ~ $(literal "$table_pattern"))"
   done <<END
 $cut_pattern
 END
@@ -39,17 +39,12 @@ make_state() {
 prepare() {
   make_state "$1" || return 1
   sql "$1" "SELECT pg_catalog.format('INSERT INTO pgsite_migration.prepared SELECT %L, %L WHERE NOT EXISTS (SELECT 1 FROM ONLY %I.%I) AND NOT EXISTS (SELECT 1 FROM pgsite_migration.prepared WHERE nspname = %L AND relname = %L);', n.nspname, c.relname, n.nspname, c.relname, n.nspname, c.relname)
-    FROM (WITH RECURSIVE found AS ($(descendants "$1")) SELECT oid FROM found) f
-    JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'" >"$scratch/prepare.sql" &&
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $(is_deferred "$1")" >"$scratch/prepare.sql" &&
     script "$1" "$scratch/prepare.sql"
 }
 
-# descendants DATABASE: a query of the OIDs of all that patterns name, and of their partitions and children.
-descendants() {
-  echo "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname <> 'pgsite_migration' AND n.nspname !~ '^pg_' AND $(matches "$1")
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN found ON i.inhparent = found.oid"
-}
+# is_deferred DATABASE: an SQL condition on c and n. A partition is a table of its own, as it is to the dump.
+is_deferred() { echo "c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname <> 'pgsite_migration' AND n.nspname !~ '^pg_' AND $(matches "$1")"; }
 
 # Hashes that every version has, of the values themselves; of another type, of its text. A row's is the XOR of them, each times a number of
 # its column, so that a value that came into another column or row is seen. They are compared before they are used.
@@ -85,7 +80,7 @@ list_sources() {
   key="FROM pg_index i, generate_series(0, 31) AS s, pg_attribute a WHERE i.indrelid = c.oid AND i.indisprimary AND a.attrelid = c.oid AND s < i.indnatts AND a.attnum = i.indkey[s]"
   [ "$source_number" -lt 1100 ] || key="$key AND s < i.indnkeyatts"
   from_source "$1" "COPY (
-    WITH RECURSIVE found AS ($(descendants "$1")),
+    WITH found AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $(is_deferred "$1")),
     columns AS (SELECT a.attrelid, a.attname, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS position,
         CASE WHEN n.nspname = 'pg_catalog' THEN coalesce(b.typname, t.typname) ELSE '' END AS base
       FROM pg_attribute a JOIN found ON found.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
@@ -98,7 +93,7 @@ list_sources() {
       coalesce((SELECT array_to_string(array_agg('quote_literal(' || quote_ident(a.attname) || '::text) || ' || quote_literal('::' || format_type(a.atttypid, a.atttypmod)) ORDER BY s), ' || '', '' || ') $key), ''),
       coalesce((SELECT array_agg(a.attname::text ORDER BY a.position) FROM columns a WHERE a.attrelid = c.oid), '{}'),
       coalesce((SELECT array_agg($(hash_sql) ORDER BY a.position) FROM columns a WHERE a.attrelid = c.oid), '{}')
-    FROM found JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r') TO STDOUT" 2>"$why"
+    FROM found JOIN pg_class c ON c.oid = found.oid JOIN pg_namespace n ON n.oid = c.relnamespace) TO STDOUT" 2>"$why"
 }
 
 # register DATABASE: the tables that are to come, each of them once.
