@@ -203,7 +203,7 @@ END
     limit=$most_lag
     # Once one lags, it is to catch up, and not to stay at the limit.
     [ "$waited_for" != lag ] || limit=$((most_lag / 2))
-    if [ "${behind_bytes:-0}" -gt "$limit" ]; then waiting=lag waiting_detail="${behind#* } $behind_bytes"; else enough_room "$1"; fi
+    if [ "${behind_bytes:-0}" -gt "$limit" ]; then waiting=lag waiting_detail=$behind; else enough_room "$1"; fi
   fi
   waited_for=$waiting
   [ -z "$waiting" ]
@@ -218,6 +218,6 @@ enough_room() {
     free=$(df -P -k -- "${place:-$data}" 2>/dev/null | awk 'NR == 2 { printf("%.0f", $4 * 1024) }')
     [ -n "$free" ] || continue
     [ -z "${PGSITE_FREE:-}" ] || free=$PGSITE_FREE
-    if [ "$free" -lt $((left + reserve)) ]; then waiting=disk waiting_detail="${place:-$data} $free $((left + reserve))"; fi
+    if [ "$free" -lt $((left + reserve)) ]; then waiting=disk waiting_detail="$free $((left + reserve)) ${place:-$data}"; fi
   done <"$scratch/left"
 }

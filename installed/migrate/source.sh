@@ -80,21 +80,31 @@ judge_source() {
   [ ${#longest} -le 100 ] || die 78 "the path of a socket is too long: $longest"
 }
 
+# source_is_ours: whether it lives, and was started by a run of this program, which may have ended before it answered.
+source_is_ours() {
+  living=$(head -n 1 "$source_data/postmaster.pid" 2>/dev/null)
+  case $living in '' | *[!0-9]*) return 1 ;; esac
+  kill -0 "$living" 2>/dev/null && grep -qsF "$source_folder/postgresql.conf" "$source_data/postmaster.opts"
+}
+
 # start_source: it runs in the end, and is ours. One that crashed recovers by its start.
 start_source() {
   judge_source
   ! source_answers || return 0
-  configure_source || die 74 "$source_folder cannot be written"
-  say "starting PostgreSQL $source_version on $source_data"
-  detached=''
-  ! command -v setsid >/dev/null 2>&1 || detached=setsid
-  # shellcheck disable=SC2086
-  $detached ${niceness:+nice -n "$niceness"} "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
-    >>"$source_log" 2>&1 </dev/null 9>&- &
-  started=$!
+  started=''
+  if ! source_is_ours; then
+    configure_source || die 74 "$source_folder cannot be written"
+    say "starting PostgreSQL $source_version on $source_data"
+    detached=''
+    ! command -v setsid >/dev/null 2>&1 || detached=setsid
+    # shellcheck disable=SC2086
+    $detached ${niceness:+nice -n "$niceness"} "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
+      >>"$source_log" 2>&1 </dev/null 9>&- &
+    started=$!
+  fi
   waited=0
   until source_answers; do
-    if ! kill -0 "$started" 2>/dev/null; then
+    if ! kill -0 "${started:-none}" 2>/dev/null && ! source_is_ours; then
       ! source_answers || return 0
       # It may be one that somebody else has started, and that takes writes.
       die 75 "PostgreSQL $source_version does not start on $source_data: $(tail -n 5 "$source_log" | tr '\n' ' ')"
@@ -108,7 +118,7 @@ start_source() {
 
 # stop_source: of ours alone; somebody else's is left.
 stop_source() {
-  source_answers || return 0
+  source_answers || source_is_ours || return 0
   say "stopping PostgreSQL $source_version on $source_data"
   "$source_bin/pg_ctl" -D "$source_data" -m fast -w -t 600 stop >/dev/null 2>"$why" 9>&- ||
     die 75 "PostgreSQL $source_version does not stop on $source_data: $(cat "$why")"

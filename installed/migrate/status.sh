@@ -14,15 +14,13 @@ status_one() {
     if [ -n "$events" ]; then event database "$1" '' '' not-begun '' '' '' ''; else echo "$1: not begun"; fi
     return 0
   fi
-  sql "$1" "$status_query SELECT CASE WHEN c.paused THEN 1 ELSE 0 END, coalesce(c.throttle::text, ''), coalesce(nullif(c.waits_for, ''), '-'), coalesce(nullif(translate(c.detail, E'\\t\\n', '  '), ''), '-'),
+  sql "$1" "$status_query SELECT CASE WHEN c.paused THEN 1 ELSE 0 END, coalesce(c.throttle::text, '-'), coalesce(nullif(c.waits_for, ''), '-'), coalesce(nullif(translate(c.detail, E'\\t\\n', '  '), ''), '-'),
       floor(extract(epoch FROM c.since))::bigint, coalesce(round(r.rows / greatest(r.seconds, 1)::numeric)::text, '-'),
       coalesce(round(((SELECT sum(CASE WHEN status = 'rows' THEN greatest(estimate, rows) * (1 - part) ELSE 0 END) FROM of) / nullif(r.rows / greatest(r.seconds, 1), 0))::numeric)::text, '-')
     FROM pgsite_migration.control c, recent r" >"$scratch/status.control" || die 75 "$1: $(cat "$why")"
   sql "$1" "$status_query SELECT nspname, relname, status, coalesce(nullif(reason, ''), '-'), coalesce(nullif(translate(detail, E'\\t\\n', '  '), ''), '-'), rows, CASE WHEN status IN ('after', 'done') THEN rows ELSE greatest(estimate, rows) END,
       bytes, round((part * 100)::numeric, 1), batches FROM of ORDER BY number" >"$scratch/status.tables" || die 75 "$1: $(cat "$why")"
-  IFS=$tab read -r paused throttle_told waits_told detail_told since_told rate_told left_told <<END
-$(tr '\t' '\037' <"$scratch/status.control" | awk -F '\037' -v OFS='\t' '{ for (i = 1; i <= NF; i++) if ($i == "") $i = "-"; print }')
-END
+  IFS=$tab read -r paused throttle_told waits_told detail_told since_told rate_told left_told <"$scratch/status.control"
   if [ -n "$events" ]; then
     event database "$1" "$paused" "$throttle_told" "$waits_told" "$detail_told" "$since_told" "$rate_told" "$left_told"
     while IFS=$tab read -r one two three four five six seven eight nine ten; do
@@ -31,8 +29,8 @@ END
     return 0
   fi
   words="$1:"
-  [ "$paused" = 0 ] || words="$words paused,"
-  [ "$waits_told" = - ] || words="$words waits ($waits_told $detail_told),"
+  [ "$paused" = 0 ] || [ "$waits_told" = paused ] || words="$words paused,"
+  [ "$waits_told" = - ] || words="$words waits ($waits_told$([ "$detail_told" = - ] || echo " $detail_told")),"
   [ "$throttle_told" = - ] || words="$words at most $throttle_told rows a second,"
   [ "$rate_told" = - ] || words="$words $rate_told rows a second,"
   [ "$left_told" = - ] || words="$words $(span "$left_told") left,"

@@ -30,14 +30,15 @@ export function migratedDatabaseInWords(database: MigratedDatabase): string {
 }
 
 function waitingInWords(reason: NonNullable<MigratedDatabase["waits"]>["for"], detail: string): string {
-  const [first = "", second = "", third = ""] = detail.split(" ");
+  const [first = "", second = ""] = detail.split(" ");
+  const after = (words: number) => detail.split(" ").slice(words).join(" ");
   switch (reason) {
     case "paused":
       return "paused (pgsite migrate resume goes on)";
     case "lag":
-      return `it waits until the standby ${first} has replayed what it lags behind, ${valueInWords("bytes", second)}`;
+      return `it waits until the standby ${after(1)} has replayed what it lags behind, ${valueInWords("bytes", first)}`;
     case "disk":
-      return `it waits for room: ${first} has ${valueInWords("bytes", second)} free, and takes ${valueInWords("bytes", third)}`;
+      return `it waits for room: ${after(2)} has ${valueInWords("bytes", first)} free, and takes ${valueInWords("bytes", second)}`;
     case "standby":
       return "it waits: the server is a standby now";
     case "server":
@@ -76,7 +77,7 @@ export function migratedTableInWords({
     case "count":
       return `${name} has failed: ${first} rows came, and the old server has ${second}`;
     case "foreign key":
-      return `${name} has failed: ${second} of its rows refer by ${first} to rows that are not there any more. Mend that, then pgsite migrate resume`;
+      return `${name} has failed: ${detail.split(" ").at(-1)} of its rows refer by ${detail.split(" ").slice(0, -1).join(" ")} to rows that are not there any more. Mend that, then pgsite migrate resume`;
     default:
       return `${name} has failed (${reason ?? "?"}): ${detail}. Mend that, then pgsite migrate resume`;
   }
