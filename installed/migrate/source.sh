@@ -91,29 +91,31 @@ source_is_ours() {
 start_source() {
   judge_source
   ! source_answers || return 0
-  started=''
-  if ! source_is_ours; then
-    configure_source || die 74 "$source_folder cannot be written"
-    say "starting PostgreSQL $source_version on $source_data"
-    detached=''
-    ! command -v setsid >/dev/null 2>&1 || detached=setsid
-    # shellcheck disable=SC2086
-    $detached ${niceness:+nice -n "$niceness"} "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
-      >>"$source_log" 2>&1 </dev/null 9>&- &
-    started=$!
-  fi
-  waited=0
+  started='' attempts=0 waited=0
   until source_answers; do
+    # One that a run before this has started may go on, or end at this moment.
     if ! kill -0 "${started:-none}" 2>/dev/null && ! source_is_ours; then
-      ! source_answers || return 0
-      # It may be one that somebody else has started, and that takes writes.
-      die 75 "PostgreSQL $source_version does not start on $source_data: $(tail -n 5 "$source_log" | tr '\n' ' ')"
+      # Somebody else may have started it, and it takes writes.
+      [ "$attempts" -lt 3 ] || die 75 "PostgreSQL $source_version does not start on $source_data: $(tail -n 5 "$source_log" | tr '\n' ' ')"
+      attempts=$((attempts + 1))
+      launch_source
     fi
-    waited=$((waited + 1))
     sleep 1
+    waited=$((waited + 1))
     # Recovery takes as long as it takes.
     [ $((waited % 30)) != 0 ] || say "PostgreSQL $source_version does not answer yet, since $waited s"
   done
+}
+
+launch_source() {
+  configure_source || die 74 "$source_folder cannot be written"
+  say "starting PostgreSQL $source_version on $source_data"
+  detached=''
+  ! command -v setsid >/dev/null 2>&1 || detached=setsid
+  # shellcheck disable=SC2086
+  $detached ${niceness:+nice -n "$niceness"} "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
+    >>"$source_log" 2>&1 </dev/null 9>&- &
+  started=$!
 }
 
 # stop_source: of ours alone; somebody else's is left.
