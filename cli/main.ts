@@ -9,6 +9,7 @@ import { drillCommand } from "./commands/drill.js";
 import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
 import { initCommand } from "./commands/init.js";
+import { migrateCommand } from "./commands/migrate.js";
 import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
 import { restoreCommand } from "./commands/restore.js";
@@ -39,6 +40,7 @@ program.addCommand(backupCommand());
 program.addCommand(backupsCommand());
 program.addCommand(restoreCommand());
 program.addCommand(drillCommand());
+program.addCommand(migrateCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 // For `up` alone.
