@@ -76,6 +76,12 @@ export const controlNames = {
   backupPassfile: "base-backup.passfile",
   /** The password of pg_rewind: rejoin. It goes with the program. */
   rewindPassfile: "rejoin.passfile",
+  /** Begins the name of a password file of pg_dump's, or pg_restore's: dump, restore. It goes with the program. */
+  clientPassfile: "client.passfile",
+  /** How far a move to another host, or path, has come; in both places: move. `move commit` removes it. */
+  move: "move.json",
+  /** A folder in which initdb shows what the programs of a new host make: move. It goes with the look. */
+  moveTrial: "move-trial",
   /** What a rejoin has kept already, and how to go on: rejoin. It goes when the server's data are those of a standby. */
   begunRejoin: "rejoin.json",
   /** Where the runbook's rejoin keeps what it is about to rewind. It goes when the data are those of a standby. */
@@ -161,6 +167,11 @@ export function upgradePath(
   what: keyof typeof upgradeNames,
 ): string {
   return `${controlDirectory}/${controlNames.upgrade}/${upgradeNames[what]}`;
+}
+
+/** The folder that a server's data are left in when they have moved: move. `move commit` removes it. @param time `YYYYMMDDTHHMMSSZ` */
+export function movedDirectory(dataDirectory: string, time: string): string {
+  return `${dataDirectory}.moved-${time}`;
 }
 
 /** The ending of such a folder until it is whole. The next rejoin takes it away. */

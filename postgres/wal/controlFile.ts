@@ -119,3 +119,39 @@ function placesIn(version: Major, control: Buffer) {
   const names = recorded.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
   return { names, first: alignAt - (atLeast(version, "9.5") ? 4 : 0) - names.length * 4, formatAt };
 }
+
+/** What a build of PostgreSQL must have in common with the one that made the data, as its control file says. */
+export const buildFacts = [
+  "pg_control_version",
+  "catalog version",
+  "alignment",
+  "float format",
+  "block size",
+  "segment size",
+  "WAL block size",
+  "name length",
+  "index columns",
+  "TOAST chunk",
+] as const;
+
+export type BuildFacts = Readonly<Record<(typeof buildFacts)[number], number>>;
+
+/** Undefined where the file does not have what tells where these are: another byte order, another float format. */
+export function buildOf(version: Major, control: Buffer): BuildFacts | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined || control.length < places.formatAt + 8 + 7 * 4) return undefined;
+  // The segment size of WAL, the fourth, is a cluster's own from 11 on.
+  const at = (index: number) => control.readUInt32LE(places.formatAt + 8 + index * 4);
+  return {
+    pg_control_version: control.readUInt32LE(8),
+    "catalog version": control.readUInt32LE(12),
+    alignment: 8,
+    "float format": 1234567,
+    "block size": at(0),
+    "segment size": at(1),
+    "WAL block size": at(2),
+    "name length": at(4),
+    "index columns": at(5),
+    "TOAST chunk": at(6),
+  };
+}

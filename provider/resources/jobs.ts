@@ -1,5 +1,5 @@
 import { controlPath } from "../../config/controlDirectory.js";
-import { type HostSpec, NotThatUser } from "../../hosts/host.js";
+import type { HostSpec } from "../../hosts/host.js";
 import { declaredFiles, installFiles, type LeftFile, readFiles, removeFiles } from "../../installed/folder.js";
 import { type JobSet, jobFiles, jobFolder, runsOf, schedulesOf } from "../../installed/jobs/kinds.js";
 import { listingText } from "../../installed/listing.js";
@@ -18,6 +18,7 @@ import {
 } from "../../installed/schedule.js";
 import type { Difference } from "../../postgres/differences.js";
 import { type NewestRuns, newestOf, newestRuns } from "../../servers/backups/newest.js";
+import { scheduleHosts } from "../../servers/process/scheduleHosts.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
 import { isUpgraded } from "../../servers/upgrade/planned.js";
@@ -194,7 +195,7 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
     await installFiles(host, await jobFiles(set));
     const schedules = schedulesOf(set);
     if (schedules.length === 0) return;
-    const hosts = await hostsOf(spec);
+    const hosts = await scheduleHosts(spec);
     const scheduler = await findScheduler(hosts);
     if (scheduler === undefined)
       throw new Error(
@@ -210,18 +211,6 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
   return Object.keys(schedulers).length === 0 ? rest : { ...rest, __schedulers: schedulers };
 }
 
-async function hostsOf(spec: HostSpec): Promise<ScheduleHosts> {
-  const host = await hostOf(spec);
-  const root = await hostOf({ ...spec, user: "root" });
-  try {
-    await root.run(["true"]);
-    return { host, root };
-  } catch (error) {
-    if (error instanceof NotThatUser) return { host };
-    throw error;
-  }
-}
-
 /** Takes away what a server had, as far as what it has now is not in the same place. */
 async function take(
   context: Context,
@@ -235,7 +224,7 @@ async function take(
   const left: LeftFile[] = [];
   const gone = schedulesOf(set).filter(({ name }) => !kept.includes(name));
   if (scheduler !== undefined && gone.length > 0) {
-    const hosts = await hostsOf(spec);
+    const hosts = await scheduleHosts(spec);
     for (const schedule of gone) {
       left.push(...(await removeSchedule(hosts, scheduler, await hostTimes(hosts.host, scheduler, schedule))));
     }

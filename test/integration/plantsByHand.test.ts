@@ -4,10 +4,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Major } from "../../postgres/versions.js";
 import { InProcess } from "../support/engine.js";
+import { triedAt } from "../support/everyRun.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { byHand } from "../support/plants/byHand.js";
 import { runPreview } from "../support/previews.js";
-import { triedAt } from "../support/triedAt.js";
 
 const clean = { said: [], found: [], changed: [], details: "" };
 /** A version, and another one whose data no program of it starts on. */
