@@ -39,15 +39,19 @@ export class Cluster {
     readonly servers: readonly ClusterServer[];
     readonly password?: string;
     readonly administrator?: string;
+    /** Folder of programs. @default npm's, which has no clients */
+    readonly programs?: string;
+    /** @default 20: servers listen on 127.0.BLOCK.x */
+    readonly block?: number;
   }): Promise<Cluster> {
-    const { major, first, password = "secret", administrator = "dbadmin" } = options;
-    const binDirectory = await programsOf(major);
+    const { major, first, password = "secret", administrator = "dbadmin", block = 20 } = options;
+    const binDirectory = options.programs ?? (await programsOf(major));
     const user = await serverUser();
     const folder = await serverFolder("/var/tmp/pgsite-test-");
     const primary = options.servers.find(({ role }) => role === "primary")?.name ?? "";
     const port = 5442;
     const addressOf = (name: string) =>
-      `127.0.20.${first + options.servers.findIndex((server) => server.name === name)}`;
+      `127.0.${block}.${first + options.servers.findIndex((server) => server.name === name)}`;
     const servers = options.servers.map((server): Server => {
       const { name, role, hotStandby = role === "mirror" } = server;
       const controlDirectory = join(folder, name, "data.pgsite");
