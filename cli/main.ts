@@ -17,6 +17,7 @@ import { baseBackupCommand, seedCommand } from "./commands/seed.js";
 import { startCommand } from "./commands/start.js";
 import { statusCommand } from "./commands/status.js";
 import { stopCommand } from "./commands/stop.js";
+import { upgradeCommand } from "./commands/upgrade.js";
 import { watchCommand } from "./commands/watch.js";
 
 const program = new Command("pgsite")
@@ -39,6 +40,7 @@ program.addCommand(backupCommand());
 program.addCommand(backupsCommand());
 program.addCommand(restoreCommand());
 program.addCommand(drillCommand());
+program.addCommand(upgradeCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 // For `up` alone.
