@@ -1,8 +1,11 @@
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { versionDirectory } from "../../config/controlDirectory.js";
 import { inspectDataDirectory } from "../../servers/data/dataDirectory.js";
 import { readJournal } from "../../servers/upgrade/journal.js";
+import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
+import type { Written } from "../../servers/upgrade/written.js";
 import { allPrograms } from "../../toolchain/clients.mjs";
 import { UpgradeSite } from "../support/upgradeSite.js";
 
@@ -34,7 +37,28 @@ describe.skipIf(programs === undefined)("an upgrade from 17 to 18", { timeout: 1
     expect(kind).toBe("ours");
     expect(identity?.upgradedFrom).toEqual({ version: "17", systemIdentifier: journal.systemIdentifiers.old });
     expect(await it.host.stat(versionDirectory(it.old.dataDirectory, "17"))).toBeDefined();
-    console.log(it.said);
+
+    await it.run("insert into t (text) values ('new')");
+    const said: (Written | undefined)[] = [];
+    const save = join(it.cluster.folder, "saved");
+    await it.host.makeDirectory(save);
+    const outcome = await rollback(it.context(), it.args(), "primary", {
+      save,
+      confirm: async (written) => {
+        said.push(written);
+        return true;
+      },
+    });
+    expect(said).toHaveLength(1);
+    expect(outcome).toMatchObject({
+      code: "done",
+      written: { counted: true, rows: [{ table: "postgres: public.t", rows: 1 }] },
+    });
+    expect(await it.host.list(save)).toEqual(["globals.sql", "postgres.dump", "template1.dump"]);
+    expect(await it.version()).toBe("17");
+    expect(await it.contents()).toEqual(before);
+    expect(await readJournal(it.host, it.old)).toBeUndefined();
+    expect((await inspectDataDirectory(it.host, it.old)).kind).toBe("ours");
   });
 
   it("runs as before where a declared setting keeps the new server from starting", async () => {
@@ -45,6 +69,6 @@ describe.skipIf(programs === undefined)("an upgrade from 17 to 18", { timeout: 1
     );
     expect(await it.version()).toBe("17");
     expect(await readJournal(it.host, it.old)).toBeUndefined();
-    console.log(await it.host.list(it.old.controlDirectory));
+    expect(await it.host.list(it.old.controlDirectory)).not.toContain("upgrade");
   });
 });
