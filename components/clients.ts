@@ -1,6 +1,6 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Clients } from "../config/clients.js";
+import { type Clients, renderClientFile } from "../config/clients.js";
 import type { Server } from "../config/site.js";
 import { secretsInText } from "../postgres/secrets/index.js";
 import { ClientLinks, HostFile } from "../provider/sdk/index.js";
@@ -13,6 +13,7 @@ export function followPrimary(
   site: string,
   clients: Clients,
   primary: Server,
+  passwordOf: (role: string) => pulumi.Output<string>,
   rollout: pulumi.Resource,
   parent: pulumi.Resource,
 ): void {
@@ -23,6 +24,11 @@ export function followPrimary(
       { host, path, content: clients.serviceFile, mode: "0644" },
       after,
     );
+  }
+  for (const file of clients.files) {
+    const { host, path, mode } = file;
+    const content = pulumi.secret(passwordOf(file.role)).apply((password) => renderClientFile(site, file, password));
+    new HostFile(`${site}-file-${host.name}${path.replaceAll("/", "-")}`, { host, path, content, mode }, after);
   }
   const moved = clients.links.map(
     ({ host, folder, links }, index) =>

@@ -19,10 +19,12 @@ export interface Site {
   readonly version: Major;
   /** The superuser that pgsite connects as over TCP. */
   readonly administrator: string;
-  /** The role that standbys connect to their upstream as. */
+  /** The role that standbys connect to their upstream as; the administrator where none ever does. */
   readonly replicationRole: string;
-  /** The declared primary among `servers`; absent in a stack that only mirrors. */
+  /** The declared primary among `servers`, or the standalone server; absent in a stack that only mirrors. */
   readonly primary?: string;
+  /** Whether the database exists once: `primary` is the only server that there is, and a second instance does not start. */
+  readonly standalone?: true;
   /** The server outside this stack that its mirrors follow; present in a stack that only mirrors. */
   readonly upstream?: Endpoint;
   /** Servers outside this stack beside it: its mirrors follow whichever of them all takes writes. */

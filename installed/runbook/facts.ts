@@ -1,3 +1,4 @@
+import { bootstrapSuperuser } from "../../config/bootstrapSuperuser.js";
 import { connectionOf, conninfoOf, describeServer } from "../../config/describe.js";
 import type { ServerInputs } from "../../config/inputs.js";
 import { logFileIn } from "../../config/layouts.js";
@@ -43,6 +44,7 @@ export function runbookFacts(
     };
   });
   const voices = voicesOf(version, settings);
+  const superuser = bootstrapSuperuser(inputs.site.administrator, server.host.user);
   return {
     site: inputs.site.name,
     server: name,
@@ -58,6 +60,7 @@ export function runbookFacts(
       configurationDirectory: server.configurationDirectory,
       log: logFileIn(server),
       unit: server.unit,
+      superuser: superuser === "postgres" ? undefined : superuser,
     }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),

@@ -20,6 +20,8 @@ export interface RunbookFacts {
   readonly binDirectory: string;
   readonly port: number;
   readonly passfile: string;
+  /** As whom its OS user comes in by a socket. @default "postgres" */
+  readonly superuser?: string;
   /** Name of what starts it with its machine. @default nothing does */
   readonly service?: string;
   /** The distribution's unit, which starts it in place of that: what the server says then may go to the journal. */
@@ -98,7 +100,12 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     sockets: facts.socketFolder ?? "",
     logs: facts.logFolder ?? "",
     prefix: facts.prefix,
-    ...defined({ configuration: facts.configurationDirectory, log: facts.log, unit: facts.unit }),
+    ...defined({
+      configuration: facts.configurationDirectory,
+      log: facts.log,
+      unit: facts.unit,
+      superuser: facts.superuser,
+    }),
     ...headsOf("walreceiver", facts.voices?.walreceiver),
     ...headsOf("server", facts.voices?.server),
   };
