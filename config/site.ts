@@ -198,7 +198,7 @@ export type KnownServer = Omit<Server, "files" | "disposable">;
 
 /** As much of a site as it takes to act on servers that are there. */
 export interface KnownSite
-  extends Pick<Site, "name" | "administrator" | "upstream" | "others" | "primary" | "baseBackup"> {
+  extends Pick<Site, "name" | "administrator" | "upstream" | "others" | "primary" | "standalone" | "baseBackup"> {
   /** Told in messages. */
   readonly stack?: string;
   readonly servers: readonly KnownServer[];

@@ -13,7 +13,7 @@ tab='	'
 dry=no
 
 # What `settings` gives.
-server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit='' superuser=postgres
+server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit='' superuser=postgres standalone=no listens=''
 # shellcheck source=/dev/null
 . "$here/settings"
 # shellcheck source=/dev/null

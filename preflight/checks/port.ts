@@ -1,7 +1,8 @@
+import { wantedAddresses } from "../../config/listening.js";
 import type { DebianCluster } from "../clusters.js";
 import type { Listener } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
-import { collide, wantedAddresses } from "../listeners.js";
+import { collide } from "../listeners.js";
 
 /** The port, at its addresses and as the name of its socket: free, or held by the postmaster of this data directory. */
 export function checkPort(seen: Seen): Complaint[] {

@@ -9,6 +9,8 @@ import { isPrepared } from "./standing.js";
 export interface Identity {
   readonly site: string;
   readonly server: string;
+  /** The stack that describes it, where the database exists once: another one of the same names is not to take it for its own. */
+  readonly stack?: string | undefined;
   /** Decimal, unsigned: it does not fit a JavaScript number. */
   readonly systemIdentifier: string;
 }
@@ -34,7 +36,12 @@ export interface DataDirectoryState {
   readonly backupLabel: boolean;
 }
 
-const identitySchema = z.object({ site: z.string(), server: z.string(), systemIdentifier: z.string().regex(/^\d+$/) });
+const identitySchema = z.object({
+  site: z.string(),
+  server: z.string(),
+  stack: z.string().optional(),
+  systemIdentifier: z.string().regex(/^\d+$/),
+});
 
 /** What of a data directory somebody else has a use for too, each read when it is asked for. */
 export interface Known {
