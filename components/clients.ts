@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type Clients, renderClientFile } from "../config/clients.js";
@@ -25,10 +26,14 @@ export function followPrimary(
       after,
     );
   }
-  for (const file of clients.files) {
+  const named = new Set<string>();
+  for (const [index, file] of clients.files.entries()) {
     const { host, path, mode } = file;
+    const plain = `${site}-file-${host.name}-${posix.basename(path)}`;
+    const name = named.has(plain) ? `${plain}-${index}` : plain;
+    named.add(name);
     const content = pulumi.secret(passwordOf(file.role)).apply((password) => renderClientFile(site, file, password));
-    new HostFile(`${site}-file-${host.name}${path.replaceAll("/", "-")}`, { host, path, content, mode }, after);
+    new HostFile(name, { host, path, content, mode }, after);
   }
   const moved = clients.links.map(
     ({ host, folder, links }, index) =>

@@ -66,8 +66,10 @@ function isOurs({ processes }: Listener, postmaster: number | undefined): boolea
   return postmaster !== undefined && processes.includes(postmaster);
 }
 
-function described({ address, user, processes, program }: Listener): string {
+function described({ address, user, processes, program, dataDirectory, owner }: Listener): string {
   const [process] = processes;
+  const stack = owner?.stack === undefined ? "" : `, stack ${owner.stack}`;
+  const whose = owner === undefined ? "" : `, which is ${owner.server} of the site ${owner.site}${stack}`;
   const what = process === undefined ? `a process of ${user}` : `${program} (process ${process} of ${user})`;
-  return `${what} on ${address}`;
+  return `${what} on ${address}${dataDirectory === undefined ? "" : ` (data directory ${dataDirectory}${whose})`}`;
 }
