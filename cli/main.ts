@@ -20,6 +20,7 @@ import { baseBackupCommand, seedCommand } from "./commands/seed.js";
 import { startCommand } from "./commands/start.js";
 import { statusCommand } from "./commands/status.js";
 import { stopCommand } from "./commands/stop.js";
+import { upgradeCommand } from "./commands/upgrade.js";
 import { watchCommand } from "./commands/watch.js";
 
 const program = new Command("pgsite")
@@ -45,6 +46,7 @@ program.addCommand(dumpCommand());
 program.addCommand(moveCommand());
 program.addCommand(drillCommand());
 program.addCommand(migrateCommand());
+program.addCommand(upgradeCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 // For `up` alone.

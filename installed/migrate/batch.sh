@@ -65,7 +65,7 @@ SET LOCAL standard_conforming_strings = on;
 END
   [ "$number" -lt 906 ] || echo 'SET LOCAL idle_in_transaction_session_timeout = 0;'
   [ "$number" -lt 1700 ] || echo 'SET LOCAL transaction_timeout = 0;'
-  # What others do goes first: on a host with few processors their statements are not to wait for history.
+  # The server's own process for this session too: on a host with few processors the statements of others are not to wait for history.
   [ -z "$niceness" ] || cat <<END
 SELECT pg_catalog.pg_backend_pid() AS pid \\gset
 \\setenv PGSITE_PID :pid

@@ -100,10 +100,10 @@ start_source() {
       attempts=$((attempts + 1))
       launch_source
     fi
-    sleep 1
+    sleep 0.2 2>/dev/null || sleep 1
     waited=$((waited + 1))
     # Recovery takes as long as it takes.
-    [ $((waited % 30)) != 0 ] || say "PostgreSQL $source_version does not answer yet, since $waited s"
+    [ $((waited % 100)) != 0 ] || say "PostgreSQL $source_version does not answer yet"
   done
 }
 
@@ -113,7 +113,7 @@ launch_source() {
   detached=''
   ! command -v setsid >/dev/null 2>&1 || detached=setsid
   # shellcheck disable=SC2086
-  $detached ${niceness:+nice -n "$niceness"} "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
+  $detached "$source_bin/postgres" -D "$source_data" -c config_file="$source_folder/postgresql.conf" \
     >>"$source_log" 2>&1 </dev/null 9>&- &
   started=$!
 }

@@ -64,22 +64,23 @@ export async function sinceOf(live: Live): Promise<Since> {
   return { time: new Date().toISOString(), wal, counters };
 }
 
+export const countersSql =
+  "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0";
+
 async function countersOf(live: Live, database: string): Promise<Counters[string]> {
-  const sql =
-    "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0";
-  const rows = await inDatabase(live, database, (session) => session.query(sql));
+  const rows = await inDatabase(live, database, (session) => session.query(countersSql));
   return Object.fromEntries(rows.map(({ name, rows: count }) => [name ?? "", Number(count)]));
 }
 
-/** Targets of the stages: a little at once, so that no query waits long for the first plan that is of some use. */
+/** Targets of the stages: a little at once, so that no query waits long for the first plan that is of some use. 0: as declared. */
 const stages = ["1", "10", "0"] as const;
 
 /**
- * Statistics, in three stages, while the server works. @param missing whether only what has none gets them: pg_upgrade of 18
- * brings all but those of several columns
+ * Statistics, while the server works: in three stages where there are none at all. @param missing whether only what lacks some gets
+ * them: pg_upgrade of 18 brings all but those of several columns
  */
 export async function makeStatistics(live: Live, missing: boolean, jobs: number, tell: Tell): Promise<void> {
-  for (const stage of stages) {
+  for (const stage of missing ? (["0"] as const) : stages) {
     for (const database of await openDatabases(live)) {
       const tables = (
         await inDatabase(live, database, (session) => session.query(tablesSql(live.server, missing)))
@@ -103,8 +104,6 @@ export async function makeStatistics(live: Live, missing: boolean, jobs: number,
         });
       await Promise.all(Array.from({ length: limit.concurrency }, () => limit(worker)));
     }
-    // What has some after the first stage is not found to lack them any more.
-    if (missing) return;
   }
 }
 

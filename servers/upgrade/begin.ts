@@ -13,7 +13,7 @@ import { type Contents, contentsOf, differencesOf } from "./compare.js";
 import { byDump } from "./dump.js";
 import { type Journal, newJournal, reach, writeJournal } from "./journal.js";
 import { pgUpgrade } from "./pgUpgrade.js";
-import { NotPrepared, newServer, oldServer, prepare } from "./prepare.js";
+import { NotPrepared, newServer, oldServer, prepare, refuseWhatIsInTheWay } from "./prepare.js";
 import { type Workplace, whilePrivate } from "./private.js";
 import { advancing, newBytes } from "./progress.js";
 import { makeWorkplace, removeWorkplace } from "./workplace.js";
@@ -26,8 +26,9 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   const programs = { old: facts.host.oldPrograms.folder, new: facts.host.newPrograms.folder };
   const clients =
     facts.host.newPrograms.missing.dump.length > 0 ? (args.clientDirectory ?? programs.new) : programs.new;
-  const at = await makeWorkplace(host, server, clients, context.signal);
   let journal = newJournal({ site: args.site, server: server.name }, facts.cluster, plan, programs);
+  await refuseWhatIsInTheWay(host, server, journal, facts.cluster);
+  const at = await makeWorkplace(host, server, clients, context.signal);
   if (at.sockets !== at.work) journal = { ...journal, sockets: at.sockets };
   await writeJournal(host, server, journal);
   await context.progress(`making a cluster of PostgreSQL ${plan.to}`);

@@ -63,7 +63,6 @@ export function oldServer(
  */
 export async function prepare(at: Workplace, server: Server, journal: Journal, cluster: ClusterFacts): Promise<string> {
   const { host, signal } = at;
-  await refuseWhatIsInTheWay(host, server, journal, cluster);
   const made = newServer(server, journal);
   await makeNew(at, server, journal, cluster);
   // Memory is left to the one that runs. How words look is for people here.
@@ -121,8 +120,8 @@ export async function removeVersionFolders(host: Host, location: string, version
   for (const folder of await versionFolders(host, location, version)) await host.remove(folder);
 }
 
-/** What an upgrade would write into and is not its own. */
-async function refuseWhatIsInTheWay(
+/** What an upgrade would write into and is not its own: whatever is there once it has begun is. @throws NotPrepared */
+export async function refuseWhatIsInTheWay(
   host: Host,
   server: Server,
   { to, from, way, tablespaces }: Journal,

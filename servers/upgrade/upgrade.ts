@@ -1,6 +1,5 @@
 import { upgradePath, versionDirectory } from "../../config/controlDirectory.js";
-import type { Server } from "../../config/site.js";
-import { type Host, HostUnreachable } from "../../hosts/host.js";
+import { HostUnreachable } from "../../hosts/host.js";
 import type { UpgradeFacts, UpgradePlan } from "../../postgres/upgrade/model.js";
 import { withLock } from "../data/lock.js";
 import { processState, startServer } from "../process/process.js";
@@ -9,6 +8,7 @@ import { type Context, messageOf } from "../rollout/reporter.js";
 import { type Acting, actingOn } from "./acting.js";
 import { begin } from "./begin.js";
 import { finish } from "./finish.js";
+import { forget } from "./forget.js";
 import { isBefore, type Journal, reach, readJournal } from "./journal.js";
 import { reviveOld } from "./pgUpgrade.js";
 import { discardNew } from "./prepare.js";
@@ -116,14 +116,6 @@ async function toOld({ host, server, context }: Acting, journal: Journal): Promi
   }
   await discardNew(host, server, journal);
   await forget(host, server, journal);
-}
-
-async function forget(host: Host, server: Server, journal: Journal): Promise<void> {
-  if (journal.sockets !== undefined) await host.remove(journal.sockets);
-  // The journal first: without it, all else is what nobody needs.
-  await host.remove(upgradePath(server, "journal"));
-  for (const name of ["work", "new", "check", "configuration"] as const) await host.remove(upgradePath(server, name));
-  await host.run(["rmdir", "--", upgradePath(server, "journal").replace(/\/[^/]*$/, "")]);
 }
 
 /** From a whole new cluster to the end. */

@@ -41,9 +41,13 @@ export class Cluster {
     readonly servers: readonly ClusterServer[];
     readonly password?: string;
     readonly administrator?: string;
+    /** Folder of programs. @default npm's, which has no clients */
+    readonly programs?: string;
+    /** @default 20: servers listen on 127.0.BLOCK.x */
+    readonly block?: number;
   }): Promise<Cluster> {
-    const { major, first, block = 20, password = "secret", administrator = "dbadmin" } = options;
-    const binDirectory = await programsOf(major);
+    const { major, first, password = "secret", administrator = "dbadmin", block = 20 } = options;
+    const binDirectory = options.programs ?? (await programsOf(major));
     const user = await serverUser();
     const folder = await serverFolder("/var/tmp/pgsite-test-");
     const primary = options.servers.find(({ role }) => role === "primary")?.name ?? "";

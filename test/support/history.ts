@@ -56,4 +56,4 @@ union all select 'keyless', count(*), md5(string_agg(t::text, '|' order by t::te
 union all select 'odd', count(*), md5(string_agg(t::text, '|' order by t::text collate "C")) from rt_log_b."Odd ""Name" t
 union all select 'parent', count(*), md5(string_agg(tableoid::regclass || t::text, '|' order by id)) from rt_log_b.parent t
 union all select 'old', count(*), md5(string_agg(t::text, '|' order by id)) from only rt_log_b.old t
-union all select 'child', count(*), md5(string_agg(t::text, '|' order by id)) from rt_log_b.old_child t;`;
+union all select 'child', count(*), md5(string_agg(t::text, '|' order by id)) from rt_log_b.old_child t order by 1;`;
