@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { allPrograms } from "../../toolchain/clients.mjs";
@@ -47,23 +47,50 @@ function declare(stack: RolloutStacks, version: string, binaries: string): void 
   writeFileSync(file, after);
 }
 
+/** What a run said among its diagnostics, without the list of resources. */
+const saidOf = (text: string) => text.slice(text.indexOf("Diagnostics:")).split("Resources:")[0]?.split("\n") ?? [];
+
 has(
-  "a preview says one clear thing, and the up does it",
+  "a preview says one clear thing, or refuses with it, and the up does it",
   async () => {
     const stack = stacks as RolloutStacks;
+    const [one, two] = stack.servers("orders");
+    if (one === undefined || two === undefined) throw new Error("there are two");
     const first = await stack.preview("orders", "--expect-no-changes");
     expect(first.code, first.said).toBe(0);
+    await stack.query(
+      one,
+      "create table kept as select n, md5(n::text) as note from generate_series(1, 1000) n",
+      "create table bad (call regproc)",
+    );
     declare(stack, to, next ?? "");
-    const preview = await stack.preview("orders", "--diff");
-    console.log(preview.said);
-    expect(preview.code).toBe(0);
+
+    const refused = await stack.preview("orders");
+    expect(refused.code).not.toBe(0);
+    expect(refused.said).toContain("the upgrade of one: PostgreSQL 17 → 18:");
+    expect(refused.said).toContain("refused: public.bad.call in postgres are of a reg* type");
+    expect(refused.said).toContain("refused: pg_upgrade --check refuses:");
+    await expect(stack.rehearsal.up("orders")).rejects.toThrow("public.bad.call in postgres");
+    expect((await stack.query(one, "show server_version"))[0]?.server_version).toMatch(/^17/);
+    await stack.query(one, "drop table bad");
+
+    const { code, said } = await stack.preview("orders");
+    expect(code, said).toBe(0);
+    const own = saidOf(said).filter((line) => /^ {4}\S/.test(line));
+    expect(own.filter((line) => !line.startsWith("    the upgrade of one: PostgreSQL 17 → 18:"))).toEqual([]);
+    expect(said).toContain("pg_upgrade --check, run against the running server: the clusters are compatible");
+    expect(said).toContain("two is stopped, set aside with the data of 17, and seeded anew");
+
     await stack.rehearsal.up("orders");
-    const [one, two] = stack.servers("orders");
     for (const server of [one, two]) {
-      expect(readFileSync(join(server?.dataDirectory ?? "", "PG_VERSION"), "utf8").trim()).toBe(to);
+      expect(readFileSync(join(server.dataDirectory, "PG_VERSION"), "utf8").trim(), server.name).toBe(to);
+      expect(readFileSync(join(`${server.dataDirectory}.version-17`, "PG_VERSION"), "utf8").trim()).toBe(from);
     }
-    console.log(readdirSync(join(one?.dataDirectory ?? "", "..")), existsSync(one?.dataDirectory ?? ""));
+    const sum = "select count(*) as rows, md5(string_agg(note, ',' order by n)) as sum from kept";
+    const [row] = await stack.query(one, sum);
+    expect(row?.rows).toBe("1000");
     await stack.endedWell("orders");
+    expect((await stack.query(two, sum))[0]).toEqual(row);
   },
   600_000,
 );
