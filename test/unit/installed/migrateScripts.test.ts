@@ -107,7 +107,7 @@ describe("what it says", () => {
   it("names what waits, and what is to be done", () => {
     const database = { database: "e", paused: false, tables: [], rate: 1000, left: 120 };
     expect(migratedDatabaseInWords({ ...database, waits: { for: "lag", detail: "2097152 a standby" } })).toBe(
-      "e: it waits until the standby a standby has replayed what it lags behind, 2.0 MB, 1000 rows a second in the last ten minutes, about 2 min left",
+      "e: it waits until the standby a standby has replayed what it lags behind, 2.0 MB, 1000 rows a second in the last ten minutes, about 2 min 0 s left",
     );
     expect(
       migratedDatabaseInWords({ ...database, waits: { for: "disk", detail: "1024 2097152 /var/my data" } }),
