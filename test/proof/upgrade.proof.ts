@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -180,9 +180,17 @@ describe.skipIf(of17 === undefined || of18 === undefined)("an upgrade from 17 to
   });
 });
 
-/** From 16 on memberships say more, and views name a column's table only where it takes that. */
+/**
+ * From 16 on memberships say more, and views name a column's table only where it takes that; from 11 on a trigger's procedure is
+ * called a function.
+ */
 function worded(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => line.replace(/ WITH INHERIT TRUE| GRANTED BY "\w+"/g, "").replaceAll('"entries".', ""));
+  return lines.map((line) =>
+    line
+      .replace(/ WITH INHERIT TRUE| GRANTED BY "\w+"/g, "")
+      .replaceAll('"entries".', "")
+      .replace("EXECUTE PROCEDURE", "EXECUTE FUNCTION"),
+  );
 }
 
 describe.each([["10"], ["13"]] as const)("an upgrade from %s to 18 by dump and restore", (from) => {
@@ -195,22 +203,6 @@ describe.each([["10"], ["13"]] as const)("an upgrade from %s to 18 by dump and r
     expect(worded(await it.contents())).toEqual(before);
   });
 });
-
-const of15 = "/usr/lib/postgresql/15/bin";
-
-describe.skipIf(of18 === undefined || !existsSync(join(of15, "pg_upgrade")))(
-  "an upgrade from Debian's 15 to 18",
-  () => {
-    it("by copy brings all that there is", async () => {
-      const it = await make(15, { from: "15", programs: { old: of15, new: of18 as string } });
-      await fill(it);
-      const before = worded(await it.contents());
-      await upgrade(it.context(), it.args(), it.plan("copy"), await it.facts());
-      expect(await it.version()).toBe("18");
-      expect(worded(await it.contents())).toEqual(before);
-    });
-  },
-);
 
 describe.skipIf(of17 === undefined || of18 === undefined)("what is cut off", () => {
   const acting = join(checkout, "dist", "upgradeActing.test.js");
