@@ -1,5 +1,4 @@
-import { dirname } from "node:path";
-import { upgradePath } from "../../config/controlDirectory.js";
+import { controlPath, upgradePath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { Journal } from "./journal.js";
@@ -9,6 +8,5 @@ export async function forget(host: Host, server: Server, journal: Journal): Prom
   if (journal.sockets !== undefined) await host.remove(journal.sockets);
   // The journal first: without it, all else is what nobody needs.
   await host.remove(upgradePath(server, "journal"));
-  for (const name of ["work", "new", "check", "configuration"] as const) await host.remove(upgradePath(server, name));
-  await host.remove(dirname(upgradePath(server, "journal")));
+  await host.remove(controlPath(server, "upgrade"));
 }

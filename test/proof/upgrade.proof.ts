@@ -180,14 +180,27 @@ describe.skipIf(of17 === undefined || of18 === undefined)("an upgrade from 17 to
   });
 });
 
+/**
+ * From 16 on memberships say more, and views name a column's table only where it takes that; from 11 on a trigger's procedure is
+ * called a function.
+ */
+function worded(lines: readonly string[]): readonly string[] {
+  return lines.map((line) =>
+    line
+      .replace(/ WITH INHERIT TRUE| GRANTED BY "\w+"/g, "")
+      .replaceAll('"entries".', "")
+      .replace("EXECUTE PROCEDURE", "EXECUTE FUNCTION"),
+  );
+}
+
 describe.each([["10"], ["13"]] as const)("an upgrade from %s to 18 by dump and restore", (from) => {
   it.skipIf(of18 === undefined)("brings all that there is", async () => {
     const it = await make(7, { from, programs: { old: await programs(from), new: of18 as string } });
     await fill(it);
-    const before = await it.contents();
+    const before = worded(await it.contents());
     await upgrade(it.context(), it.args(), it.plan("dump"), await it.facts());
     expect(await it.version()).toBe("18");
-    expect(await it.contents()).toEqual(before);
+    expect(worded(await it.contents())).toEqual(before);
   });
 });
 

@@ -88,7 +88,8 @@ export class UpgradeSite {
   declared(name = "primary"): Server {
     const { to, programs } = this.shape;
     const server = this.cluster.server(name);
-    const settings = { ...server.settings, log_line_prefix: tellingPrefix(to), ...this.newSettings };
+    const { wal_keep_segments: _, ...kept } = server.settings;
+    const settings = { ...kept, log_line_prefix: tellingPrefix(to), ...this.newSettings };
     const text = Object.entries(settings)
       .map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`)
       .join("");

@@ -16,6 +16,7 @@ import {
   leftOverName,
   runbookEnding,
   temporaryEnding,
+  upgradeNames,
 } from "../../../config/controlDirectory.js";
 import { outside } from "../../../toolchain/floors.mjs";
 import { treeOf } from "../../../toolchain/imports.mjs";
@@ -36,7 +37,7 @@ const all: readonly string[] = [
   ...endings,
   incompleteMarker,
   incomingFolder,
-  ...[controlNames, keptNames, archiveNames, installNames].flatMap((names) => Object.values(names)),
+  ...[controlNames, keptNames, archiveNames, installNames, upgradeNames].flatMap((names) => Object.values(names)),
 ];
 /** Names that stand for nothing else, wherever they are said (a server's certificate is called as PostgreSQL itself would). */
 const distinct = all.filter(
