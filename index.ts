@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { serveHandover } from "./cli/context/serve.js";
+import { siblingsOf } from "./cli/siblings.js";
 import { plainly } from "./components/plainly.js";
 import { Site } from "./components/site.js";
 import { contradictions, lookElsewhere, mirrorsOf, raisedTooEarly, type ServerOutput } from "./components/upstream.js";
@@ -14,6 +15,7 @@ import {
 } from "./config/parse.js";
 import { type ResolvedStack, resolveStack } from "./config/resolve.js";
 import { secretsInClear } from "./config/secrets.js";
+import { checkSiblings } from "./config/siblings.js";
 import type { Server, Site as SiteDescription } from "./config/site.js";
 import { error, type Problem } from "./postgres/problem.js";
 import type { Note } from "./postgres/settings/resolve.js";
@@ -37,7 +39,10 @@ export default async function main() {
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
   const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
-  refuse(name, [...problems, ...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)]);
+  const siblings =
+    stack === undefined ? [] : await checkSiblings(stack.description, await siblingsOf(name, projectFolder));
+  const inClear = [...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)];
+  refuse(name, [...problems, ...siblings, ...inClear]);
   const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);
   const others = await Promise.all(
@@ -62,6 +67,9 @@ export default async function main() {
     ),
   };
 }
+
+/** Pulumi tells a program nothing of where its stack files lie: in the clone, or where somebody says. */
+const projectFolder = process.env.PGSITE_PROJECT ?? dirname(__dirname);
 
 /** Says what is worth a warning, and ends the run where anything is wrong: all of it at once, before anything is done. */
 function refuse(stack: string, problems: readonly Problem[]): void {

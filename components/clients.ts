@@ -1,6 +1,7 @@
+import { posix } from "node:path";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Clients } from "../config/clients.js";
+import { type Clients, renderClientFile } from "../config/clients.js";
 import type { Server } from "../config/site.js";
 import { secretsInText } from "../postgres/secrets/index.js";
 import { ClientLinks, HostFile } from "../provider/sdk/index.js";
@@ -13,6 +14,7 @@ export function followPrimary(
   site: string,
   clients: Clients,
   primary: Server,
+  passwordOf: (role: string) => pulumi.Output<string>,
   rollout: pulumi.Resource,
   parent: pulumi.Resource,
 ): void {
@@ -23,6 +25,15 @@ export function followPrimary(
       { host, path, content: clients.serviceFile, mode: "0644" },
       after,
     );
+  }
+  const named = new Set<string>();
+  for (const [index, file] of clients.files.entries()) {
+    const { host, path, mode } = file;
+    const plain = `${site}-file-${host.name}-${posix.basename(path)}`;
+    const name = named.has(plain) ? `${plain}-${index}` : plain;
+    named.add(name);
+    const content = pulumi.secret(passwordOf(file.role)).apply((password) => renderClientFile(site, file, password));
+    new HostFile(name, { host, path, content, mode }, after);
   }
   const moved = clients.links.map(
     ({ host, folder, links }, index) =>

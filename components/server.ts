@@ -68,6 +68,7 @@ export abstract class Server extends pulumi.ComponentResource {
       {
         site: site.name,
         server: name,
+        ...(site.standalone === true ? { stack: args.stack } : {}),
         host,
         path: dataDirectory,
         controlDirectory,

@@ -19,6 +19,7 @@ import { runJobs } from "./jobs.js";
 import { Mirror } from "./mirror.js";
 import { Primary } from "./primary.js";
 import type { Server } from "./server.js";
+import { Standalone } from "./standalone.js";
 import { Standby } from "./standby.js";
 import { trustOf } from "./tls.js";
 
@@ -90,7 +91,7 @@ export class Site extends pulumi.ComponentResource {
     for (const server of upstreamsFirst(site.servers)) {
       const after = server.role === "primary" ? [] : [...roles, ...startOf(servers[server.upstream ?? ""])];
       const container = containers[server.host.name];
-      const created = new classes[server.role](
+      const created = new (site.standalone === true ? Standalone : classes[server.role])(
         server.name,
         {
           stack: site.stack,
@@ -179,7 +180,7 @@ export class Site extends pulumi.ComponentResource {
     );
     runJobs(site, password(site.administrator), this.rollout, this);
     const primary = site.servers.find(({ name }) => name === site.primary);
-    if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, this.rollout, this);
+    if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, password, this.rollout, this);
     new Topology(
       `${site.name}-topology`,
       { ...whole, slots: description.slots, ...(description.disposable ? { disposable: true } : {}) },

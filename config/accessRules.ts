@@ -16,6 +16,7 @@ import {
 import { type Problem, warning } from "../postgres/problem.js";
 import { splitList } from "../postgres/settings/lists.js";
 import { atLeast } from "../postgres/versions.js";
+import { bootstrapSuperuser } from "./bootstrapSuperuser.js";
 import type { RuleInputs, SiteFacts } from "./inputs.js";
 import type { AccessDescription } from "./schema.js";
 import { notMade, type Proof } from "./site.js";
@@ -28,7 +29,7 @@ export interface AccessRules {
 }
 
 /**
- * pg_hba.conf: the database's OS user locally, pgsite's administrator from the server's own host, what the stack
+ * pg_hba.conf: the database's OS user locally (as the superuser of that name), pgsite's administrator from the server's own host, what the stack
  * declares, and the servers that may replicate. The same in every role, so that a change of role needs no new rules.
  */
 export function accessRules(
@@ -37,12 +38,18 @@ export function accessRules(
   /** listen_addresses. */
   listens = "*",
 ): AccessRules {
-  const { site, addressOf } = inputs;
+  const { site, osUser, addressOf } = inputs;
   const local = atLeast(site.version, "9.1") ? "peer" : "ident";
   const any: HbaName = { text: "all", literal: false };
   const host = { type: "host", method: site.authentication, options: [] } as const;
   const own: HbaRule[] = [
-    { type: "local", databases: [any], users: [literalName("postgres")], method: local, options: [] },
+    {
+      type: "local",
+      databases: [any],
+      users: [literalName(bootstrapSuperuser(site.administrator, osUser))],
+      method: local,
+      options: [],
+    },
     ...ownSources(listens, inputs.administratorsFrom).map((address) => ({
       ...host,
       databases: [any],

@@ -14,6 +14,7 @@ import type { StackDescription } from "./schema.js";
 import { checkSessionSettings } from "./sessionSettings.js";
 import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
+import { checkStandalone, replicationRoleOf } from "./standalone.js";
 import { checkUpgrade } from "./upgrade.js";
 import { checkOwnRoles } from "./wayIn.js";
 
@@ -21,6 +22,7 @@ import { checkOwnRoles } from "./wayIn.js";
 export function checkStack(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   return [
     ...checkReferences(description),
+    ...checkStandalone(description),
     ...checkNames(description),
     ...checkOwnRoles(description),
     ...checkAuthentication(description),
@@ -28,7 +30,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkLost(description),
     ...checkBaseBackup(description),
     ...checkContainers(description),
-    ...checkClients(description),
+    ...checkClients(description, raw),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkUpgrade(description),
     ...checkPasswords(description, raw, complete),
@@ -42,14 +44,14 @@ export function checkServers(version: Major, description: StackDescription, serv
 
 /** Names that point at nothing, and a site that has no head. */
 function checkReferences(description: StackDescription): Problem[] {
-  const { servers, hosts, primary, upstream, mirrors, synchronous } = description;
+  const { servers, hosts, primary, standalone, upstream, mirrors, synchronous } = description;
   const names = Object.keys(servers);
   const unknownServer = (path: string, server: string, known: readonly string[]) =>
     known.includes(server) ? [] : [error(path, `there is no server "${server}"; allowed: ${known.join(", ")}`)];
   const followable = upstream === undefined ? names : [...names, upstream.server];
   return [
     ...(names.length === 0 ? [error("servers", "is empty: describe at least one server")] : []),
-    ...(primary === undefined ? [] : unknownServer("primary", primary, names)),
+    ...(primary === undefined || primary === standalone ? [] : unknownServer("primary", primary, names)),
     ...(primary === undefined && upstream === undefined
       ? [
           error(
@@ -58,7 +60,7 @@ function checkReferences(description: StackDescription): Problem[] {
           ),
         ]
       : []),
-    ...(primary !== undefined && upstream !== undefined
+    ...(primary !== undefined && standalone === undefined && upstream !== undefined
       ? [error("upstream", "goes with a stack that only mirrors; this one has a primary of its own")]
       : []),
     ...(upstream === undefined ? [] : unknownHost(hosts, "upstream.host", upstream.host ?? upstream.server)),
@@ -193,7 +195,11 @@ function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql, upstre
 /** Passwords are secret keys of their own. A preview works without one, and only says that it is missing. */
 function checkPasswords(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   const { administrator, replicationRole, roles } = description;
-  const needed = new Set([administrator, replicationRole ?? "replicator"]);
+  const needed = new Set([
+    administrator,
+    replicationRoleOf(description, "replicator"),
+    ...description.clients.files.map(({ role }) => role).filter((role) => roles[role] !== undefined),
+  ]);
   const given = rolesWithPassword(raw);
   const stray = given.filter((role) => !needed.has(role) && roles[role] === undefined);
   return [

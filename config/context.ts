@@ -8,6 +8,7 @@ import type { Peer, RuleInputs, ServerInputs, SiteFacts } from "./inputs.js";
 import { type Placed, programsIn, unitOf } from "./layouts.js";
 import type { ServerDescription, StackDescription } from "./schema.js";
 import type { Endpoint, ServerRole, ServiceDeclaration } from "./site.js";
+import { replicationRoleOf } from "./standalone.js";
 
 type OutsideDescription = NonNullable<StackDescription["upstream"]>;
 type OutsideServer = Pick<OutsideDescription, "host" | "port" | "dataDirectory">;
@@ -25,12 +26,13 @@ export class Context {
     readonly description: StackDescription,
     readonly version: Major,
   ) {
-    const { site, administrator, authentication, replicationRole, disposable, hosts, tls, upstream } = description;
+    const { site, administrator, authentication, disposable, hosts, tls, upstream, standalone } = description;
     this.facts = {
       name: site,
       version,
       administrator,
-      replicationRole: replicationRole ?? (atLeast(version, "9.1") ? "replicator" : administrator),
+      replicationRole: replicationRoleOf(description, atLeast(version, "9.1") ? "replicator" : administrator),
+      ...(standalone === undefined ? {} : { standalone: true }),
       authentication: authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5"),
       disposable,
       ...(tls === undefined ? {} : { tls: { required: tls.required } }),
@@ -141,6 +143,7 @@ export class Context {
     const others = Object.keys(description.servers).filter((other) => other !== name);
     return {
       site: this.facts,
+      osUser: description.osUser,
       address: this.#addressOf(name),
       administratorsFrom: this.#gateway,
       replicas: [

@@ -36,7 +36,12 @@ export function describeServer(
   const tlsFiles = site.tls === undefined && !site.verifiesUpstream ? undefined : tlsFilesOf(inputs, controlDirectory);
   const ofLayout = settingsIn({ ...inputs, version });
   const layers: Layer[] = [
-    { source: "pgsite's defaults", path: "", defaults: true, values: { ...defaultsOf(version), ...ofLayout.defaults } },
+    {
+      source: "pgsite's defaults",
+      path: "",
+      defaults: true,
+      values: { ...defaultsOf(version, site), ...ofLayout.defaults },
+    },
     ...inputs.settings,
     {
       source: "pgsite",

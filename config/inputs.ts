@@ -13,6 +13,8 @@ export interface SiteFacts {
   readonly version: Major;
   readonly administrator: string;
   readonly replicationRole: string;
+  /** Present where the one server of the stack is all that there is of the database. */
+  readonly standalone?: true;
   /** Method of the access rules that pgsite adds: `md5` or `scram-sha-256`. */
   readonly authentication: string;
   readonly disposable: boolean;
@@ -36,6 +38,8 @@ export interface Peer {
 /** The typed inputs of a server. */
 export interface ServerInputs {
   readonly site: SiteFacts;
+  /** Who runs the server on its host. */
+  readonly osUser: string;
   readonly host: HostSpec;
   /** What is kept where it rejoins. @default all data */
   readonly keepDiverged?: "wal";
@@ -78,5 +82,5 @@ export interface ServerInputs {
 /** What its access rules are made from. */
 export type RuleInputs = Pick<
   ServerInputs,
-  "site" | "address" | "administratorsFrom" | "replicas" | "access" | "addressOf"
+  "site" | "osUser" | "address" | "administratorsFrom" | "replicas" | "access" | "addressOf"
 >;

@@ -11,13 +11,24 @@ interface Row {
   readonly values: Values;
 }
 
-/** What pgsite sets where a stack says nothing: what replication needs and PostgreSQL's own default does not give. A log that is evidence is such a need. */
+/** What pgsite sets where a stack says nothing, and PostgreSQL's own default does not give. A log that is evidence is such a need. */
 const defaults: readonly Row[] = [
-  { values: { listen_addresses: "*", wal_level: "replica", max_wal_senders: 10, hot_standby: true } },
-  { until: "12", values: { wal_keep_segments: 64 } },
-  { from: "13", values: { wal_keep_size: "1GB" } },
+  { values: { listen_addresses: "*" } },
   { from: "10", until: "13", values: { password_encryption: "scram-sha-256" } },
 ];
+
+/** What replication needs. */
+const followed: readonly Row[] = [
+  { values: { wal_level: "replica", max_wal_senders: 10, hot_standby: true } },
+  { until: "12", values: { wal_keep_segments: 64 } },
+  { from: "13", values: { wal_keep_size: "1GB" } },
+];
+
+/**
+ * What a standalone server has in place of that: base backups are made of it too, two at once, each with a session for its WAL. So
+ * its WAL is not `minimal`, and it has senders; but it keeps no WAL for anybody who follows it.
+ */
+const alone: readonly Row[] = [{ values: { wal_level: "replica", max_wal_senders: 4 } }];
 
 /** What a role decides, whatever the stack says. */
 const mandatory: readonly (Row & { readonly roles: readonly ServerRole[] })[] = [
@@ -26,8 +37,11 @@ const mandatory: readonly (Row & { readonly roles: readonly ServerRole[] })[] = 
   { roles: ["standby", "mirror"], from: "9.3", until: "11", values: { recovery_target_timeline: "latest" } },
 ];
 
-export function defaultsOf(version: Major): Values {
-  return { ...merged(defaults, version), log_line_prefix: tellingPrefix(version) };
+export function defaultsOf(version: Major, { standalone = false } = {}): Values {
+  return {
+    ...merged([...defaults, ...(standalone ? alone : followed)], version),
+    log_line_prefix: tellingPrefix(version),
+  };
 }
 
 export function mandatoryOf(role: ServerRole, version: Major): Values {

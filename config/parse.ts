@@ -90,7 +90,12 @@ function placeServers(described: z.output<typeof stackSchema>): {
     const { configurationDirectory: _said, ...rest } = server;
     servers[name] = { ...rest, dataDirectory, ...(apart ? { configurationDirectory } : {}) };
   }
-  return { description: { ...described, servers }, problems };
+  return { description: { ...described, ...headOf(described), servers }, problems };
+}
+
+/** A standalone server takes writes, as a primary does: all that asks who does finds it there. */
+function headOf({ primary, standalone }: z.output<typeof stackSchema>): { readonly primary?: string } {
+  return primary === undefined && standalone !== undefined ? { primary: standalone } : {};
 }
 
 function decode(text: string): unknown {

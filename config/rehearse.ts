@@ -112,6 +112,11 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
         ...file,
         path: inFolder(file.host, file.path),
       })),
+      // Here every server listens on an address of its own alone.
+      files: description.clients.files.map(({ user: _user, address: _address, ...file }) => ({
+        ...file,
+        path: inFolder(file.host, file.path),
+      })),
     },
     ...(archiving === undefined ? {} : { archiving: translateArchiving(archiving, `${rehearsal.folder}/shared`) }),
     ...(backups === undefined || rehearsal.clients === undefined

@@ -62,7 +62,7 @@ export function resolveStack(
   }
   problems.push(...checkServers(version, description, servers));
   problems.push(...checkTls(description, raw, servers, { complete, now }));
-  const { primary, tls } = description;
+  const { primary, standalone, tls } = description;
   const site: Site = {
     name: description.site,
     stack: name,
@@ -70,6 +70,7 @@ export function resolveStack(
     administrator: description.administrator,
     replicationRole: context.facts.replicationRole,
     ...(primary === undefined ? {} : { primary }),
+    ...(standalone === undefined ? {} : { standalone: true }),
     ...outsideOf(context, description),
     servers,
     initdb: {

@@ -62,6 +62,11 @@ export const stackSchema = strict({
   port: port.default(5432).describe("The port of every server that names none itself"),
   hosts: z.record(name, host).describe("Every host by name, with its address"),
   primary: name.optional().describe("The server that is read-write; absent in a stack that only mirrors"),
+  standalone: name
+    .optional()
+    .describe(
+      "In place of primary: the one server of this stack, which has no standby and never gets one. The database exists once: a second instance does not start (docs/momentum.md)",
+    ),
   upstream: upstream.optional().describe("The server outside this stack that its mirrors follow"),
   servers: z
     .record(name, server)

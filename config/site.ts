@@ -20,10 +20,12 @@ export interface Site {
   readonly version: Major;
   /** The superuser that pgsite connects as over TCP. */
   readonly administrator: string;
-  /** The role that standbys connect to their upstream as. */
+  /** The role that standbys connect to their upstream as; the administrator where none ever does. */
   readonly replicationRole: string;
-  /** The declared primary among `servers`; absent in a stack that only mirrors. */
+  /** The declared primary among `servers`, or the standalone server; absent in a stack that only mirrors. */
   readonly primary?: string;
+  /** Whether the database exists once: `primary` is the only server that there is, and a second instance does not start. */
+  readonly standalone?: true;
   /** The server outside this stack that its mirrors follow; present in a stack that only mirrors. */
   readonly upstream?: Endpoint;
   /** Servers outside this stack beside it: its mirrors follow whichever of them all takes writes. */
@@ -199,7 +201,7 @@ export type KnownServer = Omit<Server, "files" | "disposable">;
 
 /** As much of a site as it takes to act on servers that are there. */
 export interface KnownSite
-  extends Pick<Site, "name" | "administrator" | "upstream" | "others" | "primary" | "baseBackup"> {
+  extends Pick<Site, "name" | "administrator" | "upstream" | "others" | "primary" | "standalone" | "baseBackup"> {
   /** Told in messages. */
   readonly stack?: string;
   readonly servers: readonly KnownServer[];

@@ -7,6 +7,7 @@ import { atLeast } from "../postgres/versions.js";
 import type { AccessRules } from "./accessRules.js";
 import type { ServerInputs } from "./inputs.js";
 import type { StackDescription } from "./schema.js";
+import { replicationRoleOf } from "./standalone.js";
 
 /**
  * Whether a server as it is declared lets pgsite in. From the server's own host it does by pgsite's own rules, which come first,
@@ -63,9 +64,10 @@ function checkSocketAlone(
 }
 
 /** pgsite's administrator, and the role that standbys connect as, log in. */
-export function checkOwnRoles({ administrator, replicationRole, roles }: StackDescription): readonly Problem[] {
+export function checkOwnRoles(description: StackDescription): readonly Problem[] {
+  const { administrator, roles } = description;
   const own: Readonly<Record<string, string>> = {
-    [replicationRole ?? "replicator"]: "what standbys connect as",
+    [replicationRoleOf(description, "replicator")]: "what standbys connect as",
     [administrator]: "pgsite's administrator",
   };
   return Object.entries(roles).flatMap(([role, { login }]) =>

@@ -208,6 +208,10 @@ export interface Listener {
   /** The processes that hold the socket, where we may see them. */
   readonly processes: readonly number[];
   readonly program: string;
+  /** Where it is a server of PostgreSQL. */
+  readonly dataDirectory?: string;
+  /** Of that, where pgsite made it. */
+  readonly owner?: { readonly site: string; readonly server: string; readonly stack?: string };
 }
 
 /** What came of looking at a host. */

@@ -179,7 +179,9 @@ function serverOf(lines: Lines, at: string, byteOrder: "little" | "big"): Server
     way: wayOf(lines.all(`${at}.way`)),
     missingPrograms: lines.all(`${at}.missing`),
     ...(postmaster === undefined ? {} : { postmaster: Number(postmaster) }),
-    listeners: lines.all(`${at}.listener`).map((line) => listenerOf(line, byteOrder)),
+    listeners: lines
+      .all(`${at}.listener`)
+      .map((line) => withData(listenerOf(line, byteOrder), lines, `${at}.listener`)),
   };
 }
 
@@ -213,6 +215,26 @@ function holderOf(line: string): SocketFolder["holder"] {
 function wayOf(lines: readonly string[]): readonly Step[] {
   const steps = lines.flatMap((line) => parseStep(line) ?? []);
   return [...new Map(steps.map((step) => [step.path, step])).values()];
+}
+
+/** A server's data directory: `812 /var/db/msyspg`, and whose that is. */
+function withData(listener: Listener, lines: Lines, at: string): Listener {
+  const found = lines.all(`${at}.data`).find((line) => listener.processes.includes(Number(line.split(" ")[0])));
+  if (found === undefined) return listener;
+  const [process = "", ...folder] = found.split(" ");
+  const owner = ownerIn(lines.text(`${at}.identity.${process}`));
+  return { ...listener, dataDirectory: folder.join(" "), ...(owner === undefined ? {} : { owner }) };
+}
+
+/** As `identity.json` says; it lies where its user may write, and is shown only. */
+function ownerIn(text: string | undefined): Listener["owner"] {
+  try {
+    const { site, server, stack } = JSON.parse(text ?? "") as Record<string, unknown>;
+    if (typeof site !== "string" || typeof server !== "string") return undefined;
+    return { site, server, ...(typeof stack === "string" ? { stack } : {}) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** `0100007F www-data/33 812,813/nginx` */

@@ -201,6 +201,12 @@ listeners() {
       pids=$(printf '%s\n' "$held" | awk -v socket="socket:[$inode]" '$1 == socket { print $2 }' | sort -u)
       program=
       for pid in $pids; do program=$(cat "/proc/$pid/comm" 2>/dev/null) && break; done
+      for pid in $pids; do
+        folder=$(readlink "/proc/$pid/cwd") && [ -f "$folder/PG_VERSION" ] || continue
+        say "$1.data" "$pid $folder"
+        content "$1.identity.$pid" "$folder.pgsite/${controlNames.identity}"
+        break
+      done 2>/dev/null
       say "$1" "$address $(printf %s "$user" | tr -d ' ')/$uid $(printf %s "$pids" | tr '\n' ,)/$program"
     done
 }

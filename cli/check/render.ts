@@ -22,7 +22,9 @@ export function renderGone(name: string): string {
 }
 
 function siteIn({ site }: ResolvedStack): string {
-  const servers = site.servers.map(({ name, role }) => `${role} ${name}`).join(", ");
+  const servers = site.servers
+    .map(({ name, role }) => `${site.standalone === true ? "standalone" : role} ${name}`)
+    .join(", ");
   return `PostgreSQL ${site.version}, ${servers}`;
 }
 

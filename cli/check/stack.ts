@@ -1,6 +1,7 @@
 import { readStackText, sealed } from "../../config/file.js";
 import { type ResolvedStack, resolveStack } from "../../config/resolve.js";
 import { secretsInClear } from "../../config/secrets.js";
+import { checkSiblings, type Sibling } from "../../config/siblings.js";
 import { error, type Problem, warning } from "../../postgres/problem.js";
 
 /** A stack file as far as it can be judged without Pulumi, hosts and secrets. */
@@ -9,6 +10,13 @@ export interface CheckedStack {
   readonly problems: readonly Problem[];
   /** Absent where too much is missing. */
   readonly resolved?: ResolvedStack;
+}
+
+/** The same beside the others of its project. */
+export async function checkAmong(checked: CheckedStack, siblings: readonly Sibling[]): Promise<CheckedStack> {
+  const { resolved, problems } = checked;
+  if (resolved === undefined) return checked;
+  return { ...checked, problems: [...problems, ...(await checkSiblings(resolved.description, siblings))] };
 }
 
 /** Pulumi's name for this project, and so the namespace of its keys. */

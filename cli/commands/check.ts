@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { say } from "../find.js";
 import { projectFolder, stacksOf } from "../load.js";
+import { siblingsOf } from "../siblings.js";
 
 interface Options {
   readonly stack?: readonly string[];
@@ -24,11 +25,12 @@ export function checkCommand(): Command {
       const { against } = options;
       if (against !== undefined && !existsSync(join(against, "Pulumi.yaml")))
         throw new Error(`--against names ${against}, where there is no Pulumi.yaml`);
-      const { checkStackFile, hasErrors } = await import("../check/stack.js");
+      const { checkAmong, checkStackFile, hasErrors } = await import("../check/stack.js");
       const { renderCheck, renderGone } = await import("../check/render.js");
       const read = async (folder: string, name: string) => {
         const path = join(folder, `Pulumi.${name}.yaml`);
-        return existsSync(path) ? checkStackFile(name, await readFile(path, "utf8")) : undefined;
+        if (!existsSync(path)) return undefined;
+        return checkAmong(checkStackFile(name, await readFile(path, "utf8")), await siblingsOf(name, folder));
       };
       let failed = false;
       for (const name of names) {

@@ -46,6 +46,8 @@ const stacks = ["--stack <name...>", "stacks to look for it in (default: all)"] 
 /** `pgsite move`: a single server to another host or path; `status`, `rollback` and `commit` of one that has begun. */
 export function moveCommand(): Command {
   const command = new Command("move")
+    // What stands after `commit` is commit's.
+    .enablePositionalOptions()
     .description("move a single server to another host, or another path, by its files; kept until commit")
     .argument("[server]", "the server; alone, a move that has begun goes on")
     .option("--to <host>", "a key of hosts:, or an address that is reached as its host is")
@@ -77,7 +79,13 @@ export function moveCommand(): Command {
     .option("--yes", "without a question")
     .action(async (name: string, { stack, yes }: Flags) => {
       const { journal } = await begun(name, stack);
-      if (!(await agreed(`remove what is left at the old place (${keptOf(journal)})?`, yes))) return;
+      if (
+        !(await agreed(
+          `remove what is left at the old place (${journal.way === "rename" ? journal.from.controlDirectory : keptOf(journal)})?`,
+          yes,
+        ))
+      )
+        return;
       await withLock(hostOf(journal.to.host), journal.to, `committing the move of ${name}`, () => commitMove(journal));
       say(`${name}: what was left at the old place is gone`);
     });

@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { say } from "../find.js";
-import { loadSites } from "../load.js";
+import { type LoadedSite, loadSites } from "../load.js";
 import { proveBackups } from "../rehearsal/proveBackups.js";
 import { proveByRow } from "../rehearsal/proveByRow.js";
-import { defaultMajor, Rehearsal } from "../rehearsal/rehearsal.js";
+import { committedStacks, defaultMajor, Rehearsal } from "../rehearsal/rehearsal.js";
 import { printStatus } from "./status.js";
 
 /** `pgsite rehearsal`: the real stacks on this machine. */
@@ -21,7 +21,7 @@ export function rehearsalCommand(): Command {
       `major version to rehearse with (default: ${defaultMajor}, the oldest that npm's packages carry)`,
     )
     .option("--binaries <folder>", "server programs found on this machine")
-    .argument("[stacks...]", "the stacks, in the order in which they come up (default: ctio fnal)")
+    .argument("[stacks...]", `the stacks, in the order in which they come up (default: ${committedStacks.join(" ")})`)
     .action(async (stacks: string[], options: { name: string; postgresql?: string; binaries?: string }) => {
       const rehearsal = await Rehearsal.prepare({ ...options, ...(stacks.length === 0 ? {} : { stacks }) });
       const { record } = rehearsal;
@@ -40,8 +40,10 @@ export function rehearsalCommand(): Command {
       }
       const changed = Object.entries(changes).filter(([kind]) => kind !== "same");
       const sites = await sitesOf(rehearsal);
-      const { primary, readOn } = await proveByRow(sites);
-      say(`a row written on ${primary} was read on ${readOn.join(", ")}`);
+      for (const ofOne of bySite(sites)) {
+        const { primary, readOn } = await proveByRow(ofOne);
+        say(`a row written on ${primary} was read on ${readOn.join(", ")}`);
+      }
       await proveBackups(sites, say);
       say(
         changed.length === 0
@@ -101,4 +103,10 @@ async function existing(name: string): Promise<Rehearsal> {
 function sitesOf(rehearsal: Rehearsal) {
   Object.assign(process.env, rehearsal.environment, { PGSITE_PROJECT: rehearsal.project });
   return loadSites(rehearsal.stacks);
+}
+
+/** Stacks of one site belong together: a row goes from one to the other. */
+function bySite(sites: readonly LoadedSite[]): readonly (readonly LoadedSite[])[] {
+  const names = [...new Set(sites.map(({ site }) => site.name))];
+  return names.map((name) => sites.filter(({ site }) => site.name === name));
 }

@@ -91,6 +91,7 @@ export async function adopt(site: Site, server: Server, found: HandMade): Promis
   await writeIdentity(host, server, {
     site: site.name,
     server: server.name,
+    ...(site.standalone === true ? { stack: site.stack } : {}),
     systemIdentifier: found.systemIdentifier,
   });
 }

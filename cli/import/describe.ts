@@ -1,4 +1,5 @@
 import { normalize } from "node:path";
+import { bootstrapSuperuser } from "../../config/bootstrapSuperuser.js";
 import { configurationDirectoryIn, programsIn, unitOf } from "../../config/layouts.js";
 import { passwordKey } from "../../config/parse.js";
 import { parseConninfo } from "../../postgres/files/conninfo.js";
@@ -359,12 +360,13 @@ function accessOf(
   authentication: "md5" | undefined,
   notes: string[],
 ) {
-  const version = (servers[0] as Named).found.version;
+  const { version, spec } = (servers[0] as Named).found;
+  const superuser = bootstrapSuperuser(administrator, spec.user);
   const method = authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5");
   const any = { text: "all", literal: false };
   const own = new Set(
     [
-      { type: "local", users: [literalName("postgres")], method: atLeast(version, "9.1") ? "peer" : "ident" },
+      { type: "local", users: [literalName(superuser)], method: atLeast(version, "9.1") ? "peer" : "ident" },
       { type: "host", users: [literalName(administrator)], address: "127.0.0.1/32", method },
     ].map((rule) => renderHbaLine({ databases: [any], options: [], ...rule })),
   );

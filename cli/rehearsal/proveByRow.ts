@@ -6,8 +6,9 @@ import type { LoadedSite } from "../load.js";
 const deadline = 30_000;
 
 /**
- * The proof that a reader believes: a row written on the primary, read on every server that answers queries.
- * @returns the names of the servers that it was read on @throws where one does not have it in time
+ * The proof that a reader believes: a row written on the primary of a site, read on every other server that answers queries; where
+ * there is none, on the same by another session.
+ * @param sites stacks of one site @returns the names of the servers that it was read on @throws where one does not have it in time
  */
 export async function proveByRow(
   sites: readonly LoadedSite[],
@@ -30,7 +31,8 @@ export async function proveByRow(
   } finally {
     await writer.end();
   }
-  const readers = all.filter(({ server }) => server.role !== "primary" && server.hotStandby);
+  const others = all.filter(({ server }) => server.role !== "primary" && server.hotStandby);
+  const readers = all.length === 1 ? [primary] : others;
   for (const { server, login } of readers) {
     const reader = await openSession(server, login);
     try {

@@ -53,6 +53,9 @@ export interface PulumiResult {
 /** The oldest major version that can be had on any machine: it reads the same three files as 9.0 does. */
 export const defaultMajor = "10";
 
+/** The stacks of the checkout, in the order in which they come up: mirrors after what they follow. */
+export const committedStacks: readonly string[] = ["ctio", "fnal", "momentum"];
+
 /** How Pulumi is told to act without asking, and to say only what it does. */
 const unattended = ["--yes", "--skip-preview", "--non-interactive", "--color", "never", "--suppress-outputs"];
 
@@ -118,7 +121,7 @@ export class Rehearsal {
     const { exitCode, stdout, stderr } = await execa("pulumi", [...args], {
       cwd: this.project,
       // --event-log is behind this switch; the Automation API relies on it too.
-      env: { ...this.environment, PULUMI_DEBUG_COMMANDS: "true" },
+      env: { ...this.environment, PULUMI_DEBUG_COMMANDS: "true", PGSITE_PROJECT: this.project },
       extendEnv: false,
       reject: false,
       timeout: options.timeout ?? 20 * 60_000,
@@ -217,7 +220,7 @@ async function environmentOf(folder: string): Promise<Record<string, string>> {
 
 async function stackFiles(options: RehearsalOptions): Promise<StackFile[]> {
   const names = options.stacks ?? Object.keys(options.texts ?? {});
-  const stacks = names.length > 0 ? names : ["ctio", "fnal"];
+  const stacks = names.length > 0 ? names : committedStacks;
   return Promise.all(
     stacks.map(async (stack) =>
       readStackFile(stack, options.texts?.[stack] ?? (await readFile(join(checkout, `Pulumi.${stack}.yaml`), "utf8"))),

@@ -1,6 +1,7 @@
 import { parseDocument } from "yaml";
 import { parseStack, passwordKey, privateKeyKey, type RawConfiguration, serversWithKey } from "../../config/parse.js";
 import type { RehearsalDescription, StackDescription } from "../../config/schema.js";
+import { replicationRoleOf } from "../../config/standalone.js";
 
 /** What a rehearsal needs to know of a stack file before it is translated. */
 export interface StackFile {
@@ -43,9 +44,9 @@ export function placesOf(description: StackDescription): { hosts: string[]; port
 
 /** The roles of a stack that log in by password, each once. */
 export function rolesThatLogIn(description: StackDescription): string[] {
-  const { administrator, replicationRole, roles } = description;
+  const { administrator, roles } = description;
   const declared = Object.entries(roles).flatMap(([name, role]) => (role.login ? [name] : []));
-  return [...new Set([administrator, replicationRole ?? "replicator", ...declared])].sort();
+  return [...new Set([administrator, replicationRoleOf(description, "replicator"), ...declared])].sort();
 }
 
 /**

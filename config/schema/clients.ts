@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { absolutePath, name, osUser, strict } from "./values.js";
+import { absolutePath, address, name, osUser, roleName, strict } from "./values.js";
 
 const fileName = z
   .string()
@@ -29,6 +29,33 @@ export const clients = strict({
     )
     .default([])
     .describe("Where a pg_service.conf is to lie, whose service has the site's name and leads to whoever takes writes"),
+  files: z
+    .array(
+      strict({
+        host: name.describe("A key of hosts:"),
+        user: osUser.optional().describe("Whom the file belongs to (by default osUser)"),
+        path: absolutePath.describe("The whole file is pgsite's"),
+        mode: z
+          .string()
+          .regex(/^0[0-7]{3}$/, 'a mode is four octal digits in quotes: "0640"')
+          .default("0600")
+          .describe("Who may read it, as chmod takes it: it has a password in it"),
+        section: z
+          .string()
+          .regex(/^[A-Za-z0-9_.:-]+$/, "a section is of letters, digits, _, ., : and -")
+          .optional()
+          .describe("The section in which the lines stand (by default none)"),
+        address: address
+          .optional()
+          .describe("Where the program finds the server (by default its address): localhost, on the server's own host"),
+        database: roleName.describe("The database that the program uses"),
+        role: roleName.describe("As whom; its password is the key password-ROLE"),
+      }),
+    )
+    .default([])
+    .describe(
+      "Files of a program's own (ini: host, port, database, user, password) by which it finds whoever takes writes",
+    ),
   hook: z
     .string()
     .min(1)

@@ -87,6 +87,13 @@ export const backups = strict({
     .default({})
     .describe("What is dumped, by database (by default every database); one without rules is one dump"),
   jobs: z.coerce.number().int().min(1).max(64).default(1).describe("How many dumps run at once"),
+  compression: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(9)
+    .optional()
+    .describe("How hard dumps are compressed, as pg_dump -Z takes it: 0 to 9 (by default pg_dump's own, 6)"),
   lockWait: seconds.default(300).describe("How long a dump waits for a lock on its tables: 5min"),
   nice: z.coerce.number().int().min(0).max(19).default(10).describe("As nice(1) takes it"),
   ionice: z.enum(["idle", "best-effort"]).optional().describe("The class of ionice(1) (by default it is not called)"),

@@ -82,7 +82,7 @@ dump() {
   writing=$!
   # By the environment, since a name that has a = would be taken for a connection string.
   # shellcheck disable=SC2086
-  PGDATABASE=$database $nicely "$pg_dump" -w -Fc "--lock-wait-timeout=$((lock_wait * 1000))" "$@" >"$into" 2>"$scratch/said.$number_of_dump" &
+  PGDATABASE=$database $nicely "$pg_dump" -w -Fc ${compression:+"-Z$compression"} "--lock-wait-timeout=$((lock_wait * 1000))" "$@" >"$into" 2>"$scratch/said.$number_of_dump" &
   dumping=$!
   echo "$dumping $slowing $writing $summing" >"$scratch/pid.dump.$number_of_dump"
   wait "$dumping"

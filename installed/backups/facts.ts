@@ -34,7 +34,7 @@ function timesOf({ schedule, timeZone, folders, drill }: Backups, { name }: Serv
 }
 
 function factsOf(site: Site, backups: Backups, server: Server, folder: string): BackupFacts {
-  const { role, databases, jobs, lockWait, keep, nice, ionice, rateLimit, copies } = backups;
+  const { role, databases, jobs, lockWait, keep, nice, ionice, rateLimit, compression, copies } = backups;
   return {
     job: jobFacts(site, server),
     folder,
@@ -46,7 +46,7 @@ function factsOf(site: Site, backups: Backups, server: Server, folder: string): 
     lockWait,
     keep,
     nice,
-    ...defined({ ionice, rateLimit }),
+    ...defined({ ionice, rateLimit, compression }),
     places: copies.flatMap((copy) => placeOf(copy, server)),
     ...heldBy(backups, server, folder),
   };

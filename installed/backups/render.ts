@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
+import { defined } from "../../postgres/defined.js";
 import type { FileSet, InstalledFile } from "../folder.js";
 import { type JobFacts, renderSettings } from "../jobs/settings.js";
 
@@ -44,6 +45,8 @@ export interface BackupFacts {
   readonly ionice?: "idle" | "best-effort";
   /** Bytes a second, of each dump and of each copy. */
   readonly rateLimit?: number;
+  /** As pg_dump -Z takes it. @default pg_dump's own */
+  readonly compression?: number;
   readonly places: readonly BackupPlace[];
   /** Folders of this host to which other servers' runs are copied: a drill and a restore here find them. @default none */
   readonly held?: readonly { readonly name: string; readonly folder: string }[];
@@ -72,6 +75,7 @@ export function renderBackups(facts: BackupFacts): Readonly<Record<string, strin
       nice: facts.nice ?? "",
       ionice: facts.ionice ?? "",
       rate: facts.rateLimit ?? "",
+      ...defined({ compression: facts.compression }),
     }),
     rules: lines(Object.entries(facts.databases).flatMap(([name, rules]) => rulesOf(name, rules))),
     places: lines([

@@ -1,3 +1,4 @@
+import { bootstrapSuperuser } from "../../config/bootstrapSuperuser.js";
 import { controlPath } from "../../config/controlDirectory.js";
 import type { Server, Site } from "../../config/site.js";
 import { compiledIn, placesOfSockets } from "../../config/socketFolders.js";
@@ -30,9 +31,6 @@ export function heldName(index: number): string {
   return index === 0 ? "copies" : `copies${index + 1}`;
 }
 
-/** The OS user that pgsite's own rule of pg_hba.conf lets in by the socket, as the superuser of the same name. */
-const peer = "postgres";
-
 /** Whether these programs need the administrator's password in a file. */
 export function needsPassfile(site: Pick<Site, "administrator">, server: Server): boolean {
   return "passfile" in connectionOf(site, server);
@@ -41,7 +39,9 @@ export function needsPassfile(site: Pick<Site, "administrator">, server: Server)
 function connectionOf({ administrator }: Pick<Site, "administrator">, server: Server): JobConnection {
   const sockets = placesOfSockets(server);
   const [socketFolder] = sockets === compiledIn ? [undefined] : sockets;
-  if (server.host.user === peer && (sockets === compiledIn || socketFolder !== undefined))
-    return defined({ socketFolder });
+  // pgsite's own rule of pg_hba.conf lets the OS user in by the socket, as the superuser of the same name.
+  const role = bootstrapSuperuser(administrator, server.host.user);
+  if (server.host.user === role && (sockets === compiledIn || socketFolder !== undefined))
+    return { ...defined({ socketFolder }), ...(role === "postgres" ? {} : { role }) };
   return { address: server.address, role: administrator, passfile: controlPath(server, "jobsPassfile") };
 }

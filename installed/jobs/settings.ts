@@ -26,7 +26,11 @@ export interface JobFacts {
  * Without a folder the socket is where its programs look for it.
  */
 export type JobConnection =
-  | { readonly socketFolder?: string }
+  | {
+      readonly socketFolder?: string;
+      /** @default "postgres" */
+      readonly role?: string;
+    }
   | { readonly address: string; readonly role: string; readonly passfile: string };
 
 /** Shell assignments, as `installed/jobs/common.sh` reads them. @param more of a program's own */
@@ -45,7 +49,7 @@ export function renderSettings(facts: JobFacts, more: Readonly<Record<string, st
     clients: facts.clientDirectory ?? "",
     port: facts.port,
     host_of_server: byAddress ? connection.address : (connection.socketFolder ?? ""),
-    role_of_jobs: byAddress ? connection.role : "postgres",
+    role_of_jobs: connection.role ?? "postgres",
     passfile_of_jobs: byAddress ? connection.passfile : "",
     mail_to: mail?.to ?? "",
     mail_from: mail?.from ?? "",

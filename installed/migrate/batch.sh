@@ -217,7 +217,6 @@ enough_room() {
     place=${line%"$tab"*} left=${line##*"$tab"}
     free=$(df -P -k -- "${place:-$data}" 2>/dev/null | awk 'NR == 2 { printf("%.0f", $4 * 1024) }')
     [ -n "$free" ] || continue
-    [ -z "${PGSITE_FREE:-}" ] || free=$PGSITE_FREE
     if [ "$free" -lt $((left + reserve)) ]; then waiting=disk waiting_detail="$free $((left + reserve)) ${place:-$data}"; fi
   done <"$scratch/left"
 }

@@ -35,9 +35,19 @@ make_state() {
   has_state "$1" || PGOPTIONS="$PGOPTIONS -c client_min_messages=error" script "$1" "$here/schema.sql"
 }
 
+# renew DATABASE SOURCE: a state of an upgrade before, which was dumped and restored as all else, makes room if that was through.
+renew() {
+  has_state "$1" || return 0
+  earlier=$(sql "$1" "SELECT source FROM pgsite_migration.control WHERE source <> $(literal "$2")") || return 1
+  [ -n "$earlier" ] || return 0
+  unfinished=$(sql "$1" "SELECT count(*) FROM pgsite_migration.tables WHERE status <> 'done'") || return 1
+  [ "$unfinished" = 0 ] || die 78 "$1 has the state of another migration, of the cluster $earlier, and $unfinished tables of it are not through"
+  sql "$1" 'DROP SCHEMA pgsite_migration CASCADE' >/dev/null
+}
+
 # prepare DATABASE: notes which of its tables have no row yet, before anybody may write.
 prepare() {
-  make_state "$1" || return 1
+  renew "$1" '' && make_state "$1" || return 1
   sql "$1" "SELECT pg_catalog.format('INSERT INTO pgsite_migration.prepared SELECT %L, %L WHERE NOT EXISTS (SELECT 1 FROM ONLY %I.%I) AND NOT EXISTS (SELECT 1 FROM pgsite_migration.prepared WHERE nspname = %L AND relname = %L);', n.nspname, c.relname, n.nspname, c.relname, n.nspname, c.relname)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE $(is_deferred "$1")" >"$scratch/prepare.sql" &&
     script "$1" "$scratch/prepare.sql"
@@ -148,7 +158,7 @@ END
     sql "$1" "UPDATE pgsite_migration.tables SET began = now() WHERE status = 'rows' AND began IS NULL; UPDATE pgsite_migration.control SET source = $(literal "$source_identifier")"
 }
 
-# refused_or_failed DATABASE NUMBER STATUS REASON DETAIL
+# set_status DATABASE NUMBER STATUS REASON DETAIL
 set_status() {
   sql "$1" "UPDATE pgsite_migration.tables SET status = $(literal "$3"), reason = $(literal "$4"), detail = $(literal "$5") WHERE number = $2" >/dev/null
 }

@@ -13,7 +13,7 @@ tab='	'
 dry=no
 
 # What `settings` gives.
-server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit=''
+server='' number=0 user='' data='' control='' bin='' port='' passfile='' service='' sockets='' logs='' prefix='' configuration='' log='' unit='' superuser=postgres standalone=no listens=''
 # shellcheck source=/dev/null
 . "$here/settings"
 # shellcheck source=/dev/null
@@ -208,10 +208,10 @@ heads() {
 # judged WHAT: what a log (standard input) says of the stream, by such messages alone: KIND<tab>LINE.
 judged() { MESSAGES=$(cat "$here/messages") WANT=$1 awk -f "$here/stream.awk"; }
 
-# sql_here STATEMENT: as its OS user may over a socket, if that is called postgres and it takes queries.
+# sql_here STATEMENT: as its OS user may over a socket, if that is called as a superuser is and it takes queries.
 sql_here() {
   [ -n "$sockets" ] && find_psql || return 1
-  timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U postgres -d postgres -c "$1" 2>/dev/null 9>&-
+  timeout 60 "$psql" -X -w -q -A -t -h "$sockets" -p "$port" -U "$superuser" -d postgres -c "$1" 2>/dev/null 9>&-
 }
 
 # whole_wal TIMELINE: where the WAL of that timeline ends, by its files; nothing where that cannot be told, or there is no pg_waldump.

@@ -1,6 +1,8 @@
+import { bootstrapSuperuser } from "../../config/bootstrapSuperuser.js";
 import { connectionOf, conninfoOf, describeServer } from "../../config/describe.js";
 import type { ServerInputs } from "../../config/inputs.js";
 import { logFileIn } from "../../config/layouts.js";
+import { inProc, wantedAddresses } from "../../config/listening.js";
 import type { Server } from "../../config/site.js";
 import { socketFolders } from "../../config/socketFolders.js";
 import { defined } from "../../postgres/defined.js";
@@ -12,7 +14,7 @@ import { prefixOf, voicesOf } from "../../postgres/voice.js";
 import type { RunbookFacts } from "./render.js";
 
 /**
- * What the runbook on a server's host is rendered from; undefined where there is no other server.
+ * What the runbook on a server's host is rendered from; undefined where there is no other server, and may be one.
  * @param warm names of servers that answer nobody while they are standbys
  */
 export function runbookFacts(
@@ -22,7 +24,8 @@ export function runbookFacts(
 ): RunbookFacts | undefined {
   const { name, version, dataDirectory, controlDirectory, binDirectory, port, passfile, settings } = server;
   const others = inputs.peers.filter((peer) => peer.name !== name);
-  if (others.length === 0) return undefined;
+  const alone = inputs.site.standalone === true;
+  if (others.length === 0 && !alone) return undefined;
   const [socketFolder] = socketFolders(server);
   const as = server.applicationName ?? name;
   const peers = others.map((peer) => {
@@ -43,6 +46,7 @@ export function runbookFacts(
     };
   });
   const voices = voicesOf(version, settings);
+  const superuser = bootstrapSuperuser(inputs.site.administrator, server.host.user);
   return {
     site: inputs.site.name,
     server: name,
@@ -58,14 +62,21 @@ export function runbookFacts(
       configurationDirectory: server.configurationDirectory,
       log: logFileIn(server),
       unit: server.unit,
+      superuser: superuser === "postgres" ? undefined : superuser,
     }),
     ...(socketFolder === undefined ? {} : { socketFolder }),
     ...(settings.logging_collector === "on" ? { logFolder: logFolderOf(server) } : {}),
     prefix: prefixOf(version, settings),
     ...(voices === undefined ? {} : { voices }),
+    ...(alone ? { alone: { listens: listensOf(server) } } : {}),
     peers,
-    ...(atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
+    ...(alone || atLeast(version, "12") ? {} : { recovery: recoveryOf(server, inputs) }),
   };
+}
+
+/** Where it listens, as the kernel's table of sockets has it. */
+function listensOf({ settings, address }: Server): readonly string[] {
+  return wantedAddresses(settings.listen_addresses ?? "localhost", address).map(inProc);
 }
 
 /** recovery.conf of a server as a standby, whatever it is now; whom it follows is left to the script that writes it. */

@@ -20,6 +20,8 @@ export interface RunbookFacts {
   readonly binDirectory: string;
   readonly port: number;
   readonly passfile: string;
+  /** As whom its OS user comes in by a socket. @default "postgres" */
+  readonly superuser?: string;
   /** Name of what starts it with its machine. @default nothing does */
   readonly service?: string;
   /** The distribution's unit, which starts it in place of that: what the server says then may go to the journal. */
@@ -34,6 +36,8 @@ export interface RunbookFacts {
   readonly prefix: string;
   /** How its own processes' messages begin in its log. @default its log does not tell them from what clients can write */
   readonly voices?: Voices;
+  /** Present where the database exists once: the addresses at which it listens, as /proc/net/tcp writes them. */
+  readonly alone?: { readonly listens: readonly string[] };
   /** All others that it may ever follow. */
   readonly peers: readonly RunbookPeer[];
   /** Until 11: recovery.conf as it is when the server is a standby, without primary_conninfo. */
@@ -62,6 +66,12 @@ export interface RunbookPeer {
 export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
 /** What these read, beside what is rendered: what they share, the judge of a log, and the messages that it knows. */
 export const shared = ["common.sh", "lives.sh", "stream.awk", "messages"] as const;
+
+/** The same of a database that exists once: nobody follows it, and its guard asks its host. */
+export const ofOneAlone = {
+  programs: ["guard"],
+  shared: ["alone.sh", "common.sh", "instance.sh", "lives.sh"],
+} as const;
 
 /** The guard's exit status where the server may not start. */
 export const refusedToStart = 3;
@@ -98,7 +108,13 @@ export function renderRunbook(facts: RunbookFacts): Readonly<Record<string, stri
     sockets: facts.socketFolder ?? "",
     logs: facts.logFolder ?? "",
     prefix: facts.prefix,
-    ...defined({ configuration: facts.configurationDirectory, log: facts.log, unit: facts.unit }),
+    ...defined({
+      configuration: facts.configurationDirectory,
+      log: facts.log,
+      unit: facts.unit,
+      superuser: facts.superuser,
+    }),
+    ...(facts.alone === undefined ? {} : { standalone: "yes", listens: facts.alone.listens.join(" ") }),
     ...headsOf("walreceiver", facts.voices?.walreceiver),
     ...headsOf("server", facts.voices?.server),
   };

@@ -1,7 +1,8 @@
+import { wantedAddresses } from "../../config/listening.js";
 import type { DebianCluster } from "../clusters.js";
 import type { Listener } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
-import { collide, wantedAddresses } from "../listeners.js";
+import { collide } from "../listeners.js";
 
 /** The port, at its addresses and as the name of its socket: free, or held by the postmaster of this data directory. */
 export function checkPort(seen: Seen): Complaint[] {
@@ -65,8 +66,10 @@ function isOurs({ processes }: Listener, postmaster: number | undefined): boolea
   return postmaster !== undefined && processes.includes(postmaster);
 }
 
-function described({ address, user, processes, program }: Listener): string {
+function described({ address, user, processes, program, dataDirectory, owner }: Listener): string {
   const [process] = processes;
+  const stack = owner?.stack === undefined ? "" : `, stack ${owner.stack}`;
+  const whose = owner === undefined ? "" : `, which is ${owner.server} of the site ${owner.site}${stack}`;
   const what = process === undefined ? `a process of ${user}` : `${program} (process ${process} of ${user})`;
-  return `${what} on ${address}`;
+  return `${what} on ${address}${dataDirectory === undefined ? "" : ` (data directory ${dataDirectory}${whose})`}`;
 }

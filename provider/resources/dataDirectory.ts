@@ -5,6 +5,7 @@ import type { DataRefusal, Difference } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { recordedRole } from "../../postgres/wal/controlFile.js";
 import { foreignData } from "../../preflight/foreign.js";
+import type { Identity } from "../../servers/data/dataDirectory.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import { hostOf, type LookAt, lookOfRefresh, newLooks } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
@@ -13,6 +14,8 @@ import { say } from "../protocol/say.js";
 export interface DataDirectoryArgs {
   readonly site: string;
   readonly server: string;
+  /** The stack, where the database exists once: data that another stack knows as its own are not this one's. @default not compared */
+  readonly stack?: string;
   readonly host: HostSpec;
   /** The data directory, absolute. */
   readonly path: string;
@@ -52,7 +55,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
     const before = isMoved ? actual : undefined;
     const found =
       before === undefined ? (actual?.data ?? (await observeNew(context, args))) : await observeNew(context, args);
-    const refusal = refusalOf(args, found) ?? (before && (await leftBehind(context, args, before, found)));
+    const refusal = (await refusalOf(args, found)) ?? (before && (await leftBehind(context, args, before, found)));
     const gone = actual !== undefined && isGone(found);
     if (gone) await say(context, [await goneDifference(args, found)]);
     const incarnation = (actual?.incarnation ?? 1) + (gone ? 1 : 0);
@@ -64,6 +67,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   async create(_context, state) {
     await refuseForeign(state);
+    await nameStack(state);
     return state;
   },
 
@@ -74,6 +78,7 @@ export const dataDirectory: ResourceType<DataDirectoryArgs, DataDirectoryState> 
 
   async update(_context, wanted) {
     await refuseForeign(wanted);
+    await nameStack(wanted);
     return wanted;
   },
 
@@ -127,7 +132,7 @@ async function bootOf(spec: HostSpec): Promise<string | undefined> {
  */
 async function leftBehind(
   context: Context,
-  { server, path, host, controlDirectory }: DataDirectoryArgs,
+  { server, path, host }: DataDirectoryArgs,
   before: DataDirectoryState,
   found: DataDirectoryState["data"],
 ): Promise<string | undefined> {
@@ -140,12 +145,8 @@ async function leftBehind(
     const { processState } = await import("../../servers/process/process.js");
     const isRunning = (await processState(await hostOf(before.host), before.path)).kind === "running";
     const stopping = isRunning ? `stop it (pg_ctl stop -D ${before.path}), and then ` : "";
-    const moving = `move ${before.path} to ${path}, and ${before.controlDirectory} to ${controlDirectory}`;
-    const there =
-      before.host.name === host.name
-        ? moving
-        : `move both folders (${before.path}, ${before.controlDirectory}) to ${host.name}`;
-    return `${server} ${isRunning ? "runs in" : "has its data in"} ${old}, and ${path} on ${host.name} is declared: pgsite moves no data, and does not leave old ones behind that could start again. To take them along, ${stopping}${there}; to have it seeded anew, ${stopping}move ${before.path} out of the way`;
+    const taking = `declare the old place again and say pgsite move ${server} --to ${host.address} --data-directory ${path}, which moves a single server (docs/move.md)`;
+    return `${server} ${isRunning ? "runs in" : "has its data in"} ${old}, and ${path} on ${host.name} is declared: an up moves no data, and does not leave old ones behind that could start again. To take them along, ${taking}; to have it seeded anew, ${stopping}move ${before.path} out of the way`;
   } catch (error) {
     const { HostUnreachable } = await import("../../hosts/host.js");
     if (!(error instanceof HostUnreachable)) throw error;
@@ -201,7 +202,7 @@ async function observe(args: DataDirectoryArgs, lookAt: LookAt = newLooks()): Pr
   const { host, path: dataDirectory, controlDirectory } = args;
   const found = await (await lookAt({ host, dataDirectory, controlDirectory })).data();
   const { identity } = found;
-  const another = identity !== undefined && (identity.site !== args.site || identity.server !== args.server);
+  const another = identity !== undefined && isAnothers(identity, args);
   if (another && !isGone(found.kind as DataDirectoryState["data"])) return "foreign";
   return found.kind === "ours" ? "present" : found.kind;
 }
@@ -218,13 +219,36 @@ async function observeNew(context: Context, args: DataDirectoryArgs): Promise<Da
 }
 
 async function refuseForeign(state: DataDirectoryState): Promise<void> {
-  const refusal = refusalOf(state, await observe(state));
+  const refusal = await refusalOf(state, await observe(state));
   if (refusal !== undefined) throw new Error(refusal);
 }
 
-function refusalOf(args: DataDirectoryArgs, data: DataDirectoryState["data"]): string | undefined {
+/** Data that were made before their database was declared to exist once learn to which stack they belong. */
+async function nameStack({ stack, host: spec, path: dataDirectory, controlDirectory }: DataDirectoryState) {
+  if (stack === undefined) return;
+  const { readIdentity, writeIdentity } = await import("../../servers/data/dataDirectory.js");
+  const [host, directories] = [await hostOf(spec), { dataDirectory, controlDirectory }];
+  const identity = await readIdentity(host, directories);
+  if (identity === undefined || identity.stack !== undefined) return;
+  await writeIdentity(host, directories, { ...identity, stack });
+}
+
+/** Whether data are known as those of another server, or of another stack's. */
+function isAnothers(identity: Identity, { site, server, stack }: DataDirectoryArgs): boolean {
+  const isOtherStack = stack !== undefined && identity.stack !== undefined && identity.stack !== stack;
+  return identity.site !== site || identity.server !== server || isOtherStack;
+}
+
+async function refusalOf(args: DataDirectoryArgs, data: DataDirectoryState["data"]): Promise<string | undefined> {
   const where = `${args.path} on ${args.host.name}, the data directory of ${args.server},`;
   if (data === "foreign") {
+    const { host, path: dataDirectory, controlDirectory } = args;
+    const look = await newLooks()({ host, dataDirectory, controlDirectory });
+    const { identity } = await look.data();
+    if (identity !== undefined && isAnothers(identity, args)) {
+      const stack = identity.stack === undefined ? "" : `, of the stack ${identity.stack}`;
+      return `${where} holds the data of ${identity.server} of the site ${identity.site}${stack}, and was not made by pgsite for this server: it is left untouched. Declare another dataDirectory, or have one stack alone declare ${args.server}`;
+    }
     const { cause, remedy } = foreignData(where);
     return `${cause}: ${remedy}`;
   }

@@ -3,14 +3,16 @@ import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js
 import { listingText } from "../../installed/listing.js";
 import { askPeers, type Untold } from "../../installed/runbook/ask.js";
 import { installRunbook, runbookDifferences, runbookFiles } from "../../installed/runbook/install.js";
+import { claimInstance, instancePlace } from "../../installed/runbook/instance.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
 import { defined } from "../../postgres/defined.js";
 import { type Unasked, unaskedAmong } from "../../postgres/files/hba/index.js";
+import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf, lookOfRefresh, textOfRefresh } from "../../servers/status/look.js";
 import { isUpgraded } from "../../servers/upgrade/planned.js";
-import { unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
+import { elsewhereInWords, unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { type ByServer, ofEach, present, whyLeft } from "./byServer.js";
@@ -31,6 +33,11 @@ export interface RunbookArgs {
 export interface RunbookState extends RunbookArgs {
   /** Of each server's runbook, a line a file: mode, owner and hash of the content. */
   readonly installed: ByServer<string>;
+  /**
+   * Of a server whose database exists once: where that is known to be: `here`, `nowhere`, or `FOLDER on HOST`. Absent where the
+   * stack has none.
+   */
+  readonly instances?: ByServer<string>;
   /** Servers whose guard others would not let ask, by the rules that lie there. No difference by itself. */
   readonly __unasked?: readonly Unasked[];
   /** By server: peers that did not say, when it asked them by what was just written. Asked again for as long as there are any. */
@@ -67,7 +74,16 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     const unasked = (actual?.__unasked ?? []).filter(({ server }) => args.servers[server] !== undefined);
     for (const one of unasked) await context.log("warning", unaskedInWords(one));
     await warn(context, actual?.__untold ?? {}, args.servers, unasked);
-    return { state: { ...args, installed } };
+    const alone = Object.entries(args.servers).filter(([, { facts }]) => facts.alone !== undefined);
+    const elsewhere = alone.flatMap(([name, { facts, host }]) => {
+      const known = actual?.instances?.[name] ?? "here";
+      return known === "here" || known === "nowhere"
+        ? []
+        : [error("", elsewhereInWords(name, facts, host.name, known))];
+    });
+    const instances = Object.fromEntries(alone.map(([name]) => [name, "here"]));
+    const state = { ...args, installed, ...(alone.length === 0 ? {} : { instances }) };
+    return { state, problems: elsewhere };
   },
 
   create: (context, state) => writeAll(context, state),
@@ -76,12 +92,13 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     if (known === undefined) throw new Error("a runbook cannot be imported by its id: `pulumi up` writes it");
     const found = await ofEach(present(known.servers), async ({ host: spec, facts }) => {
       const host = await hostOf(spec);
-      const [installed, passfile, rules] = await Promise.all([
+      const [installed, instance, passfile, rules] = await Promise.all([
         readFiles(host, await runbookFiles(facts)).then(listingText),
+        facts.alone === undefined ? undefined : instanceOf(host, facts),
         textOfRefresh(spec, facts.passfile),
         lookOfRefresh({ host: spec, ...facts }).then((look) => look.texts(["pg_hba.conf"])),
       ]);
-      return { installed, passfile, rules: rules["pg_hba.conf"] };
+      return { installed, instance, passfile, rules: rules["pg_hba.conf"] };
     });
     const asking = Object.entries(present(known.servers)).map(([name, { facts }]) => {
       return [name, { ...facts, ...defined({ rules: found[name]?.rules }) }] as const;
@@ -89,13 +106,14 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     const unasked = unaskedAmong(Object.fromEntries(asking));
     const { __unasked, __untold = {}, ...last } = known;
     const again = Object.keys(__untold).length === 0 ? {} : await untoldOf(present(known.servers));
-    const each = (part: "installed" | "passfile") =>
+    const each = (part: "installed" | "instance" | "passfile") =>
       Object.fromEntries(
         Object.entries(found).flatMap(([name, is]) => (is[part] === undefined ? [] : [[name, is[part]]])),
       );
     return {
       ...last,
       installed: { ...known.installed, ...each("installed") },
+      ...(known.instances === undefined ? {} : { instances: { ...known.instances, ...each("instance") } }),
       passfiles: { ...known.passfiles, ...each("passfile") },
       ...(unasked.length === 0 ? {} : { __unasked: unasked }),
       ...(Object.keys(again).length === 0 ? {} : { __untold: again }),
@@ -154,11 +172,25 @@ async function warn(
 
 async function write({ host: spec, facts }: ServerRunbook, passfile: string | undefined): Promise<void> {
   const host = await hostOf(spec);
+  // Before the guard, which starts nothing where nobody has said.
+  if (facts.alone !== undefined) await claim(host, facts);
   await installRunbook(host, facts);
   const there = await textOf(host, facts.passfile);
   // A password file that is missing is the HostFile's to write.
   if (passfile === undefined || there === undefined || there === passfile) return;
   await host.writeFile(facts.passfile, passfile, { mode: 0o600 });
+}
+
+/** Nobody has said where the database is: it is where pgsite has it. */
+async function claim(host: Host, facts: RunbookFacts): Promise<void> {
+  const known = await instanceOf(host, facts);
+  if (known === "nowhere") return claimInstance(host, facts);
+  if (known !== "here") throw new Error(elsewhereInWords(facts.server, facts, host.name, known));
+}
+
+async function instanceOf(host: Host, facts: RunbookFacts): Promise<string> {
+  const place = await instancePlace(host, facts);
+  return typeof place === "string" ? place : place.elsewhere;
 }
 
 async function textOf(host: Host, path: string): Promise<string | undefined> {

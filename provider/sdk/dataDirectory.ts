@@ -4,6 +4,8 @@ import type { HostSpec } from "../../hosts/host.js";
 import { packed } from "./packed.js";
 
 export interface DataDirectoryArgs {
+  /** The stack, where the database exists once. @default data are compared by site and server alone */
+  readonly stack?: pulumi.Input<string>;
   /** Name of the site. */
   readonly site: pulumi.Input<string>;
   /** Name of the server. */

@@ -9,6 +9,8 @@ import { isPrepared } from "./standing.js";
 export interface Identity {
   readonly site: string;
   readonly server: string;
+  /** The stack that describes it, where the database exists once: another one of the same names is not to take it for its own. */
+  readonly stack?: string | undefined;
   /** Decimal, unsigned: it does not fit a JavaScript number. */
   readonly systemIdentifier: string;
   /** The data of another major version that these were made of. */
@@ -47,6 +49,7 @@ const systemIdentifierSchema = z.string().regex(/^\d+$/);
 const identitySchema = z.object({
   site: z.string(),
   server: z.string(),
+  stack: z.string().optional(),
   systemIdentifier: systemIdentifierSchema,
   upgradedFrom: z
     .object({ version: z.string(), systemIdentifier: systemIdentifierSchema, switching: z.literal(true).optional() })

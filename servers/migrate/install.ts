@@ -65,7 +65,7 @@ export async function removeMigration(spec: HostSpec, facts: MigrateFacts): Prom
       left.push(...(await removeSchedule(hosts, scheduler, await hostTimes(hosts.host, scheduler, schedule))));
   }
   const program = migrateProgram(facts.job.controlDirectory);
-  if ((await hosts.host.run(["test", "-x", program])).code === 0) await tell(spec, facts, ["stop"]);
+  if ((await hosts.host.stat(program)) !== undefined) await tell(spec, facts, ["stop"]);
   left.push(...(await removeFiles(hosts.host, await jobFiles(set))));
   return left;
 }

@@ -155,7 +155,7 @@ export class MoveCopy {
     const all = await walk(this.#source, from, this.signal);
     return all.filter(({ path, type }) => {
       if (path === controlFile || type === "other") return false;
-      return !/^(postmaster\.(pid|opts)|pgsite\.incomplete|\.s\.PGSQL\..*)$/.test(path);
+      return path !== incompleteMarker && !/^(postmaster\.(pid|opts)|\.s\.PGSQL\..*)$/.test(path);
     });
   }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { bootstrapSuperuser } from "../../config/bootstrapSuperuser.js";
 import { controlPath, incompleteMarker } from "../../config/controlDirectory.js";
 import { passwordKey } from "../../config/parse.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
@@ -12,9 +13,6 @@ import { takeDirectory, writeMarker } from "../data/marker.js";
 import { writeDeclaredFiles } from "../data/ownFiles.js";
 import { clearData, standingIn } from "../data/standing.js";
 import { identifier, literal } from "../sql/sql.js";
-
-/** The superuser that initdb makes. It gets no password, so nobody comes in as it over TCP. */
-const bootstrapSuperuser = "postgres";
 
 /** The configuration that initdb makes among the data. */
 const initdbsFiles = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"];
@@ -70,7 +68,7 @@ function initdbArguments(site: Site, server: Server, directory: string): readonl
     "-D",
     directory,
     "-U",
-    bootstrapSuperuser,
+    bootstrapSuperuser(site.administrator, server.host.user),
     `--locale=${locale}`,
     `--encoding=${encoding}`,
     // Every version knows it, and it needs no password; the access file is written before anything starts.
@@ -136,7 +134,7 @@ export async function administratorSql(site: Site, server: Server, passwords: Pa
     );
   }
   const verifier = await verifierFor(server.version, role, password);
-  const verb = role === bootstrapSuperuser ? "ALTER" : "CREATE";
+  const verb = role === bootstrapSuperuser(role, server.host.user) ? "ALTER" : "CREATE";
   const replication = atLeast(server.version, "9.1") ? " REPLICATION" : "";
   return `${verb} ROLE ${identifier(role)} SUPERUSER LOGIN${replication} PASSWORD ${literal(verifier)};`;
 }

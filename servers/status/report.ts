@@ -77,7 +77,7 @@ const nothing: Compared = { differences: [], unknown: [], plan: { steps: [], ref
 export interface ServerReport {
   readonly name: string;
   /** As declared; what it does is in `state`. */
-  readonly role: ServerRole;
+  readonly role: ServerRole | "standalone";
   readonly address: string;
   readonly port: number;
   readonly dataDirectory: string;
@@ -126,12 +126,13 @@ export interface Seen {
 }
 
 export function reportOf(
-  site: Pick<Site, "primary">,
+  site: Pick<Site, "primary" | "standalone">,
   { servers: all, answers }: Seen,
   compared: Compared = nothing,
 ): Report {
   const seen = all.map((observation) => {
-    const server = serverReport(observation, answers, all);
+    const found = serverReport(observation, answers, all);
+    const server = site.standalone === true ? { ...found, role: "standalone" as const } : found;
     const stream = streamOf(server, observation, answers, all);
     const off = stream?.off === undefined ? {} : { stream: stream.off };
     const problems = problemsOf({ site, observation, state: server.state, answers, all, ...off });

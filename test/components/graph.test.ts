@@ -8,6 +8,7 @@ beforeAll(async () => {
   graphs.after = await graphOf("ctio", committed("ctio", { "pgsite:primary": "server3" }));
   graphs.tls = await graphOf("ctio", committed("ctio", { "pgsite:tls": '{"certificates":"made"}' }));
   graphs.mirror = await graphOf("fnal", committed("fnal"));
+  graphs.alone = await graphOf("momentum", committed("momentum"));
 });
 
 const graph = (name: string) => graphs[name] ?? [];
@@ -43,6 +44,24 @@ describe("the resources of a stack", () => {
         expect(childrenOf(name, server).sort()).toEqual(expected(server).sort());
     }
     expect(childrenOf("mirror", "des10").sort()).toEqual(expected("des10").sort());
+  });
+
+  it("give a standalone server the same children, and its stack no role that replicates", () => {
+    const types = (name: string, server: string) => childrenOf(name, server).map((child) => child.replace(server, "X"));
+    expect(types("alone", "msyspg")).toEqual(types("before", "server2"));
+    const roles = graph("alone").filter(({ type }) => type === "pgsite:index:Role");
+    expect(roles.map(({ name }) => name).sort()).toEqual(["ecuser", "msyspg"]);
+    expect(roles.filter(({ inputs }) => inputs.replication === true)).toEqual([]);
+    const [directory] = graph("alone").filter(({ type }) => type === "pgsite:index:DataDirectory");
+    expect(directory?.inputs.stack).toBe("momentum");
+  });
+
+  it("keep the password in a program's file a secret", () => {
+    const [file] = graph("alone").filter(({ name }) => name.endsWith("-ecdb.ini"));
+    expect(file?.dependsOn).toEqual(["momentum-rollout"]);
+    const line = `password = "${password}"`;
+    expect(file?.inputs.content).toMatchObject({ value: expect.stringContaining(line) });
+    expect(JSON.stringify({ ...file?.inputs, content: "" })).not.toContain(password);
   });
 
   it("have the same names, types and parents after the primary has changed", () => {

@@ -63,6 +63,8 @@ const changedInTheClone = async () => said(await type("git status --porcelain"))
 const pidsOf = (rows: readonly StatusRow[]) =>
   rows.map(({ dataDirectory }) => readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[0]);
 
+const stacks = ["ctio", "fnal", "momentum"];
+
 describe("the demo, from a clean clone", () => {
   let ownPulumi: string;
   let pids: readonly (string | undefined)[];
@@ -104,33 +106,36 @@ Resources:`,
     );
   }, 60_000);
 
-  it("brings up both stacks by one command, and ends with the table of three streaming servers", async () => {
+  it("brings up all stacks by one command, and ends with the table of their servers", async () => {
     const ran = await type(demo);
     const printed = said(ran);
     expect(printed).toContain("\na row written on server2 was read on des10\n");
+    expect(printed).toContain("\na row written on msyspg was read on msyspg\n");
     expect(ran.stderr.match(/^pgsite: Pulumi v.*, its command plugin: .*$/gm)).toHaveLength(1);
     // Pulumi warns of plugins that it finds there, three times a run.
     expect(`${printed}${ran.stderr}`).not.toContain("from $PATH");
-    expect(printed.trimEnd().split("\n").slice(-7)).toEqual([
+    expect(printed.trimEnd().split("\n").slice(-9)).toEqual([
       expect.stringMatching(/^│ server .* role .* state .* walsenders +│$/),
       expect.stringMatching(/^├─.*┤$/),
       expect.stringMatching(
-        /^│ server2 │ primary │ 127\.0\.\d+\.2:5442 │ 10\.\d+ +│ read-write +│ 1 .*│ des10, server3 │$/,
+        /^│ server2 │ primary +│ 127\.0\.\d+\.2:5442 │ 10\.\d+ +│ read-write +│ 1 .*│ des10, server3 │$/,
       ),
       expect.stringMatching(
-        /^│ server3 │ standby │ 127\.0\.\d+\.3:5442 │ 10 +│ in recovery, refuses queries │ 1 .*│ server2 /,
+        /^│ server3 │ standby +│ 127\.0\.\d+\.3:5442 │ 10 +│ in recovery, refuses queries │ 1 .*│ server2 /,
       ),
       expect.stringMatching(
         /^│ des10 +│ mirror +│ 127\.0\.\d+\.4:5442 │ 10\.\d+ +│ in recovery, read-only +│ 1 .*│ server2 /,
       ),
+      expect.stringMatching(/^│ msyspg +│ standalone │ 127\.0\.\d+\.5:5432 │ 10\.\d+ +│ read-write +│ 1 /),
       expect.stringMatching(/^└─.*┘$/),
       expect.stringMatching(/^ctio: the newest backup is \d+m?s old, and a drill has verified it$/),
+      expect.stringMatching(/^momentum: the newest backup is \d+m?s old, and a drill has verified it$/),
     ]);
     expect(existsSync(rehearsal)).toBe(true);
     expect(await changedInTheClone()).toBe("");
     // What the servers' user can pass through holds nothing else for others; nor do events, should they be carried elsewhere.
     const own = readdirSync(rehearsal).filter((name) => name !== "hosts");
-    for (const name of [...own, "project/events-ctio.json", "project/events-fnal.json"]) {
+    for (const name of [...own, ...stacks.map((stack) => `project/events-${stack}.json`)]) {
       expect(`${name} ${statSync(join(rehearsal, name)).mode & 0o077}`).toBe(`${name} 0`);
     }
   }, 900_000);
@@ -142,6 +147,7 @@ Resources:`,
       { name: "server2", role: "primary", state: "read-write", upstream: null, problems: [] },
       { name: "server3", role: "standby", state: "in recovery, refuses queries", upstream: "server2", problems: [] },
       { name: "des10", role: "mirror", state: "in recovery, read-only", upstream: "server2", problems: [] },
+      { name: "msyspg", role: "standalone", state: "read-write", upstream: null, problems: [] },
     ]);
     pids = pidsOf(rows);
     expect(await changedInTheClone()).toBe("");

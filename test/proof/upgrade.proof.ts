@@ -87,19 +87,23 @@ const shapes: readonly (readonly [string, Way, Partial<Shape>])[] = [
     "by copy, without checksums, with WAL segments of 64 MB",
     "copy",
     {
-      initdb: ["--no-locale", "--encoding=UTF8", "--no-data-checksums", "--wal-segsize=64"].filter(
-        (one) => one !== "--no-data-checksums",
-      ),
+      initdb: ["--no-locale", "--encoding=UTF8", "--wal-segsize=64"],
       cluster: { checksums: false, walSegmentSize: 64 * megabyte },
       settings: { wal_keep_size: "128MB", max_wal_size: "1GB", min_wal_size: "128MB" },
     },
   ],
   [
-    "by link, with an ICU locale",
+    "by link, with a locale of the server's own",
     "link",
     {
-      initdb: ["--locale=C", "--locale-provider=icu", "--icu-locale=de-DE", "--encoding=UTF8", "--data-checksums"],
-      cluster: { locale: { provider: "icu", collate: "C", ctype: "C", locale: "de-DE" } },
+      initdb: [
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--encoding=UTF8",
+        "--data-checksums",
+      ],
+      cluster: { locale: { provider: "builtin", collate: "C", ctype: "C", locale: "C.UTF-8" } },
     },
   ],
   ["by dump", "dump", {}],

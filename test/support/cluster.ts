@@ -36,8 +36,6 @@ export class Cluster {
   static async describe(options: {
     readonly major: Major;
     readonly first: number;
-    /** @default 20 */
-    readonly block?: number;
     readonly servers: readonly ClusterServer[];
     readonly password?: string;
     readonly administrator?: string;

@@ -15,10 +15,10 @@ function filesOf(stack: string): Record<string, Readonly<Record<string, string |
   return Object.fromEntries((resolved?.site.servers ?? []).map(({ name, files }) => [name, files]));
 }
 
-describe("the bytes of the real site's files at 9.0", () => {
-  const files = { ...filesOf("ctio"), ...filesOf("fnal") };
+describe("the bytes of the real sites' files at 9.0", () => {
+  const files = { ...filesOf("ctio"), ...filesOf("fnal"), ...filesOf("momentum") };
 
-  for (const server of ["server2", "server3", "des10"]) {
+  for (const server of ["server2", "server3", "des10", "msyspg"]) {
     it(`are those of the golden files for ${server}, and no other file is declared`, () => {
       const declared = Object.entries(files[server] ?? {}).filter(([, text]) => text !== null);
       const expected = readdirSync(join(golden, server)).sort();
@@ -28,6 +28,10 @@ describe("the bytes of the real site's files at 9.0", () => {
       }
     });
   }
+
+  it("give a standalone server no recovery.conf either", () => {
+    expect(files.msyspg?.["recovery.conf"]).toBeNull();
+  });
 
   it("give the primary no recovery.conf: with one it would start as a standby", () => {
     expect(files.server2?.["recovery.conf"]).toBeNull();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { collide, parseAddress, wantedAddresses } from "../../../preflight/listeners.js";
+import { wantedAddresses } from "../../../config/listening.js";
+import { collide, parseAddress } from "../../../preflight/listeners.js";
 import { Lines, parseFacts } from "../../../preflight/parse.js";
 
 const facts = (text: string, sent = 100, received = 101) => parseFacts(new Lines(text), { sent, received }, ["db1"]);

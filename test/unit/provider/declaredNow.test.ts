@@ -153,6 +153,7 @@ describeAll(
     path: refusing(`${path}-other`, /has its data in .* and .*-other on here is declared/),
     controlDirectory: refusing(`${path}.other`, /was not made by pgsite/),
     disposable: false,
+    stack: "orders",
     others: [{ name: "db2", host: here, ...placed(join(folder, "nothing")), dataDirectory: join(folder, "nothing") }],
   }),
 );
