@@ -253,7 +253,9 @@ describe("whatever is found and wished", () => {
       if (atLeast(from, to)) expect(isRefused).toBe(true);
       expect(plan.keepsRollback).toBe(keepsRollback(plan.way));
       if (!plan.keepsRollback) expect(method).toBe("link");
-      if (!plan.keepsRollback && acceptNoRollback !== true) expect(isRefused).toBe(true);
+      if (!plan.keepsRollback && acceptNoRollback !== true && !atLeast(from, to)) {
+        expect(plan.refusals).toContainEqual({ code: "no rollback not accepted", way: plan.way });
+      }
     }));
 
   it("goes only with space and programs for it, and from data that these take", () =>
