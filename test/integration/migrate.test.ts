@@ -89,7 +89,7 @@ describe.skipIf(!haveClients())("history that follows an upgrade", () => {
       if (round === 3) await site.target.stop("immediate").then(() => site.target.start());
       await ended;
     }
-    const last = await site.run(["run"]);
+    const last = await site.runAgain();
     expect(last).toMatchObject({ code: 0, stderr: "" });
     expect(await site.target.query("postgres", historyDigest)).toBe(wanted);
     const about = await site.target.query(

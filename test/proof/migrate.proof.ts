@@ -176,10 +176,12 @@ describe.skipIf(!haveClients())("history that follows", () => {
           }
         }
         await ended;
+        // A batch that lost its run comes to its end.
+        await pause(1500);
       }
       await standby.query("postgres", "select pg_wal_replay_pause()");
       await site.target.must([site.program, "throttle", "none"]);
-      const last = site.run(["run"]);
+      const last = site.runAgain();
       let waited = "";
       for (const end = Date.now() + rows / 10 + 60_000; waited === "" && Date.now() < end; await pause(500)) {
         const database = (await site.status()).find(({ word }) => word === "database");
