@@ -100,6 +100,15 @@ export class Migration {
     return this.target.run([this.program, ...args], { env });
   }
 
+  /** As the schedule does it: once more, where what was killed before has not come to its end yet. */
+  async runAgain(): Promise<Ended> {
+    for (const end = Date.now() + 30_000; ; ) {
+      const ended = await this.run(["run"]);
+      if (ended.code !== 75 || !ended.stderr.includes("migrate.lock") || Date.now() > end) return ended;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+
   /** What `status` says to programs. */
   async status(): Promise<readonly JobEvent[]> {
     const stdout = await this.target.must([this.program, "--events", "status"]);
