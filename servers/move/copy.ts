@@ -250,12 +250,17 @@ export class MoveCopy {
   }
 }
 
+/** The program that is several times as fast where the processor knows SHA. */
+const choosing =
+  "if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then summing='openssl dgst -sha256 -r'; else summing=sha256sum; fi";
+
 /** A checksum of all that passes, said at the end: \`sum NAME HEX\`. */
 const summed = (name: string) => `fifo=$2.${name}
 umask 077
 rm -f -- "$fifo" "$fifo.sum"
 mkfifo -- "$fifo" || exit
-sha256sum <"$fifo" >"$fifo.sum" &`;
+${choosing}
+$summing <"$fifo" >"$fifo.sum" &`;
 const said = (name: string) => `wait
 echo "sum ${name} $(cut -c 1-64 <"$fifo.sum")" >&3
 rm -f -- "$fifo" "$fifo.sum"`;
