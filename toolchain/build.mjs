@@ -61,7 +61,8 @@ export async function buildBench(name) {
     throw new ToolchainError(`npm run bench -- NAME, where NAME is one of: ${names.join(", ") || "(none yet)"}`);
   }
   const output = join("dist", "bench", `${name}.js`);
-  await bundle({ entry: join("bench", `${name}.ts`), output, external: ["@pulumi/pulumi"] });
+  // Hosts of tests have programs bundled for them; esbuild finds its own beside it.
+  await bundle({ entry: join("bench", `${name}.ts`), output, external: ["@pulumi/pulumi", "esbuild"] });
   return join(checkout, output);
 }
 

@@ -192,8 +192,9 @@ async function toHere(
 /** Prints the process ids, then how each ended, and the checksum of what passed. */
 const writing = `umask 077
 out=$1; shift
+if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then summing='openssl dgst -sha256 -r'; else summing=sha256sum; fi
 exec 4>&1
-{ { "$@" </dev/null 3>&- 4>&-; echo "dump $?" >&3; } | { tee -- "$out" 3>&- 4>&-; echo "write $?" >&3; } | sha256sum >&4; } 3>&4`;
+{ { "$@" </dev/null 3>&- 4>&-; echo "dump $?" >&3; } | { tee -- "$out" 3>&- 4>&-; echo "write $?" >&3; } | $summing >&4; } 3>&4`;
 const writingFolder = `umask 077
 "$@" </dev/null
 echo "dump $?"

@@ -62,7 +62,7 @@ export async function restoreDump(options: RestoreDumpOptions): Promise<Restored
   }
   const place: DumpPlace = from.on === "here" ? { path: from.path } : { host, path: from.path };
   const header = await headerOf(place, server);
-  const pgRestore = await clientOf(host, server, site, "pg_restore", newestOf(header) ?? server.version);
+  const pgRestore = await clientOf(host, server, site, "pg_restore", newestIn(header).dumper ?? server.version);
   const login = administratorOf(site, options.passwords);
   await refuseMissing(server, login, database, signal);
   return withSession(server, login, { database, signal }, async (session) => {
@@ -94,14 +94,12 @@ async function headerOf(place: DumpPlace, server: Server): Promise<ArchiveHeader
   // The table of contents of a folder calls itself one of a tar file.
   if (header === undefined || (header.format === "tar" && !head.isFolder))
     throw new DumpRefused({ code: "no archive", path: place.path });
-  const known = newestIn(header);
-  for (const [version, major] of [
-    [header.dumper, known.dumper],
-    [header.server, known.server],
-  ] as const) {
-    // One that nobody here knows is newer than all that are known, or older.
-    if (major === undefined ? Number.parseFloat(version) < 9 : atLeast(server.version, major)) continue;
-    const serverVersion = server.version;
+  // What a newer pg_dump made of a server that is no newer goes by a pg_restore that is as new, or not at all.
+  const { server: major } = newestIn(header);
+  // One that nobody here knows is newer than all that are known, or older.
+  const isNewer = major === undefined ? Number.parseFloat(header.server) >= 9 : !atLeast(server.version, major);
+  if (isNewer) {
+    const [version, serverVersion] = [header.server, server.version];
     throw new DumpRefused({
       code: "newer than the server",
       path: place.path,
@@ -111,10 +109,6 @@ async function headerOf(place: DumpPlace, server: Server): Promise<ArchiveHeader
     });
   }
   return header;
-}
-
-function newestOf(header: ArchiveHeader) {
-  return newestIn(header).dumper;
 }
 
 /** How many objects it has, large ones among them. */

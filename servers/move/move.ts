@@ -11,7 +11,7 @@ import { administratorOf } from "../sql/login.js";
 import { type Login, withSession } from "../sql/session.js";
 import { whoAreYou } from "../sql/writable.js";
 import { goBack } from "./back.js";
-import { type FirstPass, MoveCopy } from "./copy.js";
+import { type FirstPass, MoveCopy, unusedWalOf } from "./copy.js";
 import { type MoveJournal, readJournal, writeJournal } from "./journal.js";
 import { lookAtMove, type MoveAsked } from "./look.js";
 import { disableService, enableService, fillControlDirectory, keptOf, renameOnce, writeFilesOf } from "./places.js";
@@ -91,17 +91,18 @@ async function begin(options: MoveOptions, facts: MoveFacts): Promise<MoveJourna
     let before: FirstPass | undefined;
     if (facts.way === "archive") {
       report({ code: "first pass", bytes: facts.bytes });
-      before = await copy.first();
+      before = await copy.first(await unusedWalOf(server, login, signal));
     }
     const fit = await makeFit(asked);
     const counts = await countsOf(server, login, signal);
+    const unused = await unusedWalOf(server, login, signal);
     journal = { ...journal, phase: "stopping", counts, stopped: Date.now() };
     await remember(options, journal);
     report({ code: "stopping" });
     // It is ended, and would recover elsewhere, only where somebody ends it: this copy is of one that was shut down.
     await stopServer(from, server, { patience: fit.patience });
     if (before !== undefined) {
-      const { files, bytes } = await copy.rest(before);
+      const { files, bytes } = await copy.rest(before, unused);
       report({ code: "second pass", files, bytes });
       const all = await copy.compare();
       await writeFilesOf(to, server);

@@ -106,7 +106,7 @@ export function movePlanInWords(facts: MoveFacts, changes: readonly StackChange[
   const how =
     way === "rename"
       ? "its data directory is renamed on its file system: nothing is copied, and the stop takes seconds"
-      : `${prettyBytes(bytes + walBytes)} are copied in two passes: the first while it runs; then it stops for what has changed meanwhile, and its WAL (${prettyBytes(walBytes)})`;
+      : `${prettyBytes(bytes + walBytes)} are copied in two passes: the first while it runs; then it stops for what has changed meanwhile (WAL is ${prettyBytes(walBytes)} of it now, most of which goes in the first)`;
   return [
     `${server}: ${how}`,
     `programs ${from.programs} there, ${to.programs} here; ${from.machine}, ${to.machine}; ${from.libc}, ${to.libc}`

@@ -147,10 +147,13 @@ describe.skipIf(!haveClients())("dump and restore", () => {
     copyFileSync(join(folder, "good.dump.sha256"), join(folder, "flipped.dump.sha256"));
     write("script.sql", Buffer.from("create table t ();\n"));
     const header = parseArchiveHeader(good);
-    const newer = Buffer.from(
-      good.toString("latin1").replace(header?.dumper ?? "", (header?.dumper ?? "").replace(/^15/, "18")),
-      "latin1",
-    );
+    const [of, dumper] = [header?.server ?? "", header?.dumper ?? ""];
+    const madeNewer = (text: string) => Buffer.from(text.replace(/^15/, "18"), "latin1").toString("latin1");
+    const text = good.toString("latin1");
+    const newer = Buffer.from(text.replace(of, madeNewer(of)), "latin1");
+    const second = text.indexOf(dumper, text.indexOf(of) + of.length);
+    const byNewer = text.slice(0, second) + madeNewer(dumper) + text.slice(second + dumper.length);
+    write("byNewer.dump", Buffer.from(byNewer, "latin1"));
     write("newer.dump", newer);
     await own.query("postgres", "create database untouched");
     expect(await refusal(restored("cut.dump", "untouched"))).toMatchObject({ code: "unreadable" });
@@ -158,6 +161,10 @@ describe.skipIf(!haveClients())("dump and restore", () => {
     expect(await refusal(restored("newer.dump", "untouched"))).toMatchObject({
       code: "newer than the server",
       version: expect.stringMatching(/^18/),
+    });
+    expect(await refusal(restored("byNewer.dump", "untouched"))).toMatchObject({
+      code: "program too old",
+      needed: "18",
     });
     expect(await refusal(restored("script.sql", "untouched"))).toMatchObject({ code: "no archive" });
     expect(await refusal(restored("nothing", "untouched"))).toMatchObject({ code: "no dump" });
