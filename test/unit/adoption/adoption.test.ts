@@ -114,7 +114,8 @@ describe("a description", () => {
 
   it("says that the database exists once if somebody does, and then has neither primary nor replication role", () => {
     const one = [{ name: "db1", found: server("15", {}) }];
-    const site = { site: "orders", administrator: "postgres", contents, standalone: true };
+    const found = { ...contents, ownSettings: [] };
+    const site = { site: "orders", administrator: "postgres", contents: found, standalone: true };
     const { keys, obstacles, replicationRole } = describeSite({ ...site, servers: one });
     expect([keys.standalone, keys.primary, keys.replicationRole, obstacles]).toEqual(["db1", undefined, undefined, []]);
     expect(replicationRole).toBe("postgres");
