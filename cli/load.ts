@@ -86,16 +86,19 @@ export function sayLeftOut(absent: readonly string[]): void {
   process.stderr.write(`left out, since nobody has set them up here (pulumi stack init STACK): ${absent.join(", ")}\n`);
 }
 
-async function loadFromPulumi(project: string, stack: string): Promise<LoadedSite> {
+/** A stack's configuration with its secrets, as Pulumi gives it. @throws with Pulumi's own words where it cannot be read */
+export async function readConfiguration(project: string, stack: string): Promise<RawConfiguration> {
   const args = ["config", "--json", "--show-secrets", "--stack", stack];
   const { stdout, failure } = await runPulumi(project, args, patience);
   if (failure !== undefined) {
     throw new Error(`the configuration of the stack ${stack} cannot be read in ${project}: ${failure}`);
   }
   const entries = JSON.parse(stdout) as Record<string, { value?: string }>;
-  const raw: RawConfiguration = Object.fromEntries(
-    Object.entries(entries).map(([key, { value }]) => [key, value ?? ""]),
-  );
+  return Object.fromEntries(Object.entries(entries).map(([key, { value }]) => [key, value ?? ""]));
+}
+
+async function loadFromPulumi(project: string, stack: string): Promise<LoadedSite> {
+  const raw = await readConfiguration(project, stack);
   const { stack: resolved, problems } = resolveStack(stack, raw);
   const errors = problems.filter(({ severity }) => severity === "error");
   if (resolved === undefined || errors.length > 0) {

@@ -6,9 +6,12 @@ import { backupsCommand } from "./commands/backups.js";
 import { checkCommand } from "./commands/check.js";
 import { driftCommand } from "./commands/drift.js";
 import { drillCommand } from "./commands/drill.js";
+import { dumpCommand } from "./commands/dump.js";
 import { hookCommand } from "./commands/hook.js";
 import { importCommand } from "./commands/import.js";
 import { initCommand } from "./commands/init.js";
+import { migrateCommand } from "./commands/migrate.js";
+import { moveCommand } from "./commands/move.js";
 import { preflightCommand } from "./commands/preflight.js";
 import { rehearsalCommand } from "./commands/rehearsal.js";
 import { restoreCommand } from "./commands/restore.js";
@@ -17,6 +20,7 @@ import { baseBackupCommand, seedCommand } from "./commands/seed.js";
 import { startCommand } from "./commands/start.js";
 import { statusCommand } from "./commands/status.js";
 import { stopCommand } from "./commands/stop.js";
+import { upgradeCommand } from "./commands/upgrade.js";
 import { watchCommand } from "./commands/watch.js";
 
 const program = new Command("pgsite")
@@ -38,7 +42,11 @@ program.addCommand(archiveCommand());
 program.addCommand(backupCommand());
 program.addCommand(backupsCommand());
 program.addCommand(restoreCommand());
+program.addCommand(dumpCommand());
+program.addCommand(moveCommand());
 program.addCommand(drillCommand());
+program.addCommand(migrateCommand());
+program.addCommand(upgradeCommand());
 program.addCommand(rehearsalCommand());
 program.addCommand(schemaCommand());
 // For `up` alone.

@@ -4,7 +4,14 @@ import type { ServerInputs } from "../config/inputs.js";
 import type { Place, Server as ServerSite, TlsDemand, TlsFiles } from "../config/site.js";
 import { serviceFacts } from "../installed/service/of.js";
 import { renderPassfile } from "../postgres/files/passfile.js";
-import { DataDirectory, HostFile, ServerCertificate, ServerConfiguration, Service } from "../provider/sdk/index.js";
+import {
+  DataDirectory,
+  HostFile,
+  ServerCertificate,
+  ServerConfiguration,
+  Service,
+  type Upgrade,
+} from "../provider/sdk/index.js";
 import type { CertificateInputs, Trust } from "./tls.js";
 
 /** What a server is made from, whatever its role. */
@@ -23,6 +30,8 @@ export interface ServerArgs {
   readonly trust?: Trust | undefined;
   /** What must have passed before anything of the server is made. @default nothing */
   readonly preflight?: pulumi.Resource;
+  /** What has brought its data to the declared version. @default nothing */
+  readonly upgrade?: Upgrade;
   /** Its host, where the stack makes that. A new one has nothing of what was installed and started in the old. @default none */
   readonly container?: pulumi.CustomResource;
   /** What must stand before the server is seeded: its upstream, and the role that it replicates as. @default nothing */
@@ -66,8 +75,12 @@ export abstract class Server extends pulumi.ComponentResource {
         disposable,
         others: args.others,
       },
-      { ...parent, dependsOn: [args.preflight ?? [], args.container ?? []].flat() },
+      { ...parent, dependsOn: [args.preflight ?? [], args.upgrade ?? [], args.container ?? []].flat() },
     );
+    // What a standby has of an older version is seeded anew too. Where nothing was ever upgraded, nothing is added.
+    const incarnation = pulumi
+      .all([directory.incarnation, args.upgrade?.generation ?? 0])
+      .apply(([found, upgraded]) => found + upgraded);
     const { trust } = args;
     const files = { ...parent, dependsOn: directory, retainOnDelete: !disposable };
     const authorities =
@@ -87,7 +100,7 @@ export abstract class Server extends pulumi.ComponentResource {
         environment: {
           PGSITE_STACK: args.stack,
           PGSITE_SERVER: name,
-          PGSITE_INCARNATION: pulumi.interpolate`${directory.incarnation}`,
+          PGSITE_INCARNATION: pulumi.interpolate`${incarnation}`,
         },
         addPreviousOutputInEnv: false,
       },
@@ -145,7 +158,7 @@ export abstract class Server extends pulumi.ComponentResource {
         binDirectory: server.binDirectory,
         files: present(server.files),
         absent: Object.keys(server.files).filter((file) => server.files[file] === null),
-        incarnation: directory.incarnation,
+        incarnation,
         endpoint: pulumi.output(trust?.demand).apply((demand) => endpointOf(server, demand)),
         administrator: site.administrator,
         administratorPassword: args.administratorPassword,

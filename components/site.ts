@@ -5,11 +5,12 @@ import type { ResolvedStack } from "../config/resolve.js";
 import { sessionSettingsOf } from "../config/sessionSettings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
+import { noWishes } from "../config/upgrade.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
 import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
-import { Access, Database, Preflight, Role, Rollout, Runbook, Topology } from "../provider/sdk/index.js";
+import { Access, Database, Preflight, Role, Rollout, Runbook, Topology, Upgrade } from "../provider/sdk/index.js";
 import { endpointsOf } from "../servers/sql/login.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
@@ -65,6 +66,26 @@ export class Site extends pulumi.ComponentResource {
       ...parent,
       dependsOn: Object.values(containers),
     });
+    const upgrade = new Upgrade(
+      `${name}-upgrade`,
+      {
+        site: site.name,
+        stack: site.stack,
+        version: site.version,
+        administrator: site.administrator,
+        administratorPassword: password(site.administrator),
+        ...(site.primary === undefined ? {} : { primary: site.primary }),
+        ...(site.upstream === undefined ? {} : { upstream: site.upstream }),
+        servers: pulumi
+          .output(located)
+          .apply(({ servers: all }) => Object.fromEntries(withoutLost(all).left.map((one) => [one.name, one]))),
+        ...(site.clientDirectory === undefined ? {} : { clientDirectory: site.clientDirectory }),
+        wishes: site.upgrade ?? noWishes,
+        backups: site.backups !== undefined,
+        installs: site.install === "packages",
+      },
+      { ...parent, dependsOn: preflight },
+    );
     const servers: Record<string, Server> = {};
     const roles: Role[] = [];
     for (const server of upstreamsFirst(site.servers)) {
@@ -80,6 +101,7 @@ export class Site extends pulumi.ComponentResource {
           administratorPassword: password(site.administrator),
           trust,
           preflight,
+          upgrade,
           ...(container === undefined ? {} : { container }),
           after,
           others: site.primary === undefined ? [] : site.servers.filter((other) => other !== server).map(placeOf),

@@ -15,6 +15,7 @@ import { checkSessionSettings } from "./sessionSettings.js";
 import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
 import { checkStandalone, replicationRoleOf } from "./standalone.js";
+import { checkUpgrade } from "./upgrade.js";
 import { checkOwnRoles } from "./wayIn.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -31,6 +32,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkContainers(description),
     ...checkClients(description, raw),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
+    ...checkUpgrade(description),
     ...checkPasswords(description, raw, complete),
   ];
 }

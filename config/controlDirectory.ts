@@ -76,6 +76,12 @@ export const controlNames = {
   backupPassfile: "base-backup.passfile",
   /** The password of pg_rewind: rejoin. It goes with the program. */
   rewindPassfile: "rejoin.passfile",
+  /** Begins the name of a password file of pg_dump's, or pg_restore's: dump, restore. It goes with the program. */
+  clientPassfile: "client.passfile",
+  /** How far a move to another host, or path, has come; in both places: move. `move commit` removes it. */
+  move: "move.json",
+  /** A folder in which initdb shows what the programs of a new host make: move. It goes with the look. */
+  moveTrial: "move-trial",
   /** What a rejoin has kept already, and how to go on: rejoin. It goes when the server's data are those of a standby. */
   begunRejoin: "rejoin.json",
   /** Where the runbook's rejoin keeps what it is about to rewind. It goes when the data are those of a standby. */
@@ -137,6 +143,35 @@ export function isKeptDirectory(name: string, dataDirectoryName: string): boolea
 /** The folder of a server's data of another major version: upgrade, until it is committed; after a rollback, the newer ones. */
 export function versionDirectory(dataDirectory: string, major: string): string {
   return `${dataDirectory}.version-${major}`;
+}
+
+/** In the folder of an upgrade. Without a word of when it goes, a name stays until the upgrade is committed, or has failed. */
+export const upgradeNames = {
+  /** How far it has come, and what it takes to go on or back: `servers/upgrade/journal.ts`. */
+  journal: "journal.json",
+  /** The cluster of the new version, until it takes its place. */
+  new: "new",
+  /** Where pg_upgrade, pg_dump and pg_restore run: their words, sockets, the access file of the servers that they use. It goes when they are done. */
+  work: "work",
+  /** What `pg_upgrade --check` is run against. It goes with the check. */
+  check: "check",
+  /** The configuration that the new version gets, if that is not among the data, until it takes its place. */
+  configuration: "configuration",
+  /** That which the old one had, until a rollback. */
+  configurationBefore: "configuration.before",
+} as const;
+
+/** The path of what lies in the folder of an upgrade. */
+export function upgradePath(
+  { controlDirectory }: Pick<Directories, "controlDirectory">,
+  what: keyof typeof upgradeNames,
+): string {
+  return `${controlDirectory}/${controlNames.upgrade}/${upgradeNames[what]}`;
+}
+
+/** The folder that a server's data are left in when they have moved: move. `move commit` removes it. @param time `YYYYMMDDTHHMMSSZ` */
+export function movedDirectory(dataDirectory: string, time: string): string {
+  return `${dataDirectory}.moved-${time}`;
 }
 
 /** The ending of such a folder until it is whole. The next rejoin takes it away. */

@@ -9,6 +9,7 @@ import type {
   ServerDescription,
   StackDescription,
   TlsDescription,
+  UpgradeDescription,
   UpstreamDescription,
   WatchDescription,
 } from "./schema.js";
@@ -66,7 +67,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
 
   const { upstream, archiving, tls, ...others } = description;
   const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, mail: _mail, ...told } = others;
-  const { backups, watch, ...rest } = told;
+  const { backups, watch, upgrade, ...rest } = told;
   return {
     ...rest,
     ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
@@ -122,6 +123,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
       ? {}
       : { backups: translateBackups(backups, description, inFolder) }),
     ...(watch === undefined || rehearsal.clients === undefined ? {} : { watch: translateWatch(watch) }),
+    ...(upgrade === undefined ? {} : { upgrade: translateUpgrade(upgrade) }),
     access: translateAccess(description.access),
     // A rehearsal is taken down with its machine, and changes nothing of it.
     service: { ...description.service, manager: "none" },
@@ -151,6 +153,11 @@ function translateBackups(
     })),
     ...(backups.drill === undefined ? {} : { drill: { ...backups.drill, schedule: noSchedule } }),
   };
+}
+
+/** A rehearsal keeps nobody from work, so that it needs no window; and what else is to change is the real site's: here it is named alone. */
+function translateUpgrade({ window: _, after, ...upgrade }: UpgradeDescription): UpgradeDescription {
+  return { ...upgrade, after: after.map(({ name }) => ({ name })) };
 }
 
 function translateWatch({ metrics: _, ...watch }: WatchDescription): WatchDescription {

@@ -15,6 +15,7 @@ import type { ServerDescription, StackDescription } from "./schema.js";
 import { maskedSecrets } from "./secrets.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
 import { checkTls } from "./tls.js";
+import { wishesOf } from "./upgrade.js";
 
 /** A stack, resolved: the site as plain data, what its components are made from, and all that is wrong with it. */
 export interface ResolvedStack {
@@ -84,6 +85,7 @@ export function resolveStack(
     baseBackup: baseBackupOf(description),
     ...(description.hooks.fence === undefined ? {} : { fence: description.hooks.fence }),
     ...jobsOf(description, (host, user) => context.hostSpecOf(host, user)),
+    ...(description.upgrade === undefined ? {} : { upgrade: wishesOf(description.upgrade) }),
   };
   const containers = containersOf(name, description);
   const clients = clientsOf(description, servers, (host, user) => context.hostSpecOf(host, user));

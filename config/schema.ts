@@ -8,6 +8,7 @@ import { backups, mail, watch } from "./schema/jobs.js";
 import { accessRule, includes, layout, server, settings, upstream } from "./schema/servers.js";
 import { managers, serviceName } from "./schema/service.js";
 import { tls } from "./schema/tls.js";
+import { upgrade } from "./schema/upgrade.js";
 import {
   flag,
   name,
@@ -163,6 +164,7 @@ export const stackSchema = strict({
   backups: backups.optional(),
   watch: watch.optional(),
   mail: mail.optional(),
+  upgrade: upgrade.optional(),
   expectedGrowth: strict({
     years: z.coerce.number().positive().describe("How long the disk shall last"),
     perDay: size.describe("By how much each data directory grows a day: 1GB"),
@@ -207,4 +209,5 @@ export type UpstreamDescription = NonNullable<StackDescription["upstream"]>;
 export type TlsDescription = NonNullable<StackDescription["tls"]>;
 export type BackupsDescription = NonNullable<StackDescription["backups"]>;
 export type WatchDescription = NonNullable<StackDescription["watch"]>;
+export type UpgradeDescription = NonNullable<StackDescription["upgrade"]>;
 export type RehearsalDescription = NonNullable<StackDescription["rehearsal"]>;

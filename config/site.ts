@@ -1,5 +1,6 @@
 import type { HostSpec } from "../hosts/host.js";
 import type { Asks } from "../postgres/files/hba/index.js";
+import type { UpgradeWishes } from "../postgres/upgrade/model.js";
 import type { Major } from "../postgres/versions.js";
 import type { Thresholds } from "../postgres/watch/conditions.js";
 import type { LayoutName } from "./layouts.js";
@@ -56,6 +57,8 @@ export interface Site {
   readonly watch?: Watch;
   /** Who is told of what went wrong. @default nobody */
   readonly mail?: Mail;
+  /** How data come to another major version. @default the best way that the host can, at any time */
+  readonly upgrade?: UpgradeWishes;
 }
 
 /** Backups by pg_dump, as the stack says them. */

@@ -1,22 +1,34 @@
+import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { defined } from "../../postgres/defined.js";
 import { type RestoreRequest, restore } from "../../servers/backups/restore.js";
 import type { RestoreEvent } from "../../servers/backups/restoreEvents.js";
 import type { CopyProgress } from "../../servers/baseBackup/progress.js";
+import { restoreDump } from "../../servers/dump/restore.js";
 import { restoreEventInWords, restoreOutcomeInWords } from "../../servers/words/backups.js";
+import { restoreDumpEventInWords } from "../../servers/words/dump.js";
 import { backupServer } from "../backupServer.js";
 import { say } from "../find.js";
 import { showProgress } from "../progress.js";
+import { writableServer } from "../writableServer.js";
 
 interface Flags extends RestoreRequest {
   readonly stack?: string[];
   readonly server?: string;
+  readonly file?: string;
+  readonly onHost?: string;
+  readonly clean?: boolean;
+  readonly owner: boolean;
+  readonly privileges: boolean;
+  readonly tablespaces: boolean;
 }
 
-/** `pgsite restore`: a run, a database, a schema or a table, by the server's own program on its host. */
+/** `pgsite restore`: of a run of backups, by the server's own program on its host; or a dump (`--file`, `--on-host`). */
 export function restoreCommand(): Command {
   return new Command("restore")
-    .description("bring back a run, a database, a schema or a table; nothing is written over without --replace")
+    .description(
+      "bring back a run of backups, a database, a schema or a table; or a dump (--file). Nothing is written over without --replace, or --clean",
+    )
     .option("--dry-run", "say what would be done, and what is in the way")
     .option("--server <name>", "the server (default: the one that makes backups and takes writes)")
     .option("--stack <name...>", "stacks to look for it in (default: all)")
@@ -32,8 +44,27 @@ export function restoreCommand(): Command {
       "--replace",
       "over what is there: a database is kept under another name, a table's rows are replaced in one transaction",
     )
-    .option("--jobs <number>", "how many dumps at once", jobs)
-    .action(async ({ stack, server: name, ...request }: Flags) => {
+    .option("--jobs <number>", "how many dumps at once; with --on-host how many sessions", jobs)
+    .option("--file <file>", "a dump on this machine, as pgsite dump makes it, into the database of --database")
+    .option("--on-host <path>", "a dump on the server's host, a file or a folder")
+    .option(
+      "--clean",
+      "of a dump: what it has is dropped first where it is there; the word for a database that is not empty",
+    )
+    .option("--no-owner", "of a dump: everything belongs to the administrator")
+    .option("--no-privileges", "of a dump: without grants")
+    .option("--no-tablespaces", "of a dump: everything in the default tablespace")
+    .action(async (flags: Flags) => {
+      if (flags.file !== undefined || flags.onHost !== undefined) return restoreFile(flags);
+      const { stack, server: name, file, onHost, clean, owner, privileges, tablespaces, ...request } = flags;
+      const lone = [
+        clean && "--clean",
+        !owner && "--no-owner",
+        !privileges && "--no-privileges",
+        !tablespaces && "--no-tablespaces",
+      ];
+      const [stray] = lone.filter((word) => typeof word === "string");
+      if (stray !== undefined) throw new Error(`${stray} is for a dump (--file, --on-host)`);
       const { server, signal } = await backupServer(defined({ stack, server: name }));
       const shown = new Shown(showProgress(process.stderr, "restored"));
       const outcome = await restore(server, request, {
@@ -44,6 +75,36 @@ export function restoreCommand(): Command {
       if (outcome.code !== "done" && outcome.code !== "dry") throw new Error(words);
       say(words);
     });
+}
+
+/** What only a run of backups takes. */
+const ofRuns = ["from", "place", "schema", "table", "into", "at", "globals", "replace"] as const;
+
+async function restoreFile(flags: Flags): Promise<void> {
+  const { file, onHost, database, server: name, stack } = flags;
+  const stray = ofRuns.find((word) => flags[word] !== undefined);
+  if (stray !== undefined) throw new Error(`--${stray} is for a run of backups, and not for a dump`);
+  const path = onHost ?? file;
+  if (path === undefined || (file !== undefined && onHost !== undefined))
+    throw new Error("name one dump: --file, or --on-host");
+  if (database === undefined) throw new Error("say into which database: --database NAME");
+  const { site, server, passwords, signal } = await writableServer(defined({ server: name, stack }));
+  const { clean, owner, privileges, tablespaces, jobs, dryRun } = flags;
+  const done = await restoreDump({
+    site,
+    server,
+    passwords,
+    signal,
+    database,
+    from: onHost === undefined ? { on: "here", path: resolve(path) } : { on: "host", path: onHost },
+    noOwner: !owner,
+    noPrivileges: !privileges,
+    noTablespaces: !tablespaces,
+    ...defined({ clean, jobs, dryRun }),
+    report: (event) => say(restoreDumpEventInWords(event)),
+    progress: showProgress(process.stderr, "read"),
+  });
+  say(done === undefined ? "nothing was changed (--dry-run)" : `${done.database} is restored, in ${done.seconds} s`);
 }
 
 /** A program's events as lines and a bar: the bar gives way to what is said. */

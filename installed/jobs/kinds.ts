@@ -1,6 +1,7 @@
 import { controlPath } from "../../config/controlDirectory.js";
 import type { BackupFacts } from "../backups/render.js";
 import type { FileSet } from "../folder.js";
+import type { MigrateFacts } from "../migrate/render.js";
 import type { Schedule } from "../schedule/render.js";
 import type { WatchFacts } from "../watch/render.js";
 import { type JobTimes, scheduleOf } from "./scheduled.js";
@@ -9,6 +10,7 @@ import { type JobTimes, scheduleOf } from "./scheduled.js";
 export type JobSet = { readonly times: readonly JobTimes[] } & (
   | { readonly kind: "backups"; readonly facts: BackupFacts }
   | { readonly kind: "watch"; readonly facts: WatchFacts }
+  | { readonly kind: "migrate"; readonly facts: MigrateFacts }
 );
 
 /** Where its files are. */
@@ -24,6 +26,7 @@ export function schedulesOf(set: JobSet): readonly Schedule[] {
 /** What is rendered is loaded when it is needed. */
 export async function jobFiles({ kind, facts }: JobSet): Promise<FileSet> {
   if (kind === "watch") return (await import("../watch/render.js")).watchFiles(facts);
+  if (kind === "migrate") return (await import("../migrate/render.js")).migrateFiles(facts);
   return (await import("../backups/render.js")).backupFiles(facts);
 }
 

@@ -79,6 +79,8 @@ export interface DatabaseFacts {
   readonly unsupported: Readonly<Partial<Record<Unsupported, readonly string[]>>>;
   /** Collations whose library has another version now than when they were used, of the old server. */
   readonly collations: readonly { readonly name: string; readonly was: string; readonly is: string }[];
+  /** How many objects of CREATE STATISTICS it has (10 on). */
+  readonly extendedStatistics?: number;
 }
 
 export interface ExtensionFacts {
@@ -98,8 +100,12 @@ export type Unsupported =
   | "postfix operators"
   | "polymorphic aggregates"
   | "line columns"
-  | "jsonb of 9.4 beta"
-  | "hash indexes of 9.6";
+  | "aclitem columns"
+  | "composite types of the system"
+  | "encoding conversions"
+  | "inherited not-null"
+  | "roles called pg_"
+  | "databases without connections";
 
 /** What is on the host of a server that is to be upgraded. */
 export interface HostUpgradeFacts {
@@ -141,6 +147,10 @@ export interface UpgradeFacts {
   /** Bytes a second that copying on this file system was measured at, or a cautious figure. */
   readonly copyRate: number;
   readonly backups: "declared" | "none";
+  /** The server is stopped: of its cluster only the control file and sizes are known. */
+  readonly stopped?: true;
+  /** Its control file says that it is, or was last, in recovery. */
+  readonly inRecovery?: true;
 }
 
 /** What becomes of a setting that differs from its default. */
@@ -187,6 +197,10 @@ export type UpgradeRefusal =
   | { readonly code: "layout"; readonly layout: string }
   | { readonly code: "outside window"; readonly window: Window; readonly next: string }
   | { readonly code: "defer takes dump"; readonly method: Way }
+  /** What an upgrade goes by only the running server says. */
+  | { readonly code: "stopped"; readonly programs: string }
+  /** It is a standby, and declared to take writes: roles change first, at the old version. */
+  | { readonly code: "not primary" }
   | { readonly code: "uncommitted"; readonly from: Major }
   | { readonly code: "migration unfinished" }
   | { readonly code: "upstream first"; readonly upstream: string; readonly version?: Major };
@@ -198,7 +212,15 @@ export interface UpgradePlan {
   readonly to: Major;
   readonly way: Way;
   /** Why this way, where the stack says auto. */
-  readonly because: "asked" | "can clone" | "cannot clone" | "no pg_upgrade" | "too old for pg_upgrade" | "deferred";
+  readonly because:
+    | "asked"
+    | "can clone"
+    | "cannot clone"
+    | "no pg_upgrade"
+    | "too old for pg_upgrade"
+    | "deferred"
+    /** Of a stack that mirrors: its servers are set aside and seeded anew from an upstream that has the version. */
+    | "mirrors";
   readonly keepsRollback: boolean;
   /** Bytes. */
   readonly space: { readonly needed: number; readonly free: number };

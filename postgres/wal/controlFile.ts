@@ -86,6 +86,28 @@ export function logsHints(version: Major, control: Buffer): boolean {
   return control[places.first - 4] === 1 || checksums === 1;
 }
 
+/** Where things are behind `floatFormat`: lengths of four bytes, of which 9.5 has one more, then flags, then data_checksum_version. */
+const lengths: readonly { readonly from: Major; readonly checksums?: number }[] = [
+  { from: "9.5", checksums: 8 * 4 + 4 },
+  { from: "9.3", checksums: 7 * 4 + 4 },
+  { from: "9.0" },
+];
+const segmentSizeAt = 3 * 4;
+
+/** Bytes of a WAL segment; undefined where the file is not whole. */
+export function walSegmentSize(version: Major, control: Buffer): number | undefined {
+  const places = placesIn(version, control);
+  return places === undefined ? undefined : control.readUInt32LE(places.formatAt + 8 + segmentSizeAt);
+}
+
+/** Whether pages have checksums (9.3 and later); undefined where the file is not whole. */
+export function hasChecksums(version: Major, control: Buffer): boolean | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined) return undefined;
+  const { checksums } = lengths.find(({ from }) => atLeast(version, from)) ?? {};
+  return checksums !== undefined && control.readUInt32LE(places.formatAt + 8 + checksums) !== 0;
+}
+
 /** Where the floors begin, and `floatFormat`. */
 function placesIn(version: Major, control: Buffer) {
   const format = Buffer.alloc(8);
@@ -96,4 +118,40 @@ function placesIn(version: Major, control: Buffer) {
   if (alignAt === undefined) return undefined;
   const names = recorded.filter(({ from }) => atLeast(version, from)).map(({ name }) => name);
   return { names, first: alignAt - (atLeast(version, "9.5") ? 4 : 0) - names.length * 4, formatAt };
+}
+
+/** What a build of PostgreSQL must have in common with the one that made the data, as its control file says. */
+export const buildFacts = [
+  "pg_control_version",
+  "catalog version",
+  "alignment",
+  "float format",
+  "block size",
+  "segment size",
+  "WAL block size",
+  "name length",
+  "index columns",
+  "TOAST chunk",
+] as const;
+
+export type BuildFacts = Readonly<Record<(typeof buildFacts)[number], number>>;
+
+/** Undefined where the file does not have what tells where these are: another byte order, another float format. */
+export function buildOf(version: Major, control: Buffer): BuildFacts | undefined {
+  const places = placesIn(version, control);
+  if (places === undefined || control.length < places.formatAt + 8 + 7 * 4) return undefined;
+  // The segment size of WAL, the fourth, is a cluster's own from 11 on.
+  const at = (index: number) => control.readUInt32LE(places.formatAt + 8 + index * 4);
+  return {
+    pg_control_version: control.readUInt32LE(8),
+    "catalog version": control.readUInt32LE(12),
+    alignment: 8,
+    "float format": 1234567,
+    "block size": at(0),
+    "segment size": at(1),
+    "WAL block size": at(2),
+    "name length": at(4),
+    "index columns": at(5),
+    "TOAST chunk": at(6),
+  };
 }

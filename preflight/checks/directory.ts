@@ -8,10 +8,11 @@ import { foreignData } from "../foreign.js";
 /** Who may be in a data directory: from 11 on its group may read it. */
 const privateMode = (groupMayRead: boolean) => (groupMayRead ? 0o750 : 0o700);
 
-/** Whether a server has data of another major version than is declared. */
-export function hasOtherVersion({ request, facts }: Pick<Seen, "request" | "facts">): boolean {
+/** Whether a server has data of a newer major version than is declared: no programs of that would help. */
+export function hasNewerVersion({ request, facts }: Pick<Seen, "request" | "facts">): boolean {
   const major = facts.dataVersion === undefined ? undefined : majorOf(facts.dataVersion);
-  return facts.data === "filled" && !facts.incomplete && major !== undefined && major !== request.version;
+  const isThere = facts.data === "filled" && !facts.incomplete;
+  return isThere && major !== undefined && major !== request.version && atLeast(major, request.version);
 }
 
 /** The data directory, what is in it, and whether the OS user can make what is missing. */
@@ -58,13 +59,13 @@ export function checkDirectory({ request, server, host, facts }: Seen): Complain
       `chmod 0700 ${dataDirectory}`,
     );
   }
-  if (hasOtherVersion({ request, facts }) && !foreign) {
-    // The rollout refuses it, and says what brings such data to another version.
+  // Data of an older one are upgraded, which `SITE-upgrade` plans and says.
+  if (hasNewerVersion({ request, facts }) && !foreign) {
     found.push({
       ...error,
       severity: "warning",
       cause: `${dataDirectory} holds data of PostgreSQL ${facts.dataVersion}, and ${version} is declared`,
-      remedy: `declare ${facts.dataVersion} again: a major upgrade takes more than another version in the stack file`,
+      remedy: `declare ${facts.dataVersion} again: no way leads back to an older version`,
     });
   }
   // Looked at as root, every folder seems writable, and nothing can be said.

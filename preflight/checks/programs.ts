@@ -9,7 +9,7 @@ import { managers } from "../packages/manager.js";
 import { installs, toInstall } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
 import { strangersOn } from "../way.js";
-import { hasOtherVersion } from "./directory.js";
+import { hasNewerVersion } from "./directory.js";
 
 /** The server programs: there, and of the declared version. */
 export function checkPrograms(seen: Seen): Complaint[] {
@@ -18,7 +18,7 @@ export function checkPrograms(seen: Seen): Complaint[] {
   const folder = server.binDirectory;
   const name = familyOf(host)?.server(request.version) ?? `PostgreSQL ${request.version}`;
   // That is said with its data, and no programs of the declared version would help.
-  if (hasOtherVersion(seen)) return [];
+  if (hasNewerVersion(seen)) return [];
   if (facts.postgres === undefined) return missingServer(seen);
   const strange = checkWay(seen);
   if (strange.some(({ severity }) => severity === "error")) return strange;

@@ -15,10 +15,12 @@ import { serverCertificate } from "./serverCertificate.js";
 import { serverConfiguration } from "./serverConfiguration.js";
 import { service } from "./service.js";
 import { topology } from "./topology.js";
+import { upgrade } from "./upgrade.js";
 
 /** Every type of resource that the provider serves. */
 export const resourceTypes: readonly AnyResourceType[] = [
   preflight,
+  upgrade,
   authority,
   hostFile,
   serverCertificate,

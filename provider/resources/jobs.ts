@@ -1,5 +1,5 @@
 import { controlPath } from "../../config/controlDirectory.js";
-import { type HostSpec, NotThatUser } from "../../hosts/host.js";
+import type { HostSpec } from "../../hosts/host.js";
 import { declaredFiles, installFiles, type LeftFile, readFiles, removeFiles } from "../../installed/folder.js";
 import { type JobSet, jobFiles, jobFolder, runsOf, schedulesOf } from "../../installed/jobs/kinds.js";
 import { listingText } from "../../installed/listing.js";
@@ -18,8 +18,10 @@ import {
 } from "../../installed/schedule.js";
 import type { Difference } from "../../postgres/differences.js";
 import { type NewestRuns, newestOf, newestRuns } from "../../servers/backups/newest.js";
+import { scheduleHosts } from "../../servers/process/scheduleHosts.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import { newestInWords } from "../../servers/words/backups.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
@@ -67,7 +69,9 @@ export const jobs: ResourceType<JobsArgs, JobsState> = {
     for (const [name, { set, host }] of Object.entries(args.servers)) {
       const [is, shall] = [actual?.installed[name], installed[name]];
       // Before the first of them there is no difference to speak of.
-      if (is === undefined || shall === undefined) continue;
+      if (is === undefined || shall === undefined || isUpgraded({ host, dataDirectory: set.facts.job.dataDirectory })) {
+        continue;
+      }
       const before = actual?.servers[name];
       await say(context, [
         ...fileDifferences(jobFolder(set), host.name, is, shall),
@@ -191,7 +195,7 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
     await installFiles(host, await jobFiles(set));
     const schedules = schedulesOf(set);
     if (schedules.length === 0) return;
-    const hosts = await hostsOf(spec);
+    const hosts = await scheduleHosts(spec);
     const scheduler = await findScheduler(hosts);
     if (scheduler === undefined)
       throw new Error(
@@ -207,18 +211,6 @@ async function writeAll(context: Context, state: JobsState): Promise<JobsState> 
   return Object.keys(schedulers).length === 0 ? rest : { ...rest, __schedulers: schedulers };
 }
 
-async function hostsOf(spec: HostSpec): Promise<ScheduleHosts> {
-  const host = await hostOf(spec);
-  const root = await hostOf({ ...spec, user: "root" });
-  try {
-    await root.run(["true"]);
-    return { host, root };
-  } catch (error) {
-    if (error instanceof NotThatUser) return { host };
-    throw error;
-  }
-}
-
 /** Takes away what a server had, as far as what it has now is not in the same place. */
 async function take(
   context: Context,
@@ -232,7 +224,7 @@ async function take(
   const left: LeftFile[] = [];
   const gone = schedulesOf(set).filter(({ name }) => !kept.includes(name));
   if (scheduler !== undefined && gone.length > 0) {
-    const hosts = await hostsOf(spec);
+    const hosts = await scheduleHosts(spec);
     for (const schedule of gone) {
       left.push(...(await removeSchedule(hosts, scheduler, await hostTimes(hosts.host, scheduler, schedule))));
     }

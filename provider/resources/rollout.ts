@@ -7,6 +7,7 @@ import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../s
 import { observedAnew, withDivergence, withNewcomers } from "../../servers/rollout/survey.js";
 import { codeOf } from "../../servers/status/findings.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { same } from "../protocol/wire.js";
 
@@ -31,9 +32,12 @@ export const rollout: ResourceType<Asked, RolloutState> = {
     );
     const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
     const found = await withNewcomers(args, known, context.signal);
-    const planned = same(found, servers)
-      ? nothing
-      : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
+    // With the upgrade everything comes that is declared; what was read is of the old version.
+    const upgraded = Object.values(servers).some(isUpgraded);
+    const planned =
+      upgraded || same(found, servers)
+        ? nothing
+        : await planFor(args, withStartOnly(found, actual), actual?.__unreachable);
     // An `up` asks for itself, of what is staged.
     const plan = preview ? await refusingStarts(context, args, planned, found, actual?.__unreachable) : planned;
     await sayPlan(context, plan, found);

@@ -11,6 +11,7 @@ import { error } from "../../postgres/problem.js";
 import { secretsInFile } from "../../postgres/secrets/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf, lookOfRefresh, textOfRefresh } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import { elsewhereInWords, unaskedInWords, untoldInWords } from "../../servers/words/guard.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
@@ -67,7 +68,8 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     for (const [name, { facts, host }] of Object.entries(args.servers)) {
       const [is, shall] = [actual?.installed[name], installed[name]];
       // Before the first of them there is no difference to speak of.
-      if (is !== undefined && shall !== undefined) await say(context, runbookDifferences(facts, host.name, is, shall));
+      const isNew = is === undefined || shall === undefined || isUpgraded({ host, ...facts });
+      if (!isNew) await say(context, runbookDifferences(facts, host.name, is, shall));
     }
     const unasked = (actual?.__unasked ?? []).filter(({ server }) => args.servers[server] !== undefined);
     for (const one of unasked) await context.log("warning", unaskedInWords(one));

@@ -9,6 +9,7 @@ import type { ConfigurationArgs, ServerConfigurationState } from "../../servers/
 import { noteDeclared } from "../../servers/rollout/declared.js";
 import { messageOf } from "../../servers/rollout/reporter.js";
 import { lookOfRefresh } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { same } from "../protocol/wire.js";
@@ -50,7 +51,9 @@ export const serverConfiguration: ResourceType<ConfigurationArgs, ServerConfigur
     const ignored = actual?.__ignored;
     const state = { ...args, ...declared, ...(ignored === undefined ? {} : { __ignored: ignored }) };
     await refuseIfTaken(args, actual);
-    if (actual !== undefined && (ignored !== undefined || !same(actual, state))) {
+    // What was read is of the old version, and all of it comes with the upgrade.
+    const compared = actual !== undefined && !isUpgraded(args);
+    if (compared && (ignored !== undefined || !same(actual, state))) {
       const { configurationDifferences } = await import("../../postgres/files/differences.js");
       await say(context, configurationDifferences(args.server, args.version as Major, actual, state));
     }

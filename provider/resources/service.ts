@@ -6,6 +6,7 @@ import type { Difference, Found } from "../../postgres/differences.js";
 import { error } from "../../postgres/problem.js";
 import { type Context, messageOf } from "../../servers/rollout/reporter.js";
 import { hostOf } from "../../servers/status/look.js";
+import { isUpgraded } from "../../servers/upgrade/planned.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 
@@ -43,7 +44,8 @@ export const service: ResourceType<ServiceArgs, ServiceState> = {
     const is = actual === undefined || isAnother(actual, args) ? await observeNew(context, args) : foundIn(actual);
     const problems = is.maker === "foreign" ? [error("", refusal(args, is))] : [];
     const wanted = await declared(args, is);
-    if (actual !== undefined) await say(context, differences(wanted, is));
+    const isNew = actual === undefined || isUpgraded({ host: args.host, dataDirectory: args.facts.dataDirectory });
+    if (!isNew) await say(context, differences(wanted, is));
     if (wanted.found === "none") await context.log("warning", comesBackByHand(args));
     return { state: wanted, problems };
   },

@@ -15,3 +15,4 @@ export { ServerCertificate, type ServerCertificateArgs } from "./serverCertifica
 export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfiguration.js";
 export { Service, type ServiceArgs } from "./service.js";
 export { Topology, type TopologyArgs } from "./topology.js";
+export { Upgrade, type UpgradeArgs } from "./upgrade.js";

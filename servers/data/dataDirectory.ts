@@ -13,6 +13,15 @@ export interface Identity {
   readonly stack?: string | undefined;
   /** Decimal, unsigned: it does not fit a JavaScript number. */
   readonly systemIdentifier: string;
+  /** The data of another major version that these were made of. */
+  readonly upgradedFrom?: UpgradedFrom;
+}
+
+export interface UpgradedFrom {
+  readonly version: string;
+  readonly systemIdentifier: string;
+  /** While the one takes the other's place, either of them may be there. */
+  readonly switching?: true;
 }
 
 /**
@@ -36,11 +45,15 @@ export interface DataDirectoryState {
   readonly backupLabel: boolean;
 }
 
+const systemIdentifierSchema = z.string().regex(/^\d+$/);
 const identitySchema = z.object({
   site: z.string(),
   server: z.string(),
   stack: z.string().optional(),
-  systemIdentifier: z.string().regex(/^\d+$/),
+  systemIdentifier: systemIdentifierSchema,
+  upgradedFrom: z
+    .object({ version: z.string(), systemIdentifier: systemIdentifierSchema, switching: z.literal(true).optional() })
+    .optional(),
 });
 
 /** What of a data directory somebody else has a use for too, each read when it is asked for. */
@@ -83,7 +96,11 @@ export async function inspectDataDirectory(
 
 function kindOf(identity: Identity | undefined, systemIdentifier: string | undefined): DataKind {
   if (identity === undefined) return "foreign";
-  return identity.systemIdentifier === systemIdentifier ? "ours" : "replaced";
+  const { upgradedFrom } = identity;
+  const before = upgradedFrom?.switching === true ? upgradedFrom.systemIdentifier : undefined;
+  const isOurs =
+    systemIdentifier === identity.systemIdentifier || (before !== undefined && systemIdentifier === before);
+  return isOurs ? "ours" : "replaced";
 }
 
 /** The first eight bytes of global/pg_control in every version, in the machine's (little-endian) order. */
@@ -103,7 +120,7 @@ export async function readIdentity(host: Host, directories: Directories): Promis
   const content = await host.readFile(path);
   if (content === undefined) return undefined;
   try {
-    return identitySchema.parse(JSON.parse(content.toString("utf8")));
+    return identitySchema.parse(JSON.parse(content.toString("utf8"))) as Identity;
   } catch {
     throw new Error(
       `${path} on ${host.name} is not an identity that pgsite wrote; if the data directory beside it is wanted, correct the file, else move both away`,

@@ -7,6 +7,7 @@ import type { PlanReport } from "../../postgres/rollout/model.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { parseInteger } from "../../postgres/settings/quantities.js";
 import { senderFor } from "../../postgres/streams.js";
+import type { Phase, UpgradePlan } from "../../postgres/upgrade/model.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
 import { problemsOf, streamProblem } from "./problems.js";
@@ -46,7 +47,19 @@ export type Finding =
   /** `loud`: it is refused, or two servers take writes. */
   | { readonly kind: "plan"; readonly plan: PlanReport; readonly loud: boolean }
   /** What holds up the shutdown of a server that the plan stops. */
-  | ({ readonly kind: "held up" } & HeldUp);
+  | ({ readonly kind: "held up" } & HeldUp)
+  /** How a server's data come to the declared major version, or why they do not. */
+  | { readonly kind: "upgrade"; readonly plan: UpgradePlan }
+  /** One was begun and has not come to its end: the next `up` goes on. */
+  | {
+      readonly kind: "upgrade under way";
+      readonly server: string;
+      readonly from: string;
+      readonly to: string;
+      readonly phase: Phase;
+    }
+  /** Standbys have data of an older version than their primary: they are set aside and seeded anew. */
+  | { readonly kind: "upgrade of standbys"; readonly servers: readonly string[]; readonly to: string };
 
 /** A running server that a plan stops, and what holds that up. */
 export interface HeldUp {

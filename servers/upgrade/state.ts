@@ -18,6 +18,8 @@ export interface UpgradeArgs {
   /** Folder of client programs, where that of the servers has none. */
   readonly clientDirectory?: string;
   readonly wishes: UpgradeWishes;
+  /** Whether the preflight of an `up` installs what hosts lack (`install: packages`). @default no */
+  readonly installs?: boolean;
   /** Whether the stack declares backups: one is made first. */
   readonly backups: boolean;
 }

@@ -183,7 +183,7 @@ function setting({ value, default: standard, anotherSecret: other, waits, unread
 
 /** What to do about what is there. */
 function adviceOn(object: Thing): string {
-  if (object.kind === "version") return " (data are brought to another by pg_upgrade, or by dump and restore)";
+  if (object.kind === "version") return " (pulumi up upgrades data to a newer one: the preview says how)";
   return object.kind === "slot" ? slotRemedy(object.slot) : "";
 }
 

@@ -3,6 +3,7 @@ import type { Finding, NotKnown } from "../status/report.js";
 import { sentence } from "./differences.js";
 import { planLines } from "./plan.js";
 import { heldUpInWords } from "./stop.js";
+import { ofStandbysInWords, underWayInWords, upgradeText } from "./upgrade.js";
 
 /** A finding as a preview says it, and how loudly. */
 export function findingWords(finding: Finding): { readonly severity: "info" | "warning"; readonly message: string } {
@@ -18,6 +19,14 @@ export function findingWords(finding: Finding): { readonly severity: "info" | "w
       };
     case "held up":
       return { severity: "warning", message: heldUpInWords(finding.server, finding.act, finding.holdUps) };
+    case "upgrade": {
+      const isLoud = finding.plan.refusals.length > 0 || !finding.plan.keepsRollback;
+      return { severity: isLoud ? "warning" : "info", message: upgradeText(finding.plan) };
+    }
+    case "upgrade under way":
+      return { severity: "warning", message: underWayInWords(finding) };
+    case "upgrade of standbys":
+      return { severity: "info", message: ofStandbysInWords(finding) };
   }
 }
 

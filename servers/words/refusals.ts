@@ -15,7 +15,7 @@ export function refusalInWords(refusal: Refusal): string {
   switch (refusal.code) {
     case "otherVersion": {
       const { server, is, declared } = refusal;
-      return `${server} has data of PostgreSQL ${is} and is declared ${declared}: pg_upgrade, or dump and restore, brings them there. Nothing was changed; until then declare ${is}`;
+      return `${server} has data of PostgreSQL ${is} and is declared ${declared}, and its upgrade did not take place: pulumi preview says why. Nothing was changed; until then declare ${is}`;
     }
     case "roles": {
       const wrong = refusal.servers.map(

@@ -92,8 +92,8 @@ describe("a stack whose hosts are containers", () => {
 
   it("looks at no host and makes no server before its containers stand", () => {
     expect(named("sispi-preflight").dependsOn).toEqual(["server2-container", "server3-container"]);
-    expect(named("server2-directory").dependsOn).toEqual(["server2-container", "sispi-preflight"]);
-    expect(named("server3-directory").dependsOn).toEqual(["server3-container", "sispi-preflight"]);
+    expect(named("server2-directory").dependsOn).toEqual(["server2-container", "sispi-preflight", "sispi-upgrade"]);
+    expect(named("server3-directory").dependsOn).toEqual(["server3-container", "sispi-preflight", "sispi-upgrade"]);
   });
 
   it("puts the service in, and starts the server, anew in a container that is made anew", () => {

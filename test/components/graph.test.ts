@@ -116,7 +116,9 @@ describe("the resources of a stack", () => {
   it("touch no host before the hosts of all servers have been looked at", () => {
     for (const name of ["before", "after", "mirror"]) {
       const directories = graph(name).filter(({ type }) => type === "pgsite:index:DataDirectory");
-      expect(directories.map(({ dependsOn }) => dependsOn)).toEqual(directories.map(() => ["sispi-preflight"]));
+      expect(directories.map(({ dependsOn }) => dependsOn)).toEqual(
+        directories.map(() => ["sispi-preflight", "sispi-upgrade"]),
+      );
     }
   });
 

@@ -71,7 +71,6 @@ describe.skipIf(why !== undefined)(
     it.each([
       ["NOLOGIN", "rules that reject everybody, before all others"],
       ["all connections in use", "a library that is not there, in the files"],
-      ["rules that are gone", "no address to listen at"],
       ["another port", "another port"],
     ])(
       "the primary by %s, the standby by %s: the preview says which, one up mends both, and nobody touches a host",

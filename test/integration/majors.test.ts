@@ -6,9 +6,9 @@ import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Server } from "../../config/site.js";
 import type { Major } from "../../postgres/versions.js";
 import type { StatusRow } from "../../servers/status/report.js";
+import { triedAt } from "../support/everyRun.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { type RehearsedSite, said, sitesOf, stackText, statusRows, withRehearsal } from "../support/rehearsal.js";
-import { triedAt } from "../support/triedAt.js";
 
 const majors = triedAt<Major>(["9.6", "10", "11", "12", "13", "14", "15", "16", "17", "18"], "9.6", "11", "15", "18");
 const available = availableMajors();

@@ -3,10 +3,10 @@ import type { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Major } from "../../postgres/versions.js";
 import { atLeast } from "../../postgres/versions.js";
 import { InProcess } from "../support/engine.js";
+import { triedAt } from "../support/everyRun.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
 import { runPreview } from "../support/previews.js";
-import { triedAt } from "../support/triedAt.js";
 
 const majors = triedAt<Major>(["11", "15", "18"], "15");
 const clean = { said: [], found: [], changed: [], details: "" };

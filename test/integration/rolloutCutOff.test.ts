@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Server } from "../../config/site.js";
+import { triedWhen } from "../support/everyRun.js";
 import { phasesOf } from "../support/rolloutPhases.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
 import { postmasterOf, Watch } from "../support/rolloutWatch.js";
@@ -76,15 +77,18 @@ const cuts = phasesOf({ controlDirectory: "", dataDirectory: "" } as Server, [],
 );
 
 describe("a rollout whose pulumi is killed", { timeout: 120_000 }, () => {
-  it.each(cuts)("when $name (raising: $raise) goes on with the next up", async ({ index, raise }) => {
-    const connections = raise ? 50 : 40;
-    await stacks.declare({ ctio: text(connections) });
-    const [first, others] = raise ? [des10, [server2, server3]] : [server2, [des10]];
-    const phase = phasesOf(first, others, `${connections}`, postmasterOf(first).pid)[index];
-    await stacks.killedUp("ctio", phase?.reached ?? (() => true));
-    await stacks.rehearsal.up("ctio");
-    await endedWell(connections);
-  });
+  it.each(triedWhen(cuts, "the server is stopped", "the server starts"))(
+    "when $name (raising: $raise) goes on with the next up",
+    async ({ index, raise }) => {
+      const connections = raise ? 50 : 40;
+      await stacks.declare({ ctio: text(connections) });
+      const [first, others] = raise ? [des10, [server2, server3]] : [server2, [des10]];
+      const phase = phasesOf(first, others, `${connections}`, postmasterOf(first).pid)[index];
+      await stacks.killedUp("ctio", phase?.reached ?? (() => true));
+      await stacks.rehearsal.up("ctio");
+      await endedWell(connections);
+    },
+  );
 
   it("while it proves that a standby has replayed: the next up restarts none that has not", async () => {
     await stacks.declare({ ctio: text(50) });

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
+import { triedAt } from "../support/everyRun.js";
 import {
   changes,
   type Floors,
@@ -18,7 +19,6 @@ import {
 } from "../support/floors.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
-import { triedAt } from "../support/triedAt.js";
 
 const flat = {
   server2: { dataDirectory: "/data/db" },

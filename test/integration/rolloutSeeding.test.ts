@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { triedAt } from "../support/everyRun.js";
 import { quick, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn } from "../support/rolloutWatch.js";
-import { triedAt } from "../support/triedAt.js";
 
 const servers = {
   server2: { dataDirectory: "/data/db" },

@@ -10,8 +10,8 @@ import { installRunbook } from "../../installed/runbook/install.js";
 import { runbookFolder } from "../../installed/runbook/render.js";
 import type { Major } from "../../postgres/versions.js";
 import { startServer } from "../../servers/process/process.js";
+import { triedAt } from "../support/everyRun.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
-import { triedAt } from "../support/triedAt.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
 const psql = (() => {

@@ -193,7 +193,7 @@ describe.each(majors)("a site of %s", (major) => {
     const declared: readonly (readonly [object, RegExp])[] = [
       [
         { server3: { dataDirectory: `${three}-new`, port: 5443 } },
-        /server3 runs in .* is declared: pgsite moves no data/,
+        /server3 runs in .* is declared: an up moves no data/,
       ],
       [
         { server2: { dataDirectory: three, port: 5443 }, server3: { dataDirectory: two, port: 5443 } },

@@ -1,7 +1,7 @@
 // What every run tries at a few versions of PostgreSQL, at all of those that the tests know.
-import { tryAllVersions } from "../support/triedAt.js";
+import { tryAll } from "../support/everyRun.js";
 
-tryAllVersions();
+tryAll();
 
 await import("../integration/majors.test.js");
 await import("../integration/plants.test.js");

@@ -32,22 +32,26 @@ export class Cluster {
     readonly passwords: Passwords,
   ) {}
 
-  /** @param first the first server listens on 127.0.20.FIRST: test files run at the same time */
+  /** @param first the first server listens on 127.0.BLOCK.FIRST: test files run at the same time */
   static async describe(options: {
     readonly major: Major;
     readonly first: number;
     readonly servers: readonly ClusterServer[];
     readonly password?: string;
     readonly administrator?: string;
+    /** Folder of programs. @default npm's, which has no clients */
+    readonly programs?: string;
+    /** @default 20: servers listen on 127.0.BLOCK.x */
+    readonly block?: number;
   }): Promise<Cluster> {
-    const { major, first, password = "secret", administrator = "dbadmin" } = options;
-    const binDirectory = await programsOf(major);
+    const { major, first, password = "secret", administrator = "dbadmin", block = 20 } = options;
+    const binDirectory = options.programs ?? (await programsOf(major));
     const user = await serverUser();
     const folder = await serverFolder("/var/tmp/pgsite-test-");
     const primary = options.servers.find(({ role }) => role === "primary")?.name ?? "";
     const port = 5442;
     const addressOf = (name: string) =>
-      `127.0.20.${first + options.servers.findIndex((server) => server.name === name)}`;
+      `127.0.${block}.${first + options.servers.findIndex((server) => server.name === name)}`;
     const servers = options.servers.map((server): Server => {
       const { name, role, hotStandby = role === "mirror" } = server;
       const controlDirectory = join(folder, name, "data.pgsite");

@@ -40,6 +40,7 @@ export async function graphOf(stack: string, raw: RawConfiguration): Promise<rea
         state: {
           ...inputs,
           incarnation: 1,
+          generation: 0,
           imageId: `sha256:${inputs.name}`,
           certificate: authority.certificate,
           key: pulumi.secret("the only key"),

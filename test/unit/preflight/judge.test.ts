@@ -271,10 +271,10 @@ describe("one thing wrong", () => {
       "error: db1 on db1-host: /data/pg has mode 0770: a server refuses to start there: chmod 0700 /data/pg",
     ],
     [
-      "data of another major version",
-      { server: { ...seeded, dataVersion: "14" } },
+      "data of a newer major version",
+      { server: { ...seeded, dataVersion: "16" } },
       {},
-      "warning: db1 on db1-host: /data/pg holds data of PostgreSQL 14, and 15 is declared: declare 14 again: a major upgrade takes more than another version in the stack file",
+      "warning: db1 on db1-host: /data/pg holds data of PostgreSQL 16, and 15 is declared: declare 16 again: no way leads back to an older version",
     ],
     [
       "NFS",

@@ -1,0 +1,189 @@
+import type { Server } from "../../config/site.js";
+import { hostOf } from "../../hosts/index.js";
+import type { MoveEvent, MoveFacts, MovePhase } from "../../postgres/move/model.js";
+import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
+import { readSystemIdentifier } from "../data/dataDirectory.js";
+import { withLock } from "../data/lock.js";
+import { makeFit, refuseStop } from "../process/canStop.js";
+import { startServer } from "../process/process.js";
+import { stopServer } from "../process/stop.js";
+import { administratorOf } from "../sql/login.js";
+import { type Login, withSession } from "../sql/session.js";
+import { whoAreYou } from "../sql/writable.js";
+import { goBack } from "./back.js";
+import { type FirstPass, MoveCopy } from "./copy.js";
+import { type MoveJournal, readJournal, writeJournal } from "./journal.js";
+import { lookAtMove, type MoveAsked } from "./look.js";
+import { disableService, enableService, fillControlDirectory, keptOf, renameOnce, writeFilesOf } from "./places.js";
+import { MoveRefused } from "./refused.js";
+import { countsOf, markOf } from "./since.js";
+
+export interface MoveOptions extends MoveAsked {
+  readonly report?: (event: MoveEvent) => void;
+  readonly progress?: CopyProgress;
+  /** Hears each phase when it is written down; what it throws cuts the move off there. For tests. */
+  readonly onPhase?: (phase: MovePhase) => Promise<void> | void;
+}
+
+export interface Moved {
+  readonly journal: MoveJournal;
+  /** Absent where an earlier run had come so far. */
+  readonly facts?: MoveFacts;
+}
+
+/** What was begun is gone on with from where the new place has all of it; else the old one runs again, and it begins anew. */
+const goesOn: readonly MovePhase[] = ["switching", "started"];
+
+/**
+ * Moves a single server to another host, or another path, by its files. It serves at the old place until all but what changes every
+ * second has been copied, and is stopped for the rest. What fails before the new server is proven brings the old one back.
+ * @throws MoveRefused, and nothing was touched @throws CannotStop
+ */
+export async function moveServer(options: MoveOptions): Promise<Moved> {
+  const { server, to } = options;
+  return withLock(hostOf(server.host), server, `moving ${server.name} to ${to.host.name}`, async () => {
+    const begun = await readJournal(server);
+    if (begun !== undefined) {
+      const isSame = begun.to.dataDirectory === to.dataDirectory && begun.to.host.address === to.host.address;
+      const called = `${begun.to.dataDirectory} on ${begun.to.host.name} (${begun.to.host.address})`;
+      if (!isSame) throw new MoveRefused(server.name, [{ code: "under way", to: called, phase: begun.phase }]);
+      if (begun.phase === "done") return { journal: begun };
+      if (goesOn.includes(begun.phase)) return { journal: await finish(options, begun) };
+      await goBack(begun, { ...options, login: administratorOf(options.site, options.passwords) });
+    }
+    const { facts, refusals } = await lookAtMove(options);
+    if (refusals.length > 0 || facts === undefined) throw new MoveRefused(server.name, refusals);
+    return { journal: await begin(options, facts), facts };
+  });
+}
+
+async function begin(options: MoveOptions, facts: MoveFacts): Promise<MoveJournal> {
+  const { site, server, to, passwords, signal, report = () => undefined, progress = noProgress } = options;
+  const login = administratorOf(site, passwords);
+  const from = hostOf(server.host);
+  const systemIdentifier = await readSystemIdentifier(from, server.dataDirectory);
+  if (systemIdentifier === undefined) throw new Error(`${server.dataDirectory} has no control file`);
+  const asked = {
+    host: from,
+    server,
+    login,
+    act: "give up" as const,
+    signal,
+    report: (text: string) => report({ code: "line", text }),
+  };
+  await refuseStop(asked);
+  let journal: MoveJournal = {
+    format: 1,
+    site: site.name,
+    stack: site.stack,
+    from: server,
+    to,
+    way: facts.way,
+    phase: "copying",
+    time: new Date().toISOString().replace(/[-:]|\.\d+/g, ""),
+    systemIdentifier,
+    apart: facts.apart,
+    counts: {},
+  };
+  try {
+    await remember(options, journal);
+    const copy = new MoveCopy(server, to, facts.apart, progress, signal);
+    let before: FirstPass | undefined;
+    if (facts.way === "archive") {
+      report({ code: "first pass", bytes: facts.bytes });
+      before = await copy.first();
+    }
+    const fit = await makeFit(asked);
+    const counts = await countsOf(server, login, signal);
+    journal = { ...journal, phase: "stopping", counts, stopped: Date.now() };
+    await remember(options, journal);
+    report({ code: "stopping" });
+    // It is ended, and would recover elsewhere, only where somebody ends it: this copy is of one that was shut down.
+    await stopServer(from, server, { patience: fit.patience });
+    if (before !== undefined) {
+      const { files, bytes } = await copy.rest(before);
+      report({ code: "second pass", files, bytes });
+      const all = await copy.compare();
+      await writeFilesOf(to, server);
+      await copy.finish();
+      report({ code: "compared", files: all, sums: copy.sums });
+    }
+    await fillControlDirectory(journal);
+    journal = { ...journal, phase: "copied" };
+    await remember(options, journal);
+    return await finish(options, journal);
+  } catch (error) {
+    // Killed by a test in place of a SIGKILL: nothing is tidied up.
+    if (error instanceof CutOff) throw error;
+    const standing = await readJournal(server).catch(() => undefined);
+    if (standing !== undefined && standing.phase !== "done") await goBack(standing, { ...options, login });
+    throw error;
+  }
+}
+
+/** Stands for a process that was killed where it was. */
+export class CutOff extends Error {}
+
+async function remember({ onPhase }: MoveOptions, journal: MoveJournal): Promise<void> {
+  await writeJournal(journal);
+  await onPhase?.(journal.phase);
+}
+
+/** From where the copy is whole: the new place takes over. */
+async function finish(options: MoveOptions, given: MoveJournal): Promise<MoveJournal> {
+  const { site, passwords, signal, report = () => undefined } = options;
+  const login = administratorOf(site, passwords);
+  const { from, to } = given;
+  const source = hostOf(from.host);
+  let journal: MoveJournal = given;
+  try {
+    if (journal.phase === "copied" || journal.phase === "switching") {
+      if (journal.phase === "copied") {
+        journal = { ...journal, phase: "switching" };
+        await remember(options, journal);
+      }
+      await disableService(site.name, from);
+      const kept = journal.way === "rename" ? to.dataDirectory : keptOf(journal);
+      await renameOnce(source, from.dataDirectory, kept);
+      report({ code: "renamed", from: from.dataDirectory, to: kept });
+      if (journal.way === "rename") await writeFilesOf(to, from);
+      await enableService(site.name, to).catch((error: Error) =>
+        report({ code: "no service", because: error.message }),
+      );
+      await startServer(hostOf(to.host), to, { signal });
+      journal = { ...journal, phase: "started" };
+      await remember(options, journal);
+    } else await startServer(hostOf(to.host), to, { signal });
+    await prove(journal, to, login, signal);
+    const downtime = journal.stopped === undefined ? 0 : (Date.now() - journal.stopped) / 1000;
+    report({ code: "proven", systemIdentifier: journal.systemIdentifier, downtime });
+    const mark = await markOf(to, login, signal);
+    journal = { ...journal, phase: "done", downtime, mark };
+    await remember(options, journal);
+    return journal;
+  } catch (error) {
+    if (error instanceof CutOff) throw error;
+    if (journal.phase !== "done") await goBack(journal, { ...options, login });
+    throw error;
+  }
+}
+
+/** It answers, takes writes, is the same cluster, and has all that it had. @throws where not */
+async function prove(journal: MoveJournal, to: Server, login: Login, signal: AbortSignal): Promise<void> {
+  const { systemIdentifier, counts } = journal;
+  const own = await readSystemIdentifier(hostOf(to.host), to.dataDirectory);
+  await withSession(to, login, { timeout: 30_000, signal }, async (session) => {
+    const is = await whoAreYou(session);
+    const other = is.systemIdentifier ?? own;
+    if (other !== systemIdentifier) throw new Error(`${to.name} at the new place has the system identifier ${other}`);
+    if (is.inRecovery) throw new Error(`${to.name} at the new place is in recovery`);
+    if (is.version !== to.version) throw new Error(`${to.name} at the new place is ${is.version}`);
+  });
+  const now = await countsOf(to, login, signal);
+  const wrong = [...new Set([...Object.keys(counts), ...Object.keys(now)])].find((name) => counts[name] !== now[name]);
+  if (wrong !== undefined) {
+    throw new Error(
+      `${to.name} at the new place has not what it had: ${wrong}: ${counts[wrong]} before, ${now[wrong]} now`,
+    );
+  }
+}

@@ -1,0 +1,137 @@
+import pLimit from "p-limit";
+import type { Server } from "../../config/site.js";
+import { atLeast } from "../../postgres/versions.js";
+import { type Login, type Session, withSession } from "../sql/session.js";
+import { identifier } from "../sql/sql.js";
+import { namesOf } from "../sql/versions.js";
+import { databasesOf } from "./compare.js";
+import type { Counters, Journal, Since } from "./journal.js";
+import { ask, type PrivateServer, type Workplace } from "./private.js";
+
+export type Tell = (severity: "info" | "warning", line: string) => Promise<void>;
+
+/** Extensions get the version that the new programs bring, before anybody uses them. One that cannot is told, and works as before. */
+export async function updateExtensions(at: Workplace, server: PrivateServer, tell: Tell): Promise<void> {
+  const sql =
+    "select e.extname, e.extversion, a.default_version from pg_catalog.pg_extension e left join pg_catalog.pg_available_extensions a on a.name = e.extname where a.default_version is distinct from e.extversion order by 1";
+  for (const database of await databasesOf(at, server)) {
+    for (const [name, from, to] of await ask(at, server, database, sql)) {
+      if (to === null || to === undefined) {
+        await tell(
+          "warning",
+          `the extension ${name} ${from} in ${database} is not among those that the new programs bring`,
+        );
+        continue;
+      }
+      try {
+        await ask(at, server, database, `alter extension ${identifier(name ?? "")} update`);
+        await tell("info", `the extension ${name} in ${database} goes from ${from} to ${to}`);
+      } catch (error) {
+        await tell("warning", `the extension ${name} in ${database} stays at ${from}: ${(error as Error).message}`);
+      }
+    }
+  }
+}
+
+/** Sessions on the server as clients have it. */
+export interface Live {
+  readonly server: Server;
+  readonly login: Login;
+  readonly signal: AbortSignal;
+}
+
+const forEver = { queryTimeout: 0 };
+
+async function inDatabase<T>({ server, login, signal }: Live, database: string, act: (session: Session) => Promise<T>) {
+  return withSession(server, login, { database, ...forEver, signal }, act);
+}
+
+async function openDatabases(live: Live): Promise<readonly string[]> {
+  const sql = "select datname from pg_catalog.pg_database where datallowconn and datname <> 'template0' order by 1";
+  return inDatabase(live, "postgres", async (session) =>
+    (await session.query(sql)).map(({ datname }) => datname ?? ""),
+  );
+}
+
+/** The position in the WAL, and how often rows were written, table by table. */
+export async function sinceOf(live: Live): Promise<Since> {
+  const counters: Record<string, Record<string, number>> = {};
+  for (const database of await openDatabases(live)) counters[database] = await countersOf(live, database);
+  const wal = await inDatabase(live, "postgres", async (session) => {
+    const [row] = await session.query(`select ${namesOf(live.server.version).currentLsn}::text as lsn`);
+    return row?.lsn ?? "";
+  });
+  return { time: new Date().toISOString(), wal, counters };
+}
+
+export const countersSql =
+  "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0";
+
+async function countersOf(live: Live, database: string): Promise<Counters[string]> {
+  const rows = await inDatabase(live, database, (session) => session.query(countersSql));
+  return Object.fromEntries(rows.map(({ name, rows: count }) => [name ?? "", Number(count)]));
+}
+
+/** Targets of the stages: a little at once, so that no query waits long for the first plan that is of some use. 0: as declared. */
+const stages = ["1", "10", "0"] as const;
+
+/**
+ * Statistics, while the server works: in three stages where there are none at all. @param missing whether only what lacks some gets
+ * them: pg_upgrade of 18 brings all but those of several columns
+ */
+export async function makeStatistics(live: Live, missing: boolean, jobs: number, tell: Tell): Promise<void> {
+  for (const stage of missing ? (["0"] as const) : stages) {
+    for (const database of await openDatabases(live)) {
+      const tables = (
+        await inDatabase(live, database, (session) => session.query(tablesSql(live.server, missing)))
+      ).map(({ name }) => name ?? "");
+      if (tables.length === 0) continue;
+      await tell(
+        "info",
+        `statistics of ${tables.length} tables of ${database}${stage === "0" ? "" : `, first with a target of ${stage}`}`,
+      );
+      const limit = pLimit(Math.min(jobs, tables.length));
+      const queue = [...tables];
+      const worker = () =>
+        inDatabase(live, database, async (session) => {
+          await session.query(
+            stage === "0" ? "reset default_statistics_target" : `set default_statistics_target = ${stage}`,
+          );
+          for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+            // One that was dropped meanwhile needs none.
+            await session.query(`analyze ${name}`).catch(() => undefined);
+          }
+        });
+      await Promise.all(Array.from({ length: limit.concurrency }, () => limit(worker)));
+    }
+  }
+}
+
+function tablesSql({ version }: Server, missing: boolean): string {
+  const kinds = atLeast(version, "10") ? "('r', 'm', 'p')" : "('r', 'm')";
+  const all = `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ${kinds} and n.nspname !~ '^pg_(toast|temp)' and c.relpersistence <> 't'`;
+  if (!missing) return all;
+  return `${all} and (exists (select from pg_catalog.pg_statistic_ext x left join pg_catalog.pg_statistic_ext_data d on d.stxoid = x.oid where x.stxrelid = c.oid and d.stxoid is null) or (c.reltuples > 0 and not exists (select from pg_catalog.pg_statistic s where s.starelid = c.oid)))`;
+}
+
+/** Indexes whose order another version of a library decides are made again, while the server works. */
+export async function refreshCollations(live: Live, { plan }: Journal, tell: Tell): Promise<void> {
+  const { version } = live.server;
+  for (const { database, name } of plan?.collations ?? []) {
+    await inDatabase(live, database, async (session) => {
+      const isDefault = name === "default";
+      const [found] = await session.query(
+        "select c.oid::text as oid, quote_ident(n.nspname) || '.' || quote_ident(c.collname) as quoted from pg_catalog.pg_collation c join pg_catalog.pg_namespace n on n.oid = c.collnamespace where n.nspname || '.' || c.collname = $1",
+        [isDefault ? "pg_catalog.default" : name],
+      );
+      if (found === undefined) return;
+      const sql = `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${found.oid} = any (i.indcollation::oid[]) and c.relkind = 'i' and n.nspname !~ '^pg_'`;
+      const indexes = (await session.query(sql)).map((row) => row.name ?? "");
+      await tell("info", `${indexes.length} indexes of ${database} are made again for the collation ${name}`);
+      for (const index of indexes) await session.query(`reindex index concurrently ${index}`);
+      if (!isDefault) await session.query(`alter collation ${found.quoted} refresh version`);
+      else if (atLeast(version, "15"))
+        await session.query(`alter database ${identifier(database)} refresh collation version`);
+    });
+  }
+}

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { shownInLine } from "../../postgres/shown.js";
+import type { UpgradeFacts, UpgradePlan } from "../../postgres/upgrade/model.js";
+import { isAtRest } from "../../postgres/wal/controlFile.js";
+import { backup } from "../backups/backup.js";
+import { readControlFile } from "../data/controlFile.js";
+import { makeFit } from "../process/canStop.js";
+import { stopServer } from "../process/stop.js";
+import { messageOf } from "../rollout/reporter.js";
+import type { Acting } from "./acting.js";
+import { updateExtensions } from "./after.js";
+import { type Contents, contentsOf, differencesOf } from "./compare.js";
+import { byDump } from "./dump.js";
+import { type Journal, newJournal, reach, writeJournal } from "./journal.js";
+import { pgUpgrade } from "./pgUpgrade.js";
+import { NotPrepared, newServer, oldServer, prepare, refuseWhatIsInTheWay } from "./prepare.js";
+import { type Workplace, whilePrivate } from "./private.js";
+import { advancing, newBytes } from "./progress.js";
+import { makeWorkplace, removeWorkplace } from "./workplace.js";
+
+/** From a running old server to a whole new cluster beside it, which nobody has written to. @throws where something is wrong */
+export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFacts): Promise<Journal> {
+  const { context, args, server, host } = acting;
+  const [refusal] = plan.refusals;
+  if (refusal !== undefined) throw new NotPrepared(server.name, `it is refused (${refusal.code})`);
+  const programs = { old: facts.host.oldPrograms.folder, new: facts.host.newPrograms.folder };
+  const clients =
+    facts.host.newPrograms.missing.dump.length > 0 ? (args.clientDirectory ?? programs.new) : programs.new;
+  let journal = newJournal({ site: args.site, server: server.name }, facts.cluster, plan, programs);
+  await refuseWhatIsInTheWay(host, server, journal, facts.cluster);
+  const at = await makeWorkplace(host, server, clients, context.signal);
+  if (at.sockets !== at.work) journal = { ...journal, sockets: at.sockets };
+  await writeJournal(host, server, journal);
+  await context.progress(`making a cluster of PostgreSQL ${plan.to}`);
+  const made = await prepare(at, server, journal, facts.cluster);
+  journal = await writeJournal(host, server, {
+    ...journal,
+    systemIdentifiers: { ...journal.systemIdentifiers, new: made },
+  });
+  if (args.backups) await backUp(acting);
+  journal = await stopOld(acting, journal);
+  await context.progress(`looking at what PostgreSQL ${plan.from} has`);
+  const old = oldServer(server, journal);
+  const before = await whilePrivate(at, old, () => contentsOf(at, old));
+  await transfer(acting, at, journal, facts);
+  await check(acting, at, journal, before);
+  await removeWorkplace(at);
+  return reach(host, server, journal, "transferred", { sockets: undefined });
+}
+
+/** By the host's own program, as its schedule would. */
+async function backUp({ context, server }: Acting): Promise<void> {
+  await context.progress("making a backup first");
+  const { signal } = context;
+  const outcome = await backup(server, { signal, report: () => undefined }).catch((error: unknown) => {
+    throw new NotPrepared(server.name, `no backup can be made before it: ${messageOf(error)}`);
+  });
+  signal.throwIfAborted();
+  switch (outcome.code) {
+    case "good":
+      await context.log("info", `the backup before the upgrade of ${server.name} is ${outcome.run}`);
+      return;
+    case "nothing":
+      throw new NotPrepared(server.name, "its host makes no backup of it, since it takes no writes");
+    case "ended":
+      throw new NotPrepared(server.name, `the backup before it ended early: ${shownInLine(outcome.message)}`);
+    case "failed":
+      throw new NotPrepared(
+        server.name,
+        `the backup before it failed: ${shownInLine(`${outcome.object} ${outcome.message}`)}`,
+      );
+  }
+}
+
+async function stopOld(acting: Acting, journal: Journal): Promise<Journal> {
+  const { context, args, server, host } = acting;
+  const { signal } = context;
+  const { binDirectory, version, settings, port } = { ...server, ...old(journal, server.port) };
+  const before = { ...server, binDirectory, version, settings, port };
+  const login = { user: args.administrator, password: args.administratorPassword };
+  const report = (line: string) => context.progress(line);
+  const { patience } = await makeFit({ host, server: before, login, act: "restart", signal, report });
+  const stopping = await reach(host, server, journal, "stopped");
+  await context.progress(`stopping PostgreSQL ${journal.from}`);
+  await stopServer(host, before, {
+    deadline: 10 * 60_000,
+    patience,
+    waiting: (seconds, held) => context.progress(`stopping for ${seconds} s: ${held.map(shownInLine).join("; ")}`),
+  });
+  const control = await readControlFile(host, server.dataDirectory);
+  if (control === undefined || !isAtRest(control))
+    throw new Error(`PostgreSQL ${journal.from} did not shut down cleanly`);
+  return stopping;
+}
+
+function old({ programs, from, settings }: Journal, port: number) {
+  return { binDirectory: programs.old, version: from, settings, port: Number(settings.port ?? port) };
+}
+
+async function transfer(acting: Acting, at: Workplace, journal: Journal, { cluster }: UpgradeFacts): Promise<void> {
+  const { context, args, server } = acting;
+  const jobs = Math.max(1, args.wishes.jobs);
+  const say = (line: string) => context.progress(line);
+  if (journal.way === "dump") {
+    await byDump(
+      at,
+      server,
+      journal,
+      jobs,
+      cluster.databases.reduce((sum, { size }) => sum + size, 0),
+      say,
+    );
+    return;
+  }
+  const measured = () => newBytes(at, server, journal);
+  const nothing = () => () => undefined;
+  await context.progress(`pg_upgrade by ${journal.way}`);
+  const advance = journal.way === "copy" ? advancing("copied", cluster.dataSize, measured, say) : nothing;
+  await pgUpgrade(at, server, journal, jobs, advance);
+  // What is in them is known by now, or of no use: one would remove what a rollback needs.
+  await at.host.remove(join(at.work, "delete_old_cluster.sh"));
+}
+
+/** All of it is there, and extensions are of the new version, before anybody uses it. */
+async function check(acting: Acting, at: Workplace, journal: Journal, before: Contents): Promise<void> {
+  const { context, server } = acting;
+  await context.progress(`comparing PostgreSQL ${journal.from} and ${journal.to}`);
+  const made = newServer(server, journal, { autovacuum: "off" });
+  await whilePrivate(at, made, async () => {
+    const differences = differencesOf(before, await contentsOf(at, made), journal);
+    if (differences.length > 0) {
+      const said = differences
+        .slice(0, 10)
+        .map(({ what, before: was, after: is }) => `${what}: ${was ?? "nothing"}, then ${is ?? "nothing"}`)
+        .map(shownInLine)
+        .join("; ");
+      const words = `${differences.length} differences between ${journal.from} and ${journal.to}: ${said}`;
+      if (journal.keepsRollback) throw new Error(words);
+      await context.log("warning", words);
+    }
+    await updateExtensions(at, made, (severity, line) => context.log(severity, line));
+  });
+}

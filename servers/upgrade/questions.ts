@@ -1,0 +1,84 @@
+import { atLeast, type Major } from "../../postgres/versions.js";
+
+/*
+ * What is asked of an old server, by its version. Each names what it needs of the catalogues in full, since nobody knows what
+ * search_path its sessions begin with.
+ */
+
+/** Rows of a question, newest version first. */
+type ByVersion = readonly { readonly from: Major; readonly sql: string }[];
+
+function at(version: Major, rows: ByVersion): string | undefined {
+  return rows.find(({ from }) => atLeast(version, from))?.sql;
+}
+
+const database =
+  "datname::text as name, pg_catalog.pg_encoding_to_char(encoding)::text as encoding, datcollate::text as collate, datctype::text as ctype";
+
+const databaseRows: ByVersion = [
+  { from: "17", sql: `${database}, datlocprovider::text as provider, datlocale as locale, daticurules as rules` },
+  { from: "16", sql: `${database}, datlocprovider::text as provider, daticulocale as locale, daticurules as rules` },
+  { from: "15", sql: `${database}, datlocprovider::text as provider, daticulocale as locale, null as rules` },
+  { from: "9.0", sql: `${database}, 'c' as provider, null as locale, null as rules` },
+];
+
+/** Every database, with its size, and how it is made. */
+export function databasesQuestion(version: Major): string {
+  return `select ${at(version, databaseRows)}, datallowconn as open, pg_catalog.pg_database_size(oid)::text as size
+from pg_catalog.pg_database order by datname`;
+}
+
+export const installUserQuestion = "select rolname::text as name from pg_catalog.pg_roles where oid = 10";
+
+/** Settings that somebody gave the server, and that do not say what the default does; as SHOW prints them. */
+export const settingsQuestion = `select name, pg_catalog.current_setting(name) as value from pg_catalog.pg_settings
+where source in ('configuration file', 'command line', 'environment variable') and context <> 'internal'
+and reset_val is distinct from boot_val order by name`;
+
+export const preparedQuestion = "select count(*)::text as count from pg_catalog.pg_prepared_xacts";
+
+/** Undefined where the version has none. */
+export function logicalSlotsQuestion(version: Major): string | undefined {
+  const slots = "select slot_name::text as name from pg_catalog.pg_replication_slots where slot_type = 'logical'";
+  return at(version, [
+    { from: "10", sql: `${slots} and not temporary order by 1` },
+    { from: "9.4", sql: `${slots} order by 1` },
+  ]);
+}
+
+export function tablespacesQuestion(version: Major): string {
+  const place = atLeast(version, "9.2") ? "pg_catalog.pg_tablespace_location(oid)" : "spclocation";
+  return `select spcname::text as name, ${place} as location from pg_catalog.pg_tablespace
+where spcname not in ('pg_default', 'pg_global') order by 1`;
+}
+
+/** Of one database; undefined where the version has none. */
+export function extensionsQuestion(version: Major): string | undefined {
+  return at(version, [
+    { from: "9.1", sql: "select extname::text as name, extversion as version from pg_catalog.pg_extension order by 1" },
+  ]);
+}
+
+export function extendedStatisticsQuestion(version: Major): string | undefined {
+  return at(version, [{ from: "10", sql: "select count(*)::text as count from pg_catalog.pg_statistic_ext" }]);
+}
+
+const collations = `select n.nspname || '.' || c.collname as name, c.collversion as was,
+pg_catalog.pg_collation_actual_version(c.oid) as is
+from pg_catalog.pg_collation c join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+where c.collversion is not null and pg_catalog.pg_collation_actual_version(c.oid) is distinct from c.collversion`;
+
+/** Collations of one database whose library has another version than when they were made, the database's own among them. */
+export function collationsQuestion(version: Major): string | undefined {
+  return at(version, [
+    {
+      from: "15",
+      sql: `${collations}
+union all
+select 'default', datcollversion, pg_catalog.pg_database_collation_actual_version(oid) from pg_catalog.pg_database
+where datname = pg_catalog.current_database() and datcollversion is not null
+and pg_catalog.pg_database_collation_actual_version(oid) is distinct from datcollversion`,
+    },
+    { from: "10", sql: collations },
+  ]);
+}

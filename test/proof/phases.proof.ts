@@ -1,0 +1,9 @@
+// What every run cuts off in a few of its phases, in all of them.
+import { tryAll } from "../support/everyRun.js";
+
+tryAll();
+
+await import("../integration/rejoinCutOff.test.js");
+await import("../integration/rolloutCutOff.test.js");
+await import("../integration/rolloutCutOffMoves.test.js");
+await import("../integration/switchoverCutOff.test.js");
