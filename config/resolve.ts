@@ -122,7 +122,10 @@ function hostsOf({ databases, expectedGrowth, install, slots }: StackDescription
     ...(locales.length === 0 ? {} : { databaseLocales: [...new Set(locales)].sort() }),
     ...(expectedGrowth === undefined
       ? {}
-      : { expectedGrowth: Math.round(expectedGrowth.years * daysOfYear * expectedGrowth.perDay) }),
+      : {
+          expectedGrowth: Math.round(expectedGrowth.years * daysOfYear * expectedGrowth.perDay),
+          growthPerDay: Math.round(expectedGrowth.perDay),
+        }),
     ...(install === "packages" ? { install } : {}),
     ...(slots.length === 0 ? {} : { slots }),
   };

@@ -37,6 +37,8 @@ export interface Site {
   readonly databaseLocales?: readonly string[];
   /** Bytes by which each data directory is expected to grow while its disk shall last. */
   readonly expectedGrowth?: number;
+  /** Bytes of that in a day. */
+  readonly growthPerDay?: number;
   /** How what is missing on a host gets there: by its own package manager, or (absent) not by pgsite. */
   readonly install?: "packages";
   /** Where the authority of its servers comes from. @default no TLS */

@@ -18,6 +18,7 @@ interface Options {
   readonly site?: string;
   readonly stack: string;
   readonly administrator: string;
+  readonly standalone?: boolean;
   readonly adopt?: boolean;
   readonly json?: boolean;
 }
@@ -37,6 +38,7 @@ export function importCommand(): Command {
       "a superuser; its password comes from PGPASSWORD or ~/.pgpass, and none is needed where the OS user is let in by peer",
       "postgres",
     )
+    .option("--standalone", "the database exists once: the stack has this one server, and a second one is refused")
     .option("--adopt", "write the stack file, and mark the data directories as known to pgsite")
     .option("--json", "for programs")
     .action(async (options: Options) => {
@@ -53,6 +55,7 @@ export function importCommand(): Command {
         administrator,
         password: process.env.PGPASSWORD,
         places,
+        ...defined({ standalone: options.standalone }),
         ...(options.name === undefined ? {} : { names: options.name }),
       });
       const file = `Pulumi.${stack}.yaml`;

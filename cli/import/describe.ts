@@ -23,6 +23,8 @@ export interface Named {
 export interface Wanted {
   readonly site: string;
   readonly administrator: string;
+  /** Whether the one server that was found is to be the only one for ever. @default a standby may follow */
+  readonly standalone?: boolean;
   readonly servers: readonly Named[];
   readonly contents: Contents;
   /** Replication slots on any of them. */
@@ -44,7 +46,14 @@ export interface Described {
 }
 
 /** Turns what was found into a stack's description. Pure. */
-export function describe({ site, administrator, servers, contents, slots = [] }: Wanted): Described {
+export function describe({
+  site,
+  administrator,
+  standalone = false,
+  servers,
+  contents,
+  slots = [],
+}: Wanted): Described {
   const primaries = servers.filter(({ found }) => !found.inRecovery);
   const first = (primaries[0] ?? servers[0]) as Named;
   const { version } = first.found;
@@ -57,13 +66,16 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
             : `${primaries.map(({ name }) => name).join(" and ")} both take writes: they are two sites`,
         ]),
     ...servers.flatMap((server) => obstaclesOf(server, first.found)),
+    ...(standalone && servers.length > 1
+      ? [`--standalone says that the database exists once, and these are ${servers.length} servers of it`]
+      : []),
   ];
   const notes = servers.flatMap((server) => notesOf(server));
   const upstreams = servers.flatMap((server) => upstreamOf(server, servers, obstacles));
   const users = [...new Set(upstreams.flatMap(({ user }) => (user === undefined ? [] : [user])))];
   if (users.length > 1) obstacles.push(`standbys connect as different roles (${users.join(", ")}): pgsite knows one`);
   const usualRole = atLeast(version, "9.1") ? "replicator" : administrator;
-  const replicationRole = users[0] ?? replicatorOf(contents, administrator);
+  const replicationRole = standalone ? administrator : (users[0] ?? replicatorOf(contents, administrator));
 
   const settings = servers.map(({ name, found }) => {
     const { settings: own, notes: more } = settingsFor(found);
@@ -103,7 +115,7 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
         transport === "ssh" ? address : { address, transport },
       ]),
     ),
-    primary: first.name,
+    [standalone ? "standalone" : "primary"]: first.name,
     servers: Object.fromEntries(
       servers.map(({ name, found }, index) => {
         const upstream = upstreams.find((one) => one.name === name)?.upstream;
@@ -128,7 +140,7 @@ export function describe({ site, administrator, servers, contents, slots = [] }:
     settings: valuesOf(shared, origins, "settings"),
     ...includesKey(sharedIncludes),
     ...(administrator === "postgres" ? {} : { administrator }),
-    ...(replicationRole === usualRole ? {} : { replicationRole }),
+    ...(standalone || replicationRole === usualRole ? {} : { replicationRole }),
     ...(access.authentication === undefined ? {} : { authentication: access.authentication }),
     access: access.shared,
     ...rolesOf(contents, administrator, replicationRole, notes),

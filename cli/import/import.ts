@@ -2,6 +2,7 @@ import { passwordKey } from "../../config/parse.js";
 import { resolveStack } from "../../config/resolve.js";
 import { type SecretPlace, secretPath, secretPlaces } from "../../config/secrets.js";
 import type { Server, Site } from "../../config/site.js";
+import { defined } from "../../postgres/defined.js";
 import { asksOf, sortedAsks } from "../../postgres/files/hba/index.js";
 import { shownValue } from "../../postgres/secrets/index.js";
 import { isRefusal } from "../../postgres/serverProblems.js";
@@ -21,6 +22,8 @@ export interface ImportOptions {
   /** Of the administrator; undefined where the server asks for none, or lets its OS user in without. */
   readonly password: string | undefined;
   readonly places: readonly Place[];
+  /** Whether the database exists once. @default a standby may follow */
+  readonly standalone?: boolean;
   /** Names of the servers, in the order of the places. @default application_name of a standby, else its host's name */
   readonly names?: readonly string[];
 }
@@ -74,7 +77,7 @@ class NotLetIn extends Error {
  * @throws NotAServer @throws CannotImport @throws SqlUnreachable where the primary does not let the administrator in
  */
 export async function planImport(options: ImportOptions): Promise<ImportPlan> {
-  const { site, stack, administrator, password } = options;
+  const { site, stack, administrator, password, standalone } = options;
   const found = await Promise.all(options.places.map(readHandMade));
   const servers = nameServers(found, options.names ?? []);
   const login = { user: administrator, password: password ?? "" };
@@ -88,7 +91,7 @@ export async function planImport(options: ImportOptions): Promise<ImportPlan> {
     throw password === undefined && isRefused(error) ? new NotLetIn(error, administrator) : error;
   });
   const slots = running.flatMap((state) => state.slots);
-  const described = describe({ site, administrator, servers, contents, slots });
+  const described = describe({ site, administrator, servers, contents, slots, ...defined({ standalone }) });
   const { stack: resolved, problems } = resolveStack(stack, rawOf(described.keys));
   const errors = problems.filter(({ severity }) => severity === "error");
   const obstacles = [

@@ -49,6 +49,7 @@ function factsOf(site: Site, server: Server): WatchFacts {
     backups: backups === undefined ? [] : placesOf(backups, server),
     ...(tlsFiles === undefined || server.settings.ssl !== "on" ? {} : { certificate: { path: tlsFiles.certificate } }),
     ...defined({ metrics: watch?.metrics }),
+    ...defined({ growth: site.growthPerDay }),
     log: logOf(server),
   };
 }

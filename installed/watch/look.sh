@@ -245,7 +245,7 @@ look_at_disks() {
   while IFS="$tab" read -r _ folder _; do [ ! -d "$folder" ] || set -- "$@" "$folder/."; done <"$here/places"
   timeout 30 df -P -k -- "$@" >"$scratch/df" 2>"$why" 3>&- 9>&- || cannot_look disks "$(in_line "$(cat "$why")")"
   # Each once; in a line of df only what stands between blanks is sure.
-  awk 'NR > 1 && match($0, / +[0-9]+ +[0-9]+ +-?[0-9]+ +([0-9]+%|-) +/) {
+  awk -v growth="${watch_growth:-0}" 'NR > 1 && match($0, / +[0-9]+ +[0-9]+ +-?[0-9]+ +([0-9]+%|-) +/) {
     mount = substr($0, RSTART + RLENGTH)
     split(substr($0, RSTART, RLENGTH), field, " ")
     gsub(/\t/, " ", mount)
@@ -253,6 +253,8 @@ look_at_disks() {
     seen[mount] = 1
     free = field[3] < 0 ? 0 : field[3]
     printf "disk.size\t%s\t%.0f\ndisk.free\t%s\t%.0f\n", mount, (field[2] + free) * 1024, mount, free * 1024
+    # The data directory was named first.
+    if (NR == 2 && growth > 0) printf "disk.days\t%s\t%.0f\n", mount, int(free * 1024 / growth)
     printf "detail.disk\t%s\tof %.1f GB\n", mount, (field[2] + free) / 1048576
     found = 1
   } END { if (found) print "looked\tdisks\t1" }' "$scratch/df" >&3

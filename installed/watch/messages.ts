@@ -90,6 +90,12 @@ export const messages: Readonly<Record<string, Message>> = {
       "Find what grows: kept WAL (slots, a failing archiver), logs, backups, the data. A full disk stops the server.",
     ends: "The disk %o has {%v free: }enough space again.",
   },
+  diskGrowth: {
+    title: "the disk %o has space for %v of declared growth",
+    begins: "The disk %o has space for %v of the growth that the stack declares (expectedGrowth).",
+    advice: "Plan a larger disk, or keep less; where the data grow by less than is declared, declare what they do.",
+    ends: "The disk %o has space for longer again.",
+  },
   diskEnds: {
     title: "the disk %o will be full in %v",
     begins: "The disk %o will be full in %v if it goes on filling as it did.",

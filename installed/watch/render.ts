@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { quote } from "../../hosts/quote.js";
+import { defined } from "../../postgres/defined.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderConditions, type Thresholds } from "../../postgres/watch/conditions.js";
 import { renderMetrics } from "../../postgres/watch/metrics.js";
@@ -31,6 +32,8 @@ export interface WatchFacts {
   readonly certificate?: { readonly path: string; readonly end?: number };
   /** Where node_exporter reads text files. @default no metrics are written */
   readonly metrics?: string;
+  /** Bytes by which the data are expected to grow a day. @default nothing is said of it */
+  readonly growth?: number;
   readonly log: WatchLog;
 }
 
@@ -92,6 +95,7 @@ export function renderWatch(facts: WatchFacts): Readonly<Record<string, string>>
     watch_hot: hot ? "yes" : "no",
     watch_upstream: upstream ?? "",
     watch_metrics: metrics ?? "",
+    ...defined({ watch_growth: facts.growth }),
     watch_certificate: certificate?.path ?? "",
     watch_certificate_end: certificate?.end ?? "",
     watch_logs: "folder" in log ? log.folder : "",

@@ -87,7 +87,7 @@ function span(s) {
   if (s < 60) return s " s"
   if (s < 3600) return int(s / 60) " min " s % 60 " s"
   if (s < 172800) return int(s / 3600) " h " int(s % 3600 / 60) " min"
-  return int(s / 86400) " days"
+  return sprintf("%.0f days", int(s / 86400))
 }
 
 # EPOCH as 2026-11-29T11:02:00Z; Howard Hinnant's civil_from_days.

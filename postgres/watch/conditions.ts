@@ -139,6 +139,16 @@ export const conditions: readonly Condition[] = [
     object: "mount",
   },
   {
+    // What grows by the stack file's own figure, and would be seen by the one above a day before the end.
+    name: "diskGrowth",
+    severity: "warning",
+    sections: ["disks"],
+    runs: 3,
+    tests: [to("disk.days", "diskDays", 60, "days")],
+    unless: ["disk", "diskEnds"],
+    object: "mount",
+  },
+  {
     name: "connections",
     severity: "warning",
     sections: ["sessions"],

@@ -156,6 +156,13 @@ export const metrics: readonly Metric[] = [
     label: "mount",
   },
   {
+    name: "pgsite_disk_days",
+    help: "For how many days the disk of the data has space by the growth that the stack declares; missing where it declares none.",
+    type: "gauge",
+    fact: "disk.days",
+    label: "mount",
+  },
+  {
     name: "pgsite_connections",
     help: "Sessions of clients.",
     type: "gauge",

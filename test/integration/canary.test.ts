@@ -26,6 +26,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
   let watch: ProcessWatch;
   let events: string;
   let backups: string;
+  let clients: string;
 
   beforeAll(async () => {
     canaries.add("passphrase", passphrase);
@@ -35,6 +36,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     canaries.addPassword("role's password", "reader", passwords.reader);
     events = mkdtempSync(join(tmpdir(), "pgsite-events-"));
     backups = await serverFolder("/var/tmp/pgsite-runs-");
+    clients = await serverFolder("/var/tmp/pgsite-clients-");
     site = await LocalSite.make({
       major: "15",
       block: 207,
@@ -46,6 +48,11 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
         access: ["hostssl all reader 127.0.0.1/32 scram-sha-256"],
         backups: { schedule: "none", folder: { server2: backups, server3: join(backups, "server3") } },
         watch: { schedule: "none" },
+        clients: {
+          files: [
+            { host: "server3", path: join(clients, "reader.ini"), mode: "0640", database: "postgres", role: "reader" },
+          ],
+        },
         settings: { log_statement: "ddl", log_connections: true, log_error_verbosity: "verbose" },
       },
     });
@@ -55,7 +62,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
   afterAll(async () => {
     await watch?.stop();
     await site?.remove();
-    for (const folder of [events, backups]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [events, backups, clients]) rmSync(folder, { recursive: true, force: true });
   });
 
   const findings = () => join(events, "findings");
@@ -153,6 +160,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
       dirname(site.sandbox.program),
       events,
       backups,
+      clients,
       "/tmp",
       "/var/tmp",
       "/run",
@@ -162,9 +170,10 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     ];
     const found = await filesThatHold(canaries, { machine: "this machine", root: "", folders }, since);
     const directories = ["server2", "server3"].map((name) => site.dataDirectory(name));
-    const stands = { DATADIRECTORY: directories, BACKUPS: [backups] };
+    const stands = { DATADIRECTORY: directories, BACKUPS: [backups], CLIENTS: [clients] };
     expect(undocumented(found, stands)).toEqual([]);
     expect(unused(found, stands, documented().backups)).toEqual([]);
+    expect(unused(found, stands, documented().clients)).toEqual([]);
     expect(found.length).toBeGreaterThan(4);
   });
 

@@ -403,6 +403,16 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     now += 3 * day;
   });
 
+  it("tells of a disk that has space for less of the declared growth than is wanted", async () => {
+    await declare("one", { growth: 1e15, thresholds: { diskBytes: 0 } });
+    expect([await look("one"), await look("one")]).toEqual([[], []]);
+    expect(await look("one")).toEqual([
+      expect.stringMatching(/^one: the disk .* has space for 0 days of declared growth$/),
+    ]);
+    await declare("one", { growth: 1, thresholds: { diskBytes: 0 } });
+    expect(await look("one")).toEqual([expect.stringMatching(/^well again: one: the disk .* of declared growth$/)]);
+  });
+
   it("tells of a role that nobody declared", async () => {
     await site.sql("two", "select pg_promote()");
     expect(await look("two")).toEqual(["two: it is not what it is declared to be"]);

@@ -22,12 +22,15 @@ export function documented(): {
   readonly files: readonly AllowedFile[];
   /** The same of backups: there are some where a stack declares any. */
   readonly backups: readonly AllowedFile[];
+  /** The same of clients' files. */
+  readonly clients: readonly AllowedFile[];
   readonly processes: readonly AllowedProcess[];
 } {
   const text = readFileSync(join(checkout, "docs", "security.md"), "utf8");
   return {
     files: filesUnder(text, "Files that hold a secret"),
     backups: filesUnder(text, "Files of backups that hold a secret"),
+    clients: filesUnder(text, "Files of clients that hold a secret"),
     processes: tableUnder(text, "Processes that hold a secret in their environment").map(
       ([process = "", holds = ""]) => ({
         process,
@@ -74,8 +77,8 @@ export type Stands = Readonly<Record<string, readonly string[]>>;
 
 /** Files that docs/security.md does not name, or not with that secret, or not so readable. */
 export function undocumented(found: readonly Kept[], stands: Stands): readonly string[] {
-  const { files: others, backups } = documented();
-  const files = [...others, ...backups];
+  const { files: others, backups, clients } = documented();
+  const files = [...others, ...backups, ...clients];
   return found
     .filter(({ path, mode, kind }) => {
       const may = files.filter(({ place, holds }) => holds.includes(kind) && pattern(place, stands).test(path));

@@ -112,6 +112,19 @@ describe("a description", () => {
     expect(notes).toContainEqual(expect.stringMatching(/^db2: no service starts it with its machine/));
   });
 
+  it("says that the database exists once if somebody does, and then has neither primary nor replication role", () => {
+    const one = [{ name: "db1", found: server("15", {}) }];
+    const found = { ...contents, ownSettings: [] };
+    const site = { site: "orders", administrator: "postgres", contents: found, standalone: true };
+    const { keys, obstacles, replicationRole } = describeSite({ ...site, servers: one });
+    expect([keys.standalone, keys.primary, keys.replicationRole, obstacles]).toEqual(["db1", undefined, undefined, []]);
+    expect(replicationRole).toBe("postgres");
+    const two = [...one, { name: "db2", found: { ...standby, place } }];
+    expect(describeSite({ ...site, servers: two }).obstacles).toContainEqual(
+      expect.stringMatching(/^--standalone says that the database exists once, and these are 2 servers of it$/),
+    );
+  });
+
   it("refuses two primaries, another cluster, and configuration elsewhere", () => {
     const other = server("15", { hba_file: "/etc/postgresql/access.conf" }, { systemIdentifier: "2", place });
     const servers = [
