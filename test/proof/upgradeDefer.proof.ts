@@ -17,9 +17,10 @@ import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
 import type { Written } from "../../servers/upgrade/written.js";
 import { allPrograms } from "../../toolchain/clients.mjs";
-import { UpgradeSite } from "../support/upgradeSite.js";
+import { programs } from "../../toolchain/programs.mjs";
+import { type Shape, UpgradeSite } from "../support/upgradeSite.js";
 
-const [of17, of18] = [await allPrograms("17"), await allPrograms("18")];
+const [of14, of17, of18] = [await programs("14"), await allPrograms("17"), await allPrograms("18")];
 const rows = 100_000;
 const defer = { app: ["hist.*"] };
 
@@ -65,7 +66,7 @@ function kill(pid: number): void {
 
 /** Processes that work on the old data. */
 function onOld(it: UpgradeSite): readonly number[] {
-  const old = versionDirectory(it.old.dataDirectory, "17");
+  const old = versionDirectory(it.old.dataDirectory, it.shape.from);
   return processesIn(it).filter((pid) => {
     try {
       return readlinkSync(`/proc/${pid}/cwd`).startsWith(old);
@@ -75,9 +76,11 @@ function onOld(it: UpgradeSite): readonly number[] {
   });
 }
 
-async function make(first: number): Promise<UpgradeSite> {
-  const programs = { old: of17 as string, new: of18 as string };
-  const it = await UpgradeSite.make(first, { from: "17", to: "18", programs, block: 238 });
+const from14 = { from: "14", to: "17", programs: { old: of14 ?? "", new: of17 ?? "" } } as const;
+const from17 = { from: "17", to: "18", programs: { old: of17 ?? "", new: of18 ?? "" } } as const;
+
+async function make(first: number, shape: Pick<Shape, "from" | "to" | "programs"> = from17): Promise<UpgradeSite> {
+  const it = await UpgradeSite.make(first, { ...shape, block: 238 });
   site = it;
   await it.run("create database app");
   await it.run(
@@ -136,14 +139,14 @@ async function scheduledCommand(it: UpgradeSite): Promise<readonly string[]> {
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-describe.skipIf(of17 === undefined || of18 === undefined)(
+describe.skipIf([of14, of17, of18].includes(undefined))(
   "an upgrade that leaves its history behind",
   {
     timeout: 600_000,
   },
   () => {
     it("has all of it in the end, whatever is killed and whoever writes; only then it is committed", async () => {
-      const it = await make(1);
+      const it = await make(1, from14);
       const [wanted] = await it.query(digest, "app");
       const { journal, first, args } = await upgraded(it);
       expect(journal.phase).toBe("done");
@@ -162,10 +165,10 @@ describe.skipIf(of17 === undefined || of18 === undefined)(
       await expect(
         bringToVersion(it.context(), {
           ...args,
-          version: "17",
+          version: "18",
           versions: {},
           generation: 1,
-          servers: { primary: { ...it.old, version: "17" } },
+          servers: { primary: { ...it.declared(), version: "18", binDirectory: of18 as string } },
         }),
       ).rejects.toThrow(/history that the last upgrade deferred/);
 
@@ -192,7 +195,7 @@ describe.skipIf(of17 === undefined || of18 === undefined)(
         expect(onOld(it).length).toBeGreaterThan(0);
         const current = processesIn(it).filter((pid) => {
           const text = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-          return text.includes(program) || text.includes(versionDirectory(it.old.dataDirectory, "17"));
+          return text.includes(program) || text.includes(versionDirectory(it.old.dataDirectory, "14"));
         });
         for (const pid of current) kill(pid);
         await killed;
@@ -227,7 +230,7 @@ describe.skipIf(of17 === undefined || of18 === undefined)(
       expect(await differing()).toEqual([]);
 
       const freed = await committing();
-      expect(freed?.flatMap(({ folders }) => folders)).toContain(versionDirectory(it.old.dataDirectory, "17"));
+      expect(freed?.flatMap(({ folders }) => folders)).toContain(versionDirectory(it.old.dataDirectory, "14"));
       expect(await askMigration(it.old)).toMatchObject({ code: "none" });
       await expect(scheduledCommand(it)).rejects.toThrow();
       expect(await it.host.stat(controlPath(it.old, "migrate"))).toBeUndefined();
