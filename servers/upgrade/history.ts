@@ -1,4 +1,7 @@
+import type { Server } from "../../config/site.js";
+import { hostOf } from "../../hosts/index.js";
 import type { LeftFile } from "../../installed/folder.js";
+import type { MigrateFacts } from "../../installed/migrate/render.js";
 import { defined } from "../../postgres/defined.js";
 import { tellMigration } from "../migrate/ask.js";
 import { migrateFacts } from "../migrate/facts.js";
@@ -10,7 +13,7 @@ import {
   removeProgram,
 } from "../migrate/install.js";
 import type { Acting } from "./acting.js";
-import type { Journal } from "./journal.js";
+import { isBefore, type Journal, readJournal } from "./journal.js";
 import type { PrivateServer, Workplace } from "./private.js";
 import { asAfter } from "./switch.js";
 
@@ -70,4 +73,14 @@ async function sayLeft({ context, host }: Acting, left: readonly LeftFile[]): Pr
     const why = because === "changed" ? "it is no longer what pgsite wrote" : "pgsite did not put it there";
     await context.log("warning", `${path} on ${host.name} is left: ${why}`);
   }
+}
+
+/** What history of a server follows, as its host has it in its journal; undefined where none does, or it is through and committed. */
+export async function historyThere(
+  site: Parameters<typeof migrateFacts>[0],
+  server: Server,
+): Promise<MigrateFacts | undefined> {
+  const journal = await readJournal(hostOf(server.host), server);
+  if (journal === undefined || journal.rollingBack === true || journal.historyEnded === true) return undefined;
+  return isBefore(journal.phase, "started") ? undefined : migrateFacts(site, asAfter(server, journal), journal);
 }
