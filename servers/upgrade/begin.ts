@@ -123,7 +123,7 @@ async function transfer(
       journal,
       deferred,
       jobs,
-      cluster.databases.reduce((sum, { size }) => sum + size, 0),
+      cluster.databases.reduce((sum, { size, deferredSize = 0 }) => sum + size - deferredSize, 0),
       say,
     );
     return;

@@ -1,9 +1,9 @@
-import { regexesOf } from "../../installed/migrate/patterns.js";
 import type { UpgradeFacts } from "../../postgres/upgrade/model.js";
 import { canBeScheduled } from "../migrate/install.js";
 import { withSession } from "../sql/session.js";
-import { identifier, literal } from "../sql/sql.js";
+import { identifier } from "../sql/sql.js";
 import type { Acting } from "./acting.js";
+import { isDeferred, relations } from "./deferredSql.js";
 import { historyOf } from "./history.js";
 import type { Journal } from "./journal.js";
 import { NotPrepared } from "./prepare.js";
@@ -12,17 +12,6 @@ import { asBefore } from "./switch.js";
 
 /** By database: tables whose rows the dump leaves out, as pg_dump's patterns of one table each. */
 export type Deferred = Readonly<Record<string, ReadonlySet<string>>>;
-
-/** The same tables that the program brings: `is_deferred` of `installed/migrate/state.sh`. On c (pg_class) and n (pg_namespace). */
-function isDeferred(patterns: readonly string[]): string {
-  const each = patterns.map((pattern) => {
-    const [schema, table] = regexesOf(pattern);
-    return `(n.nspname ~ ${literal(schema)} and c.relname ~ ${literal(table)})`;
-  });
-  return `c.relkind = 'r' and n.nspname <> 'information_schema' and n.nspname <> 'pgsite_migration' and n.nspname !~ '^pg_' and (${each.join(" or ")})`;
-}
-
-const relations = "pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace";
 
 /**
  * By name, and not by pattern: a pattern of pg_dump's would fit sequences too, whose values it then leaves out, and views that are
