@@ -79,7 +79,12 @@ function onOld(it: UpgradeSite): readonly number[] {
 const from14 = { from: "14", to: "17", programs: { old: of14 ?? "", new: of17 ?? "" } } as const;
 const from17 = { from: "17", to: "18", programs: { old: of17 ?? "", new: of18 ?? "" } } as const;
 
-async function make(first: number, shape: Pick<Shape, "from" | "to" | "programs"> = from17): Promise<UpgradeSite> {
+/** @param bulk rows of a kilobyte, by which a database is large enough for several workers */
+async function make(
+  first: number,
+  shape: Pick<Shape, "from" | "to" | "programs"> = from17,
+  bulk = 10,
+): Promise<UpgradeSite> {
   const it = await UpgradeSite.make(first, { ...shape, block: 238 });
   site = it;
   await it.run("create database app");
@@ -90,7 +95,8 @@ async function make(first: number, shape: Pick<Shape, "from" | "to" | "programs"
      create table hist.keyless (at timestamptz, line text, payload bytea);
      create sequence hist.tickets start 1000;
      create table orders (id serial primary key, what text);
-     create view hist.seen as select count(*) from orders;
+     create table large as select g, repeat(md5(g::text), 30) as what from generate_series(1, ${bulk}) g;
+     create materialized view hist.seen as select count(*) as n from large;
      insert into hist.keyed (at, line) select timestamptz '2024-01-01' + g * interval '1 s', md5(g::text) from generate_series(1, ${rows}) g;
      insert into hist.keyless select timestamptz '2024-01-01' + g * interval '1 s', e'tab\\t' || g, decode(md5(g::text), 'hex') from generate_series(1, ${rows}) g;
      insert into orders (what) select 'order ' || g from generate_series(1, 500) g;
@@ -111,7 +117,7 @@ async function upgraded(it: UpgradeSite) {
   it.onProgress = async (line) => {
     if (line !== "making statistics") return;
     [first] = await it.query(
-      "insert into hist.keyed (at, line) values (now(), 'live') returning id, nextval('hist.tickets') as ticket, (select count(*) from hist.keyless) as others, (select count(*) from orders) as orders",
+      "insert into hist.keyed (at, line) values (now(), 'live') returning id, nextval('hist.tickets') as ticket, (select count(*) from hist.keyless) as others, (select count(*) from orders) as orders, (select n from hist.seen) as seen",
       "app",
     );
   };
@@ -146,12 +152,12 @@ describe.skipIf([of14, of17, of18].includes(undefined))(
   },
   () => {
     it("has all of it in the end, whatever is killed and whoever writes; only then it is committed", async () => {
-      const it = await make(1, from14);
+      const it = await make(1, from14, 80_000);
       const [wanted] = await it.query(digest, "app");
       const { journal, first, args } = await upgraded(it);
       expect(journal.phase).toBe("done");
       expect(it.said.filter((line) => line.startsWith("warning"))).toEqual([]);
-      expect(first).toEqual({ id: `${rows + 1}`, ticket: "1002", others: "0", orders: "500" });
+      expect(first).toEqual({ id: `${rows + 1}`, ticket: "1002", others: "0", orders: "500", seen: "80000" });
       const acting = actingOn(it.context(), args, "primary");
       const facts = historyOf(acting, journal);
       if (facts === undefined) throw new Error("nothing was deferred");
