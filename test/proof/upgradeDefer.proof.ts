@@ -6,13 +6,13 @@ import { migratePassfile, migrateProgram } from "../../installed/migrate/render.
 import { must } from "../../installed/must.js";
 import { findScheduler } from "../../installed/schedule.js";
 import { askMigration, tellMigration } from "../../servers/migrate/ask.js";
+import { migrateFacts } from "../../servers/migrate/facts.js";
 import { compareInstalled, removeMigration } from "../../servers/migrate/install.js";
 import { scheduleHosts } from "../../servers/process/scheduleHosts.js";
 import { actingOn } from "../../servers/upgrade/acting.js";
 import { bringToVersion } from "../../servers/upgrade/bring.js";
 import { commit } from "../../servers/upgrade/commit.js";
 import { beginHistory, historyOf } from "../../servers/upgrade/history.js";
-import { readJournal } from "../../servers/upgrade/journal.js";
 import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
 import type { Written } from "../../servers/upgrade/written.js";
@@ -29,10 +29,12 @@ afterEach(async () => {
   const it = site;
   site = undefined;
   if (it === undefined) return;
-  // The schedule is this machine's own, and what runs by it is none of the site's servers.
-  const journal = await readJournal(it.host, it.old).catch(() => undefined);
-  const facts = journal === undefined ? undefined : historyOf({ args: it.args(), server: it.old }, journal);
-  if (facts !== undefined) await removeMigration(it.old.host, facts).catch(() => undefined);
+  // The schedule is this machine's own, and what runs by it is none of the site's servers. A journal may be gone before them.
+  const declared = it.declared();
+  const stack = { name: "test", administrator: "dbadmin", servers: [declared] };
+  const before = { from: it.shape.from, programs: it.shape.programs, plan: { deferred: defer } };
+  const facts = migrateFacts(stack, declared, before);
+  if (facts !== undefined) await removeMigration(declared.host, facts).catch(() => undefined);
   for (const pid of processesIn(it)) kill(pid);
   await it.close();
 });
