@@ -251,12 +251,26 @@ describe.skipIf([of14, of17, of18].includes(undefined))(
       const { journal, args } = await upgraded(it);
       const program = migrateProgram(it.old.controlDirectory);
       await tellMigration(it.old, ["throttle", "20000"]);
-      const run = hostOf(it.old.host).run([program], { timeout: 300_000 });
-      for (let come = 0; come === 0; await pause(100)) {
+      const run = () => hostOf(it.old.host).run([program], { timeout: 300_000 });
+      const come = async () => {
         const migration = await askMigration(it.old);
-        if (migration.code === "known")
-          come = migration.databases.flatMap(({ tables }) => tables).reduce((sum, one) => sum + one.rows, 0);
-      }
+        const databases = migration.code === "known" ? migration.databases : [];
+        return databases.flatMap(({ tables }) => tables).reduce((sum, one) => sum + one.rows, 0);
+      };
+      const comes = (than: number) => expect.poll(come, { timeout: 60_000, interval: 200 }).toBeGreaterThan(than);
+      const first = run();
+      await comes(0);
+      expect(onOld(it).length).toBeGreaterThan(0);
+      // What cannot be saved is not given up, and history goes on.
+      const save = it.cluster.folder;
+      await expect(rollback(it.context(), args, "primary", { save, confirm: async () => true })).rejects.toThrow(
+        /not empty.*18 runs again/s,
+      );
+      await first;
+      expect(onOld(it)).toEqual([]);
+      await scheduledCommand(it);
+      const second = run();
+      await comes(await come());
       expect(onOld(it).length).toBeGreaterThan(0);
       const lost: (Written | undefined)[] = [];
       const confirm = async (written: Written | undefined) => {
@@ -265,7 +279,7 @@ describe.skipIf([of14, of17, of18].includes(undefined))(
       };
       const outcome = await rollback(it.context(), args, "primary", { confirm });
       expect(outcome).toMatchObject({ code: "done", written: { rows: [{ table: "app: hist.keyed", rows: 1 }] } });
-      await run;
+      await second;
       expect(await it.version()).toBe("17");
       expect(await it.contents()).toEqual(before);
       expect(await askMigration(it.old)).toMatchObject({ code: "none" });
