@@ -43,6 +43,11 @@ export function migrateProgram(controlDirectory: string): string {
   return join(migrateFolder(controlDirectory), program);
 }
 
+/** By which it connects where the OS user is not the superuser's namesake. */
+export function migratePassfile(controlDirectory: string): string {
+  return join(migrateFolder(controlDirectory), "passfile");
+}
+
 /** What differs from server to server, by name. Pure. */
 export function renderMigrate(facts: MigrateFacts): Readonly<Record<string, string>> {
   const { job, source, databases, lateStandbys = [] } = facts;

@@ -14,7 +14,7 @@ status_one() {
     if [ -n "$events" ]; then event database "$1" '' '' not-begun '' '' '' ''; else echo "$1: not begun"; fi
     return 0
   fi
-  sql "$1" "$status_query SELECT CASE WHEN c.paused THEN 1 ELSE 0 END, coalesce(c.throttle::text, '-'), coalesce(nullif(c.waits_for, ''), '-'), coalesce(nullif(translate(c.detail, E'\\t\\n', '  '), ''), '-'),
+  sql "$1" "$status_query SELECT CASE WHEN c.paused THEN 1 ELSE 0 END, coalesce(c.throttle::text, '-'), CASE WHEN c.source IS NULL THEN 'not-begun' ELSE coalesce(nullif(c.waits_for, ''), '-') END, coalesce(nullif(translate(c.detail, E'\\t\\n', '  '), ''), '-'),
       floor(extract(epoch FROM c.since))::bigint, coalesce(round(r.rows / greatest(r.seconds, 1)::numeric)::text, '-'),
       coalesce(round(((SELECT sum(CASE WHEN status = 'rows' THEN greatest(estimate, rows) * (1 - part) ELSE 0 END) FROM of) / nullif(r.rows / greatest(r.seconds, 1), 0))::numeric)::text, '-')
     FROM pgsite_migration.control c, recent r" >"$scratch/status.control" || die 75 "$1: $(cat "$why")"

@@ -81,6 +81,8 @@ export interface DatabaseFacts {
   readonly collations: readonly { readonly name: string; readonly was: string; readonly is: string }[];
   /** How many objects of CREATE STATISTICS it has (10 on). */
   readonly extendedStatistics?: number;
+  /** Bytes of the tables that are deferred, which nobody waits for. */
+  readonly deferredSize?: number;
 }
 
 export interface ExtensionFacts {

@@ -88,6 +88,8 @@ const aDatabase = 2;
 export function downtimeOf(way: Way, facts: UpgradeFacts, jobs: number): number {
   const { dataSize, databases } = facts.cluster;
   const rate = rows[way].rate?.(facts, Math.max(1, jobs));
-  const moved = rate === undefined || rate <= 0 ? 0 : dataSize / rate;
+  // Rows that follow keep nobody waiting; their space is needed all the same.
+  const later = databases.reduce((sum, { deferredSize = 0 }) => sum + (way === "dump" ? deferredSize : 0), 0);
+  const moved = rate === undefined || rate <= 0 ? 0 : Math.max(0, dataSize - later) / rate;
   return Math.ceil(always + aDatabase * Math.max(1, databases.length) + moved);
 }

@@ -65,7 +65,7 @@ export async function sinceOf(live: Live): Promise<Since> {
 }
 
 export const countersSql =
-  "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0";
+  "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where schemaname <> 'pgsite_migration' and n_tup_ins + n_tup_upd + n_tup_del > 0";
 
 async function countersOf(live: Live, database: string): Promise<Counters[string]> {
   const rows = await inDatabase(live, database, (session) => session.query(countersSql));

@@ -10,7 +10,9 @@ import { messageOf } from "../rollout/reporter.js";
 import type { Acting } from "./acting.js";
 import { updateExtensions } from "./after.js";
 import { type Contents, contentsOf, differencesOf } from "./compare.js";
+import { type Deferred, deferredTables, refuseWhatCannotFollow } from "./deferred.js";
 import { byDump } from "./dump.js";
+import { prepareHistory } from "./history.js";
 import { type Journal, newJournal, reach, writeJournal } from "./journal.js";
 import { pgUpgrade } from "./pgUpgrade.js";
 import { NotPrepared, newServer, oldServer, prepare, refuseWhatIsInTheWay } from "./prepare.js";
@@ -28,6 +30,7 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
     facts.host.newPrograms.missing.dump.length > 0 ? (args.clientDirectory ?? programs.new) : programs.new;
   let journal = newJournal({ site: args.site, server: server.name }, facts.cluster, plan, programs);
   await refuseWhatIsInTheWay(host, server, journal, facts.cluster);
+  await refuseWhatCannotFollow(acting, journal, facts);
   const at = await makeWorkplace(host, server, clients, context.signal);
   if (at.sockets !== at.work) journal = { ...journal, sockets: at.sockets };
   await writeJournal(host, server, journal);
@@ -41,8 +44,14 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   journal = await stopOld(acting, journal);
   await context.progress(`looking at what PostgreSQL ${plan.from} has`);
   const old = oldServer(server, journal);
-  const before = await whilePrivate(at, old, () => contentsOf(at, old));
-  await transfer(acting, at, journal, facts);
+  const { before, deferred } = await whilePrivate(at, old, async () => ({
+    before: await contentsOf(at, old),
+    deferred: await deferredTables(at, old, journal),
+  }));
+  for (const [database, tables] of Object.entries(deferred)) {
+    await context.log("info", `${tables.size} tables of ${database} get their rows later`);
+  }
+  await transfer(acting, at, journal, facts, deferred);
   await check(acting, at, journal, before);
   await removeWorkplace(at);
   return reach(host, server, journal, "transferred", { sockets: undefined });
@@ -97,7 +106,13 @@ function old({ programs, from, settings }: Journal, port: number) {
   return { binDirectory: programs.old, version: from, settings, port: Number(settings.port ?? port) };
 }
 
-async function transfer(acting: Acting, at: Workplace, journal: Journal, { cluster }: UpgradeFacts): Promise<void> {
+async function transfer(
+  acting: Acting,
+  at: Workplace,
+  journal: Journal,
+  { cluster }: UpgradeFacts,
+  deferred: Deferred,
+): Promise<void> {
   const { context, args, server } = acting;
   const jobs = Math.max(1, args.wishes.jobs);
   const say = (line: string) => context.progress(line);
@@ -106,8 +121,9 @@ async function transfer(acting: Acting, at: Workplace, journal: Journal, { clust
       at,
       server,
       journal,
+      deferred,
       jobs,
-      cluster.databases.reduce((sum, { size }) => sum + size, 0),
+      cluster.databases.reduce((sum, { size, deferredSize = 0 }) => sum + size - deferredSize, 0),
       say,
     );
     return;
@@ -139,5 +155,7 @@ async function check(acting: Acting, at: Workplace, journal: Journal, before: Co
       await context.log("warning", words);
     }
     await updateExtensions(at, made, (severity, line) => context.log(severity, line));
+    // After the comparison: it makes a schema of its own.
+    await prepareHistory(acting, at, made, journal);
   });
 }

@@ -95,11 +95,24 @@ async function plan(
   const kept = await journalOf(args.servers[args.primary ?? ""]);
   const uncommitted: { uncommitted?: Major } = kept?.phase === "done" ? { uncommitted: kept.from } : {};
   try {
-    return await planOfStack(args, others, { ...uncommitted, programs }, lookAt, signal);
+    const migrating = await isMigrating(args, kept, signal);
+    return await planOfStack(args, others, { ...uncommitted, migrating, programs }, lookAt, signal);
   } catch (error) {
     const names = others.join(", ");
     throw new Error(`how the data of ${names} come to PostgreSQL ${args.version} cannot be said: ${messageOf(error)}`, {
       cause: error,
     });
   }
+}
+
+/** Whether history that an earlier upgrade deferred is not all there. */
+async function isMigrating(args: UpgradeArgs, kept: Journal | undefined, signal: AbortSignal): Promise<boolean> {
+  const server = args.servers[args.primary ?? ""];
+  if (server === undefined) return false;
+  const { askMigration, isThrough } = await import("../migrate/ask.js");
+  const migration = await askMigration(server, signal);
+  if (migration.code === "known") return !isThrough(migration);
+  // Of one that does not answer, or is gone, the journal says whether there is one.
+  const deferred = Object.values(kept?.plan?.deferred ?? {}).some((patterns) => patterns.length > 0);
+  return deferred && kept?.historyEnded !== true;
 }

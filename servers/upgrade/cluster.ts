@@ -1,7 +1,8 @@
-import type { ClusterFacts, DatabaseFacts } from "../../postgres/upgrade/model.js";
+import type { ClusterFacts, DatabaseFacts, UpgradeWishes } from "../../postgres/upgrade/model.js";
 import { unsupportedFrom } from "../../postgres/upgrade/unsupported.js";
 import type { Major } from "../../postgres/versions.js";
 import { type Address, type Login, type Row, type Session, withSession } from "../sql/session.js";
+import { deferredSizeSql } from "./deferredSql.js";
 import {
   collationsQuestion,
   databasesQuestion,
@@ -26,13 +27,15 @@ export interface Asked {
   readonly login: Login;
   /** The version that is declared: what that refuses is looked for. */
   readonly to: Major;
+  /** By database: patterns of tables that are deferred. @default none */
+  readonly defer?: UpgradeWishes["defer"];
   readonly signal: AbortSignal;
 }
 
 /** A running cluster as it is, by one session after the other. @throws SqlUnreachable */
 export async function clusterFacts(asked: Asked, control: ControlFacts): Promise<ClusterFacts> {
   const { version } = control;
-  const { endpoint, login, to, signal } = asked;
+  const { endpoint, login, to, defer = {}, signal } = asked;
   const options = { queryTimeout, signal };
   const whole = await withSession(endpoint, login, options, async (session) => {
     const databases = await session.query(databasesQuestion(version));
@@ -55,7 +58,7 @@ export async function clusterFacts(asked: Asked, control: ControlFacts): Promise
       continue;
     }
     const found = await withSession(endpoint, login, { ...options, database: name }, (session) =>
-      databaseFacts(session, version, to),
+      databaseFacts(session, version, to, defer[name] ?? []),
     );
     databases.push({ name, size, ...found });
   }
@@ -80,11 +83,13 @@ export async function clusterFacts(asked: Asked, control: ControlFacts): Promise
   };
 }
 
-async function databaseFacts(session: Session, version: Major, to: Major) {
+async function databaseFacts(session: Session, version: Major, to: Major, deferred: readonly string[]) {
   const extensions = await rowsOf(session, extensionsQuestion(version));
   const collations = await rowsOf(session, collationsQuestion(version));
   const statistics = await rowsOf(session, extendedStatisticsQuestion(version));
+  const [later] = deferred.length === 0 ? [] : await session.query(deferredSizeSql(deferred));
   return {
+    ...(later === undefined ? {} : { deferredSize: Number(later.size) }),
     extensions: extensions.map(({ name, version: own }) => ({ name: `${name}`, version: `${own}` })),
     unsupported: await unsupportedIn(session, version, to, "database"),
     collations: collations.map(({ name, was, is }) => ({ name: `${name}`, was: `${was}`, is: `${is}` })),

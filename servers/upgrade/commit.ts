@@ -3,11 +3,12 @@ import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { withLock } from "../data/lock.js";
+import { askMigration, isThrough } from "../migrate/ask.js";
 import { processState } from "../process/process.js";
 import type { Context } from "../rollout/reporter.js";
-import { withSession } from "../sql/session.js";
 import { forget } from "./forget.js";
-import { type Journal, readJournal } from "./journal.js";
+import { endHistory, historyOf } from "./history.js";
+import { type Journal, readJournal, writeJournal } from "./journal.js";
 import { versionFolders } from "./prepare.js";
 import { versionIn } from "./standbys.js";
 import type { UpgradeArgs } from "./state.js";
@@ -50,6 +51,11 @@ export async function commit(
   // The primary's goes last: with its journal, what is left of a commit that was cut off can be found.
   for (const { server, host, journal, freed: folders } of all.toReversed()) {
     await withLock(host, server, `committing the upgrade of ${server.name}`, async () => {
+      const ending =
+        historyOf({ args, server }, journal) === undefined
+          ? journal
+          : await writeJournal(host, server, { ...journal, historyEnded: true });
+      await endHistory({ context, args, server, host }, ending);
       for (const folder of folders.folders) {
         await context.progress(`removing ${folder} on ${host.name}`);
         await host.remove(folder);
@@ -95,20 +101,20 @@ async function refuse(args: UpgradeArgs, server: Server, journal: Journal): Prom
   if (open.length > 0) {
     throw new NoCommit(`not confirmed yet: ${open.map(({ name }) => name).join(", ")} (pgsite upgrade after)`);
   }
-  const login = { user: args.administrator, password: args.administratorPassword };
-  for (const database of Object.keys(plan?.deferred ?? {})) {
-    const left = await withSession(asAfter(server, journal), login, { database }, async (session) => {
-      const [there] = await session.query("select to_regclass('pgsite_migration.tables') as it");
-      if (there?.it == null) return "it has not begun";
-      const [row] = await session.query(
-        "select (select count(*) from pgsite_migration.tables where status <> 'done') as open, (select count(*) from pgsite_migration.tables) as all, (select count(*) from pgsite_migration.sources) as sources",
-      );
-      if (Number(row?.open) > 0) return `${row?.open} tables are not through`;
-      return Number(row?.all) === 0 && Number(row?.sources) > 0 ? "it has not begun" : undefined;
-    });
-    if (left !== undefined)
-      throw new NoCommit(`the history of ${database} still follows (${left}; pgsite migrate status)`);
-  }
+  await refuseHistory(args, server, journal);
+}
+
+/** The old data have what is not there yet. */
+async function refuseHistory(args: UpgradeArgs, server: Server, journal: Journal): Promise<void> {
+  if (historyOf({ args, server }, journal) === undefined || journal.historyEnded === true) return;
+  const migration = await askMigration(asAfter(server, journal));
+  if (isThrough(migration) && migration.code === "known") return;
+  const how = {
+    none: "what brings it is not on its host any more: pgsite migrate resume puts it there",
+    unknown: `nobody knows how far it is: ${migration.code === "unknown" ? migration.because : ""}`,
+    known: "pgsite migrate status says how far it is",
+  };
+  throw new NoCommit(`the history of ${server.name} still follows; ${how[migration.code]}`);
 }
 
 async function freedOf({ server, host, journal }: Found): Promise<Freed> {

@@ -5,6 +5,7 @@ import { quoteAll } from "../../hosts/quote.js";
 import { atLeast } from "../../postgres/versions.js";
 import { identifier } from "../sql/sql.js";
 import { databasesOf } from "./compare.js";
+import type { Deferred } from "./deferred.js";
 import type { Journal } from "./journal.js";
 import { bringToDisk, newServer, oldServer } from "./prepare.js";
 import { ask, connection, named, type PrivateServer, surroundings, type Workplace, whilePrivate } from "./private.js";
@@ -40,6 +41,7 @@ export async function byDump(
   at: Workplace,
   server: Server,
   journal: Journal,
+  deferred: Deferred,
   jobs: number,
   total: number,
   say: (line: string) => Promise<void> | void,
@@ -61,7 +63,7 @@ export async function byDump(
       const stop = advancing("restored", total, size, say)();
       try {
         await globals(at, from, to);
-        await databases(at, from, to, journal, jobs);
+        await databases(at, from, to, deferred, jobs);
       } finally {
         stop();
       }
@@ -73,8 +75,10 @@ export async function byDump(
 /** What psql, pg_dump … of the new version say where they fail. */
 async function pipe(at: Workplace, servers: readonly PrivateServer[], script: string): Promise<void> {
   const env = surroundings(servers[0] as PrivateServer);
-  const given = { cwd: at.work, env, timeout: 14 * day, signal: at.signal };
-  const { code, stdout, stderr } = await at.host.run(["sh", "-c", script], given);
+  // A single argument is not as long as the names of thousands of tables are. What it runs is not to read the rest of it.
+  const input = `{\n${script}\n} </dev/null\n`;
+  const given = { cwd: at.work, env, input, timeout: 14 * day, signal: at.signal };
+  const { code, stdout, stderr } = await at.host.run(["sh", "-s"], given);
   at.signal.throwIfAborted();
   if (code !== 0) throw new Error(tail(stderr || stdout));
 }
@@ -130,7 +134,7 @@ async function databases(
   at: Workplace,
   from: PrivateServer,
   to: PrivateServer,
-  journal: Journal,
+  deferred: Deferred,
   jobs: number,
 ): Promise<void> {
   const names = await databasesOf(at, from);
@@ -145,7 +149,7 @@ async function databases(
       `the databases ${closed.map(([name]) => name).join(", ")} let nobody in, so nothing can be read of them: allow it (ALTER DATABASE … ALLOW_CONNECTIONS true), or drop them`,
     );
   }
-  const one = (name: string) => restoreDatabase(at, from, to, name, journal, jobs);
+  const one = (name: string) => restoreDatabase(at, from, to, name, deferred[name] ?? new Set(), jobs);
   // These are there already: each is made anew from the other.
   for (const name of ["template1", "postgres"]) if (names.includes(name)) await one(name);
   const limit = pLimit(jobs);
@@ -161,11 +165,11 @@ async function restoreDatabase(
   from: PrivateServer,
   to: PrivateServer,
   name: string,
-  journal: Journal,
+  deferred: ReadonlySet<string>,
   jobs: number,
 ): Promise<void> {
   const mine = join(at.work, `restored-${Buffer.from(name).toString("hex").slice(0, 80)}`);
-  const without = (journal.plan?.deferred[name] ?? []).map((pattern) => `--exclude-table-data=${pattern}`);
+  const without = [...deferred].map((pattern) => `--exclude-table-data=${pattern}`);
   const dump = (...more: readonly string[]) => [
     ...[join(at.clients, "pg_dump"), "-Fc", "-Z0", "--lock-wait-timeout=60s", ...more, ...connection(at, from)],
     ...["-d", named(name)],
@@ -179,13 +183,13 @@ async function restoreDatabase(
     ...["-d", name === "template1" ? "postgres" : "template1"],
   ];
   const into = ["-d", named(name)];
-  const groups = await groupsOf(at, from, name, jobs);
+  const groups = await groupsOf(at, from, name, deferred, jobs);
   const run = (script: string) =>
     pipe(at, [from, to], script).catch((error: Error) => {
       throw new Error(`the database ${name}: ${error.message}`);
     });
   if (groups.length < 2) return run(piped(dump(...without), restore(...make), mine));
-  await run(piped(dump("--section=pre-data", ...without), restore(...make), mine));
+  await run(piped(dump("--section=pre-data"), restore(...make), mine));
   const data = groups.map((group, index) =>
     run(piped(dump("--section=data", ...without, ...group), restore(...into), `${mine}-${index}`)),
   );
@@ -196,7 +200,7 @@ async function restoreDatabase(
   const file = `${mine}.dump`;
   const after = [
     ...["nl='", "'", "umask 077"],
-    `${quoteAll(dump("--section=post-data", ...without, "-f", file))} || exit 1`,
+    `${quoteAll(dump("--section=post-data", "-f", file))} || exit 1`,
     quoteAll(restore("-j", `${jobs}`, ...into, file)),
   ];
   await run(after.join("\n"));
@@ -210,14 +214,17 @@ async function groupsOf(
   at: Workplace,
   from: PrivateServer,
   name: string,
+  deferred: ReadonlySet<string>,
   jobs: number,
 ): Promise<readonly (readonly string[])[]> {
   if (jobs < 2) return [];
-  const sql = `select n.nspname, c.relname, c.relpages::bigint * 8192 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relpages > 0 ${atLeast(from.version, "9.1") ? "and not exists (select 1 from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_class'::regclass and x.objid = c.oid and x.deptype = 'e')" : ""} order by 3 desc limit 200`;
-  const tables = (await ask(at, from, name, sql)).map(([schema, table, size]) => ({
-    pattern: `${identifier(schema ?? "")}.${identifier(table ?? "")}`,
-    size: Number(size),
-  }));
+  const sql = `select n.nspname, c.relname, c.relpages::bigint * 8192 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relpages > 0 ${atLeast(from.version, "9.1") ? "and not exists (select 1 from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_class'::regclass and x.objid = c.oid and x.deptype = 'e')" : ""} order by 3 desc limit ${200 + deferred.size}`;
+  const tables = (await ask(at, from, name, sql))
+    .map(([schema, table, size]) => ({
+      pattern: `${identifier(schema ?? "")}.${identifier(table ?? "")}`,
+      size: Number(size),
+    }))
+    .filter(({ pattern }) => !deferred.has(pattern));
   const total = tables.reduce((sum, { size }) => sum + size, 0);
   if (total < worthSplitting) return [];
   // The last one is of all that no other has.

@@ -1,6 +1,7 @@
 import { messageOf } from "../rollout/reporter.js";
 import type { Acting } from "./acting.js";
 import { makeStatistics, refreshCollations, sinceOf } from "./after.js";
+import { beginHistory } from "./history.js";
 import { type Journal, reach, writeJournal } from "./journal.js";
 import { setAside } from "./standbys.js";
 import { asAfter } from "./switch.js";
@@ -18,6 +19,7 @@ export async function finish(acting: Acting, found: Journal): Promise<Journal> {
     if (journal.since === undefined) {
       journal = await writeJournal(host, declared, { ...journal, since: await sinceOf(live) });
     }
+    await beginHistory(acting, journal);
     await context.progress("making statistics");
     const { statistics = "made again" } = journal.plan ?? {};
     const missing = statistics !== "made again";

@@ -51,6 +51,8 @@ export interface Journal {
   readonly after: readonly string[];
   /** Names of the standbys that were set aside. */
   readonly standbys: readonly string[];
+  /** All that was deferred is there, and what brought it is being taken away: a commit that was cut off asks for it no more. */
+  readonly historyEnded?: true | undefined;
   /** Somebody goes back: what is begun is finished by whoever comes next. */
   readonly rollingBack?: true | undefined;
 }
@@ -91,6 +93,7 @@ const schema = z.object({
     .optional(),
   after: z.array(z.string()),
   standbys: z.array(z.string()),
+  historyEnded: z.literal(true).optional(),
   rollingBack: z.literal(true).optional(),
 });
 

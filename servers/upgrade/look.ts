@@ -55,7 +55,7 @@ export async function lookForUpgrade(upgraded: Upgraded, lookAt: LookAt = newLoo
   const running = process.kind === "running";
   const login = { user: args.administrator, password: args.administratorPassword };
   const cluster = running
-    ? await clusterFacts({ endpoint: server, login, to, signal }, controlFacts)
+    ? await clusterFacts({ endpoint: server, login, to, defer: args.wishes.defer, signal }, controlFacts)
     : await stoppedCluster(host, server, controlFacts, signal);
   const facts: UpgradeFacts = {
     server: server.name,

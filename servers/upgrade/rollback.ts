@@ -10,6 +10,7 @@ import { type Context, messageOf } from "../rollout/reporter.js";
 import { type Acting, actingOn } from "./acting.js";
 import { databasesOf } from "./compare.js";
 import { forget } from "./forget.js";
+import { endHistory, takeUpHistory } from "./history.js";
 import { isBefore, type Journal, readJournal, writeJournal } from "./journal.js";
 import { connection, named, surroundings, type Workplace, whilePrivate } from "./private.js";
 import { putBack, versionIn } from "./standbys.js";
@@ -62,9 +63,11 @@ export async function rollback(
     const runs = (await processState(host, server.dataDirectory)).kind === "running";
     const login = { user: args.administrator, password: args.administratorPassword };
     const live = { server: asAfter(server, found), login, signal: context.signal };
-    const before = runs && found.rollingBack !== true ? writtenBetween(found, await nowOf(live)) : undefined;
+    const before = runs && found.rollingBack !== true ? writtenBetween(found, await nowOf(live, found)) : undefined;
     if (found.rollingBack !== true && !(await confirm(before))) return { code: "declined" };
     const journal = await writeJournal(host, server, { ...found, rollingBack: true });
+    // Where an earlier rollback was cut off, what answers may be the old server already, and nothing brings anything.
+    if ((await versionIn(host, server.dataDirectory)) === journal.to) await endHistory(acting, journal);
     const done = await lastWords(acting, journal, save);
     const newer = versionDirectory(server.dataDirectory, journal.to);
     await switchBack(host, server, journal, newer);
@@ -112,7 +115,7 @@ async function lastWords(
   const last = inPlace(server, journal);
   try {
     return await whilePrivate(at, last, async () => {
-      const written = writtenBetween(journal, await lastOf(at, last));
+      const written = writtenBetween(journal, await lastOf(at, last, journal));
       const saved = save === undefined ? undefined : await saveAll(acting, at, journal, save);
       return { ...(written === undefined ? {} : { written }), ...(saved === undefined ? {} : { saved }) };
     });
@@ -125,6 +128,7 @@ async function lastWords(
     const { rollingBack: _, ...before } = journal;
     await startServer(host, asAfter(server, journal), { deadline: 10 * 60_000 });
     await writeJournal(host, server, before);
+    await takeUpHistory(acting, before);
     throw new Error(
       `${server.name} is not rolled back, since what it has cannot be saved: ${messageOf(error)}. PostgreSQL ${journal.to} runs again`,
       { cause: error },

@@ -9,6 +9,7 @@ import { type Acting, actingOn } from "./acting.js";
 import { begin } from "./begin.js";
 import { finish } from "./finish.js";
 import { forget } from "./forget.js";
+import { discardHistory } from "./history.js";
 import { isBefore, type Journal, reach, readJournal, writeJournal } from "./journal.js";
 import { reviveOld } from "./pgUpgrade.js";
 import { discardNew } from "./prepare.js";
@@ -100,7 +101,9 @@ async function transferred(acting: Acting, plan: UpgradePlan, facts: UpgradeFact
 }
 
 /** The old server runs as before, and of the upgrade nothing is left. */
-async function toOld({ host, server, context }: Acting, journal: Journal): Promise<void> {
+async function toOld(acting: Acting, journal: Journal): Promise<void> {
+  const { host, server, context } = acting;
+  await discardHistory(acting, journal);
   const before = asBefore(server, journal);
   // One that an upgrade has started for itself lets nobody in.
   const wasStopped = !isBefore(journal.phase, "stopped");

@@ -1,9 +1,10 @@
 import type { Server } from "../../config/site.js";
+import { withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { countersSql, type Live, sinceOf } from "./after.js";
 import { databasesOf } from "./compare.js";
-import type { Journal, Since } from "./journal.js";
+import type { Counters, Journal, Since } from "./journal.js";
 import { ask, type PrivateServer, type Workplace } from "./private.js";
 
 /** What the new server has that the old one lacks: a rollback loses it. */
@@ -38,19 +39,52 @@ export function writtenBetween({ since }: Journal, now: Since): Written | undefi
 }
 
 /** While it runs; what sessions have done in the last seconds may not be counted yet. */
-export function nowOf(live: Live): Promise<Since> {
-  return sinceOf(live);
+export async function nowOf(live: Live, { plan }: Journal): Promise<Since> {
+  const now = await sinceOf(live);
+  const asked = (database: string, sql: string) =>
+    withSession(live.server, live.login, { database, signal: live.signal }, async (session) =>
+      (await session.query(sql)).map(({ name, rows }) => [name ?? "", rows ?? ""] as const),
+    );
+  return { ...now, counters: await withoutHistory(now.counters, plan, asked) };
 }
 
+/** History is no new life: the old data have it. What a batch that was cut off brought is counted, and is not there. */
+async function withoutHistory(
+  counters: Counters,
+  plan: Journal["plan"],
+  asked: (database: string, sql: string) => Promise<readonly (readonly [string, string])[]>,
+): Promise<Counters> {
+  const less: Record<string, Counters[string]> = { ...counters };
+  for (const [database, patterns] of Object.entries(plan?.deferred ?? {})) {
+    const tables = counters[database];
+    if (patterns.length === 0 || tables === undefined || (await asked(database, hasHistorySql)).length === 0) continue;
+    const brought = new Map(await asked(database, historySql));
+    less[database] = Object.fromEntries(
+      Object.entries(tables).map(([table, rows]) => [table, Math.max(0, rows - Number(brought.get(table) ?? 0))]),
+    );
+  }
+  return less;
+}
+
+const hasHistorySql =
+  "select tablename as name, '' as rows from pg_catalog.pg_tables where schemaname = 'pgsite_migration' and tablename = 'tables'";
+const historySql = "select nspname || '.' || relname as name, rows::text as rows from pgsite_migration.tables";
+
 /** Once it was stopped, and runs privately: all that it will ever have. */
-export async function lastOf(at: Workplace, server: PrivateServer): Promise<Since> {
+export async function lastOf(at: Workplace, server: PrivateServer, { plan }: Journal): Promise<Since> {
   const counters: Record<string, Record<string, number>> = {};
   for (const database of await databasesOf(at, server)) {
     const rows = await ask(at, server, database, countersSql);
     counters[database] = Object.fromEntries(rows.map(([name, count]) => [name ?? "", Number(count)]));
   }
   const [row] = await ask(at, server, "template1", `select ${namesOf(server.version).currentLsn}::text`);
-  return { time: new Date().toISOString(), wal: row?.[0] ?? "", counters };
+  const asked = async (database: string, sql: string) =>
+    (await ask(at, server, database, sql)).map(([name, rows]) => [name ?? "", rows ?? ""] as const);
+  return {
+    time: new Date().toISOString(),
+    wal: row?.[0] ?? "",
+    counters: await withoutHistory(counters, plan, asked),
+  };
 }
 
 /** The new server in its place, by itself. */

@@ -1,5 +1,6 @@
 import { valueInWords } from "../../installed/watch/messages.js";
 import type { MigratedDatabase, MigratedTable, Migration } from "../migrate/ask.js";
+import type { NotAsInstalled } from "../migrate/install.js";
 
 /** Where nothing can be said of tables: one sentence. */
 export function migrationInWords(migration: Migration): string {
@@ -80,5 +81,27 @@ export function migratedTableInWords({
       return `${name} has failed: ${detail.split(" ").at(-1)} of its rows refer by ${detail.split(" ").slice(0, -1).join(" ")} to rows that are not there any more. Mend that, then pgsite migrate resume`;
     default:
       return `${name} has failed (${reason ?? "?"}): ${detail}. Mend that, then pgsite migrate resume`;
+  }
+}
+
+/** What of program and schedule is not as the upgrade put it there; `pgsite migrate resume` puts it there anew. */
+export function notAsInstalledInWords(found: NotAsInstalled, host: string): string {
+  const mended = "pgsite migrate resume puts it there anew";
+  switch (found.code) {
+    case "file":
+      return `${found.path} on ${host} ${found.is === "missing" ? "is missing" : "is not as pgsite wrote it"}: ${mended}`;
+    case "schedule":
+      switch (found.is) {
+        case "missing":
+          return `nothing starts it on ${host}: the schedule ${found.name} is missing: ${mended}`;
+        case "changed":
+          return `the schedule ${found.name} on ${host} is not as pgsite wrote it: ${mended}`;
+        case "off":
+          return `the schedule ${found.name} on ${host} does not begin with the machine: ${mended}`;
+        default:
+          return `nobody runs the schedule ${found.name} on ${host}: start its cron, or the timer`;
+      }
+    case "no scheduler":
+      return `${host} has neither systemd nor cron nor a crontab program, so nothing starts it: install cron`;
   }
 }

@@ -34,6 +34,8 @@ export interface Shape {
   readonly settings?: Readonly<Record<string, string>>;
   readonly standby?: boolean;
   readonly walSegmentSize?: number;
+  /** @default 236: servers listen on 127.0.BLOCK.x */
+  readonly block?: number;
 }
 
 const password = "secret";
@@ -53,13 +55,13 @@ export class UpgradeSite {
     readonly shape: Shape,
   ) {}
 
-  /** The server runs. @param first its address is 127.0.236.FIRST, its standby's the next */
+  /** The server runs. @param first its address is 127.0.BLOCK.FIRST, its standby's the next */
   static async make(first: number, shape: Shape): Promise<UpgradeSite> {
-    const { from, programs, settings = {}, standby = false } = shape;
+    const { from, programs, settings = {}, standby = false, block = 236 } = shape;
     const cluster = await Cluster.describe({
       major: from,
       first,
-      block: 236,
+      block,
       programs: programs.old,
       servers: [
         { name: "primary", role: "primary", settings },

@@ -279,4 +279,19 @@ describe("whatever is found and wished", () => {
       if (plan.way === "copy") expect(plan.downtime).toBeGreaterThanOrEqual(size * 10);
       if (plan.way === "clone" || plan.way === "link") expect(plan.downtime).toBeLessThan(60);
     }));
+
+  it("takes as long as what is not deferred, and the space of all", () => {
+    const facts = factsOf("17");
+    const later = (deferredSize: number) => ({
+      ...facts,
+      cluster: {
+        ...facts.cluster,
+        databases: facts.cluster.databases.map((one) => ({ ...one, deferredSize })),
+      },
+    });
+    const wanted = wantedOf("18", { defer: { postgres: ["a.*"] } });
+    const [none, most] = [0, 9 * gigabyte].map((size) => planUpgrade(later(size), wanted, now));
+    expect(most?.downtime).toBeLessThan((none?.downtime ?? 0) / 3);
+    expect(most?.space).toEqual(none?.space);
+  });
 });
