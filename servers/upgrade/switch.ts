@@ -8,7 +8,7 @@ import { must } from "../../installed/must.js";
 import { findManager, installService, readService, takesRoot } from "../../installed/service/manager.js";
 import { serviceFacts } from "../../installed/service/of.js";
 import { type Major, numberOf } from "../../postgres/versions.js";
-import { writeIdentity } from "../data/dataDirectory.js";
+import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
 import type { Journal } from "./journal.js";
 
 /** The server as it ran before, for whoever stops and starts it. */
@@ -94,9 +94,16 @@ sync -f "$folder"
 rm -rf -- "$before"
 `;
 
-async function identify(host: Host, server: Server, journal: Journal, which: "old" | "both" | "new"): Promise<void> {
+/** Which cluster is ours in the data directory: identity.json says it. */
+export async function identify(
+  host: Host,
+  server: Server,
+  journal: Journal,
+  which: "old" | "both" | "new",
+): Promise<void> {
   const { site, from, systemIdentifiers: identifiers } = journal;
-  const identity = { site, server: server.name };
+  const stack = (await readIdentity(host, server))?.stack;
+  const identity = { site, server: server.name, ...(stack === undefined ? {} : { stack }) };
   if (which === "old" || identifiers.new === undefined) {
     await writeIdentity(host, server, { ...identity, systemIdentifier: identifiers.old });
     return;
