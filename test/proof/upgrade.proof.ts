@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +11,7 @@ import { must } from "../../installed/must.js";
 import type { Phase, UpgradeFacts, Way } from "../../postgres/upgrade/model.js";
 import { inspectDataDirectory } from "../../servers/data/dataDirectory.js";
 import { processState, startServer } from "../../servers/process/process.js";
+import { stopServer } from "../../servers/process/stop.js";
 import { seed } from "../../servers/seed/seed.js";
 import { commit } from "../../servers/upgrade/commit.js";
 import { readJournal } from "../../servers/upgrade/journal.js";
@@ -167,8 +170,26 @@ describe.skipIf(of17 === undefined || of18 === undefined)("an upgrade from 17 to
     await seed({ site: anew, passwords: it.cluster.passwords, server: "standby" });
     await startServer(hostOf(standby.host), it.declared("standby"));
     expect(await it.version("standby")).toBe("18");
+    // Somebody else has its port meanwhile, so that it cannot start.
+    const host = hostOf(standby.host);
+    await stopServer(host, it.declared("standby"), {});
+    const taken = createServer().listen(standby.port, standby.address);
+    await once(taken, "listening");
     const outcome = await rollback(it.context(), it.args(), "primary", { confirm: async () => true });
-    expect(outcome).toMatchObject({ standbys: ["standby"] });
+    expect(outcome).toMatchObject({ standbys: [], behind: ["standby"] });
+    expect(it.said.filter((line) => line.startsWith("warning: standby is not rolled back"))).toHaveLength(1);
+    expect(await it.version()).toBe("17");
+    await expect(upgrade(it.context(), it.args(), it.plan("copy"), await it.facts())).rejects.toThrow("rolled back");
+    await expect(commit(it.context(), it.args(), { confirm: async () => true })).rejects.toThrow("rolled back");
+    taken.close();
+    const asked: unknown[] = [];
+    const again = await rollback(it.context(), it.args(), "primary", { confirm: async () => asked.push(1) > 0 });
+    expect(again).toMatchObject({ standbys: ["standby"], behind: [] });
+    expect(asked).toEqual([]);
+    for (const server of [it.old, standby]) {
+      expect(await readJournal(host, server)).toBeUndefined();
+      expect((await inspectDataDirectory(host, server)).kind).toBe("ours");
+    }
     expect(await it.contents()).toEqual(before);
     expect(await it.version("standby")).toBe("17");
     await it.run("create table later ()");
