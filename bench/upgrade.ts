@@ -1,5 +1,5 @@
 // An upgrade 17 → 18 by each way against the bare tool on the same data: pg_upgrade by copy and by link, pg_dump | pg_restore. What is
-// compared is what brings the data over; how long nobody is served in all is said beside it. `npm run bench -- upgrade MEGABYTES ROUNDS`
+// compared is what brings the data over; how long nobody is served in all is said beside it. `npm run bench -- upgrade MEGABYTES ROUNDS WAY`
 import { join } from "node:path";
 import { quoteAll } from "../hosts/quote.js";
 import { must } from "../installed/must.js";
@@ -19,7 +19,7 @@ const timeout = 3 * 3600_000;
 /** With its index, and about. */
 const rowsOfMegabyte = 7_000;
 
-async function main(megabytes: number, rounds: number): Promise<void> {
+async function main(megabytes: number, rounds: number, only: string | undefined): Promise<void> {
   const [old, next] = [await allPrograms("17"), await allPrograms("18")];
   if (old === undefined || next === undefined)
     throw new Error("programs of 17 and 18 with pg_upgrade are not to be had");
@@ -29,6 +29,7 @@ async function main(megabytes: number, rounds: number): Promise<void> {
     const bench = new Bench(site, { old, new: next });
     await bench.fill(megabytes);
     for (const way of ["copy", "link", "dump"] as const) {
+      if (only !== undefined && way !== only) continue;
       const all: number[] = [];
       const { reference } = await compare({
         name: `upgrade-${way}`,
@@ -166,8 +167,8 @@ class Bench {
   }
 }
 
-const [megabytes = 1000, rounds = 3] = process.argv.slice(2).map(Number);
-main(megabytes, rounds).catch((error: unknown) => {
+const [, , megabytes = "1000", rounds = "3", only] = process.argv;
+main(Number(megabytes), Number(rounds), only).catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });
