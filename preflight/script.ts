@@ -1,4 +1,4 @@
-import { controlNames, incompleteMarker } from "../config/controlDirectory.js";
+import { controlDirectoryOf, controlNames, incompleteMarker } from "../config/controlDirectory.js";
 import { hostPrograms } from "../config/hostPrograms.js";
 import { compiledIn } from "../config/socketFolders.js";
 import { canPipe } from "../hosts/pipe.js";
@@ -204,7 +204,7 @@ listeners() {
       for pid in $pids; do
         folder=$(readlink "/proc/$pid/cwd") && [ -f "$folder/PG_VERSION" ] || continue
         say "$1.data" "$pid $folder"
-        content "$1.identity.$pid" "$folder.pgsite/${controlNames.identity}"
+        content "$1.identity.$pid" "${controlDirectoryOf("$folder")}/${controlNames.identity}"
         break
       done 2>/dev/null
       say "$1" "$address $(printf %s "$user" | tr -d ' ')/$uid $(printf %s "$pids" | tr '\n' ,)/$program"

@@ -16,9 +16,10 @@ node() { cat /proc/sys/kernel/hostname; }
 claim() {
   (
     umask 077
-    printf 'machine %s\nhost %s\ndata %s\n' "$(machine)" "$(node)" "$data" >"$control/instance.new" || exit
-    sync "$control/instance.new" 2>/dev/null || sync
-    mv -f "$control/instance.new" "$control/instance"
+    instance=$control/instance
+    printf 'machine %s\nhost %s\ndata %s\n' "$(machine)" "$(node)" "$data" >"$instance.runbook-new" || exit
+    sync "$instance.runbook-new" 2>/dev/null || sync
+    mv -f "$instance.runbook-new" "$instance"
   )
 }
 

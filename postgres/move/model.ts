@@ -97,6 +97,13 @@ export type MoveEvent =
   | { readonly code: "renamed"; readonly from: string; readonly to: string }
   | { readonly code: "no service"; readonly because: string }
   | { readonly code: "proven"; readonly systemIdentifier: string; readonly downtime: number }
+  /** What clients made or dropped on the way, most likely. Values are undefined where the thing is not there. */
+  | {
+      readonly code: "other counts";
+      readonly what: string;
+      readonly before: string | undefined;
+      readonly now: string | undefined;
+    }
   | { readonly code: "back"; readonly running: boolean; readonly kept?: string }
   | { readonly code: "line"; readonly text: string };
 

@@ -9,7 +9,7 @@ import { type Acting, actingOn } from "./acting.js";
 import { begin } from "./begin.js";
 import { finish } from "./finish.js";
 import { forget } from "./forget.js";
-import { isBefore, type Journal, reach, readJournal } from "./journal.js";
+import { isBefore, type Journal, reach, readJournal, writeJournal } from "./journal.js";
 import { reviveOld } from "./pgUpgrade.js";
 import { discardNew } from "./prepare.js";
 import { prove } from "./prove.js";
@@ -123,6 +123,7 @@ async function goOn(acting: Acting, found: Journal): Promise<Journal> {
   const { host, server, context } = acting;
   if (found.phase === "done") return finish(acting, found);
   let journal = found;
+  let hasRun = false;
   try {
     if (isBefore(journal.phase, "started")) {
       journal = await reach(host, server, journal, "switching");
@@ -134,6 +135,7 @@ async function goOn(acting: Acting, found: Journal): Promise<Journal> {
     else await switchOver(host, server, journal);
     await context.progress(`starting PostgreSQL ${journal.to}`);
     await startServer(host, asAfter(server, journal), { deadline: 10 * 60_000, signal: context.signal });
+    hasRun = true;
     await prove(acting, journal);
   } catch (error) {
     if (error instanceof HostUnreachable || context.signal.aborted) throw error;
@@ -143,23 +145,40 @@ async function goOn(acting: Acting, found: Journal): Promise<Journal> {
         { cause: error },
       );
     }
-    await undo(acting, journal, error);
+    const kept = await undo(acting, journal, error, hasRun);
+    const left =
+      kept === undefined
+        ? ""
+        : `. What was written on ${journal.to} meanwhile is in ${kept} on ${host.name}: look, and remove it`;
     throw new Error(
-      `${server.name} is not upgraded to ${journal.to}: ${messageOf(error)}. PostgreSQL ${journal.from} runs again, on its data as they were`,
+      `${server.name} is not upgraded to ${journal.to}: ${messageOf(error)}. PostgreSQL ${journal.from} runs again, on its data as they were${left}`,
       { cause: error },
     );
   }
   return finish(acting, journal);
 }
 
-/** Nobody has used the new server for good: it stops, and all is as it was. */
-async function undo(acting: Acting, journal: Journal, because: unknown): Promise<void> {
+/**
+ * The new server stops, and the old one runs as it did. Where the new one has let clients in, its data are kept: these may have
+ * written. @returns where
+ */
+async function undo(acting: Acting, journal: Journal, because: unknown, hasRun: boolean): Promise<string | undefined> {
   const { host, server } = acting;
   try {
     await stopServer(host, asAfter(server, journal), { mayCrash: true, deadline: 5 * 60_000 });
+    if (hasRun) {
+      const kept = versionDirectory(server.dataDirectory, journal.to);
+      // Cut off here, it is the administrator's rollback that finishes it.
+      await writeJournal(host, server, { ...journal, rollingBack: true });
+      await switchBack(host, server, journal, kept);
+      await startServer(host, asBefore(server, journal), { deadline: 10 * 60_000 });
+      await forget(host, server, journal);
+      return kept;
+    }
     await switchBack(host, server, journal, upgradePath(server, "new"));
     await reach(host, server, journal, "stopped");
     await toOld(acting, { ...journal, phase: "stopped" });
+    return undefined;
   } catch (error) {
     throw new Error(
       `${messageOf(because)}. After that, PostgreSQL ${journal.from} could not be brought back into service: ${messageOf(error)}. Its data are in ${server.dataDirectory} or ${versionDirectory(server.dataDirectory, journal.from)} on ${host.name}`,

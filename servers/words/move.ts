@@ -95,6 +95,8 @@ export function moveEventInWords(event: MoveEvent): string {
       return `it works at the new place (system identifier ${event.systemIdentifier}); nobody could work for ${event.downtime.toFixed(1)} s`;
     case "back":
       return `it is back at the old place${event.running ? ", and runs" : ""}${event.kept === undefined ? "" : `; what lay at the new one is kept in ${event.kept}`}`;
+    case "other counts":
+      return `${event.what}: ${event.before ?? "nothing"} when it was counted before, ${event.now ?? "nothing"} now: clients made or dropped something meanwhile`;
     case "line":
       return event.text;
   }

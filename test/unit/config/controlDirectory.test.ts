@@ -150,6 +150,11 @@ describe("the runbook's scripts", () => {
 
   it("say the same endings, and the same name in what they keep", () => {
     expect(saidIn(/\$\w+(\.[a-z]+-[a-z]*)/g)).toEqual([keptDirectory("", ""), leftOverName(""), runbookEnding]);
-    expect(saidIn(/([\w.]*\bpgsite\.\w+|\w+\.pgsite\b)/g)).toEqual([keptNames.report, drillMark]);
+    expect(saidIn(/([\w.]*\bpgsite\.\w+|\w+\.pgsite\b)/g)).toEqual([
+      // Of the folder "$1".
+      controlDirectoryOf("1"),
+      keptNames.report,
+      drillMark,
+    ]);
   });
 });

@@ -81,7 +81,7 @@ describe("the configuration of a server, as it is and as it is declared", () => 
 
   it("says that a version other than the declared one takes more than an up", () => {
     expect(said({ version: "14" })).toEqual([
-      "s: version is 14 (data are brought to another by pg_upgrade, or by dump and restore), declared 15: by hand",
+      "s: version is 14 (pulumi up upgrades data to a newer one: the preview says how), declared 15: by hand",
     ]);
   });
 });

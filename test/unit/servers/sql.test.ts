@@ -29,7 +29,7 @@ it("every version has the names of its own functions", () => {
 });
 
 const site = (administrator: string) => ({ administrator, stack: "ctio" }) as Parameters<typeof administratorSql>[0];
-const server = (version: string) => ({ version }) as Parameters<typeof administratorSql>[1];
+const server = (version: string) => ({ version, host: { user: "postgres" } }) as Parameters<typeof administratorSql>[1];
 
 it("the administrator is made with a verifier of its version, never with its password", async () => {
   const sql = (version: string) => administratorSql(site('db"admin'), server(version), { 'db"admin': "se'cret" });
