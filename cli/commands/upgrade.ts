@@ -4,7 +4,7 @@ import type { Site } from "../../config/site.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { administratorOf } from "../../servers/sql/login.js";
 import { confirmStep } from "../../servers/upgrade/afterSteps.js";
-import { commit, type Found, journalsOf } from "../../servers/upgrade/commit.js";
+import { commit, type Found, journalsOf, primaryOf } from "../../servers/upgrade/commit.js";
 import { rollback } from "../../servers/upgrade/rollback.js";
 import type { UpgradeArgs } from "../../servers/upgrade/state.js";
 import {
@@ -88,7 +88,7 @@ async function goBack({ stack, save, yes }: Flags): Promise<void> {
     },
   });
   say(rolledBackInWords(server.name, outcome));
-  if (outcome.code === "declined") process.exitCode = 1;
+  if (outcome.code === "declined" || outcome.behind.length > 0) process.exitCode = 1;
 }
 
 async function keep({ stack, yes }: Flags): Promise<void> {
@@ -145,7 +145,7 @@ async function theOne(stacks?: string[]): Promise<{ readonly loaded: LoadedSite;
   const sites = await loadSites(stacks);
   const found = await Promise.all(
     sites.map(async (loaded) => {
-      const primary = (await journalsOf(argsOf(loaded))).find(({ journal }) => journal.role === "primary");
+      const primary = await primaryOf(argsOf(loaded));
       return primary === undefined ? [] : [{ loaded, primary }];
     }),
   );

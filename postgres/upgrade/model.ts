@@ -83,6 +83,8 @@ export interface DatabaseFacts {
   readonly extendedStatistics?: number;
   /** Bytes of the tables that are deferred, which nobody waits for. */
   readonly deferredSize?: number;
+  /** Its columns say which definition they are (`pg_attver`), as minor versions from November 2026 on write it. */
+  readonly marksColumns?: boolean;
 }
 
 export interface ExtensionFacts {
@@ -146,6 +148,8 @@ export interface UpgradeFacts {
   readonly host: HostUpgradeFacts;
   readonly check: CheckResult;
   readonly standbys: readonly { readonly server: string; readonly free: number }[];
+  /** Whether the new programs know marks of columns; absent where nobody could ask. */
+  readonly knowsMarks?: boolean;
   /** Bytes a second that copying on this file system was measured at, or a cautious figure. */
   readonly copyRate: number;
   readonly backups: "declared" | "none";
@@ -194,6 +198,8 @@ export type UpgradeRefusal =
       readonly objects: readonly string[];
     }
   | { readonly code: "extension missing"; readonly database: string; readonly extension: string }
+  /** The new programs are of an older release than the old ones: what these write into catalogues, they do not know. */
+  | { readonly code: "programs older"; readonly databases: readonly string[]; readonly version?: string }
   | { readonly code: "prepared transactions"; readonly count: number }
   | { readonly code: "mount point"; readonly path: string }
   | { readonly code: "layout"; readonly layout: string }

@@ -223,7 +223,7 @@ function spaceRefused(
 }
 
 /** What is in the databases. */
-function contentRefused({ cluster, host, check }: UpgradeFacts, way: Way): readonly UpgradeRefusal[] {
+function contentRefused({ cluster, host, check, knowsMarks }: UpgradeFacts, way: Way): readonly UpgradeRefusal[] {
   const knowsExtensions = host.newPrograms.version !== undefined;
   const content = cluster.databases.flatMap(({ name: database, unsupported, extensions }): UpgradeRefusal[] => [
     ...Object.entries(unsupported).flatMap(([name, objects]): UpgradeRefusal[] => {
@@ -237,7 +237,14 @@ function contentRefused({ cluster, host, check }: UpgradeFacts, way: Way): reado
   // Its own words say the same as ours, where ours say something.
   const said: readonly UpgradeRefusal[] =
     check.code === "refused" && way !== "dump" ? [{ code: "check", said: check.said }] : [];
-  return [...content, ...said];
+  const { version } = host.newPrograms;
+  const marked = cluster.databases.flatMap(({ name, marksColumns }) => (marksColumns === true ? [name] : []));
+  // Neither way brings them, and pg_upgrade --check does not see it.
+  const older: readonly UpgradeRefusal[] =
+    knowsMarks === false && marked.length > 0
+      ? [{ code: "programs older", databases: marked, ...(version === undefined ? {} : { version }) }]
+      : [];
+  return [...older, ...content, ...said];
 }
 
 function windowRefused({ wishes: { window } }: Wanted, now: Date): readonly UpgradeRefusal[] {

@@ -132,7 +132,7 @@ async function bootOf(spec: HostSpec): Promise<string | undefined> {
  */
 async function leftBehind(
   context: Context,
-  { server, path, host }: DataDirectoryArgs,
+  { server, path, host, controlDirectory }: DataDirectoryArgs,
   before: DataDirectoryState,
   found: DataDirectoryState["data"],
 ): Promise<string | undefined> {
@@ -145,8 +145,13 @@ async function leftBehind(
     const { processState } = await import("../../servers/process/process.js");
     const isRunning = (await processState(await hostOf(before.host), before.path)).kind === "running";
     const stopping = isRunning ? `stop it (pg_ctl stop -D ${before.path}), and then ` : "";
-    const taking = `declare the old place again and say pgsite move ${server} --to ${host.address} --data-directory ${path}, which moves a single server (docs/move.md)`;
-    return `${server} ${isRunning ? "runs in" : "has its data in"} ${old}, and ${path} on ${host.name} is declared: an up moves no data, and does not leave old ones behind that could start again. To take them along, ${taking}; to have it seeded anew, ${stopping}move ${before.path} out of the way`;
+    const moving = `move ${before.path} to ${path}, and ${before.controlDirectory} to ${controlDirectory}`;
+    const there =
+      before.host.name === host.name
+        ? moving
+        : `move both folders (${before.path}, ${before.controlDirectory}) to ${host.name}`;
+    const byMove = `a single server: declare the old place again, and pgsite move ${server} --to ${host.address} --data-directory ${path}`;
+    return `${server} ${isRunning ? "runs in" : "has its data in"} ${old}, and ${path} on ${host.name} is declared: an up moves no data, and does not leave old ones behind that could start again. To take them along, ${stopping}${there} (${byMove}); to have it seeded anew, ${stopping}move ${before.path} out of the way`;
   } catch (error) {
     const { HostUnreachable } = await import("../../hosts/host.js");
     if (!(error instanceof HostUnreachable)) throw error;

@@ -28,6 +28,8 @@ export interface Checked {
   readonly check: CheckResult;
   /** Versions of the extensions that the new programs have, by name; absent where nobody could ask. */
   readonly extensions?: ReadonlyMap<string, string>;
+  /** Whether the new programs know marks of columns. */
+  readonly knowsMarks?: boolean;
 }
 
 /** Settings of the new server by which pg_upgrade, or a library, says yes or no. */
@@ -61,7 +63,8 @@ export async function checkBeforehand(host: Host, wanted: ToCheck): Promise<Chec
     throw error;
   }
   const extensions = found.made ? { extensions: found.extensions } : {};
-  return { check: resultOf(found, wanted), ...extensions };
+  const { marks } = found;
+  return { check: resultOf(found, wanted), ...extensions, ...(marks === undefined ? {} : { knowsMarks: marks }) };
 }
 
 function resultOf({ code, stopped, said }: Found, { way, running, complete }: ToCheck): CheckResult {
@@ -120,6 +123,8 @@ function settingsOf({ settings }: Server): string {
 export interface Found {
   readonly made: boolean;
   readonly extensions: ReadonlyMap<string, string>;
+  /** Whether columns of a fresh cluster of the new version are marked; absent where it did not say. */
+  readonly marks?: boolean;
   /** Of pg_upgrade. */
   readonly code?: number;
   /** Why it came no further. */
@@ -133,6 +138,7 @@ export function parseCheck(text: string): Found {
   const facts = end < 0 ? lines : lines.slice(0, end);
   const all = (key: string) =>
     facts.flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1).trim()] : []));
+  const [marks] = all("marks");
   const [code] = all("code");
   const [stopped] = all("stopped");
   return {
@@ -143,6 +149,7 @@ export function parseCheck(text: string): Found {
         return [line.slice(0, at), line.slice(at + 1)];
       }),
     ),
+    ...(marks === undefined ? {} : { marks: marks === "true" }),
     ...(code === undefined ? {} : { code: Number(code) }),
     ...(stopped === undefined ? {} : { stopped }),
     said:

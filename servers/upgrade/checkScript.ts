@@ -63,9 +63,10 @@ command -v timeout >/dev/null && limit='timeout -k 20 1200'
 
 nice -n 19 $idle "$@" > "$work/initdb.log" 2>&1 < /dev/null 9<&- || give_up initdb "$work/initdb.log"
 say made yes
-printf '%s\n' "copy (select 'pgsite-extension ' || name || ' ' || default_version from pg_catalog.pg_available_extensions order by name) to stdout" |
+printf '%s\n' "copy (select 'pgsite-extension ' || name || ' ' || default_version from pg_catalog.pg_available_extensions order by name) to stdout" \
+  "copy (select 'pgsite-marks ' || exists (select 1 from pg_catalog.pg_attribute where attoptions::text like '%pg_attver=%')::text) to stdout" |
   $limit "$new/postgres" --single -D "$work/new" -c lc_messages=C template1 2> "$work/single.log" 9<&- |
-  sed -n 's/.*pgsite-extension /extension=/p'
+  sed -n -e 's/.*pgsite-extension /extension=/p' -e 's/.*pgsite-marks /marks=/p'
 [ "$how" != shape ] || exit 0
 
 [ -z "$settings" ] || printf '%s\n' "$settings" >> "$work/new/postgresql.conf"

@@ -10,6 +10,7 @@ import {
   extensionsQuestion,
   installUserQuestion,
   logicalSlotsQuestion,
+  marksQuestion,
   preparedQuestion,
   settingsQuestion,
   tablespacesQuestion,
@@ -94,6 +95,7 @@ async function databaseFacts(session: Session, version: Major, to: Major, deferr
     unsupported: await unsupportedIn(session, version, to, "database"),
     collations: collations.map(({ name, was, is }) => ({ name: `${name}`, was: `${was}`, is: `${is}` })),
     extendedStatistics: Number(statistics[0]?.count ?? 0),
+    marksColumns: (await session.query(marksQuestion))[0]?.marked === "true",
   };
 }
 

@@ -87,6 +87,21 @@ export async function journalsOf({ servers }: Pick<UpgradeArgs, "servers">): Pro
     .sort((one, other) => Number(other.journal.role === "primary") - Number(one.journal.role === "primary"));
 }
 
+/**
+ * What has been upgraded, which need not be the primary that is declared by now. A standby's host that does not answer keeps nobody
+ * from going back. @throws HostUnreachable where it may be on a host that does not answer
+ */
+export async function primaryOf({ servers }: Pick<UpgradeArgs, "servers">): Promise<Found | undefined> {
+  const asked = await Promise.allSettled(
+    Object.entries(servers).map(([name, server]) => journalsOf({ servers: { [name]: server } })),
+  );
+  const found = asked.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
+  const primary = found.find(({ journal }) => journal.role === "primary");
+  const failed = asked.find((one) => one.status === "rejected");
+  if (primary === undefined && failed !== undefined) throw failed.reason as Error;
+  return primary;
+}
+
 async function refuse(args: UpgradeArgs, server: Server, journal: Journal): Promise<void> {
   const { phase, rollingBack, to, plan, after } = journal;
   if (rollingBack === true) throw new NoCommit(`${server.name} is being rolled back`);

@@ -140,7 +140,7 @@ async function checked(
 ): Promise<UpgradeFacts> {
   if (!trusted) return facts;
   const { way } = planUpgrade(facts, wanted, new Date());
-  const { check, extensions } = await checkBeforehand(host, {
+  const { check, extensions, knowsMarks } = await checkBeforehand(host, {
     server,
     cluster: facts.cluster,
     way,
@@ -150,10 +150,10 @@ async function checked(
     ...(facts.cluster.installUser === args.administrator ? { password: args.administratorPassword } : {}),
     signal,
   });
+  const known = { ...facts, check, ...(knowsMarks === undefined ? {} : { knowsMarks }) };
   // Nobody has said that the new programs lack any.
-  if (extensions === undefined)
-    return { ...facts, check, cluster: withExtensions(facts.cluster, (version) => version) };
-  return { ...facts, check, cluster: withExtensions(facts.cluster, (_, name) => extensions.get(name)) };
+  if (extensions === undefined) return { ...known, cluster: withExtensions(facts.cluster, (version) => version) };
+  return { ...known, cluster: withExtensions(facts.cluster, (_, name) => extensions.get(name)) };
 }
 
 function withExtensions(

@@ -59,6 +59,10 @@ export function extensionsQuestion(version: Major): string | undefined {
   ]);
 }
 
+/** Whether columns that a dump has are marked. System views of a server that marks are so too, and nobody dumps them. */
+export const marksQuestion =
+  "select exists (select 1 from pg_catalog.pg_attribute where attrelid >= 16384 and attoptions::text like '%pg_attver=%')::text as marked";
+
 export function extendedStatisticsQuestion(version: Major): string | undefined {
   return at(version, [{ from: "10", sql: "select count(*)::text as count from pg_catalog.pg_statistic_ext" }]);
 }

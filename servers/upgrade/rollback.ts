@@ -34,7 +34,10 @@ export type RollbackOutcome =
       readonly journal: Journal;
       readonly written?: Written;
       readonly saved?: readonly string[];
+      /** Which standbys follow it again. */
       readonly standbys: readonly string[];
+      /** Which do not yet: another rollback is theirs. */
+      readonly behind: readonly string[];
       readonly newer: string;
     };
 
@@ -73,9 +76,10 @@ export async function rollback(
     await switchBack(host, server, journal, newer);
     await context.progress(`starting PostgreSQL ${journal.from}`);
     await startServer(host, asBefore(server, journal), { deadline: 10 * 60_000 });
-    const standbys = await standbysBack(acting);
-    await forget(host, server, journal);
-    return { code: "done", journal, ...done, standbys, newer };
+    const { back, behind } = await standbysBack(acting);
+    // By the primary's journal a standby that is behind finds what it goes back to.
+    if (behind.length === 0) await forget(host, server, journal);
+    return { code: "done", journal, ...done, standbys: back, behind, newer };
   });
 }
 
@@ -164,27 +168,30 @@ async function saveAll({ context, server, host }: Acting, at: Workplace, journal
   return [...saved, globals];
 }
 
-/** Standbys that were set aside follow the old primary again. @returns which of them */
-async function standbysBack({ context, args, server }: Acting): Promise<readonly string[]> {
+/** Standbys that were set aside follow the old primary again. */
+async function standbysBack({
+  context,
+  args,
+  server,
+}: Acting): Promise<{ readonly back: readonly string[]; readonly behind: readonly string[] }> {
+  const behind: string[] = [];
   const others = Object.values(args.servers).filter(({ name, lost }) => name !== server.name && lost === undefined);
   const done = await Promise.all(
     others.map(async (other) => {
       try {
         return (await oneBack(other)) ? [other.name] : [];
       } catch (error) {
-        await context.log(
-          "warning",
-          `${other.name} is not rolled back: ${messageOf(error)}; run pgsite upgrade rollback again`,
-        );
+        await context.log("warning", `${other.name} is not rolled back: ${messageOf(error)}`);
+        behind.push(other.name);
         return [];
       }
     }),
   );
-  return done.flat();
+  return { back: done.flat(), behind: behind.sort() };
 }
 
 /** @returns whether it was set aside */
-export async function oneBack(server: Server): Promise<boolean> {
+async function oneBack(server: Server): Promise<boolean> {
   const host = hostOf(server.host);
   return withLock(host, server, `rolling ${server.name} back`, async () => {
     const journal = await readJournal(host, server);

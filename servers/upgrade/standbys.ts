@@ -10,7 +10,7 @@ import { withLock } from "../data/lock.js";
 import { stopServer } from "../process/stop.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
 import { versionFolders } from "./prepare.js";
-import { asBefore, point } from "./switch.js";
+import { asBefore, identify, point } from "./switch.js";
 
 /**
  * Stops a standby and gives its data another name: they are of the cluster that its primary was, and nothing brings them to the new
@@ -108,11 +108,17 @@ for link in "$1"/*; do
 done
 `;
 
-/** The standby as it was. */
+/**
+ * The standby as it was. Where it has been seeded anew meanwhile, from the primary that had gone back already, it stays so, and what
+ * was set aside is of no use.
+ */
 export async function putBack(host: Host, server: Server, journal: Journal): Promise<void> {
   const { dataDirectory } = server;
   const kept = versionDirectory(dataDirectory, journal.from);
-  if ((await host.stat(kept)) !== undefined) {
+  const isThere = (await versionIn(host, dataDirectory)) === journal.from;
+  if (isThere) {
+    for (const path of [kept, ...Object.values(journal.tablespacesAside ?? {})]) await host.remove(path);
+  } else if ((await host.stat(kept)) !== undefined) {
     if ((await host.stat(dataDirectory)) !== undefined) {
       const newer = versionDirectory(dataDirectory, journal.to);
       await host.remove(newer);
@@ -127,4 +133,6 @@ export async function putBack(host: Host, server: Server, journal: Journal): Pro
     await must(host, ["mv", "-T", "--", kept, dataDirectory], { timeout: 600_000 });
   }
   await point(host, server, journal, "old");
+  // A copy of the new primary has that one's system identifier.
+  await identify(host, server, journal, "old");
 }

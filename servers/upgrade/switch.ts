@@ -94,7 +94,13 @@ sync -f "$folder"
 rm -rf -- "$before"
 `;
 
-async function identify(host: Host, server: Server, journal: Journal, which: "old" | "both" | "new"): Promise<void> {
+/** Which cluster is ours in the data directory: identity.json says it. */
+export async function identify(
+  host: Host,
+  server: Server,
+  journal: Journal,
+  which: "old" | "both" | "new",
+): Promise<void> {
   const { site, from, systemIdentifiers: identifiers } = journal;
   const stack = (await readIdentity(host, server))?.stack;
   const identity = { site, server: server.name, ...(stack === undefined ? {} : { stack }) };

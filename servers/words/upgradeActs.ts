@@ -27,10 +27,15 @@ export function writtenInWords(written: Written | undefined, to: string): string
 
 export function rolledBackInWords(server: string, outcome: RollbackOutcome): string {
   if (outcome.code === "declined") return `${server} is not rolled back`;
-  const { journal, written, saved, standbys, newer } = outcome;
+  const { journal, written, saved, standbys, behind, newer } = outcome;
   return [
     `${server} runs PostgreSQL ${journal.from} again, on its data as they were before the upgrade`,
     ...(standbys.length === 0 ? [] : [`so do ${standbys.join(", ")}, which follow it`]),
+    ...(behind.length === 0
+      ? []
+      : [
+          `not back yet: ${behind.join(", ")}. Mend what keeps ${behind.length === 1 ? "it" : "them"} from it, and run pgsite upgrade rollback again`,
+        ]),
     `lost with it: ${writtenInWords(written, journal.to)}`,
     ...(saved === undefined ? [] : [`saved: ${saved.map(shownInLine).join(", ")}`]),
     `what PostgreSQL ${journal.to} wrote is in ${newer} until you remove it; its programs can start it`,

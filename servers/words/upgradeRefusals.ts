@@ -26,6 +26,8 @@ export function refusedUpgradeInWords(plan: UpgradePlan, refusal: UpgradeRefusal
       return unsupportedInWords(refusal.kind, refusal.database, refusal.objects, plan);
     case "extension missing":
       return `the extension ${shownInLine(refusal.extension)} of the database ${shownInLine(refusal.database)} is not among the programs of ${plan.to}: install its package for ${plan.to}, or drop it there (DROP EXTENSION)`;
+    case "programs older":
+      return `the programs of ${refusal.version ?? plan.to} are older than those of ${from}: columns of ${list(refusal.databases.map(shownInLine))} have the mark pg_attver, which they do not know, and neither pg_upgrade nor pg_dump of theirs could bring them: install the newest minor version of ${plan.to}`;
     case "prepared transactions":
       return `${refusal.count} prepared transaction${refusal.count === 1 ? "" : "s"} would not come along: COMMIT PREPARED or ROLLBACK PREPARED (pg_prepared_xacts names them)`;
     case "mount point":

@@ -50,6 +50,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
   ctio: [
     "create pgsite:index:Site sispi",
     "create pgsite:index:Preflight sispi-preflight",
+    "create pgsite:index:Upgrade sispi-upgrade",
     ...server("server2"),
     ...server("server3"),
     "create pgsite:index:Role dbadmin",
@@ -65,6 +66,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
   fnal: [
     "create pgsite:index:Site sispi",
     "create pgsite:index:Preflight sispi-preflight",
+    "create pgsite:index:Upgrade sispi-upgrade",
     ...server("des10"),
     "create pgsite:index:Rollout sispi-rollout",
     "create pgsite:index:Runbook sispi-runbook",
@@ -74,6 +76,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
   momentum: [
     "create pgsite:index:Site momentum",
     "create pgsite:index:Preflight momentum-preflight",
+    "create pgsite:index:Upgrade momentum-upgrade",
     ...server("msyspg"),
     "create pgsite:index:Role msyspg",
     "create pgsite:index:Role ecuser",

@@ -1,17 +1,23 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { upgradePath, versionDirectory } from "../../config/controlDirectory.js";
+import { noWishes } from "../../config/upgrade.js";
 import { hostOf } from "../../hosts/index.js";
 import { must } from "../../installed/must.js";
 import type { Phase, UpgradeFacts, Way } from "../../postgres/upgrade/model.js";
+import { planUpgrade } from "../../postgres/upgrade/plan.js";
 import { inspectDataDirectory } from "../../servers/data/dataDirectory.js";
 import { processState, startServer } from "../../servers/process/process.js";
+import { stopServer } from "../../servers/process/stop.js";
 import { seed } from "../../servers/seed/seed.js";
 import { commit } from "../../servers/upgrade/commit.js";
 import { readJournal } from "../../servers/upgrade/journal.js";
+import { lookForUpgrade } from "../../servers/upgrade/look.js";
 import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
 import { allPrograms } from "../../toolchain/clients.mjs";
@@ -19,7 +25,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { programs } from "../../toolchain/programs.mjs";
 import { type Shape, UpgradeSite } from "../support/upgradeSite.js";
 
-const [of17, of18] = [await allPrograms("17"), await allPrograms("18")];
+const [of15, of17, of18] = [await allPrograms("15"), await allPrograms("17"), await allPrograms("18")];
 const both = { old: of17 ?? "", new: of18 ?? "" };
 const megabyte = 1024 * 1024;
 
@@ -167,8 +173,26 @@ describe.skipIf(of17 === undefined || of18 === undefined)("an upgrade from 17 to
     await seed({ site: anew, passwords: it.cluster.passwords, server: "standby" });
     await startServer(hostOf(standby.host), it.declared("standby"));
     expect(await it.version("standby")).toBe("18");
+    // Somebody else has its port meanwhile, so that it cannot start.
+    const host = hostOf(standby.host);
+    await stopServer(host, it.declared("standby"), {});
+    const taken = createServer().listen(standby.port, standby.address);
+    await once(taken, "listening");
     const outcome = await rollback(it.context(), it.args(), "primary", { confirm: async () => true });
-    expect(outcome).toMatchObject({ standbys: ["standby"] });
+    expect(outcome).toMatchObject({ standbys: [], behind: ["standby"] });
+    expect(it.said.filter((line) => line.startsWith("warning: standby is not rolled back"))).toHaveLength(1);
+    expect(await it.version()).toBe("17");
+    await expect(upgrade(it.context(), it.args(), it.plan("copy"), await it.facts())).rejects.toThrow("rolled back");
+    await expect(commit(it.context(), it.args(), { confirm: async () => true })).rejects.toThrow("rolled back");
+    taken.close();
+    const asked: unknown[] = [];
+    const again = await rollback(it.context(), it.args(), "primary", { confirm: async () => asked.push(1) > 0 });
+    expect(again).toMatchObject({ standbys: ["standby"], behind: [] });
+    expect(asked).toEqual([]);
+    for (const server of [it.old, standby]) {
+      expect(await readJournal(host, server)).toBeUndefined();
+      expect((await inspectDataDirectory(host, server)).kind).toBe("ours");
+    }
     expect(await it.contents()).toEqual(before);
     expect(await it.version("standby")).toBe("17");
     await it.run("create table later ()");
@@ -202,6 +226,48 @@ describe.each([["10"], ["13"]] as const)("an upgrade from %s to 18 by dump and r
     expect(await it.version()).toBe("18");
     expect(worded(await it.contents())).toEqual(before);
   });
+});
+
+/**
+ * Minor versions from November 2026 on mark columns, which programs of 18 from before that refuse: as these are, it goes, or it is
+ * refused before anything stops.
+ */
+describe.skipIf(of15 === undefined || of18 === undefined)("an upgrade from 15 to 18", () => {
+  it.each([["copy"], ["dump"]] as const)(
+    "by %s goes where the new programs know what the old ones write",
+    async (way) => {
+      const it = await make(15, {
+        from: "15",
+        programs: { old: of15 as string, new: of18 as string },
+      });
+      await fill(it);
+      const wishes = { ...noWishes, method: way };
+      const wanted = { to: "18", wishes } as const;
+      const signal = new AbortController().signal;
+      const facts = await lookForUpgrade({ args: it.args({ wishes }), server: it.declared(), wanted, signal });
+      const { refusals } = planUpgrade(facts, wanted, new Date());
+      const marked = facts.cluster.databases
+        .filter(({ marksColumns }) => marksColumns === true)
+        .map(({ name }) => name);
+      console.log(`marked: ${marked.join(", ")}; known: ${facts.knowsMarks}`);
+      expect(facts.knowsMarks).toBeDefined();
+      if (facts.knowsMarks === false && marked.length > 0) {
+        expect(marked).toEqual(["app"]);
+        expect(refusals).toMatchObject([{ code: "programs older", databases: ["app"] }]);
+        // And it is so: who goes on all the same has the old server again.
+        await expect(upgrade(it.context(), it.args(), it.plan(way), await it.facts())).rejects.toThrow(
+          /pg_attver.*15 runs again/s,
+        );
+        expect(await it.version()).toBe("15");
+        return;
+      }
+      expect(refusals).toEqual([]);
+      const before = worded(await it.contents());
+      await upgrade(it.context(), it.args(), it.plan(way), await it.facts());
+      expect(await it.version()).toBe("18");
+      expect(worded(await it.contents())).toEqual(before);
+    },
+  );
 });
 
 describe.skipIf(of17 === undefined || of18 === undefined)("what is cut off", () => {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -38,7 +38,8 @@ describe.skipIf(older === undefined || newer === undefined)("a site of primary, 
     await site?.remove();
   }, 120_000);
 
-  const upgraded = () => site.declare({ postgresql: "18", binaries: newer });
+  const after = [{ name: "console", command: "echo it was done" }, { name: "agents" }];
+  const upgraded = () => site.declare({ postgresql: "18", binaries: newer, upgrade: { after } });
 
   function begin(): Promise<Writer> {
     const places = servers.map((name) => ({ address: site.address(name), port: 5442 }));
@@ -71,6 +72,14 @@ describe.skipIf(older === undefined || newer === undefined)("a site of primary, 
     const rows = await site.query("server2", "select number from written");
     const there = new Set(rows.map(({ number }) => Number(number)));
     return writer.acknowledged.filter((number) => !there.has(number));
+  }
+
+  const newerData = () => versionDirectory(site.dataDirectory("server2"), "18");
+
+  async function status(): Promise<unknown> {
+    const { stdout, exitCode, all } = await pgsite("upgrade", "status", "--json", "--stack", "site");
+    expect(exitCode, all).toBe(0);
+    return JSON.parse(stdout);
   }
 
   async function pgsite(...args: readonly string[]) {
@@ -125,18 +134,59 @@ describe.skipIf(older === undefined || newer === undefined)("a site of primary, 
     site.declare({ binaries: older });
     await site.up();
     await endedWell("17");
-    expect(await site.query("server2", "select count(*)::int as n from kept")).toEqual([{ n: 100000 }]);
+    expect(await site.query("server2", "select count(*)::int as n from kept")).toEqual([{ n: "100000" }]);
+    expect(await status()).toEqual({ upgrades: [] });
+    await expect(pgsite("upgrade", "rollback", "--stack", "site", "--yes")).resolves.toMatchObject({ exitCode: 1 });
   });
 
-  it("is upgraded again and committed: the old data are gone, and the preview is clean", {
-    timeout: 300_000,
-  }, async () => {
+  it("is not upgraded again while what the new version wrote lies there", { timeout: 300_000 }, async () => {
+    upgraded();
+    expect(await site.failing("up")).toContain(`rm -rf ${newerData()}`);
+    expect(await Promise.all(servers.map(version))).toEqual(["17", "17", "17"]);
+    rmSync(newerData(), { recursive: true });
+  });
+
+  it("is upgraded again, and waits for its commit", { timeout: 300_000 }, async () => {
     upgraded();
     await site.up();
+    const { upgrades } = (await status()) as { readonly upgrades: readonly Record<string, unknown>[] };
+    expect(upgrades.map(({ server, role, phase }) => `${server} ${role} ${phase}`).sort()).toEqual([
+      "des10 standby done",
+      "server2 primary done",
+      "server3 standby done",
+    ]);
+    expect(upgrades[0]).toMatchObject({ from: "17", to: "18", way: "copy", keepsRollback: true, after: [] });
+    expect(JSON.stringify(upgrades)).not.toContain(site.passwords.postgres);
+  });
+
+  it("is committed when what follows the database is confirmed, step by step", { timeout: 300_000 }, async () => {
+    const refused = await pgsite("upgrade", "commit", "--stack", "site", "--yes");
+    expect(refused.exitCode).toBe(1);
+    expect(refused.all).toMatch(/not confirmed yet: console, agents/);
+    const early = await pgsite("upgrade", "after", "--stack", "site", "--confirm", "agents");
+    expect(early).toMatchObject({ exitCode: 1, all: expect.stringMatching(/"console" comes before "agents"/) });
+    const unknown = await pgsite("upgrade", "after", "--stack", "site", "--confirm", "agent");
+    expect(unknown).toMatchObject({ exitCode: 1, all: expect.stringMatching(/there are console, agents/) });
+    const ran = await pgsite("upgrade", "after", "--stack", "site", "--yes");
+    // The second has no command: nobody is there to say that it is done.
+    expect(ran.all).toMatch(/it was done/);
+    expect((await status()) as object).toMatchObject({ upgrades: [{ after: ["console"] }, {}, {}] });
+    const still = await pgsite("upgrade", "commit", "--stack", "site", "--yes");
+    expect(still).toMatchObject({ exitCode: 1, all: expect.stringMatching(/not confirmed yet: agents/) });
+    for (const name of servers) expect(existsSync(versionDirectory(site.dataDirectory(name), "17"))).toBe(true);
+    const confirmed = await pgsite("upgrade", "after", "--stack", "site", "--confirm", "agents");
+    expect(confirmed.exitCode, confirmed.all).toBe(0);
+    const said = await pgsite("upgrade", "status", "--stack", "site");
+    console.log(said.all);
+    expect(said.all).toMatch(/agents: confirmed/);
+  });
+
+  it("is committed: the old data are gone, and the preview is clean", { timeout: 300_000 }, async () => {
     const { all, exitCode } = await pgsite("upgrade", "commit", "--stack", "site", "--yes");
     console.log(all);
     expect(exitCode, all).toBe(0);
     await endedWell("18");
+    expect(await status()).toEqual({ upgrades: [] });
     for (const name of servers) expect(existsSync(versionDirectory(site.dataDirectory(name), "17"))).toBe(false);
   });
 });

@@ -61,6 +61,8 @@ describe("scripts", () => {
       code: 1,
       said: ["no", "why"],
     });
+    expect(parseCheck("made=yes\nmarks=false\n").marks).toBe(false);
+    expect(parseCheck("made=yes\nmarks=true\n").marks).toBe(true);
     expect(parseCheck("stopped=initdb\nsaid\nbad locale\n")).toMatchObject({ made: false, stopped: "initdb" });
   });
 });
@@ -152,6 +154,7 @@ describe("words", () => {
     check: { code: "check", said: ["fatal"] },
     unsupported: { code: "unsupported", kind: "reg* columns", database: "app", objects: ["a.b.c"] },
     "extension missing": { code: "extension missing", database: "app", extension: "postgis" },
+    "programs older": { code: "programs older", databases: ["app"], version: "18.6" },
     "prepared transactions": { code: "prepared transactions", count: 1 },
     "mount point": { code: "mount point", path: "/srv" },
     layout: { code: "layout", layout: "debian" },

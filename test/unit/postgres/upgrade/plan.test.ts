@@ -122,6 +122,28 @@ describe("refused", () => {
       [{ code: "extension missing", database: "app", extension: "postgis" }],
     ],
     [
+      "columns with marks that the new programs do not know, whatever the way",
+      factsOf("17", {
+        cluster: { databases: [{ ...database, marksColumns: true }] },
+        host: { newPrograms: { folder: "/new", version: "18.6", missing: { pg_upgrade: [], dump: [] } } },
+        knowsMarks: false,
+      }),
+      wantedOf("18", { method: "dump" }),
+      [{ code: "programs older", databases: ["app"], version: "18.6" }],
+    ],
+    [
+      "marks of which nobody could ask the new programs",
+      factsOf("17", { cluster: { databases: [{ ...database, marksColumns: true }] } }),
+      wantedOf("18"),
+      [],
+    ],
+    [
+      "new programs that know no marks, where there are none",
+      factsOf("17", { cluster: { databases: [{ ...database, marksColumns: false }] }, knowsMarks: false }),
+      wantedOf("18"),
+      [],
+    ],
+    [
       "what pg_upgrade does not take",
       factsOf("17", { cluster: { databases: [{ ...database, unsupported: { "reg* columns": ["a.b.c"] } }] } }),
       wantedOf("18"),
