@@ -161,6 +161,9 @@ export const upgradeNames = {
   configurationBefore: "configuration.before",
 } as const;
 
+/** In the folder of the program that brings history after an upgrade: it connects by this where the OS user is not the superuser's namesake. */
+export const migrateNames = { passfile: "passfile" } as const;
+
 /** The path of what lies in the folder of an upgrade. */
 export function upgradePath(
   { controlDirectory }: Pick<Directories, "controlDirectory">,

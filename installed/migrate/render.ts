@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { controlPath } from "../../config/controlDirectory.js";
+import { controlPath, migrateNames } from "../../config/controlDirectory.js";
 import { type Major, numberOf } from "../../postgres/versions.js";
 import type { FileSet, InstalledFile } from "../folder.js";
 import { type JobFacts, renderSettings } from "../jobs/settings.js";
@@ -43,9 +43,9 @@ export function migrateProgram(controlDirectory: string): string {
   return join(migrateFolder(controlDirectory), program);
 }
 
-/** By which it connects where the OS user is not the superuser's namesake. */
+/** In its folder: by which it connects where the OS user is not the superuser's namesake. */
 export function migratePassfile(controlDirectory: string): string {
-  return join(migrateFolder(controlDirectory), "passfile");
+  return join(migrateFolder(controlDirectory), migrateNames.passfile);
 }
 
 /** What differs from server to server, by name. Pure. */

@@ -42,7 +42,9 @@ describe("an up that changes what protects a site", { timeout: 120_000 }, () => 
     });
     const said = await site.failing("preview");
     // Pulumi ends the preview with the first of the two.
-    expect(said).toMatch(/the data directory of server[23], is not empty and was not made by pgsite for this server/);
+    expect(said).toMatch(
+      /the data directory of server[23], holds the data of server[23] of the site orders, and was not made by pgsite for this server/,
+    );
   });
 
   it("leaves everything, and all servers running, where the data were declared to stay before they are destroyed", async () => {

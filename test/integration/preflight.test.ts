@@ -177,7 +177,7 @@ describe("a preflight of this machine", { timeout: 60_000 }, () => {
         controlDirectory: join(place, "o.p"),
       };
       expect(await told(request([other]))).toEqual([
-        `error: other on server2: port 5442 is taken by postgres (process ${facts?.postmaster} of ${user}) on ${running.address}: stop it, or declare another port for other`,
+        `error: other on server2: port 5442 is taken by postgres (process ${facts?.postmaster} of ${user}) on ${running.address} (data directory ${running.dataDirectory}, which is server2 of the site ${site.name}): stop it, or declare another port for other`,
       ]);
     } finally {
       await cluster.close();
