@@ -7,6 +7,7 @@ import { readControlFile } from "../data/controlFile.js";
 import { makeFit } from "../process/canStop.js";
 import { stopServer } from "../process/stop.js";
 import { messageOf } from "../rollout/reporter.js";
+import { loginOf } from "../rollout/site.js";
 import type { Acting } from "./acting.js";
 import { updateExtensions } from "./after.js";
 import { type Contents, contentsOf, differencesOf } from "./compare.js";
@@ -86,7 +87,7 @@ async function stopOld(acting: Acting, journal: Journal): Promise<Journal> {
   const { signal } = context;
   const { binDirectory, version, settings, port } = { ...server, ...old(journal, server.port) };
   const before = { ...server, binDirectory, version, settings, port };
-  const login = { user: args.administrator, password: args.administratorPassword };
+  const login = loginOf(args);
   const report = (line: string) => context.progress(line);
   const { patience } = await makeFit({ host, server: before, login, act: "restart", signal, report });
   const stopping = await reach(host, server, journal, "stopped");

@@ -1,5 +1,6 @@
 import type { UpgradeFacts } from "../../postgres/upgrade/model.js";
 import { canBeScheduled } from "../migrate/install.js";
+import { loginOf } from "../rollout/site.js";
 import { withSession } from "../sql/session.js";
 import { identifier } from "../sql/sql.js";
 import type { Acting } from "./acting.js";
@@ -43,7 +44,7 @@ export async function refuseWhatCannotFollow(acting: Acting, journal: Journal, f
       `${host.name} has neither systemd nor cron nor a crontab program, so nothing would bring the history there: install cron`,
     );
   }
-  const login = { user: args.administrator, password: args.administratorPassword };
+  const login = loginOf(args);
   for (const [database, patterns] of Object.entries(history.databases)) {
     if (!facts.cluster.databases.some(({ name }) => name === database)) {
       throw no(`there is no database "${database}", of which upgrade.defer names tables`);

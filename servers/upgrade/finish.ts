@@ -1,4 +1,5 @@
 import { messageOf } from "../rollout/reporter.js";
+import { loginOf } from "../rollout/site.js";
 import type { Acting } from "./acting.js";
 import { makeStatistics, refreshCollations, sinceOf } from "./after.js";
 import { beginHistory } from "./history.js";
@@ -10,7 +11,7 @@ import { asAfter } from "./switch.js";
 export async function finish(acting: Acting, found: Journal): Promise<Journal> {
   const { context, args, server: declared, host } = acting;
   const server = asAfter(declared, found);
-  const login = { user: args.administrator, password: args.administratorPassword };
+  const login = loginOf(args);
   const live = { server, login, signal: context.signal };
   const tell = (severity: "info" | "warning", line: string) => context.log(severity, line);
   let journal = found;

@@ -7,6 +7,7 @@ import { type Major, majorOf } from "../../postgres/versions.js";
 import { hasChecksums, recordedRole, walSegmentSize } from "../../postgres/wal/controlFile.js";
 import { systemIdentifierIn } from "../data/dataDirectory.js";
 import { freeBytes } from "../data/freeSpace.js";
+import { loginOf } from "../rollout/site.js";
 import { hostOf, type LookAt, newLooks } from "../status/look.js";
 import { checkBeforehand } from "./check.js";
 import { type ControlFacts, clusterFacts } from "./cluster.js";
@@ -53,7 +54,7 @@ export async function lookForUpgrade(upgraded: Upgraded, lookAt: LookAt = newLoo
     walSegmentSize: walSegmentSize(from, control) ?? 16 * 1024 * 1024,
   };
   const running = process.kind === "running";
-  const login = { user: args.administrator, password: args.administratorPassword };
+  const login = loginOf(args);
   const cluster = running
     ? await clusterFacts({ endpoint: server, login, to, defer: args.wishes.defer, signal }, controlFacts)
     : await stoppedCluster(host, server, controlFacts, signal);

@@ -1,5 +1,6 @@
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { proveWorking } from "../process/proof.js";
+import { loginOf } from "../rollout/site.js";
 import { withSession } from "../sql/session.js";
 import { unlock } from "../unlock/unlock.js";
 import type { Acting } from "./acting.js";
@@ -20,7 +21,7 @@ export async function prove({ context, args, server: declared, host }: Acting, j
       `${server.dataDirectory} holds a cluster of ${version ?? "no version"} with the system identifier ${identifier ?? "none"}, and not that which was made (${journal.to}, ${journal.systemIdentifiers.new})`,
     );
   }
-  const login = { user: args.administrator, password: args.administratorPassword };
+  const login = loginOf(args);
   const files = Object.fromEntries(
     Object.entries(server.files).filter((entry): entry is [string, string] => entry[1] !== null),
   );

@@ -7,6 +7,7 @@ import { withLock } from "../data/lock.js";
 import { processState, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
 import { type Context, messageOf } from "../rollout/reporter.js";
+import { loginOf } from "../rollout/site.js";
 import { type Acting, actingOn } from "./acting.js";
 import { databasesOf } from "./compare.js";
 import { forget } from "./forget.js";
@@ -64,7 +65,7 @@ export async function rollback(
     await refuse(acting, found);
     await endLeftovers(host, server);
     const runs = (await processState(host, server.dataDirectory)).kind === "running";
-    const login = { user: args.administrator, password: args.administratorPassword };
+    const login = loginOf(args);
     const live = { server: asAfter(server, found), login, signal: context.signal };
     const before = runs && found.rollingBack !== true ? writtenBetween(found, await nowOf(live, found)) : undefined;
     if (found.rollingBack !== true && !(await confirm(before))) return { code: "declined" };
