@@ -117,7 +117,7 @@ describe("a stack file with mistakes", () => {
   it("has misspelt keys told with the nearest that there is", async () => {
     const told = await refused("preview", "misspelt");
     const known =
-      "site, postgresql, binaries, layout, osUser, port, hosts, primary, upstream, servers, mirrors, mirrorStacks, administrator,";
+      "site, postgresql, binaries, layout, osUser, port, hosts, primary, standalone, upstream, servers, mirrors, mirrorStacks, administrator,";
     expect(told).toContain("error: 2 problems in Pulumi.misspelt.yaml; nothing was touched:");
     expect(told).toContain(
       'initdb: unknown: "locail" (did you mean locale?); known here: locale, encoding, dataChecksums',

@@ -26,7 +26,8 @@ export function differing(one: unknown, other: unknown, words: ReadonlySet<strin
       const isList = Array.isArray(left);
       for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
         if (measured.has(key)) continue;
-        const [here, there] = unordered.has(key) ? [sorted(left[key]), sorted(right[key])] : [left[key], right[key]];
+        const anyOrder = unordered.has(key) || path.endsWith(".propertyDependencies");
+        const [here, there] = anyOrder ? [sorted(left[key]), sorted(right[key])] : [left[key], right[key]];
         visit(`${path}.${key}`, here, there, key === "facts" ? forPrograms : known, isList ? isWords : known.has(key));
       }
       return;
