@@ -10,6 +10,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { ContainerSite, type Declared } from "../support/containerSite.js";
 import { whyNoDocker } from "../support/dockerEngine.js";
 import { image } from "../support/dockerImage.js";
+import { triesAll } from "../support/everyRun.js";
 import { enter, leave } from "../support/here.js";
 import { describeHost } from "../support/hostContract.js";
 import { Watch } from "../support/multihost/watch.js";
@@ -62,7 +63,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       expect((await hostOf(spec("contract", "root")).run(["id", "-un"])).stdout).toBe("root\n");
     });
 
-    it("end what was started there when the process that started it is killed", async () => {
+    it.runIf(triesAll())("end what was started there when the process that started it is killed", async () => {
       const sleeping = () => [...site.engine.processes().values()].filter((words) => words.includes("4321"));
       const file = join(site.sandbox.program, "sleep.cjs");
       await build({
@@ -139,7 +140,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       await vi.waitFor(() => expect(site.leftOver()).toEqual([]), 5000);
     });
 
-    it("have a lost data directory copied anew, also by tar through this machine", async () => {
+    it.runIf(triesAll())("have a lost data directory copied anew, also by tar through this machine", async () => {
       await site.engine.must(["restart", "--time", "1", "two"]);
       await site.engine.must(["exec", "two", "rm", "-rf", data]);
       site.declare("existing", { ...declared(), baseBackup: { method: "tar" } });
@@ -158,7 +159,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       expect(printed).not.toMatch(/^\s+at \S+ \(/m);
     });
 
-    it.each([
+    it.runIf(triesAll()).each([
       [["kill", "two"], ["start", "two"], "its container two is stopped: docker start two"],
       [["pause", "two"], ["unpause", "two"], "its container two is paused: docker unpause two"],
       [
@@ -177,13 +178,16 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       await closeSessions();
     });
 
-    it("and killed under a running program end that with a word on it, and nothing is run twice", async () => {
-      const program = await hostOf(spec("two")).spawn(["sleep", "4321"]);
-      await site.engine.must(["kill", "two"]);
-      await expect(program.ended).rejects.toThrow(/^two cannot be reached: .*its container two (is )?stopped/);
-      await site.engine.must(["start", "two"]);
-      await closeSessions();
-    });
+    it.runIf(triesAll())(
+      "and killed under a running program end that with a word on it, and nothing is run twice",
+      async () => {
+        const program = await hostOf(spec("two")).spawn(["sleep", "4321"]);
+        await site.engine.must(["kill", "two"]);
+        await expect(program.ended).rejects.toThrow(/^two cannot be reached: .*its container two (is )?stopped/);
+        await site.engine.must(["start", "two"]);
+        await closeSessions();
+      },
+    );
 
     it("are started again by the next up", async () => {
       expect(await site.up("existing")).toMatch(/two/);
@@ -269,7 +273,7 @@ describe.skipIf(why !== undefined)(`Docker containers${why ? ` (${why})` : ""}`,
       expect(await site.query("orders-laptop-db1", "select 1")).toBe("1");
     });
 
-    it("are made anew where they are gone, with the data that lie on their volumes", async () => {
+    it.runIf(triesAll())("are made anew where they are gone, with the data that lie on their volumes", async () => {
       await site.engine.must(["rm", "--force", "orders-laptop-db2"]);
       await site.up("laptop");
       expect(await site.streaming("orders-laptop-db1")).toEqual(streaming());

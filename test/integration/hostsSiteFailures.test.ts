@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { triesAll } from "../support/everyRun.js";
 import { sayNfs } from "../support/multihost/nfs.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { binaries, dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
@@ -90,19 +91,21 @@ describe.skipIf(why !== undefined)(`an up over SSH${why ? ` (${why})` : ""}`, { 
     });
   });
 
-  it("does not take a host key that has changed", () =>
+  it.runIf(triesAll())("does not take a host key that has changed", () =>
     expectFailure({
       breaks: () => knowOnly({ server2: "server2", server3: "server2" }),
       mends: know,
       says: /server3 cannot be reached: its host key has changed: it was installed anew, or somebody stands in between/,
-    }));
+    }),
+  );
 
-  it("gives up on a host that takes connections and never answers", () =>
+  it.runIf(triesAll())("gives up on a host that takes connections and never answers", () =>
     expectFailure({
       breaks: () => pauseSshd("STOP"),
       mends: () => pauseSshd("CONT"),
       says: /server3 cannot be reached: no answer within 5 s from /,
-    }));
+    }),
+  );
 
   it("says so where sudo is refused", () =>
     expectFailure({
@@ -119,14 +122,15 @@ describe.skipIf(why !== undefined)(`an up over SSH${why ? ` (${why})` : ""}`, { 
       says: /^pgsite: server3 cannot be reached: the connection to \S+ was cut/,
     }));
 
-  it("whose standby's cable is pulled in the middle of the base backup", () =>
+  it.runIf(triesAll())("whose standby's cable is pulled in the middle of the base backup", () =>
     expectFailure({
       breaks: () => undefined,
       meanwhile: () => site.host("server3").unplug(),
       mends: () => site.host("server3").plug(),
       says: /^pgsite: server3 cannot be reached: /,
       seconds: 60,
-    }));
+    }),
+  );
 
   it("whose standby's disk becomes full in the middle of the base backup", () =>
     expectFailure({
@@ -149,7 +153,7 @@ describe.skipIf(why !== undefined)(`an up over SSH${why ? ` (${why})` : ""}`, { 
     });
   });
 
-  it.skipIf(!availableMajors().includes(another))(
+  it.runIf(triesAll() && availableMajors().includes(another))(
     "finds another version of the server programs on a host",
     async () => {
       const there = dirname(binaries);

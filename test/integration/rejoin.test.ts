@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { hashOfTree } from "../support/cluster.js";
+import { triedAt } from "../support/everyRun.js";
 import { askKept, crash, debian15, keptOf, partWays, rowsIn } from "../support/parted.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 
@@ -165,7 +166,7 @@ describe("what does not rejoin", { timeout: 120_000 }, () => {
 });
 
 /** npm's programs have no pg_rewind. */
-describe.each(["10", "11", "13", "18"] as const)("where pg_rewind is missing, at %s", (major) => {
+describe.each(triedAt(["10", "11", "13", "18"] as const, "10"))("where pg_rewind is missing, at %s", (major) => {
   const path = process.env.PATH;
   let site: RolloutSite;
 

@@ -1,8 +1,11 @@
-// What every run cuts off in a few of its phases, in all of them.
+// What every run breaks or cuts off in a few of its phases, in all of them.
 import { tryAll } from "../support/everyRun.js";
 
 tryAll();
 
+await import("../integration/containers.test.js");
+await import("../integration/debianLayout.test.js");
+await import("../integration/hostsSiteFailures.test.js");
 await import("../integration/rejoinCutOff.test.js");
 await import("../integration/rolloutCutOff.test.js");
 await import("../integration/rolloutCutOffMoves.test.js");

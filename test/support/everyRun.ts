@@ -12,6 +12,11 @@ export function tryAll(): void {
   process.env.PGSITE_TRIED = all;
 }
 
+/** Whether all of it is tried: for what is one test, and not a row of several. */
+export function triesAll(): boolean {
+  return process.env.PGSITE_TRIED === all;
+}
+
 /** A version, with whatever a test knows of it. */
 type Row = Major | readonly [Major, ...unknown[]] | { readonly major: Major };
 
@@ -25,7 +30,7 @@ export function tried<Each>(
   rows: readonly Each[],
   isInEveryRun: (row: Each, index: number) => boolean,
 ): readonly Each[] {
-  return process.env.PGSITE_TRIED === all ? rows : rows.filter(isInEveryRun);
+  return triesAll() ? rows : rows.filter(isInEveryRun);
 }
 
 /** By their names. */
