@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { shownInLine } from "../../postgres/shown.js";
 import type { UpgradeFacts, UpgradePlan } from "../../postgres/upgrade/model.js";
+import { hasClients } from "../../postgres/upgrade/programs.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { backup } from "../backups/backup.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -28,8 +29,8 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   const [refusal] = plan.refusals;
   if (refusal !== undefined) throw new NotPrepared(server.name, `it is refused (${refusal.code})`);
   const programs = { old: facts.host.oldPrograms.folder, new: facts.host.newPrograms.folder };
-  const clients =
-    facts.host.newPrograms.missing.dump.length > 0 ? (args.clientDirectory ?? programs.new) : programs.new;
+  // pg_upgrade's own are beside it; a dump's may lie elsewhere.
+  const clients = hasClients(facts.host.newPrograms.missing) ? programs.new : (args.clientDirectory ?? programs.new);
   let journal = newJournal({ site: args.site, server: server.name }, facts.cluster, plan, programs);
   await refuseWhatIsInTheWay(host, server, journal, facts.cluster);
   await refuseWhatCannotFollow(acting, journal, facts);

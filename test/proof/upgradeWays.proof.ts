@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { versionDirectory } from "../../config/controlDirectory.js";
@@ -11,7 +11,8 @@ import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
 import { upgradeText } from "../../servers/words/upgrade.js";
 import { allPrograms } from "../../toolchain/clients.mjs";
-import { programsCache } from "../../toolchain/paths.mjs";
+import { collate, filesOf, staleIn } from "../support/collations.js";
+import { ProgramsFolder } from "../support/joinedPrograms.js";
 import { type FileSystem, LoopDisk, noLoopDisk } from "../support/loopDisk.js";
 import { bullseye, olderPrograms } from "../support/olderDebian.js";
 import { fill, worded } from "../support/upgradeFill.js";
@@ -24,22 +25,13 @@ const megabyte = 1024 * 1024;
 
 let site: UpgradeSite | undefined;
 let disk: LoopDisk | undefined;
-const folders: string[] = [];
+let programs: ProgramsFolder | undefined;
 afterEach(async () => {
   await site?.close();
   await disk?.close();
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-  site = disk = undefined;
+  programs?.close();
+  site = disk = programs = undefined;
 });
-
-/** Where nobody but root and the servers' OS user decides what is run: a preview runs nothing else. */
-function newFolder(): string {
-  mkdirSync(programsCache(), { recursive: true });
-  const folder = mkdtempSync(join(programsCache(), "test-"));
-  chmodSync(folder, 0o755);
-  folders.push(folder);
-  return folder;
-}
 
 async function make(first: number, shape: Shape): Promise<UpgradeSite> {
   site = await UpgradeSite.make(first, { block: 248, sockets: true, ...shape });
@@ -104,50 +96,10 @@ describe.skipIf(of17 === undefined || of18 === undefined)("17 to 18 where the fi
   });
 });
 
-/** Collations of each kind in indexes, and one that no index has. */
-async function collate(it: UpgradeSite): Promise<void> {
-  await it.run(
-    `create collation logs.phonebook (provider = icu, locale = 'de-u-co-phonebk');
-     create collation logs.unused (provider = icu, locale = 'sv');
-     create collation logs.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-     create table logs.names (
-       id int primary key,
-       german text collate logs.phonebook unique,
-       french text collate "fr-x-icu",
-       any_case text collate logs.blind,
-       exclude using btree (any_case with =)
-     );
-     insert into logs.names select g, 'M' || chr(228 + g % 5) || g, 'c' || chr(244) || 'te' || g, 'Name' || g from generate_series(1, 2000) g;
-     create index french on logs.names (french);
-     create index several on logs.names (lower(german), french desc);
-     analyze logs.names`,
-    "app",
-  );
-}
-
-/** Collations whose library is another than the catalogue says, and how many rows of each an index does not find in order. */
-async function staleOn(it: UpgradeSite): Promise<readonly string[]> {
-  const stale = await it.query(
-    `select n.nspname || '.' || c.collname as name from pg_collation c join pg_namespace n on n.oid = c.collnamespace
-     where c.collversion is distinct from pg_collation_actual_version(c.oid)
-     union all select 'default' from pg_database where datname = current_database() and datcollversion is distinct from pg_database_collation_actual_version(oid)`,
-    "app",
-  );
-  return stale.map(({ name }) => `${name}`);
-}
-
-/** When the file of each index was made, as the number of its file. */
-async function filesOf(it: UpgradeSite): Promise<Readonly<Record<string, string>>> {
-  const rows = await it.query(
-    "select i.indexrelid::regclass::text as name, pg_relation_filenode(i.indexrelid)::text as file from pg_index i where i.indrelid = 'logs.names'::regclass",
-    "app",
-  );
-  return Object.fromEntries(rows.map(({ name, file }) => [`${name}`, `${file}`]));
-}
-
 describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
   it("by pg_upgrade: all is there, and what another ICU sorts is indexed anew", async () => {
-    const older = await olderPrograms(bullseye, newFolder());
+    programs = new ProgramsFolder();
+    const older = await olderPrograms(bullseye, programs.path);
     if ("lacking" in older) {
       console.warn(`skipped: ${older.lacking}`);
       return;
@@ -166,7 +118,7 @@ describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
     expect(await it.version()).toBe("15");
     expect(worded(await it.contents())).toEqual(before);
     expect(it.said.filter((line) => line.startsWith("warning"))).toEqual([]);
-    expect(await staleOn(it)).toEqual([]);
+    expect(await staleIn(it)).toEqual([]);
     const now = await filesOf(it);
     const anew = Object.keys(files).filter((name) => now[name] !== files[name]);
     expect(anew.sort()).toEqual(["french", "names_any_case_excl", "names_german_key", "several"]);

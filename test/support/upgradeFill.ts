@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { UpgradeSite } from "./upgradeSite.js";
 
-/** One of everything that an upgrade has to bring. */
-export async function fill(it: UpgradeSite): Promise<void> {
+/** One of everything that an upgrade has to bring, in a database `app`. @param how how that is made */
+export async function fill(it: UpgradeSite, how = ""): Promise<void> {
   const tablespace = join(it.cluster.folder, "space");
   await it.host.makeDirectory(tablespace);
   for (const sql of [
@@ -10,7 +10,7 @@ export async function fill(it: UpgradeSite): Promise<void> {
     "create role app login password 'app' in role readers",
     "alter role app set work_mem = '7MB'",
     `create tablespace space location '${tablespace}'`,
-    "create database app owner app",
+    `create database app owner app ${how}`,
     "alter database app set search_path = 'logs', 'public'",
     "alter role app in database app set statement_timeout = '17s'",
     "grant connect on database app to readers",

@@ -201,7 +201,7 @@ export class UpgradeSite {
         newPrograms: {
           folder: programs.new,
           version: to,
-          missing: programs.clients === undefined ? none : { pg_upgrade: ["pg_upgrade"], dump: ["pg_dump"] },
+          missing: programs.clients === undefined ? none : { pg_upgrade: ["pg_upgrade", "pg_dump", "psql"], dump: [] },
         },
       },
       check: { code: "clean" },
@@ -215,10 +215,11 @@ export class UpgradeSite {
   async look(
     wishes: Partial<UpgradeWishes> = {},
   ): Promise<{ readonly facts: UpgradeFacts; readonly plan: UpgradePlan }> {
-    const wanted = { to: this.shape.to, wishes: { ...noWishes, ...wishes } };
+    const server = this.declared();
+    const wanted = { to: this.shape.to, wishes: { ...noWishes, ...wishes }, declared: server.settings };
     const args = this.args({ wishes: wanted.wishes });
     const { signal } = this.#controller;
-    const facts = await lookForUpgrade({ args, server: this.declared(), wanted, signal });
+    const facts = await lookForUpgrade({ args, server, wanted, signal });
     return { facts, plan: planUpgrade(facts, wanted, new Date()) };
   }
 
