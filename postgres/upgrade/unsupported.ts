@@ -1,3 +1,4 @@
+import { catalogue } from "../settings/catalogue.js";
 import { atLeast, type Major } from "../versions.js";
 import type { Unsupported, Way } from "./model.js";
 
@@ -9,7 +10,7 @@ interface Row {
   /** Whether a dump takes it along: then pg_upgrade alone refuses, which keeps files and OIDs as they are. */
   readonly dumped: boolean;
   /** SQL for the old version whose rows have one column `object`; in each database, or (absent) in one. */
-  readonly sql: (old: Major) => string;
+  readonly sql: (old: Major, to: Major) => string;
   /** Of the cluster as a whole: asked once. */
   readonly shared?: true;
 }
@@ -95,8 +96,49 @@ where o.oid >= ${firstOfUsers} and o.oprcode = ${functions} and o.oprleft in ${t
 order by 1`;
 }
 
-/** pg_upgrade's own list (check.c), and whether a dump minds too. */
+/** Who may set a setting for a role, a database or a function. */
+const ofSessions: ReadonlySet<string> = new Set(["user", "superuser", "backend", "superuser-backend"]);
+
+/** Settings that later versions know still, though they show them no more, with the value that they take. */
+const hidden = [
+  ["default_with_oids", "(off|false|no|0|f|n)"],
+  ["ssl_renegotiation_limit", "0[a-z]*"],
+] as const;
+
+/** Of `one`, a line NAME=VALUE: whether a version has no setting of that name any more, so that whatever sets it fails. */
+function ended(old: Major, to: Major): string {
+  const names = [...catalogue(old)].flatMap(([key, { context }]) =>
+    ofSessions.has(context) && !catalogue(to).has(key) ? [`'${key}'`] : [],
+  );
+  if (names.length === 0) return "false";
+  const kept = hidden.map(([name, value]) => `one !~* '^${name}=${value}$'`);
+  return [`lower(split_part(one, '=', 1)) in (${names.join(", ")})`, ...kept].join(" and ");
+}
+
+/** pg_upgrade's own list (check.c), with what it comes to grief by and does not check, and whether a dump minds too. */
 const rows: readonly Row[] = [
+  {
+    kind: "settings that ended",
+    dumped: false,
+    shared: true,
+    sql: (
+      old,
+      to,
+    ) => `select array_to_string(array['role ' || r.rolname, 'database ' || d.datname], ' in ') || ' (' || split_part(s.one, '=', 1) || ')' as object
+from (select setdatabase, setrole, unnest(setconfig) as one from pg_catalog.pg_db_role_setting) s
+left join pg_catalog.pg_roles r on r.oid = s.setrole left join pg_catalog.pg_database d on d.oid = s.setdatabase
+where ${ended(old, to)} order by 1`,
+  },
+  {
+    kind: "functions with settings that ended",
+    dumped: false,
+    sql: (
+      old,
+      to,
+    ) => `select n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ') (' || split_part(p.one, '=', 1) || ')' as object
+from (select oid, proname, pronamespace, unnest(proconfig) as one from pg_catalog.pg_proc) p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.oid >= ${firstOfUsers} and ${ended(old, to)} order by 1`,
+  },
   {
     kind: "reg* columns",
     // OIDs of classes, roles and types are kept, so that regclass, regrole and regtype are not among them.
@@ -192,7 +234,7 @@ export function unsupportedFrom(old: Major, to: Major, where: "database" | "clus
   return rows
     .filter(({ shared = false }) => shared === (where === "cluster"))
     .filter(({ from }) => from === undefined || (atLeast(to, from) && !atLeast(old, from)))
-    .map(({ kind, sql }) => ({ kind, sql: sql(old) }));
+    .map(({ kind, sql }) => ({ kind, sql: sql(old, to) }));
 }
 
 /** Whether a way stops at something of this kind. */

@@ -96,6 +96,42 @@ describe.skipIf(of17 === undefined || of18 === undefined)("17 to 18 where the fi
   });
 });
 
+/** Neither way brings a setting of a role, a database or a function that the new version has no more, and --check says nothing of it. */
+async function refusesEndedSettings(it: UpgradeSite, [one, other]: readonly [string, string]): Promise<void> {
+  await it.run(`alter database app set ${one}`);
+  await it.run(`alter role app in database app set ${other}`);
+  await it.run(`create function logs.setting() returns int language sql set ${one} as 'select 1'`, "app");
+  const nameOf = (line: string) => line.replace(/ =.*/, "");
+  const { facts, plan } = await it.look({ method: "copy" });
+  console.log(
+    upgradeText(plan)
+      .match(/refused: .*/g)
+      ?.join("\n"),
+  );
+  expect(facts.check).toEqual({ code: "clean" });
+  const settings = [`database app (${nameOf(one)})`, `role app in database app (${nameOf(other)})`];
+  const functions = [`logs.setting() (${nameOf(one)})`];
+  expect(plan.refusals).toMatchObject([
+    { code: "unsupported", kind: "functions with settings that ended", database: "app", objects: functions },
+    { code: "unsupported", kind: "settings that ended", objects: settings },
+  ]);
+  expect((await it.look({ method: "dump" })).plan.refusals.map(({ code }) => code)).toEqual([
+    "unsupported",
+    "unsupported",
+  ]);
+  // And it is so: who goes on all the same has the old server again.
+  const from = await it.version();
+  await expect(upgrade(it.context(), it.args(), it.plan("copy"), facts)).rejects.toThrow(
+    `PostgreSQL ${from} runs again`,
+  );
+  await it.run(`alter database app reset ${nameOf(one)}`);
+  await it.run(`alter role app in database app reset ${nameOf(other)}`);
+  await expect(upgrade(it.context(), it.args(), it.plan("copy"), facts)).rejects.toThrow(
+    `PostgreSQL ${from} runs again`,
+  );
+  await it.run("drop function logs.setting()", "app");
+}
+
 describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
   it("by pg_upgrade: all is there, and what another ICU sorts is indexed anew", async () => {
     programs = new ProgramsFolder();
@@ -107,6 +143,7 @@ describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
     const it = await make(3, { from: "13", to: "15", programs: { old: older.bin, new: of15 ?? "" } });
     await fill(it);
     await collate(it);
+    await refusesEndedSettings(it, ["vacuum_cleanup_index_scale_factor = 0.2", "operator_precedence_warning = on"]);
     const before = worded(await it.contents());
     const { facts, plan } = await it.look({ method: "copy" });
     expect(plan).toMatchObject({ way: "copy", refusals: [], statistics: "made again" });
@@ -125,5 +162,50 @@ describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
     await rollback(it.context(), it.args(), "primary", yes);
     expect(await it.version()).toBe("13");
     expect(worded(await it.contents())).toEqual(before);
+  });
+});
+
+const gone = {
+  old_snapshot_threshold: "1h",
+  promote_trigger_file: "/nowhere/trigger",
+  vacuum_defer_cleanup_age: "10",
+  force_parallel_mode: "on",
+};
+
+describe.skipIf(of15 === undefined || of18 === undefined)("15 to 18 by pg_upgrade", () => {
+  it("settings that vanish between them are said, and come back with a rollback", async () => {
+    programs = new ProgramsFolder();
+    const old = await programs.join("15", of15 ?? "", ["pg_controldata", "pg_resetwal"]);
+    const both = { old, new: of18 ?? "" };
+    const it = await make(5, { from: "15", to: "18", programs: both, settings: gone, gone: Object.keys(gone) });
+    await fill(it);
+    await refusesEndedSettings(it, ["force_parallel_mode = on", "force_parallel_mode = off"]);
+    const before = worded(await it.contents());
+    const { facts, plan } = await it.look();
+    console.log(upgradeText(plan));
+    expect(plan).toMatchObject({ way: "copy", because: "cannot clone", refusals: [], statistics: "kept but extended" });
+    expect(facts.check).toEqual({ code: "clean" });
+    const changed = plan.settings.filter(({ kind }) => kind !== "default");
+    expect(changed.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      "vanishes force_parallel_mode",
+      "vanishes old_snapshot_threshold",
+      "vanishes promote_trigger_file",
+      "vanishes vacuum_defer_cleanup_age",
+    ]);
+    await upgrade(it.context(), it.args(), plan, facts);
+    expect(await it.version()).toBe("18");
+    expect(worded(await it.contents())).toEqual(before);
+    // 18 brings statistics along, those of several columns are made again.
+    const [statistics] = await it.query(
+      "select (select count(*) from pg_stats where schemaname = 'logs')::int as columns, (select count(*) from pg_stats_ext)::int as several",
+      "app",
+    );
+    expect(Number(statistics?.columns)).toBeGreaterThan(3);
+    expect(Number(statistics?.several)).toBe(1);
+    await rollback(it.context(), it.args(), "primary", yes);
+    expect(await it.version()).toBe("15");
+    expect(worded(await it.contents())).toEqual(before);
+    const [row] = await it.query("select current_setting('old_snapshot_threshold') as is");
+    expect(row?.is).toBe("1h");
   });
 });

@@ -36,6 +36,8 @@ export interface Shape {
   /** Of the new cluster, as its old one is. */
   readonly cluster?: Partial<ClusterFacts>;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Settings that the new version has no more: they are not declared for it. */
+  readonly gone?: readonly string[];
   readonly standby?: boolean;
   readonly walSegmentSize?: number;
   /** @default 236: servers listen on 127.0.BLOCK.x */
@@ -101,9 +103,10 @@ export class UpgradeSite {
 
   /** A server as it is declared at the new version. */
   declared(name = "primary"): Server {
-    const { to, programs } = this.shape;
+    const { to, programs, gone = [] } = this.shape;
     const server = this.cluster.server(name);
-    const { wal_keep_segments: _, ...kept } = server.settings;
+    const without = new Set(["wal_keep_segments", ...gone]);
+    const kept = Object.fromEntries(Object.entries(server.settings).filter(([key]) => !without.has(key)));
     const settings = { ...kept, log_line_prefix: tellingPrefix(to), ...this.newSettings };
     const text = Object.entries(settings)
       .map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`)
