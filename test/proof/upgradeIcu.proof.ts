@@ -30,7 +30,7 @@ async function make(first: number, shape: Shape): Promise<UpgradeSite> {
 
 /** How each database sorts. */
 async function localesOf(it: UpgradeSite): Promise<readonly string[]> {
-  const rows = await it.query("select * from pg_database where datname <> 'template0' order by datname");
+  const rows = await it.query("select * from pg_database order by datname");
   return rows.map((row) => {
     const { datname, datlocprovider, datcollate, datctype, daticurules } = row;
     const locale = row.datlocale ?? row.daticulocale ?? "";
