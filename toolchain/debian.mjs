@@ -23,6 +23,9 @@ const needed = {
   locales: "/usr/sbin/locale-gen",
   "docker.io": "/usr/sbin/dockerd",
   debootstrap: "/usr/sbin/debootstrap",
+  xfsprogs: "/usr/sbin/mkfs.xfs",
+  "btrfs-progs": "/usr/sbin/mkfs.btrfs",
+  patchelf: "/usr/bin/patchelf",
   "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
 };
 

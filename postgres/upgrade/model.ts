@@ -109,6 +109,8 @@ export type Unsupported =
   | "encoding conversions"
   | "inherited not-null"
   | "roles called pg_"
+  | "settings that ended"
+  | "functions with settings that ended"
   | "databases without connections";
 
 /** What is on the host of a server that is to be upgraded. */

@@ -1,4 +1,5 @@
 import { atLeast, type Major } from "../versions.js";
+import type { ProgramsFacts } from "./model.js";
 
 interface Row {
   readonly program: string;
@@ -53,4 +54,9 @@ export function missingFor(
     .filter(({ until }) => until === undefined || atLeast(until, version))
     .filter(({ program, client }) => !has(program) && !(client === true && hasClient(program)))
     .map(({ program }) => program);
+}
+
+/** Whether a folder of new programs has all that a dump takes of clients; where not, those are in a folder of clients. */
+export function hasClients({ pg_upgrade: missing }: ProgramsFacts["missing"]): boolean {
+  return !rows.some(({ program, client }) => client === true && missing.includes(program));
 }

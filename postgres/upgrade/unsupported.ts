@@ -1,3 +1,4 @@
+import { catalogue } from "../settings/catalogue.js";
 import { atLeast, type Major } from "../versions.js";
 import type { Unsupported, Way } from "./model.js";
 
@@ -8,8 +9,8 @@ interface Row {
   readonly from?: Major;
   /** Whether a dump takes it along: then pg_upgrade alone refuses, which keeps files and OIDs as they are. */
   readonly dumped: boolean;
-  /** SQL for the old version whose rows have one column `object`; in each database, or (absent) in one. */
-  readonly sql: (old: Major) => string;
+  /** SQL for the old version whose rows have one column `object`; in each database, or (absent) in one. Undefined where there is nothing to look for. */
+  readonly sql: (old: Major, to: Major) => string | undefined;
   /** Of the cluster as a whole: asked once. */
   readonly shared?: true;
 }
@@ -24,7 +25,7 @@ const temporary = "n.nspname !~ '^pg_(toast_)?temp_'";
  * Columns that are stored with one of some types: directly, or within domains, arrays, composite types and ranges (9.2 on).
  * Views store nothing, so that theirs do not count.
  */
-function columnsOf(types: string): Row["sql"] {
+function columnsOf(types: string): (old: Major) => string {
   return (old) => {
     const ranges = atLeast(old, "9.2")
       ? "union all select r.rngtypid from pg_catalog.pg_range r, x where r.rngsubtype = x.oid"
@@ -95,8 +96,53 @@ where o.oid >= ${firstOfUsers} and o.oprcode = ${functions} and o.oprleft in ${t
 order by 1`;
 }
 
-/** pg_upgrade's own list (check.c), and whether a dump minds too. */
+/** Who may set a setting for a role, a database or a function. */
+const ofSessions: ReadonlySet<string> = new Set(["user", "superuser", "backend", "superuser-backend"]);
+
+/** Settings that later versions know still, though they show them no more, with the value that they take. */
+const hidden = [
+  ["default_with_oids", "(off|false|no|0|f|n)"],
+  ["ssl_renegotiation_limit", "0[a-z]*"],
+] as const;
+
+/** Of `one`, a line NAME=VALUE: whether a version has no setting of that name any more, so that whatever sets it fails. */
+function ended(old: Major, to: Major): string | undefined {
+  const names = [...catalogue(old)].flatMap(([key, { context }]) =>
+    ofSessions.has(context) && !catalogue(to).has(key) ? [`'${key}'`] : [],
+  );
+  if (names.length === 0) return undefined;
+  const kept = hidden.map(([name, value]) => `one !~* '^${name}=${value}$'`);
+  return [`lower(split_part(one, '=', 1)) in (${names.join(", ")})`, ...kept].join(" and ");
+}
+
+const where = (condition: string | undefined, sql: string) =>
+  condition === undefined ? undefined : `${sql} where ${condition} order by 1`;
+
+/** pg_upgrade's own list (check.c), with what it comes to grief by and does not check, and whether a dump minds too. */
 const rows: readonly Row[] = [
+  {
+    kind: "settings that ended",
+    dumped: false,
+    shared: true,
+    sql: (old, to) =>
+      where(
+        ended(old, to),
+        `select array_to_string(array['role ' || r.rolname, 'database ' || d.datname], ' in ') || ' (' || split_part(s.one, '=', 1) || ')' as object
+from (select setdatabase, setrole, unnest(setconfig) as one from pg_catalog.pg_db_role_setting) s
+left join pg_catalog.pg_roles r on r.oid = s.setrole left join pg_catalog.pg_database d on d.oid = s.setdatabase`,
+      ),
+  },
+  {
+    kind: "functions with settings that ended",
+    dumped: false,
+    sql: (old, to) =>
+      where(
+        ended(old, to),
+        `select n.nspname || '.' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ') (' || split_part(p.one, '=', 1) || ')' as object
+from (select oid, proname, pronamespace, unnest(proconfig) as one from pg_catalog.pg_proc where oid >= ${firstOfUsers}) p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace`,
+      ),
+  },
   {
     kind: "reg* columns",
     // OIDs of classes, roles and types are kept, so that regclass, regrole and regtype are not among them.
@@ -186,13 +232,16 @@ export interface ToFind {
 
 /**
  * What a newer version may refuse of an old one, and how it is found.
- * @param where `database`: in each of them; `cluster`: once
+ * @param asked `database`: in each of them; `cluster`: once
  */
-export function unsupportedFrom(old: Major, to: Major, where: "database" | "cluster"): readonly ToFind[] {
+export function unsupportedFrom(old: Major, to: Major, asked: "database" | "cluster"): readonly ToFind[] {
   return rows
-    .filter(({ shared = false }) => shared === (where === "cluster"))
+    .filter(({ shared = false }) => shared === (asked === "cluster"))
     .filter(({ from }) => from === undefined || (atLeast(to, from) && !atLeast(old, from)))
-    .map(({ kind, sql }) => ({ kind, sql: sql(old) }));
+    .flatMap(({ kind, sql }) => {
+      const question = sql(old, to);
+      return question === undefined ? [] : [{ kind, sql: question }];
+    });
 }
 
 /** Whether a way stops at something of this kind. */

@@ -1,6 +1,8 @@
 import pLimit from "p-limit";
 import type { Server } from "../../config/site.js";
+import { shownInLine } from "../../postgres/shown.js";
 import { atLeast } from "../../postgres/versions.js";
+import { messageOf } from "../rollout/reporter.js";
 import { type Login, type Session, withSession } from "../sql/session.js";
 import { identifier } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
@@ -114,10 +116,12 @@ function tablesSql({ version }: Server, missing: boolean): string {
   return `${all} and (exists (select from pg_catalog.pg_statistic_ext x left join pg_catalog.pg_statistic_ext_data d on d.stxoid = x.oid where x.stxrelid = c.oid and d.stxoid is null) or (c.reltuples > 0 and not exists (select from pg_catalog.pg_statistic s where s.starelid = c.oid)))`;
 }
 
-/** Indexes whose order another version of a library decides are made again, while the server works. */
-export async function refreshCollations(live: Live, { plan }: Journal, tell: Tell): Promise<void> {
-  const { version } = live.server;
-  for (const { database, name } of plan?.collations ?? []) {
+/**
+ * Indexes whose order another version of a library decides are made again, while the server works. One that cannot be is told, and
+ * its collation keeps its version, so that the server goes on warning of it.
+ */
+export async function refreshCollations(live: Live, { plan, collations }: Journal, tell: Tell): Promise<void> {
+  for (const { database, name, was, is } of collations ?? plan?.collations ?? []) {
     await inDatabase(live, database, async (session) => {
       const isDefault = name === "default";
       const [found] = await session.query(
@@ -125,13 +129,34 @@ export async function refreshCollations(live: Live, { plan }: Journal, tell: Tel
         [isDefault ? "pg_catalog.default" : name],
       );
       if (found === undefined) return;
-      const sql = `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${found.oid} = any (i.indcollation::oid[]) and c.relkind = 'i' and n.nspname !~ '^pg_'`;
-      const indexes = (await session.query(sql)).map((row) => row.name ?? "");
-      await tell("info", `${indexes.length} indexes of ${database} are made again for the collation ${name}`);
-      for (const index of indexes) await session.query(`reindex index concurrently ${index}`);
+      const indexes = await session.query(indexesSql(live.server, `${found.oid}`));
+      await tell(
+        "info",
+        `${indexes.length} indexes of ${database} are made again for the collation ${name}, whose library was ${was} and is ${is}`,
+      );
+      let isWhole = true;
+      for (const { name: index, how } of indexes) {
+        try {
+          await session.query(`reindex index ${how} ${index}`);
+        } catch (error) {
+          live.signal.throwIfAborted();
+          isWhole = false;
+          await tell(
+            "warning",
+            `the index ${index} of ${database} cannot be made again, and may not find what it should: ${shownInLine(messageOf(error))}. Mend it, then REINDEX INDEX ${index}`,
+          );
+        }
+      }
+      if (!isWhole) return;
       if (!isDefault) await session.query(`alter collation ${found.quoted} refresh version`);
-      else if (atLeast(version, "15"))
+      else if (atLeast(live.server.version, "15"))
         await session.query(`alter database ${identifier(database)} refresh collation version`);
     });
   }
+}
+
+/** Nobody waits for it from 12 on, but for what an exclusion constraint needs. */
+function indexesSql({ version }: Server, collation: string): string {
+  const how = atLeast(version, "12") ? "case when i.indisexclusion then '' else 'concurrently' end" : "''";
+  return `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, ${how} as how from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${collation} = any (i.indcollation::oid[]) and c.relkind = 'i' and n.nspname !~ '^pg_'`;
 }

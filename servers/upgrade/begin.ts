@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { shownInLine } from "../../postgres/shown.js";
 import type { UpgradeFacts, UpgradePlan } from "../../postgres/upgrade/model.js";
+import { hasClients } from "../../postgres/upgrade/programs.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { backup } from "../backups/backup.js";
 import { readControlFile } from "../data/controlFile.js";
@@ -10,6 +11,7 @@ import { messageOf } from "../rollout/reporter.js";
 import { loginOf } from "../rollout/site.js";
 import type { Acting } from "./acting.js";
 import { updateExtensions } from "./after.js";
+import { type StaleCollations, staleCollations, type UsedCollations, usedCollations } from "./collations.js";
 import { type Contents, contentsOf, differencesOf } from "./compare.js";
 import { type Deferred, deferredTables, refuseWhatCannotFollow } from "./deferred.js";
 import { byDump } from "./dump.js";
@@ -27,8 +29,8 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   const [refusal] = plan.refusals;
   if (refusal !== undefined) throw new NotPrepared(server.name, `it is refused (${refusal.code})`);
   const programs = { old: facts.host.oldPrograms.folder, new: facts.host.newPrograms.folder };
-  const clients =
-    facts.host.newPrograms.missing.dump.length > 0 ? (args.clientDirectory ?? programs.new) : programs.new;
+  // pg_upgrade's own are beside it; a dump's may lie elsewhere.
+  const clients = hasClients(facts.host.newPrograms.missing) ? programs.new : (args.clientDirectory ?? programs.new);
   let journal = newJournal({ site: args.site, server: server.name }, facts.cluster, plan, programs);
   await refuseWhatIsInTheWay(host, server, journal, facts.cluster);
   await refuseWhatCannotFollow(acting, journal, facts);
@@ -45,17 +47,19 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   journal = await stopOld(acting, journal);
   await context.progress(`looking at what PostgreSQL ${plan.from} has`);
   const old = oldServer(server, journal);
-  const { before, deferred } = await whilePrivate(at, old, async () => ({
+  const { before, used, deferred } = await whilePrivate(at, old, async () => ({
     before: await contentsOf(at, old),
+    // A dump's indexes are made by the new server.
+    used: journal.way === "dump" ? {} : await usedCollations(at, old),
     deferred: await deferredTables(at, old, journal),
   }));
   for (const [database, tables] of Object.entries(deferred)) {
     await context.log("info", `${tables.size} tables of ${database} get their rows later`);
   }
   await transfer(acting, at, journal, facts, deferred);
-  await check(acting, at, journal, before);
+  const collations = await check(acting, at, journal, before, used);
   await removeWorkplace(at);
-  return reach(host, server, journal, "transferred", { sockets: undefined });
+  return reach(host, server, journal, "transferred", { sockets: undefined, collations });
 }
 
 /** By the host's own program, as its schedule would. */
@@ -138,12 +142,21 @@ async function transfer(
   await at.host.remove(join(at.work, "delete_old_cluster.sh"));
 }
 
-/** All of it is there, and extensions are of the new version, before anybody uses it. */
-async function check(acting: Acting, at: Workplace, journal: Journal, before: Contents): Promise<void> {
+/**
+ * All of it is there, and extensions are of the new version, before anybody uses it.
+ * @returns the collations whose indexes are to be made again
+ */
+async function check(
+  acting: Acting,
+  at: Workplace,
+  journal: Journal,
+  before: Contents,
+  used: UsedCollations,
+): Promise<StaleCollations> {
   const { context, server } = acting;
   await context.progress(`comparing PostgreSQL ${journal.from} and ${journal.to}`);
   const made = newServer(server, journal, { autovacuum: "off" });
-  await whilePrivate(at, made, async () => {
+  return whilePrivate(at, made, async () => {
     const differences = differencesOf(before, await contentsOf(at, made), journal);
     if (differences.length > 0) {
       const said = differences
@@ -158,5 +171,6 @@ async function check(acting: Acting, at: Workplace, journal: Journal, before: Co
     await updateExtensions(at, made, (severity, line) => context.log(severity, line));
     // After the comparison: it makes a schema of its own.
     await prepareHistory(acting, at, made, journal);
+    return staleCollations(at, made, used);
   });
 }

@@ -49,6 +49,9 @@ export function differencesOf(
   { from, installUser }: { readonly from: PrivateServer["version"]; readonly installUser: string },
 ): readonly ContentDifference[] {
   const isCompared = (what: string) => {
+    // Of the cluster itself: no database stands before it.
+    if (what.startsWith("provider ")) return atLeast(from, "15");
+    if (what.startsWith("locale ")) return atLeast(from, "16");
     if (atLeast(from, "10")) return true;
     const kind = what.replace(/^.*?: /, "");
     if (/^count (statistics objects|publications|subscriptions)/.test(kind)) return false;

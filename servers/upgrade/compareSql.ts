@@ -22,6 +22,14 @@ export function clusterSql(version: Major): string {
     `select 'role', rolname::text, array_to_string(array[${attributes.join(", ")}, rolconnlimit::text, coalesce(extract(epoch from rolvaliduntil)::text, ''), md5(coalesce(rolpassword, ''))]::text[], ' ') from pg_catalog.pg_authid where rolname !~ '^pg_'`,
     "select distinct 'membership', m.rolname || ' in ' || g.rolname, '' from pg_catalog.pg_auth_members a join pg_catalog.pg_authid m on m.oid = a.member join pg_catalog.pg_authid g on g.oid = a.roleid",
     `select 'database', d.datname::text, array_to_string(array[r.rolname, pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, d.datistemplate::text, d.datallowconn::text, d.datconnlimit::text, t.spcname]::text[], ' ') from pg_catalog.pg_database d join pg_catalog.pg_authid r on r.oid = d.datdba join pg_catalog.pg_tablespace t on t.oid = d.dattablespace where d.datname <> 'template0'`,
+    // Of template0 too: by that new databases are made.
+    ...(has("15") ? ["select 'provider', d.datname::text, d.datlocprovider::text from pg_catalog.pg_database d"] : []),
+    // Until 15 a locale of ICU's stands as it was written, and a dump brings it as a language tag.
+    ...(has("16")
+      ? [
+          `select 'locale', d.datname::text, coalesce(d.${has("17") ? "datlocale" : "daticulocale"}, '') || ' ' || coalesce(d.daticurules, '') from pg_catalog.pg_database d`,
+        ]
+      : []),
     ...(has("9.5")
       ? [
           `select 'privileges of a database', d.datname::text, ${privileges("coalesce(d.datacl, acldefault('d', d.datdba))")} from pg_catalog.pg_database d where d.datname <> 'template0'`,

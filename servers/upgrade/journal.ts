@@ -46,6 +46,8 @@ export interface Journal {
   /** Settings that the old server ran with and that differ from its defaults. */
   readonly settings: Readonly<Record<string, string>>;
   readonly plan?: UpgradePlan | undefined;
+  /** By which indexes are made again, as both servers said; the plan's are those that the old one knew. */
+  readonly collations?: UpgradePlan["collations"] | undefined;
   readonly since?: Since | undefined;
   /** Names of the steps after the database that the administrator has confirmed. */
   readonly after: readonly string[];
@@ -88,6 +90,7 @@ const schema = z.object({
   settings: z.record(z.string(), z.string()),
   // As this very version of pgsite made it, or an older one: whoever reads of it what is not there goes without.
   plan: z.custom<UpgradePlan>((value) => typeof value === "object" && value !== null).optional(),
+  collations: z.array(z.object({ database: z.string(), name: z.string(), was: z.string(), is: z.string() })).optional(),
   since: z
     .object({ time: z.string(), wal: z.string(), counters: z.record(z.string(), z.record(z.string(), z.number())) })
     .optional(),

@@ -98,11 +98,26 @@ const unsupported: Readonly<Record<Unsupported, { readonly why: string; readonly
     why: "are roles whose name begins with pg_, which is the system's from 9.6 on",
     remedy: "rename them",
   },
+  "settings that ended": {
+    why: "have a setting that the new version has no more, and both pg_upgrade and a dump come to grief by it",
+    remedy: "ALTER ROLE or ALTER DATABASE … RESET of it",
+  },
+  "functions with settings that ended": {
+    why: "set a setting that the new version has no more, and both pg_upgrade and a dump come to grief by it",
+    remedy: "ALTER FUNCTION … RESET of it",
+  },
   "databases without connections": {
     why: "are databases that take no connections",
     remedy: "ALTER DATABASE … ALLOW_CONNECTIONS true, or drop them",
   },
 };
+
+/** In no one database. */
+const ofCluster: ReadonlySet<Unsupported> = new Set([
+  "roles called pg_",
+  "databases without connections",
+  "settings that ended",
+]);
 
 function unsupportedInWords(
   kind: Unsupported,
@@ -111,8 +126,7 @@ function unsupportedInWords(
   { way }: UpgradePlan,
 ): string {
   const { why, remedy } = unsupported[kind];
-  const where =
-    kind === "roles called pg_" || kind === "databases without connections" ? "" : ` in ${shownInLine(database)}`;
+  const where = ofCluster.has(kind) ? "" : ` in ${shownInLine(database)}`;
   const dump = way !== "dump" && isDumped(kind) ? "; or upgrade.method: dump, which takes them along" : "";
   return `${list(objects)}${where} ${why}: ${remedy}${dump}`;
 }

@@ -6,23 +6,21 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { upgradePath, versionDirectory } from "../../config/controlDirectory.js";
-import { noWishes } from "../../config/upgrade.js";
 import { hostOf } from "../../hosts/index.js";
 import { must } from "../../installed/must.js";
 import type { Phase, UpgradeFacts, Way } from "../../postgres/upgrade/model.js";
-import { planUpgrade } from "../../postgres/upgrade/plan.js";
 import { inspectDataDirectory } from "../../servers/data/dataDirectory.js";
 import { processState, startServer } from "../../servers/process/process.js";
 import { stopServer } from "../../servers/process/stop.js";
 import { seed } from "../../servers/seed/seed.js";
 import { commit } from "../../servers/upgrade/commit.js";
 import { readJournal } from "../../servers/upgrade/journal.js";
-import { lookForUpgrade } from "../../servers/upgrade/look.js";
 import { rollback } from "../../servers/upgrade/rollback.js";
 import { upgrade } from "../../servers/upgrade/upgrade.js";
 import { allPrograms } from "../../toolchain/clients.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { programs } from "../../toolchain/programs.mjs";
+import { fill, worded } from "../support/upgradeFill.js";
 import { type Shape, UpgradeSite } from "../support/upgradeSite.js";
 
 const [of15, of17, of18] = [await allPrograms("15"), await allPrograms("17"), await allPrograms("18")];
@@ -38,53 +36,6 @@ afterEach(async () => {
 async function make(first: number, shape: Partial<Shape> = {}): Promise<UpgradeSite> {
   site = await UpgradeSite.make(first, { from: "17", to: "18", programs: both, ...shape });
   return site;
-}
-
-/** One of everything that an upgrade has to bring. */
-async function fill(it: UpgradeSite): Promise<void> {
-  const tablespace = join(it.cluster.folder, "space");
-  await it.host.makeDirectory(tablespace);
-  for (const sql of [
-    "create role readers",
-    "create role app login password 'app' in role readers",
-    "alter role app set work_mem = '7MB'",
-    `create tablespace space location '${tablespace}'`,
-    "create database app owner app",
-    "alter database app set search_path = 'logs', 'public'",
-    "alter role app in database app set statement_timeout = '17s'",
-    "grant connect on database app to readers",
-    `comment on database app is 'it''s the app'`,
-  ]) {
-    await it.run(sql);
-  }
-  await it.run(
-    `create schema logs authorization app;
-     create table logs.entries (id bigserial primary key, at timestamptz not null default now(), line text, check (line <> '')) tablespace space;
-     insert into logs.entries (at, line) select timestamptz '2020-01-01' + g * interval '1 minute', 'line ' || md5(g::text) from generate_series(1, 20000) g;
-     create index on logs.entries (at);
-     create table logs."Odd ""name""" (a int, b int, unique (a, b));
-     insert into logs."Odd ""name""" select g, g * 2 from generate_series(1, 100) g;
-     create sequence logs.tickets start 1000 increment 7;
-     select nextval('logs.tickets'), nextval('logs.tickets');
-     create view logs.recent as select * from logs.entries where id > 19000;
-     create materialized view logs.days as select date_trunc('day', at) d, count(*) n from logs.entries group by 1;
-     create function logs.twice(i int) returns int language sql as 'select i * 2';
-     create function logs.touch() returns trigger language plpgsql as 'begin new.at := now(); return new; end';
-     create trigger touch before update on logs.entries for each row execute procedure logs.touch();
-     create type logs.mood as enum ('good', 'bad');
-     create domain logs.positive as int check (value > 0);
-     create table logs.owned (m logs.mood, p logs.positive, e bigint references logs.entries);
-     insert into logs.owned values ('good', 1, 1);
-     create statistics logs.both (dependencies) on a, b from logs."Odd ""name""";
-     grant select on logs.entries to readers;
-     grant usage on schema logs to readers;
-     create extension if not exists plpgsql;
-     select lo_from_bytea(4711, decode(repeat('cafe', 5000), 'hex'));
-     comment on large object 4711 is 'large';
-     comment on table logs.entries is 'entries';
-     analyze`,
-    "app",
-  );
 }
 
 const shapes: readonly (readonly [string, Way, Partial<Shape>])[] = [
@@ -204,19 +155,6 @@ describe.skipIf(of17 === undefined || of18 === undefined)("an upgrade from 17 to
   });
 });
 
-/**
- * From 16 on memberships say more, and views name a column's table only where it takes that; from 11 on a trigger's procedure is
- * called a function.
- */
-function worded(lines: readonly string[]): readonly string[] {
-  return lines.map((line) =>
-    line
-      .replace(/ WITH INHERIT TRUE| GRANTED BY "\w+"/g, "")
-      .replaceAll('"entries".', "")
-      .replace("EXECUTE PROCEDURE", "EXECUTE FUNCTION"),
-  );
-}
-
 describe.each([["10"], ["13"]] as const)("an upgrade from %s to 18 by dump and restore", (from) => {
   it.skipIf(of18 === undefined)("brings all that there is", async () => {
     const it = await make(7, { from, programs: { old: await programs(from), new: of18 as string } });
@@ -241,11 +179,8 @@ describe.skipIf(of15 === undefined || of18 === undefined)("an upgrade from 15 to
         programs: { old: of15 as string, new: of18 as string },
       });
       await fill(it);
-      const wishes = { ...noWishes, method: way };
-      const wanted = { to: "18", wishes } as const;
-      const signal = new AbortController().signal;
-      const facts = await lookForUpgrade({ args: it.args({ wishes }), server: it.declared(), wanted, signal });
-      const { refusals } = planUpgrade(facts, wanted, new Date());
+      const { facts, plan } = await it.look({ method: way });
+      const { refusals } = plan;
       const marked = facts.cluster.databases
         .filter(({ marksColumns }) => marksColumns === true)
         .map(({ name }) => name);

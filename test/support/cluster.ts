@@ -43,11 +43,15 @@ export class Cluster {
     readonly programs?: string;
     /** @default 20: servers listen on 127.0.BLOCK.x */
     readonly block?: number;
+    /** Where it all is: absent or empty, of whoever runs the servers. @default a new folder */
+    readonly folder?: string;
+    /** Rules before those of the addresses. @default none */
+    readonly rules?: string;
   }): Promise<Cluster> {
     const { major, first, password = "secret", administrator = "dbadmin", block = 20 } = options;
     const binDirectory = options.programs ?? (await programsOf(major));
     const user = await serverUser();
-    const folder = await serverFolder("/var/tmp/pgsite-test-");
+    const folder = options.folder ?? (await serverFolder("/var/tmp/pgsite-test-"));
     const primary = options.servers.find(({ role }) => role === "primary")?.name ?? "";
     const port = 5442;
     const addressOf = (name: string) =>
@@ -95,7 +99,7 @@ export class Cluster {
         settings,
         files: {
           "postgresql.conf": render(settings),
-          "pg_hba.conf": "host all all 127.0.0.0/8 md5\nhost replication all 127.0.0.0/8 md5\n",
+          "pg_hba.conf": `${options.rules ?? ""}host all all 127.0.0.0/8 md5\nhost replication all 127.0.0.0/8 md5\n`,
           ...(atLeast(major, "12")
             ? { "standby.signal": standby ? "" : null }
             : { "recovery.conf": standby ? render({ standby_mode: "on", ...recovery }) : null }),

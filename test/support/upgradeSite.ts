@@ -3,10 +3,12 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Server } from "../../config/site.js";
+import { noWishes } from "../../config/upgrade.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { must } from "../../installed/must.js";
-import type { ClusterFacts, UpgradeFacts, UpgradePlan, Way } from "../../postgres/upgrade/model.js";
+import type { ClusterFacts, UpgradeFacts, UpgradePlan, UpgradeWishes, Way } from "../../postgres/upgrade/model.js";
+import { planUpgrade } from "../../postgres/upgrade/plan.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { tellingPrefix } from "../../postgres/voice.js";
 import { readSystemIdentifier } from "../../servers/data/dataDirectory.js";
@@ -17,9 +19,11 @@ import { stopServer } from "../../servers/process/stop.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { seed } from "../../servers/seed/seed.js";
 import { withSession } from "../../servers/sql/session.js";
+import { lookForUpgrade } from "../../servers/upgrade/look.js";
 import type { UpgradeArgs } from "../../servers/upgrade/state.js";
 import { Cluster } from "./cluster.js";
 import { reportBy } from "./reportBy.js";
+import { serverFolder } from "./serverUser.js";
 
 /** How the old cluster is made. */
 export interface Shape {
@@ -32,10 +36,16 @@ export interface Shape {
   /** Of the new cluster, as its old one is. */
   readonly cluster?: Partial<ClusterFacts>;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Settings that the new version has no more: they are not declared for it. */
+  readonly gone?: readonly string[];
   readonly standby?: boolean;
   readonly walSegmentSize?: number;
   /** @default 236: servers listen on 127.0.BLOCK.x */
   readonly block?: number;
+  /** Where it all is, of whoever runs the servers. @default a new folder */
+  readonly folder?: string;
+  /** Whether the install user is let in by a socket, so that `pg_upgrade --check` can be run beforehand. @default false */
+  readonly sockets?: boolean;
 }
 
 const password = "secret";
@@ -57,12 +67,17 @@ export class UpgradeSite {
 
   /** The server runs. @param first its address is 127.0.BLOCK.FIRST, its standby's the next */
   static async make(first: number, shape: Shape): Promise<UpgradeSite> {
-    const { from, programs, settings = {}, standby = false, block = 236 } = shape;
+    const { from, programs, standby = false, block = 236, sockets = false } = shape;
+    const folder = shape.folder ?? (await serverFolder("/var/tmp/pgsite-test-"));
+    const own = sockets ? { unix_socket_directories: folder } : {};
+    const settings = { ...own, ...shape.settings };
     const cluster = await Cluster.describe({
       major: from,
       first,
       block,
       programs: programs.old,
+      folder,
+      ...(sockets ? { rules: "local all owner trust\n" } : {}),
       servers: [
         { name: "primary", role: "primary", settings },
         ...(standby ? [{ name: "standby", role: "standby", hotStandby: true, settings } as const] : []),
@@ -88,9 +103,10 @@ export class UpgradeSite {
 
   /** A server as it is declared at the new version. */
   declared(name = "primary"): Server {
-    const { to, programs } = this.shape;
+    const { to, programs, gone = [] } = this.shape;
     const server = this.cluster.server(name);
-    const { wal_keep_segments: _, ...kept } = server.settings;
+    const without = new Set(["wal_keep_segments", ...gone]);
+    const kept = Object.fromEntries(Object.entries(server.settings).filter(([key]) => !without.has(key)));
     const settings = { ...kept, log_line_prefix: tellingPrefix(to), ...this.newSettings };
     const text = Object.entries(settings)
       .map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`)
@@ -188,7 +204,7 @@ export class UpgradeSite {
         newPrograms: {
           folder: programs.new,
           version: to,
-          missing: programs.clients === undefined ? none : { pg_upgrade: ["pg_upgrade"], dump: ["pg_dump"] },
+          missing: programs.clients === undefined ? none : { pg_upgrade: ["pg_upgrade", "pg_dump", "psql"], dump: [] },
         },
       },
       check: { code: "clean" },
@@ -196,6 +212,18 @@ export class UpgradeSite {
       copyRate: 1e8,
       backups: "none",
     };
+  }
+
+  /** What an `up` goes by: found on the real server, as its preview says it. */
+  async look(
+    wishes: Partial<UpgradeWishes> = {},
+  ): Promise<{ readonly facts: UpgradeFacts; readonly plan: UpgradePlan }> {
+    const server = this.declared();
+    const wanted = { to: this.shape.to, wishes: { ...noWishes, ...wishes }, declared: server.settings };
+    const args = this.args({ wishes: wanted.wishes });
+    const { signal } = this.#controller;
+    const facts = await lookForUpgrade({ args, server, wanted, signal });
+    return { facts, plan: planUpgrade(facts, wanted, new Date()) };
   }
 
   context(signal: AbortSignal = this.#controller.signal): Context {

@@ -58,9 +58,20 @@ describe("what newer versions refuse", () => {
       "inherited not-null",
       "databases without connections",
     ]);
-    expect(kinds("9.3", "18")).toHaveLength(14);
+    expect(kinds("9.3", "18")).toHaveLength(16);
     expect(kinds("12", "13")).not.toContain("with oids");
     expect(kinds("11", "12")).toEqual(expect.arrayContaining(["with oids", "abstime", "sql_identifier"]));
+  });
+
+  it("names settings of sessions that ended, but none that a server reads alone", () => {
+    const sqlOf = (kind: string) =>
+      [...unsupportedFrom("13", "18", "cluster"), ...unsupportedFrom("13", "18", "database")].find(
+        (one) => one.kind === kind,
+      )?.sql ?? "";
+    for (const kind of ["settings that ended", "functions with settings that ended"]) {
+      expect(sqlOf(kind)).toMatch(/'force_parallel_mode'.*'operator_precedence_warning'/);
+      expect(sqlOf(kind)).not.toContain("promote_trigger_file");
+    }
   });
 
   it("stops pg_upgrade always, and a dump where that does not take it", () => {
