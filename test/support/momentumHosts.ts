@@ -185,6 +185,30 @@ export class MomentumHosts {
     return { version, program: dirname(program) };
   }
 
+  async answers(): Promise<boolean> {
+    return (await this.host.run(["sh", "-c", `${binaries("18")}/pg_isready -q -h ${this.host.address}`])).code === 0;
+  }
+
+  /** Where the programs of a version really lie: what the kernel says of one that runs. */
+  async realBinaries(version: Version): Promise<string> {
+    return (await this.shell(`readlink -f ${binaries(version)}`)).trim();
+  }
+
+  /** Runs of the declared backups, the oldest first. */
+  async backups(): Promise<readonly string[]> {
+    return (await this.shell("cd /var/db/msyspg_backup 2>/dev/null && ls -d 2*Z || true")).split("\n").filter(Boolean);
+  }
+
+  /** What `pgsite backups` says of them. */
+  async backupsSay(): Promise<string> {
+    return (await this.pgsite("backups")).said;
+  }
+
+  /** After a change of what a login may do. */
+  async forgetLogins(): Promise<void> {
+    await this.net.control.closeConnections();
+  }
+
   /** Power cut, and on again. */
   async reboot(host = this.host): Promise<void> {
     await host.powerCut();
