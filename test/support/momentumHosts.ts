@@ -101,7 +101,7 @@ export class MomentumHosts {
     set(["hosts", stack], this.host.address);
     // The disks of a test's hosts are small, and nobody there hears of anything.
     set(["expectedGrowth", "perDay"], "1MB");
-    for (const key of [["watch"], ["mail"], ["backups", "drill"]]) set(key, undefined);
+    for (const key of ["watch", "mail"]) set([key], undefined);
     document.addIn(["config", "pgsite:access"], `host ecelerity ecuser ${this.mta.address}/32 md5`);
     for (const [keys, value] of [...(this.options.changes ?? []), ...changes]) set(keys, value);
     if (before !== undefined) {
@@ -197,11 +197,6 @@ export class MomentumHosts {
   /** Runs of the declared backups, the oldest first. */
   async backups(): Promise<readonly string[]> {
     return (await this.shell("cd /var/db/msyspg_backup 2>/dev/null && ls -d 2*Z || true")).split("\n").filter(Boolean);
-  }
-
-  /** What `pgsite backups` says of them. */
-  async backupsSay(): Promise<string> {
-    return (await this.pgsite("backups")).said;
   }
 
   /** After a change of what a login may do. */
