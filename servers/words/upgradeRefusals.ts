@@ -32,6 +32,8 @@ export function refusedUpgradeInWords(plan: UpgradePlan, refusal: UpgradeRefusal
       return `${refusal.count} prepared transaction${refusal.count === 1 ? "" : "s"} would not come along: COMMIT PREPARED or ROLLBACK PREPARED (pg_prepared_xacts names them)`;
     case "folder closed":
       return `${refusal.path} is not ${refusal.user}'s to write, where old and new data change places by renaming, and pgsite cannot be root there: chown ${refusal.user} ${refusal.path}, or let pgsite be root (docs/preflight.md)`;
+    case "rolled back before":
+      return `${refusal.path} still holds what ${refusal.version} wrote before it was rolled back: remove it when nobody needs it (rm -rf ${refusal.path})`;
     case "mount point":
       return `${refusal.path} is a mount point, and old and new data change places by renaming: move the data directory into a folder of that file system, one level below`;
     case "layout":
