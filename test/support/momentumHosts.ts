@@ -258,6 +258,8 @@ groupadd -r msyspg
 useradd -r -g msyspg -d /opt/msys -s /bin/bash msyspg
 echo 'admin ALL=(msyspg, root) NOPASSWD: /bin/sh' >/etc/sudoers.d/pgsite
 od -A n -t x1 -N 16 /dev/urandom | tr -d ' \\n' >/etc/machine-id
+# The other one as an image may have it: its line has no end.
+[ "$(hostname)" = mta ] || echo >>/etc/machine-id
 mkdir -p /opt/msys /var/db
 ln -s ${dirname(of17 as string)} ${folders["17"]}.programs
 mkdir ${folders["17"]}
