@@ -6,7 +6,10 @@
 # What a machine is known by for as long as its system is not installed anew; nothing on one of the days before systemd and D-Bus.
 machine() {
   for file in /etc/machine-id /var/lib/dbus/machine-id; do
-    read -r id 2>/dev/null <"$file" && [ -n "$id" ] && echo "$id" && return
+    # Whoever makes images may leave out the end of the line, or an id that is still to be made.
+    id=''
+    read -r id 2>/dev/null <"$file"
+    case $id in '' | uninitialized) ;; *) echo "$id" && return ;; esac
   done
 }
 

@@ -120,6 +120,10 @@ export interface HostUpgradeFacts {
   readonly reflink: boolean;
   /** Whether the data directory is a mount point, or has one below it. */
   readonly mountPoint?: string;
+  /** The folder of the data directory, where neither the OS user nor pgsite may give it another name. */
+  readonly closed?: { readonly path: string; readonly user: string };
+  /** A folder of what the new version wrote before it was rolled back: nobody has said that it is not needed. */
+  readonly left?: string;
   readonly oldPrograms: ProgramsFacts;
   readonly newPrograms: ProgramsFacts;
 }
@@ -204,6 +208,10 @@ export type UpgradeRefusal =
   | { readonly code: "programs older"; readonly databases: readonly string[]; readonly version?: string }
   | { readonly code: "prepared transactions"; readonly count: number }
   | { readonly code: "mount point"; readonly path: string }
+  /** Old and new data change places in it, which that user may not, and pgsite cannot be root there. */
+  | { readonly code: "folder closed"; readonly path: string; readonly user: string }
+  /** What the version wrote before a rollback lies where another rollback would put it. */
+  | { readonly code: "rolled back before"; readonly path: string; readonly version: Major }
   | { readonly code: "layout"; readonly layout: string }
   | { readonly code: "outside window"; readonly window: Window; readonly next: string }
   | { readonly code: "defer takes dump"; readonly method: Way }

@@ -201,6 +201,8 @@ function wayRefused(
     ...(keepsRollback(way) || wishes.acceptNoRollback ? [] : [{ code: "no rollback not accepted" as const, way }]),
     ...(way === "clone" && !(host.reflink && isKnownAt("clone", to)) ? [{ code: "cannot clone" as const }] : []),
     ...(way !== "dump" && hasDeferred(wishes) ? [{ code: "defer takes dump" as const, method: way }] : []),
+    ...(host.closed === undefined ? [] : [{ code: "folder closed" as const, ...host.closed }]),
+    ...(host.left === undefined ? [] : [{ code: "rolled back before" as const, path: host.left, version: to }]),
     ...(host.mountPoint === undefined ? [] : [{ code: "mount point" as const, path: host.mountPoint }]),
     ...lacking,
     ...(cluster.preparedTransactions > 0

@@ -1,4 +1,4 @@
-import type { Host, HostSpec } from "../../hosts/host.js";
+import { type Host, type HostSpec, isOfHost } from "../../hosts/host.js";
 import { declaredFiles, readFiles, removeFiles } from "../../installed/folder.js";
 import { listingText } from "../../installed/listing.js";
 import { askPeers, type Untold } from "../../installed/runbook/ask.js";
@@ -75,11 +75,12 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     for (const one of unasked) await context.log("warning", unaskedInWords(one));
     await warn(context, actual?.__untold ?? {}, args.servers, unasked);
     const alone = Object.entries(args.servers).filter(([, { facts }]) => facts.alone !== undefined);
+    const known = await ofEach(Object.fromEntries(alone), (server, name) => knownPlace(server, name, actual));
     const elsewhere = alone.flatMap(([name, { facts, host }]) => {
-      const known = actual?.instances?.[name] ?? "here";
-      return known === "here" || known === "nowhere"
+      const place = known[name] ?? "here";
+      return place === "here" || place === "nowhere"
         ? []
-        : [error("", elsewhereInWords(name, facts, host.name, known))];
+        : [error("", elsewhereInWords(name, facts, host.name, place))];
     });
     const instances = Object.fromEntries(alone.map(([name]) => [name, "here"]));
     const state = { ...args, installed, ...(alone.length === 0 ? {} : { instances }) };
@@ -131,6 +132,24 @@ export const runbook: ResourceType<RunbookArgs, RunbookState> = {
     await take(context, present(servers));
   },
 };
+
+/**
+ * Where a database that exists once is known to be, by what lies where it is declared: what was read is of where it was. Whether a
+ * host can be reached is the preflight's to say.
+ */
+async function knownPlace(server: ServerRunbook, name: string, actual: RunbookState | undefined): Promise<string> {
+  const [is, shall] = [actual?.servers[name], server].map(
+    (one) =>
+      one && JSON.stringify([one.host.name, one.host.address, one.facts.dataDirectory, one.facts.controlDirectory]),
+  );
+  if (is === shall) return actual?.instances?.[name] ?? "here";
+  try {
+    return await instanceOf(await hostOf(server.host), server.facts);
+  } catch (error) {
+    if (isOfHost(error)) return "nowhere";
+    throw error;
+  }
+}
 
 /** Writes all, and then has each server ask the others as its guard would: what does not prove itself is said. */
 async function writeAll(context: Context, state: RunbookState): Promise<RunbookState> {

@@ -9,6 +9,7 @@ import type { Context } from "../rollout/reporter.js";
 import { forget } from "./forget.js";
 import { endHistory, historyOf } from "./history.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
+import { removeFolder } from "./places.js";
 import { versionFolders } from "./prepare.js";
 import { versionIn } from "./standbys.js";
 import type { UpgradeArgs } from "./state.js";
@@ -58,7 +59,7 @@ export async function commit(
       await endHistory({ context, args, server, host }, ending);
       for (const folder of folders.folders) {
         await context.progress(`removing ${folder} on ${host.name}`);
-        await host.remove(folder);
+        await removeFolder(host, server, folder);
       }
       await forget(host, server, journal);
     });

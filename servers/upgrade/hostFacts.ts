@@ -10,6 +10,8 @@ export interface FoundOnHost {
   readonly free?: number;
   readonly reflink: boolean;
   readonly mountPoint?: string;
+  /** The folder that the data directory is in, where the OS user may put nothing there. */
+  readonly closed?: string;
   /** Bytes a second; undefined where it could not be tried. */
   readonly writeRate?: number;
   /** In the order in which they were asked for. */
@@ -48,6 +50,7 @@ export function parseHost(text: string, osUser: string): FoundOnHost {
   const rate = bytes === undefined || seconds === undefined || !(seconds > 0) ? undefined : bytes / seconds;
   // The outermost says most.
   const [mountPoint] = all("mount").sort((one, other) => one.length - other.length);
+  const [closed] = all("closed");
   const folders: FoundFolder[] = [];
   for (let number = 0; ; number += 1) {
     const [folder] = all(`folder${number}`);
@@ -67,6 +70,7 @@ export function parseHost(text: string, osUser: string): FoundOnHost {
     ...(free === "" || Number.isNaN(Number(free)) ? {} : { free: Number(free) * 1024 }),
     reflink: all("reflink")[0] === "yes",
     ...(mountPoint === undefined ? {} : { mountPoint }),
+    ...(closed === undefined ? {} : { closed }),
     ...(rate === undefined || !Number.isFinite(rate) ? {} : { writeRate: rate }),
     folders,
   };

@@ -22,6 +22,9 @@ while read -r _ _ _ _ place _; do
   case $place/ in "$data"/*) say mount "$place" ;; esac
 done < /proc/self/mountinfo 2>/dev/null
 
+# Data change places in the folder that they are in.
+[ -w "$(dirname -- "$data")" ] || say closed "$(dirname -- "$data")"
+
 work=
 trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
 trap 'exit 1' HUP INT TERM

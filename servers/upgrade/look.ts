@@ -1,3 +1,4 @@
+import { versionDirectory } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type { ClusterFacts, HostUpgradeFacts, ProgramsFacts, UpgradeFacts } from "../../postgres/upgrade/model.js";
@@ -13,6 +14,7 @@ import { checkBeforehand } from "./check.js";
 import { type ControlFacts, clusterFacts } from "./cluster.js";
 import { type FoundFolder, type FoundOnHost, lookAtHost, versionIn } from "./hostFacts.js";
 import { foldersOfOld } from "./oldPrograms.js";
+import { canBeRoot } from "./places.js";
 import type { UpgradeArgs } from "./state.js";
 
 /** Bytes a second, where nothing could be tried; and as many as are believed of what a cache took. */
@@ -61,7 +63,7 @@ export async function lookForUpgrade(upgraded: Upgraded, lookAt: LookAt = newLoo
   const facts: UpgradeFacts = {
     server: server.name,
     cluster,
-    host: hostFactsOf(found, programs),
+    host: { ...hostFactsOf(found, programs), ...(await closedOf(found, server)), ...(await leftOf(host, server)) },
     check: { code: "not run", why: running ? "no programs" : "not running" },
     standbys: await standbysOf(args, server.name, lookAt),
     copyRate: Math.min(found.writeRate ?? cautiousRate, fastestRate),
@@ -120,6 +122,17 @@ async function programsOf(
     },
     trusted: isNext && next.strangers.length === 0,
   };
+}
+
+/** Root does there what the OS user may not, if pgsite can be root. */
+async function closedOf({ closed }: FoundOnHost, server: Server): Promise<Pick<HostUpgradeFacts, "closed">> {
+  return closed === undefined || (await canBeRoot(server)) ? {} : { closed: { path: closed, user: server.host.user } };
+}
+
+/** What a rollback has left of the very version. */
+async function leftOf(host: Host, server: Server): Promise<Pick<HostUpgradeFacts, "left">> {
+  const left = versionDirectory(server.dataDirectory, server.version);
+  return (await host.stat(left)) === undefined ? {} : { left };
 }
 
 function hostFactsOf({ free = 0, reflink, mountPoint }: FoundOnHost, { old, next }: Programs): HostUpgradeFacts {

@@ -9,6 +9,7 @@ import { readIdentity } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
 import { stopServer } from "../process/stop.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
+import { makeInPlace, removeFolder, rename } from "./places.js";
 import { versionFolders } from "./prepare.js";
 import { asBefore, identify, point } from "./switch.js";
 
@@ -47,8 +48,9 @@ export async function setAside(server: Server, primary: Journal): Promise<boolea
     await stopServer(host, asBefore(server, journal), { mayCrash: true });
     const kept = versionDirectory(dataDirectory, journal.from);
     if ((await host.stat(dataDirectory)) !== undefined && (await host.stat(kept)) === undefined) {
-      await must(host, ["mv", "-T", "--", dataDirectory, kept], { timeout: 600_000 });
+      await rename(host, server, dataDirectory, kept);
     }
+    await makeInPlace(host, server, dataDirectory);
     // A new copy wants an empty folder for each tablespace.
     for (const [folder, aside] of Object.entries(journal.tablespacesAside ?? {})) {
       await moveTablespace(host, { from: folder, to: aside, version: journal.from, links: join(kept, "pg_tblspc") });
@@ -117,12 +119,13 @@ export async function putBack(host: Host, server: Server, journal: Journal): Pro
   const kept = versionDirectory(dataDirectory, journal.from);
   const isThere = (await versionIn(host, dataDirectory)) === journal.from;
   if (isThere) {
-    for (const path of [kept, ...Object.values(journal.tablespacesAside ?? {})]) await host.remove(path);
+    await removeFolder(host, server, kept);
+    for (const path of Object.values(journal.tablespacesAside ?? {})) await host.remove(path);
   } else if ((await host.stat(kept)) !== undefined) {
     if ((await host.stat(dataDirectory)) !== undefined) {
       const newer = versionDirectory(dataDirectory, journal.to);
-      await host.remove(newer);
-      await must(host, ["mv", "-T", "--", dataDirectory, newer], { timeout: 600_000 });
+      await removeFolder(host, server, newer);
+      await rename(host, server, dataDirectory, newer);
     }
     for (const [folder, aside] of Object.entries(journal.tablespacesAside ?? {})) {
       await host.makeDirectory(dirname(folder), 0o755);
@@ -130,7 +133,7 @@ export async function putBack(host: Host, server: Server, journal: Journal): Pro
       await moveTablespace(host, { from: aside, to: folder, version: journal.from, links: join(kept, "pg_tblspc") });
       await host.run(["rmdir", "--", aside]);
     }
-    await must(host, ["mv", "-T", "--", kept, dataDirectory], { timeout: 600_000 });
+    await rename(host, server, kept, dataDirectory);
   }
   await point(host, server, journal, "old");
   // A copy of the new primary has that one's system identifier.

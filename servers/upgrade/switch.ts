@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { controlPath, upgradePath, versionDirectory } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
@@ -10,6 +9,7 @@ import { serviceFacts } from "../../installed/service/of.js";
 import { type Major, numberOf } from "../../postgres/versions.js";
 import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
 import type { Journal } from "./journal.js";
+import { rename } from "./places.js";
 
 /** The server as it ran before, for whoever stops and starts it. */
 export function asBefore(server: Server, { from, programs, settings }: Journal): Server {
@@ -32,8 +32,8 @@ export async function switchOver(host: Host, server: Server, journal: Journal): 
   await identify(host, server, journal, "both");
   const made = upgradePath(server, "new");
   if ((await host.stat(made)) !== undefined) {
-    if ((await host.stat(kept)) === undefined) await rename(host, dataDirectory, kept);
-    await rename(host, made, dataDirectory);
+    if ((await host.stat(kept)) === undefined) await rename(host, server, dataDirectory, kept);
+    await rename(host, server, made, dataDirectory);
   }
   const { configurationDirectory: folder } = server;
   if (folder !== undefined) {
@@ -52,8 +52,8 @@ export async function switchBack(host: Host, server: Server, journal: Journal, a
   const kept = versionDirectory(dataDirectory, journal.from);
   await identify(host, server, journal, "both");
   if ((await host.stat(kept)) !== undefined) {
-    if ((await host.stat(dataDirectory)) !== undefined) await rename(host, dataDirectory, aside);
-    await rename(host, kept, dataDirectory);
+    if ((await host.stat(dataDirectory)) !== undefined) await rename(host, server, dataDirectory, aside);
+    await rename(host, server, kept, dataDirectory);
   }
   const { configurationDirectory: folder } = server;
   const before = upgradePath(server, "configurationBefore");
@@ -62,12 +62,6 @@ export async function switchBack(host: Host, server: Server, journal: Journal, a
   }
   await point(host, server, journal, "old");
   await identify(host, server, journal, "old");
-}
-
-async function rename(host: Host, from: string, to: string): Promise<void> {
-  await must(host, ["mv", "-T", "--", from, to], { timeout: 600_000 });
-  // A rename is in the folder, which is what has to reach the disk.
-  await must(host, ["sync", dirname(from), dirname(to)], { timeout: 600_000 });
 }
 
 /** What the folder has is kept whole before any of the new is put over it. */

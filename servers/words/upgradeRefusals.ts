@@ -30,6 +30,10 @@ export function refusedUpgradeInWords(plan: UpgradePlan, refusal: UpgradeRefusal
       return `the programs of ${refusal.version ?? plan.to} are older than those of ${from}: columns of ${list(refusal.databases.map(shownInLine))} have the mark pg_attver, which they do not know, and neither pg_upgrade nor pg_dump of theirs could bring them: install the newest minor version of ${plan.to}`;
     case "prepared transactions":
       return `${refusal.count} prepared transaction${refusal.count === 1 ? "" : "s"} would not come along: COMMIT PREPARED or ROLLBACK PREPARED (pg_prepared_xacts names them)`;
+    case "folder closed":
+      return `${refusal.path} is not ${refusal.user}'s to write, where old and new data change places by renaming, and pgsite cannot be root there: chown ${refusal.user} ${refusal.path}, or let pgsite be root (docs/preflight.md)`;
+    case "rolled back before":
+      return `${refusal.path} still holds what ${refusal.version} wrote before it was rolled back: remove it when nobody needs it (rm -rf ${refusal.path})`;
     case "mount point":
       return `${refusal.path} is a mount point, and old and new data change places by renaming: move the data directory into a folder of that file system, one level below`;
     case "layout":

@@ -5,7 +5,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 
 /** A program of this folder as one file, which finds the checkout although it does not lie in it. @returns its path */
 export async function bundled(
-  name: "seedProgram" | "rejoinProgram" | "smtpSinkProgram" | "moveProgram",
+  name: "seedProgram" | "rejoinProgram" | "smtpSinkProgram" | "moveProgram" | "writerProgram",
   folder: string,
 ): Promise<string> {
   const outfile = join(folder, `${name}.cjs`);

@@ -156,6 +156,8 @@ describe("words", () => {
     "extension missing": { code: "extension missing", database: "app", extension: "postgis" },
     "programs older": { code: "programs older", databases: ["app"], version: "18.6" },
     "prepared transactions": { code: "prepared transactions", count: 1 },
+    "folder closed": { code: "folder closed", path: "/var/db", user: "msyspg" },
+    "rolled back before": { code: "rolled back before", path: "/srv/pg.version-18", version: "18" },
     "mount point": { code: "mount point", path: "/srv" },
     layout: { code: "layout", layout: "debian" },
     "outside window": {

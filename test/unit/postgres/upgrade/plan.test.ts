@@ -102,6 +102,18 @@ describe("refused", () => {
       wantedOf("18"),
       [{ code: "mount point", path: "/srv/pg" }],
     ],
+    [
+      "a folder in which nobody may rename",
+      factsOf("17", { host: { closed: { path: "/var/db", user: "msyspg" } } }),
+      wantedOf("18"),
+      [{ code: "folder closed", path: "/var/db", user: "msyspg" }],
+    ],
+    [
+      "what a rollback has left",
+      factsOf("17", { host: { left: "/srv/pg.version-18" } }),
+      wantedOf("18"),
+      [{ code: "rolled back before", path: "/srv/pg.version-18", version: "18" }],
+    ],
     ["a layout", factsOf("17"), wantedOf("18", {}, { layout: "debian" }), [{ code: "layout", layout: "debian" }]],
     [
       "pg_upgrade's own word",
