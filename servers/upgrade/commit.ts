@@ -9,6 +9,7 @@ import type { Context } from "../rollout/reporter.js";
 import { forget } from "./forget.js";
 import { endHistory, historyOf } from "./history.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
+import { remember } from "./past.js";
 import { versionFolders } from "./prepare.js";
 import { versionIn } from "./standbys.js";
 import type { UpgradeArgs } from "./state.js";
@@ -60,6 +61,7 @@ export async function commit(
         await context.progress(`removing ${folder} on ${host.name}`);
         await host.remove(folder);
       }
+      await remember(host, server, journal);
       await forget(host, server, journal);
     });
   }
