@@ -52,6 +52,8 @@ export async function commit(
   // The primary's goes last: with its journal, what is left of a commit that was cut off can be found.
   for (const { server, host, journal, freed: folders } of all.toReversed()) {
     await withLock(host, server, `committing the upgrade of ${server.name}`, async () => {
+      // First, so that what cannot be added to is known while nothing is removed.
+      await remember(host, server, journal);
       const ending =
         historyOf({ args, server }, journal) === undefined
           ? journal
@@ -61,7 +63,6 @@ export async function commit(
         await context.progress(`removing ${folder} on ${host.name}`);
         await host.remove(folder);
       }
-      await remember(host, server, journal);
       await forget(host, server, journal);
     });
   }

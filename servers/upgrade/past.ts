@@ -29,14 +29,14 @@ const schema = z.array(
   }),
 );
 
-/** What is compared of an upgrade; undefined where it was not measured. */
-export function comparisonOf({ plan, outcome }: Journal): UpgradeCompared | undefined {
-  if (plan === undefined || outcome === undefined) return undefined;
+/** What is compared of an upgrade; undefined where it was not measured, and of a standby, which was set aside. */
+export function comparisonOf({ role, plan, outcome }: Journal): UpgradeCompared | undefined {
+  if (role !== "primary" || plan === undefined || outcome === undefined) return undefined;
   const { way, space, downtime, settings } = plan;
   return { said: { way, space, downtime, settings }, was: outcome };
 }
 
-/** Oldest first. One that cannot be read any more keeps nobody from anything: there is none. */
+/** Oldest first. @throws where they cannot be understood, naming the file */
 export async function pastUpgrades(
   host: Host,
   directories: Pick<Directories, "controlDirectory">,
@@ -46,7 +46,8 @@ export async function pastUpgrades(
   try {
     return schema.parse(JSON.parse(content.toString("utf8")));
   } catch {
-    return [];
+    const path = controlPath(directories, "upgrades");
+    throw new Error(`${path} on ${host.name} is not what this pgsite understands of earlier upgrades: move it away`);
   }
 }
 
