@@ -186,7 +186,7 @@ async function sayUpdates(context: Context, request: PreflightRequest): Promise<
     const isLess = list.some(({ declared }) => declared !== undefined);
     if (ours[host] !== undefined) {
       await context.log("info", updatesInWords(host, list));
-      const program = `the program of ${list.map(updateInWords).join("; ")}`;
+      const program = `one that this replaces: ${list.map(updateInWords).join("; ")}`;
       noteRenewed(serversOn(request, host), program);
     } else if (!request.install) await context.log("warning", updatesInWords(host, list, "not asked"));
     else if (restartedByPackage(request, host))

@@ -93,7 +93,7 @@ install -d -o postgres -m 0700 /srv/pg`;
     const said = await site.preview();
     console.log(said);
     expect(said).toContain(`postgresql-15 ${older} → ${newest}`);
-    expect(said).toMatch(/restart two[\s\S]*restart one/);
+    expect(said).toMatch(/1\. two: restart[\s\S]*2\. one: restart/);
     expect([await version("one"), await version("two")]).toEqual([short(older), short(older)]);
     const before = [await started("one"), await started("two")];
 
