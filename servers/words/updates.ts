@@ -1,13 +1,7 @@
-/** Of `preflight/packages/updates.ts`, which the provider brings: servers look at no packages. */
-interface OutdatedPackage {
-  readonly package: string;
-  readonly from: string;
-  readonly to?: string;
-  readonly declared?: string;
-}
+import type { Outdated } from "../../preflight/packages/updates.js";
 
 /** `postgresql-15 15.18-0+deb12u1 → 15.20-0+deb12u1`: beside the resource, as what is there. */
-export function updateInWords({ package: name, from, to, declared }: OutdatedPackage): string {
+export function updateInWords({ package: name, from, to, declared }: Outdated): string {
   const next = to === undefined ? "" : ` → ${to}`;
   return `${name} ${from}${next}${declared === undefined ? "" : `, declared ${declared}`}`;
 }
@@ -15,7 +9,7 @@ export function updateInWords({ package: name, from, to, declared }: OutdatedPac
 /** What becomes of the packages of one host. @param why what keeps an `up` from installing them */
 export function updatesInWords(
   host: string,
-  list: readonly OutdatedPackage[],
+  list: readonly Outdated[],
   why?: "not asked" | "restarts by itself" | "nowhere",
 ): string {
   const what = list.map(updateInWords).join("; ");

@@ -85,6 +85,10 @@ install -d -o postgres -m 0700 /srv/pg`;
     expect(said).toMatch(
       new RegExp(`one: postgresql-15 ${short(older)}\\S+, declared ${short(newest)}; .*no newer one`),
     );
+    // Without install: packages it is the administrator's.
+    site.declare({ postgresql: short(newest), install: "nothing" });
+    const byHand = await site.preview();
+    expect(byHand).toMatch(/two: its packages are older than declared: postgresql-15 .*apt-get install postgresql-15/);
     site.declare({});
   });
 
