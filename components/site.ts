@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { withoutLost } from "../config/lost.js";
 import type { ResolvedStack } from "../config/resolve.js";
+import { schemasOf } from "../config/schemas.js";
 import { sessionSettingsOf } from "../config/sessionSettings.js";
 import type { Place, Server as ServerSite, Site as SiteDescription } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
@@ -10,7 +11,17 @@ import { runbookFacts } from "../installed/runbook/facts.js";
 import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
-import { Access, Database, Preflight, Role, Rollout, Runbook, Topology, Upgrade } from "../provider/sdk/index.js";
+import {
+  Access,
+  Database,
+  Preflight,
+  Role,
+  Rollout,
+  Runbook,
+  Schema,
+  Topology,
+  Upgrade,
+} from "../provider/sdk/index.js";
 import { endpointsOf } from "../servers/sql/login.js";
 import type { Address } from "../servers/sql/session.js";
 import { followPrimary } from "./clients.js";
@@ -129,20 +140,32 @@ export class Site extends pulumi.ComponentResource {
     this.servers = servers;
 
     const databases = Object.entries(description.databases).map(
-      ([database, { owner, settings: _settings, ...attributes }]) =>
-        new Database(
+      ([database, { owner, settings: _settings, schemas: _schemas, ...attributes }]) =>
+        [
           database,
-          { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
-          { ...parent, dependsOn: roles },
-        ),
+          new Database(
+            database,
+            { ...connection, name: database, owner: owner ?? site.administrator, ...attributes },
+            { ...parent, dependsOn: roles },
+          ),
+        ] as const,
     );
+    const byName = new Map(databases);
+    for (const { name: schema, database, owner } of schemasOf(description)) {
+      const within = [...roles, ...[byName.get(database)].flatMap((one) => one ?? [])];
+      new Schema(
+        `${database}.${schema}`,
+        { ...connection, name: schema, database, owner },
+        { ...parent, dependsOn: within },
+      );
+    }
     // Only the stack that has the primary describes what is in the databases.
     if (site.primary !== undefined) {
       const declared = sessionSettingsOf(description);
       new Access(
         `${site.name}-access`,
         { ...connection, version: site.version, roles: rolesOf(args.stack).map(([role]) => role), declared },
-        { ...parent, dependsOn: [...roles, ...databases] },
+        { ...parent, dependsOn: [...roles, ...byName.values()] },
       );
     }
 

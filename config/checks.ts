@@ -11,6 +11,7 @@ import { checkLost } from "./lost.js";
 import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
+import { schemasOf } from "./schemas.js";
 import { checkSessionSettings } from "./sessionSettings.js";
 import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
@@ -134,14 +135,29 @@ function checkChain({ servers, primary, postgresql }: StackDescription, name: st
 }
 
 /** Names of roles and databases, as servers of this version take them. */
-function checkNames({ administrator, replicationRole, roles, databases, postgresql }: StackDescription): Problem[] {
+function checkNames(description: StackDescription): Problem[] {
+  const { administrator, replicationRole, roles, databases, postgresql } = description;
   const version = majorOf(postgresql) as Major;
   return [
     ...checkSqlName("role", administrator, version, "administrator"),
     ...(replicationRole === undefined ? [] : checkSqlName("role", replicationRole, version, "replicationRole")),
     ...Object.keys(roles).flatMap((name) => checkSqlName("role", name, version, `roles.${name}`)),
     ...Object.keys(databases).flatMap((name) => checkSqlName("database", name, version, `databases.${name}`)),
+    ...checkSchemas(description, version),
   ];
+}
+
+function checkSchemas(description: StackDescription, version: Major): Problem[] {
+  const seen = new Set<string>();
+  return schemasOf(description).flatMap(({ name, database, path }) => {
+    const key = JSON.stringify([database, name]);
+    const twice = seen.has(key);
+    seen.add(key);
+    return [
+      ...checkSqlName("schema", name, version, path),
+      ...(twice ? [error(path, `"${name}" is there twice`)] : []),
+    ];
+  });
 }
 
 /** MD5 is weak, and all that servers before 10 have: whoever takes it says so. */

@@ -52,6 +52,8 @@ export const controlNames = {
   migrate: "migrate",
   /** A folder of an upgrade to another major version: its journal, the new cluster, pg_upgrade's work. `upgrade commit` removes it. */
   upgrade: "upgrade",
+  /** What each upgrade said before and did then, once it is committed: `upgrade commit`. `upgrade status` shows it. */
+  upgrades: "upgrades.json",
   /** What the host and the place of a single instance are known by: the guard of every start compares them. `NAME-runbook`. */
   instance: "instance",
   /** A folder of what these remember: locks, mail that waits, incidents, the size of the last run. */

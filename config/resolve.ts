@@ -1,3 +1,4 @@
+import { minorOf } from "../postgres/minor.js";
 import type { Problem } from "../postgres/problem.js";
 import type { Note } from "../postgres/settings/resolve.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
@@ -116,7 +117,16 @@ function withLoss(server: Server, declared: ServerDescription | undefined): Serv
 const daysOfYear = 365;
 
 /** What the site asks of its hosts beside its servers' settings; nothing of it is said where the stack says nothing. */
-function hostsOf({ databases, expectedGrowth, install, slots }: StackDescription): Partial<Site> {
+function hostsOf({
+  databases,
+  expectedGrowth,
+  install,
+  slots,
+  postgresql,
+  rehearsal,
+}: StackDescription): Partial<Site> {
+  // A rehearsal has whatever programs there are here.
+  const minor = rehearsal === undefined ? minorOf(postgresql) : undefined;
   const locales = Object.values(databases).flatMap(({ locale }) => locale ?? []);
   return {
     ...(locales.length === 0 ? {} : { databaseLocales: [...new Set(locales)].sort() }),
@@ -127,6 +137,7 @@ function hostsOf({ databases, expectedGrowth, install, slots }: StackDescription
           growthPerDay: Math.round(expectedGrowth.perDay),
         }),
     ...(install === "packages" ? { install } : {}),
+    ...(minor === undefined ? {} : { minor }),
     ...(slots.length === 0 ? {} : { slots }),
   };
 }

@@ -41,6 +41,8 @@ export interface Site {
   readonly growthPerDay?: number;
   /** How what is missing on a host gets there: by its own package manager, or (absent) not by pgsite. */
   readonly install?: "packages";
+  /** The least minor version, where the stack names one: `15.20`. */
+  readonly minor?: string;
   /** Where the authority of its servers comes from. @default no TLS */
   readonly tls?: SiteTls;
   /** @default the best way that the two hosts can, as fast as it goes */

@@ -60,6 +60,7 @@ export type Thing =
   | { readonly kind: "private file"; readonly path: string }
   /** `part`: `SUPERUSER`, `owner`, `membership`; left out for the role or database itself. */
   | { readonly kind: "role" | "database"; readonly name: string; readonly part?: string }
+  | { readonly kind: "schema"; readonly name: string; readonly database: string; readonly part?: "owner" }
   | { readonly kind: "slot"; readonly slot: Slot };
 export type FilePart = "content" | "mode" | "owner";
 

@@ -2,7 +2,7 @@ import { error, type Problem } from "./problem.js";
 import { atLeast, type Major } from "./versions.js";
 
 /** What has a name in SQL that a stack file may choose. */
-export type NameKind = "role" | "database";
+export type NameKind = "role" | "database" | "schema";
 
 /** NAMEDATALEN - 1: servers cut longer names off, and then know them by another name than the one declared. */
 const most = 63;
@@ -11,7 +11,7 @@ const most = 63;
 const reservedRoles: ReadonlySet<string> = new Set(["public", "none"]);
 
 /**
- * What is wrong with the name of a role or database, as SQL takes it in double quotes (PostgreSQL: "Identifiers and Key
+ * What is wrong with the name of a role, database or schema, as SQL takes it in double quotes (PostgreSQL: "Identifiers and Key
  * Words"): 1 to 63 bytes of UTF-8, no NUL. Line breaks are refused too: SQL would take them, pg_hba.conf and passfiles cannot
  * hold them. Letter case is kept, and no other character is special.
  */
@@ -22,6 +22,10 @@ export function checkSqlName(kind: NameKind, name: string, major: Major, path: s
   const bytes = Buffer.byteLength(name);
   if (bytes > most) return refuse(`"${name}" has ${bytes} bytes; the name of a ${kind} has ${most} at most`);
   if (kind === "database") return [];
+  if (kind === "schema") {
+    const own = name.startsWith("pg_") || name === "information_schema";
+    return own ? refuse(`"${name}" is a schema of PostgreSQL's own; choose another`) : [];
+  }
   if (reservedRoles.has(name)) {
     return refuse(`"${name}" is a word of SQL, which no role can be named; choose another`);
   }

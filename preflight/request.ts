@@ -11,6 +11,8 @@ export interface PreflightRequest {
   readonly site: string;
   readonly stack: string;
   readonly version: Major;
+  /** The least minor version, where the stack names one. */
+  readonly minor?: string;
   /** Locales that the cluster and its databases are declared with. */
   readonly locales: readonly string[];
   /** Bytes by which each data directory is expected to grow in the time that its disk shall last. */
@@ -79,6 +81,7 @@ export function requestOf(site: Site): PreflightRequest {
     site: site.name,
     stack: site.stack,
     version: site.version,
+    ...(site.minor === undefined ? {} : { minor: site.minor }),
     locales: [...new Set(locales)].sort(),
     ...(site.expectedGrowth === undefined ? {} : { expectedGrowth: site.expectedGrowth }),
     install: site.install === "packages",

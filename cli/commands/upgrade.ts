@@ -1,15 +1,19 @@
 import { spawn } from "node:child_process";
 import { Command } from "commander";
 import type { Site } from "../../config/site.js";
+import { hostOf } from "../../hosts/index.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { administratorOf } from "../../servers/sql/login.js";
 import { confirmStep } from "../../servers/upgrade/afterSteps.js";
 import { commit, type Found, journalsOf, primaryOf } from "../../servers/upgrade/commit.js";
+import { comparisonOf, type PastUpgrade, pastUpgrades } from "../../servers/upgrade/past.js";
 import { rollback } from "../../servers/upgrade/rollback.js";
 import type { UpgradeArgs } from "../../servers/upgrade/state.js";
 import {
+  comparisonLines,
   freedInWords,
   journalInWords,
+  pastInWords,
   rolledBackInWords,
   stepInWords,
   writtenInWords,
@@ -63,15 +67,30 @@ export function upgradeCommand(): Command {
 async function status({ stack, json }: Flags): Promise<void> {
   const sites = await loadSites(stack);
   const found = (await Promise.all(sites.map(async (loaded) => journalsOf(argsOf(loaded))))).flat();
+  const past = (await Promise.all(sites.map(async (loaded) => pastOf(argsOf(loaded))))).flat();
   if (json === true) {
-    sayJson({ upgrades: found.map(({ journal: { plan: _, settings: __, ...journal } }) => journal) });
+    const upgrades = found.map(({ journal }) => {
+      // What the old server was set to is the journal's own; what was said of it is part of the comparison.
+      const { plan: _, settings: __, taken: ___, served: ____, outcome: _____, ...rest } = journal;
+      return { ...rest, ...comparisonOf(journal) };
+    });
+    sayJson({ upgrades, past });
     return;
   }
   if (found.length === 0) say("no upgrade is under way, and none waits for its commit");
   for (const { journal } of found) {
     say(journalInWords(journal));
+    const compared = comparisonOf(journal);
+    for (const line of compared === undefined ? [] : comparisonLines(compared)) say(line);
     for (const step of journal.plan?.after ?? []) say(`  ${stepInWords(step, journal.after.includes(step.name))}`);
   }
+  for (const one of past) for (const line of pastInWords(one)) say(line);
+}
+
+/** Upgrades that are committed, of all servers of a stack. */
+async function pastOf({ servers }: UpgradeArgs): Promise<readonly PastUpgrade[]> {
+  const there = Object.values(servers).filter(({ lost }) => lost === undefined);
+  return (await Promise.all(there.map((server) => pastUpgrades(hostOf(server.host), server)))).flat();
 }
 
 async function goBack({ stack, save, yes }: Flags): Promise<void> {

@@ -44,6 +44,12 @@ export interface FoundDatabase {
   readonly connectionLimit: number;
   readonly tablespace: string;
   readonly isTemplate: boolean;
+  readonly schemas: readonly FoundSchema[];
+}
+
+export interface FoundSchema {
+  readonly name: string;
+  readonly owner: string;
 }
 
 /** A setting that a running server does not run with although its files say so, or the reverse. */
@@ -90,7 +96,42 @@ export function askRunning(endpoint: Address, login: Login): Promise<Running> {
 const initial = new Set(["postgres", "template0", "template1"]);
 
 /** @throws SqlUnreachable, and where the role may not read pg_authid: it is no superuser */
-export function askContents(endpoint: Address, login: Login): Promise<Contents> {
+export async function askContents(endpoint: Address, login: Login): Promise<Contents> {
+  const contents = await askCluster(endpoint, login);
+  const databases: FoundDatabase[] = [];
+  for (const database of contents.databases) {
+    const schemas = database.letsIn ? await askSchemas(endpoint, login, database.name) : [];
+    const isSaid =
+      !initial.has(database.name) ||
+      schemas.length > 0 ||
+      contents.ownSettings.some((one) => one.database === database.name);
+    if (isSaid) databases.push({ ...database, schemas });
+  }
+  return { ...contents, databases };
+}
+
+/** Those that somebody made: no extension's, none of PostgreSQL's own, none of pgsite's. Whoever owns the database may not bend the question. */
+async function askSchemas(endpoint: Address, login: Login, database: string): Promise<readonly FoundSchema[]> {
+  return withSession(endpoint, login, { database }, async (session) => {
+    const rows = await session.query(
+      `select n.nspname as name, r.rolname as owner
+         from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) n.nspowner
+        where n.nspname operator(pg_catalog.!~) '^pg_'
+          and n.nspname operator(pg_catalog.<>) all (array['public', 'information_schema', 'pgsite_migration']::pg_catalog.name[])
+          and not exists (select 1 from pg_catalog.pg_depend d
+                where d.classid operator(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+                  and d.objid operator(pg_catalog.=) n.oid and d.deptype operator(pg_catalog.=) 'e')
+        order by 1`,
+    );
+    return rows.map(({ name, owner }) => ({ name: name ?? "", owner: owner ?? "" }));
+  });
+}
+
+type FoundCluster = Omit<Contents, "databases"> & {
+  readonly databases: readonly (Omit<FoundDatabase, "schemas"> & { readonly letsIn: boolean })[];
+};
+
+function askCluster(endpoint: Address, login: Login): Promise<FoundCluster> {
   return withSession(endpoint, login, {}, async (session) => {
     const [self] = await session.query("select current_setting('server_version_num') as number");
     const version = majorOfServer(self?.number ?? "");
@@ -109,7 +150,7 @@ export function askContents(endpoint: Address, login: Login): Promise<Contents> 
     );
     const databases = await session.query(
       `select d.datname, r.rolname as owner, pg_encoding_to_char(d.encoding) as encoding, d.datcollate, d.datctype,
-              d.datconnlimit::text, t.spcname, d.datistemplate::text
+              d.datconnlimit::text, t.spcname, d.datistemplate::text, d.datallowconn::text
          from pg_database d join pg_roles r on r.oid = d.datdba join pg_tablespace t on t.oid = d.dattablespace
         order by d.datname`,
     );
@@ -117,18 +158,17 @@ export function askContents(endpoint: Address, login: Login): Promise<Contents> 
     const template = databases.find(({ datname }) => datname === "template0");
     return {
       roles: roles.map((row) => roleOf(row, memberships)),
-      databases: databases
-        .filter(({ datname }) => !initial.has(datname ?? "") || own.some((one) => one.database === datname))
-        .map((row) => ({
-          name: row.datname ?? "",
-          owner: row.owner ?? "",
-          encoding: row.encoding ?? "",
-          collate: row.datcollate ?? "",
-          ctype: row.datctype ?? "",
-          connectionLimit: Number(row.datconnlimit),
-          tablespace: row.spcname ?? "",
-          isTemplate: row.datistemplate === "true",
-        })),
+      databases: databases.map((row) => ({
+        name: row.datname ?? "",
+        owner: row.owner ?? "",
+        encoding: row.encoding ?? "",
+        collate: row.datcollate ?? "",
+        ctype: row.datctype ?? "",
+        connectionLimit: Number(row.datconnlimit),
+        tablespace: row.spcname ?? "",
+        isTemplate: row.datistemplate === "true",
+        letsIn: row.datallowconn === "true",
+      })),
       ownSettings: own,
       initdb: {
         locale: template?.datcollate ?? "C",

@@ -1,5 +1,5 @@
 import { shownValue } from "../../postgres/secrets/index.js";
-import type { Contents, OwnSetting } from "./ask.js";
+import type { Contents, FoundDatabase, OwnSetting } from "./ask.js";
 
 /** Those that log in or are superusers. The two that pgsite needs are there by themselves, and said where they have more. */
 export function rolesOf(
@@ -47,11 +47,21 @@ export function databasesOf({ databases, initdb, ownSettings }: Contents, admini
         ...(encoding === initdb.encoding ? {} : { encoding }),
         ...(collate !== ctype || collate === initdb.locale ? {} : { locale: collate }),
         ...(connectionLimit === -1 ? {} : { connectionLimit }),
+        ...schemasOf(database),
         ...settingsOf(ownSettings.filter((one) => one.database === name && one.role === undefined)),
       },
     ];
   });
   return entries.length === 0 ? {} : { databases: Object.fromEntries(entries) };
+}
+
+/** Names alone, where all of them are their database's owner's. */
+function schemasOf({ owner: its, schemas }: FoundDatabase) {
+  if (schemas.length === 0) return {};
+  if (schemas.every(({ owner }) => owner === its)) return { schemas: schemas.map(({ name }) => name) };
+  return {
+    schemas: Object.fromEntries(schemas.map(({ name, owner }) => [name, owner === its ? {} : { owner }] as const)),
+  };
 }
 
 function settingsOf(settings: readonly OwnSetting[]): { readonly settings?: Readonly<Record<string, string>> } {

@@ -25,5 +25,14 @@ export const database = strict({
   locale: z.string().optional().describe("LC_COLLATE and LC_CTYPE, at creation (by default the template's)"),
   template: z.string().optional().describe("TEMPLATE, at creation (by default template1)"),
   connectionLimit: z.coerce.number().int().min(-1).default(-1).describe("CONNECTION LIMIT; -1 is none"),
+  schemas: z
+    .union([
+      z.array(roleName),
+      z.record(roleName, strict({ owner: roleName.optional().describe("By default the database's owner") })),
+    ])
+    .default([])
+    .describe(
+      "Schemas in it: names, or `{NAME: {owner: ROLE}}` (by default the database's owner). None is ever dropped; others are left alone",
+    ),
   settings: sessionSettings.describe("Settings of sessions in it, as ALTER DATABASE … SET gives them"),
 });

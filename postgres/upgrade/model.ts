@@ -176,7 +176,39 @@ export type SettingChange =
       readonly toValue: string;
     }
   /** Not set by anybody, and the new version's default is another. */
-  | { readonly kind: "default"; readonly name: string; readonly from: string; readonly to: string };
+  | { readonly kind: "default"; readonly name: string; readonly from: string; readonly to: string }
+  /** The stack says another value than the old server has. */
+  | { readonly kind: "declared"; readonly name: string; readonly from: string; readonly to: string }
+  /** The old server has it from elsewhere (ALTER SYSTEM, a file of its own): only what the stack says comes along. `to`: the default. */
+  | { readonly kind: "undeclared"; readonly name: string; readonly value: string; readonly to?: string };
+
+/** What an upgrade did, where its plan said what it would do: measured, not reckoned. */
+export interface UpgradeOutcome {
+  /** By which programs, and with which option of theirs, data came. */
+  readonly way: Way;
+  /** Bytes that it took beside the data, the most that was seen. */
+  readonly space: number;
+  /** Seconds from the word to the old server to stop, until the new one let clients in. */
+  readonly downtime: number;
+  readonly settings: SettingsOutcome;
+}
+
+/** What the new server has of the settings that the old one had otherwise than by default, and of those that were spoken of. */
+export interface SettingsOutcome {
+  /** Names, by what became of them; all of it was said. */
+  readonly kept: readonly string[];
+  readonly changed: readonly string[];
+  readonly gone: readonly string[];
+  /** What is otherwise than was said. */
+  readonly otherwise: readonly SettingDeviation[];
+}
+
+/** Each as `name = value`'s two parts; absent where there is to be none, or is none. */
+export interface SettingDeviation {
+  readonly name: string;
+  readonly said?: string;
+  readonly was?: string;
+}
 
 export type UpgradeRefusal =
   | { readonly code: "downgrade"; readonly from: Major; readonly to: Major }
@@ -267,6 +299,15 @@ export interface UpgradePlan {
   readonly slotsLost: readonly string[];
   readonly backup: "declared" | "none";
   readonly refusals: readonly UpgradeRefusal[];
+}
+
+/** What an outcome is compared with. */
+export type UpgradeSaid = Pick<UpgradePlan, "way" | "space" | "downtime" | "settings">;
+
+/** What was said of an upgrade, and what it was. */
+export interface UpgradeCompared {
+  readonly said: UpgradeSaid;
+  readonly was: UpgradeOutcome;
 }
 
 /** How far an upgrade has come on a host; docs/design/upgrade.md has the table. */

@@ -11,6 +11,7 @@ import { preflight } from "./preflight.js";
 import { role } from "./role.js";
 import { rollout } from "./rollout.js";
 import { runbook } from "./runbook.js";
+import { schema } from "./schema.js";
 import { serverCertificate } from "./serverCertificate.js";
 import { serverConfiguration } from "./serverConfiguration.js";
 import { service } from "./service.js";
@@ -28,6 +29,7 @@ export const resourceTypes: readonly AnyResourceType[] = [
   serverConfiguration,
   role,
   database,
+  schema,
   access,
   rollout,
   runbook,

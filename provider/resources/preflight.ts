@@ -2,6 +2,7 @@ import type { Finding } from "../../preflight/finding.js";
 import type { FoldersByHost } from "../../preflight/folders.js";
 import type { PreflightReport } from "../../preflight/index.js";
 import type { PreflightRequest, ServerRequest } from "../../preflight/request.js";
+import { noteRenewed } from "../../servers/rollout/renewed.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { hostOf, lookOfRefresh } from "../../servers/status/look.js";
 import type { ResourceType } from "../protocol/resource.js";
@@ -17,6 +18,8 @@ export interface PreflightState extends PreflightRequest {
   readonly packages: Readonly<Record<string, readonly string[]>>;
   /** What pgsite makes as root, by host: `/srv/postgresql 0755 postgres`; absent where that is nothing. */
   readonly folders?: Readonly<Record<string, readonly string[]>>;
+  /** Packages with an older minor version than there is, or than is declared, by host; as `read` finds them. Nothing of it is declared. */
+  readonly outdated?: Readonly<Record<string, readonly string[]>>;
   /** Servers without data, by `read`: they are to be seeded, so their hosts are looked at again. No difference by itself. */
   readonly __unseeded: readonly string[];
 }
@@ -26,6 +29,9 @@ export interface PreflightState extends PreflightRequest {
  * right after the other.
  */
 const reports = new Map<string, PreflightReport>();
+
+/** In the same way: what is updated, by host. */
+const updates = new Map<string, Readonly<Record<string, readonly string[]>>>();
 
 /**
  * Whether the hosts of a stack can take its servers. What is wrong fails the preview; a host that cannot be reached fails
@@ -42,6 +48,7 @@ export const preflight: ResourceType<PreflightArgs, PreflightState> = {
       actual === undefined ? { packages: {}, __unseeded: [] } : derivedOf(actual);
     const state = { ...args, ...known };
     reports.delete(context.name);
+    await sayUpdates(context, args);
     if (actual !== undefined && known.__unseeded.length === 0 && same(args, requestIn(actual))) return { state };
     const needed = newServers(state, actual);
     const report = await look(args, needed.length > 0);
@@ -61,6 +68,7 @@ export const preflight: ResourceType<PreflightArgs, PreflightState> = {
   },
 
   async create(context, state) {
+    await update(context, state);
     await prepare(context, state, state.servers);
     return { ...state, __unseeded: [] };
   },
@@ -73,17 +81,20 @@ export const preflight: ResourceType<PreflightArgs, PreflightState> = {
     // A host whose data is gone may have been made anew: what is missing there is found and installed again.
     const left = <T>(byHost: Readonly<Record<string, T>> = {}) =>
       Object.fromEntries(Object.entries(byHost).filter(([host]) => !gone.has(host)));
-    const { folders: _folders, ...rest } = known;
+    const { folders: _folders, outdated: _outdated, ...rest } = known;
     const folders = left(known.folders);
+    const outdated = await outdatedShown(known);
     return {
       ...rest,
       packages: left(known.packages),
       ...(Object.keys(folders).length === 0 ? {} : { folders }),
+      ...(Object.keys(outdated).length === 0 ? {} : { outdated }),
       __unseeded: unseeded.map(({ name }) => name),
     };
   },
 
   async update(context, wanted, actual) {
+    await update(context, wanted);
     await prepare(context, wanted, newServers(wanted, actual));
     return { ...wanted, __unseeded: [] };
   },
@@ -104,6 +115,7 @@ function derivedOf({
 function requestIn({
   packages: _packages,
   folders: _folders,
+  outdated: _outdated,
   __unseeded,
   ...request
 }: PreflightState): PreflightRequest {
@@ -146,6 +158,56 @@ async function foldersShown({ folders, observations }: PreflightReport): Promise
   return Object.fromEntries(
     Object.entries(folders).map(([host, list]) => [host, list.map((folder) => folderText(folder, userOf(host)))]),
   );
+}
+
+const packagesOf = () => import("../../preflight/packages/updates.js");
+
+/** Of what an `up` would install alone: the rest is said, and is no difference. */
+async function outdatedShown(request: PreflightRequest): Promise<Record<string, readonly string[]>> {
+  if (!request.install) return {};
+  const { outdatedPackages, toUpdate } = await packagesOf();
+  const { updateInWords } = await import("../../servers/words/updates.js");
+  const found = await outdatedPackages(request, hostOf);
+  const hosts = Object.keys(toUpdate(request, found));
+  return Object.fromEntries(hosts.map((host) => [host, (found[host] ?? []).map(updateInWords)]));
+}
+
+/** What is updated, and what is not and why; whoever plans restarts is told. */
+async function sayUpdates(context: Context, request: PreflightRequest): Promise<void> {
+  updates.delete(context.name);
+  noteRenewed(request.servers, undefined);
+  if (!request.install && request.minor === undefined) return;
+  const { outdatedPackages, restartedByPackage, toUpdate } = await packagesOf();
+  const { updateInWords, updatesInWords } = await import("../../servers/words/updates.js");
+  const found = await outdatedPackages(request, hostOf);
+  const ours = toUpdate(request, found);
+  updates.set(context.name, ours);
+  for (const [host, list] of Object.entries(found)) {
+    const isLess = list.some(({ declared }) => declared !== undefined);
+    if (ours[host] !== undefined) {
+      await context.log("info", updatesInWords(host, list));
+      const program = `one that this replaces: ${list.map(updateInWords).join("; ")}`;
+      noteRenewed(serversOn(request, host), program);
+    } else if (!request.install) await context.log("warning", updatesInWords(host, list, "not asked"));
+    else if (restartedByPackage(request, host))
+      await context.log("warning", updatesInWords(host, list, "restarts by itself"));
+    else await context.log("warning", updatesInWords(host, list, "nowhere"));
+    // The package sources may have it by the time of the up.
+    if (ours[host] !== undefined && isLess) await context.log("warning", updatesInWords(host, list, "nowhere"));
+  }
+}
+
+function serversOn({ servers }: PreflightRequest, name: string): readonly ServerRequest[] {
+  return servers.filter(({ host }) => host.name === name);
+}
+
+/** Before all else is looked at, which is to see the programs as they are then. */
+async function update(context: Context, request: PreflightState): Promise<void> {
+  const packages = updates.get(context.name) ?? {};
+  updates.delete(context.name);
+  if (Object.keys(packages).length === 0) return;
+  const { installUpdates } = await packagesOf();
+  await installUpdates(request, packages, hostOf, (line) => context.progress(line));
 }
 
 /** @throws before anything is changed, with all that is wrong */

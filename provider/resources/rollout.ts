@@ -1,6 +1,7 @@
 import { isLostServer } from "../../hosts/lost.js";
 import type { PlanReport } from "../../postgres/rollout/model.js";
 import { holdsSecret, secretsInText } from "../../postgres/secrets/index.js";
+import { renewedProgram } from "../../servers/rollout/renewed.js";
 import type { Context } from "../../servers/rollout/reporter.js";
 import { messageOf } from "../../servers/rollout/reporter.js";
 import type { Observed, RolloutArgs, RolloutServer, RolloutState } from "../../servers/rollout/state.js";
@@ -31,7 +32,7 @@ export const rollout: ResourceType<Asked, RolloutState> = {
       Object.entries(args.servers).map(([name, server]) => [name, asDeclared(server)]),
     );
     const known = present(withoutWords(actual?.servers ?? {}), (name) => args.lost?.[name] !== undefined);
-    const found = await withNewcomers(args, known, context.signal);
+    const found = withRenewed(args, await withNewcomers(args, known, context.signal));
     // With the upgrade everything comes that is declared; what was read is of the old version.
     const upgraded = Object.values(servers).some(isUpgraded);
     const planned =
@@ -92,6 +93,16 @@ function apart(servers: RolloutState["servers"]) {
     return [name, server] as const;
   });
   return { kept: Object.fromEntries(kept) as RolloutState["servers"], startOnly };
+}
+
+/** Packages that this very run replaces are not there yet when servers are read. One that does not run starts as the new program. */
+function withRenewed({ servers }: RolloutArgs, found: RolloutState["servers"]): RolloutState["servers"] {
+  const all = Object.entries(found).map(([name, server]) => {
+    const declared = servers[name];
+    const program = declared === undefined || server.state !== "running" ? undefined : renewedProgram(declared);
+    return [name, program === undefined ? server : { ...server, program }] as const;
+  });
+  return Object.fromEntries(all);
 }
 
 function withStartOnly(servers: RolloutState["servers"], actual: RolloutState | undefined): RolloutState["servers"] {

@@ -23,6 +23,13 @@ export interface WritableSession extends Session {
 /** Milliseconds until a read must have its session, and each answer. */
 const patience = 3000;
 
+interface Asked {
+  readonly before?: SqlArgs | undefined;
+  readonly reading?: boolean;
+  /** @default postgres */
+  readonly database?: string;
+}
+
 /**
  * Runs `act` on whichever server of the site takes writes now. `before` is what was known: where the administrator's
  * password is being changed, the old one may still be the right one.
@@ -32,7 +39,7 @@ export async function onWritable<T>(
   context: Context,
   args: SqlArgs,
   act: (session: WritableSession) => Promise<T>,
-  { before, reading = false }: { readonly before?: SqlArgs | undefined; readonly reading?: boolean } = {},
+  { before, reading = false, database }: Asked = {},
 ): Promise<T> {
   const { connect, options } = await connecting(reading, context.signal);
   const endpoints = asBefore(args.endpoints, before?.endpoints);
@@ -49,7 +56,8 @@ export async function onWritable<T>(
     if (answer.writable !== undefined) {
       let begun = false;
       try {
-        return await connect(answer.writable, login, options, async (session) => {
+        const where = database === undefined ? options : { ...options, database };
+        return await connect(answer.writable, login, where, async (session) => {
           begun = true;
           return act(await prepared(session, reading));
         });
@@ -77,7 +85,8 @@ function asBefore(endpoints: readonly Address[], before: readonly Address[] | un
 }
 
 async function prepared(session: Session, reading: boolean): Promise<WritableSession> {
-  const [row] = await session.query("select current_setting('server_version_num') as number");
+  // In full: whoever owns the database decides where names are looked for.
+  const [row] = await session.query("select pg_catalog.current_setting('server_version_num') as number");
   const version = majorOfNumber(Number(row?.number));
   if (version === undefined) throw new Error(`pgsite does not know the server's version, ${row?.number}`);
   // Somebody may have made that the default, for whom so ever.

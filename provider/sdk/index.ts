@@ -11,6 +11,7 @@ export { Preflight, type PreflightArgs } from "./preflight.js";
 export { Role, type RoleArgs, type SqlArgs } from "./role.js";
 export { Rollout, type RolloutArgs } from "./rollout.js";
 export { Runbook, type RunbookArgs } from "./runbook.js";
+export { Schema, type SchemaArgs } from "./schema.js";
 export { ServerCertificate, type ServerCertificateArgs } from "./serverCertificate.js";
 export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfiguration.js";
 export { Service, type ServiceArgs } from "./service.js";

@@ -7,7 +7,7 @@ import type { PlanReport } from "../../postgres/rollout/model.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import { parseInteger } from "../../postgres/settings/quantities.js";
 import { senderFor } from "../../postgres/streams.js";
-import type { Phase, UpgradePlan } from "../../postgres/upgrade/model.js";
+import type { Phase, UpgradeCompared, UpgradePlan } from "../../postgres/upgrade/model.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import type { Observation, SqlAnswer, State } from "./observation.js";
 import { problemsOf, streamProblem } from "./problems.js";
@@ -58,6 +58,8 @@ export type Finding =
       readonly to: string;
       readonly phase: Phase;
     }
+  /** One has come to its end: what was said of it, and what it was. */
+  | ({ readonly kind: "upgrade done"; readonly server: string } & UpgradeCompared)
   /** Standbys have data of an older version than their primary: they are set aside and seeded anew. */
   | { readonly kind: "upgrade of standbys"; readonly servers: readonly string[]; readonly to: string };
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { shownInLine } from "../../postgres/shown.js";
-import type { UpgradeFacts, UpgradePlan } from "../../postgres/upgrade/model.js";
+import type { UpgradeFacts, UpgradePlan, Way } from "../../postgres/upgrade/model.js";
 import { hasClients } from "../../postgres/upgrade/programs.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import { backup } from "../backups/backup.js";
@@ -20,7 +20,8 @@ import { type Journal, newJournal, reach, writeJournal } from "./journal.js";
 import { pgUpgrade } from "./pgUpgrade.js";
 import { NotPrepared, newServer, oldServer, prepare, refuseWhatIsInTheWay } from "./prepare.js";
 import { type Workplace, whilePrivate } from "./private.js";
-import { advancing, newBytes } from "./progress.js";
+import { advancing } from "./progress.js";
+import { type Space, sharesFiles, spaceOf } from "./space.js";
 import { makeWorkplace, removeWorkplace } from "./workplace.js";
 
 /** From a running old server to a whole new cluster beside it, which nobody has written to. @throws where something is wrong */
@@ -37,6 +38,7 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   const at = await makeWorkplace(host, server, clients, context.signal);
   if (at.sockets !== at.work) journal = { ...journal, sockets: at.sockets };
   await writeJournal(host, server, journal);
+  const space = await spaceOf(at, server, journal, plan.way);
   await context.progress(`making a cluster of PostgreSQL ${plan.to}`);
   const made = await prepare(at, server, journal, facts.cluster);
   journal = await writeJournal(host, server, {
@@ -56,10 +58,12 @@ export async function begin(acting: Acting, plan: UpgradePlan, facts: UpgradeFac
   for (const [database, tables] of Object.entries(deferred)) {
     await context.log("info", `${tables.size} tables of ${database} get their rows later`);
   }
-  await transfer(acting, at, journal, facts, deferred);
+  const way = await transfer(acting, at, journal, facts, deferred, space);
   const collations = await check(acting, at, journal, before, used);
+  await space.look();
   await removeWorkplace(at);
-  return reach(host, server, journal, "transferred", { sockets: undefined, collations });
+  const taken = { way, space: space.most() };
+  return reach(host, server, journal, "transferred", { sockets: undefined, collations, taken });
 }
 
 /** By the host's own program, as its schedule would. */
@@ -111,35 +115,33 @@ function old({ programs, from, settings }: Journal, port: number) {
   return { binDirectory: programs.old, version: from, settings, port: Number(settings.port ?? port) };
 }
 
+/** @returns how they came, as what was run and the files that it left say it */
 async function transfer(
   acting: Acting,
   at: Workplace,
   journal: Journal,
   { cluster }: UpgradeFacts,
   deferred: Deferred,
-): Promise<void> {
+  space: Space,
+): Promise<Way> {
   const { context, args, server } = acting;
   const jobs = Math.max(1, args.wishes.jobs);
   const say = (line: string) => context.progress(line);
   if (journal.way === "dump") {
-    await byDump(
-      at,
-      server,
-      journal,
-      deferred,
-      jobs,
-      cluster.databases.reduce((sum, { size, deferredSize = 0 }) => sum + size - deferredSize, 0),
-      say,
-    );
-    return;
+    const total = cluster.databases.reduce((sum, { size, deferredSize = 0 }) => sum + size - deferredSize, 0);
+    const stopWatch = space.watch();
+    await byDump(at, server, journal, deferred, jobs, total, say).finally(stopWatch);
+    await space.look();
+    return "dump";
   }
-  const measured = () => newBytes(at, server, journal);
   const nothing = () => () => undefined;
   await context.progress(`pg_upgrade by ${journal.way}`);
-  const advance = journal.way === "copy" ? advancing("copied", cluster.dataSize, measured, say) : nothing;
-  await pgUpgrade(at, server, journal, jobs, advance);
+  const advance = journal.way === "copy" ? advancing("copied", cluster.dataSize, space.look, say) : nothing;
+  const asked = await pgUpgrade(at, server, journal, jobs, advance);
+  await space.look();
   // What is in them is known by now, or of no use: one would remove what a rollback needs.
   await at.host.remove(join(at.work, "delete_old_cluster.sh"));
+  return (await sharesFiles(at, server)) ? "link" : asked;
 }
 
 /**

@@ -10,6 +10,7 @@ import { forget } from "./forget.js";
 import { endHistory, historyOf } from "./history.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
 import { removeFolder } from "./places.js";
+import { remember } from "./past.js";
 import { versionFolders } from "./prepare.js";
 import { versionIn } from "./standbys.js";
 import type { UpgradeArgs } from "./state.js";
@@ -52,6 +53,8 @@ export async function commit(
   // The primary's goes last: with its journal, what is left of a commit that was cut off can be found.
   for (const { server, host, journal, freed: folders } of all.toReversed()) {
     await withLock(host, server, `committing the upgrade of ${server.name}`, async () => {
+      // First, so that what cannot be added to is known while nothing is removed.
+      await remember(host, server, journal);
       const ending =
         historyOf({ args, server }, journal) === undefined
           ? journal

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import pLimit from "p-limit";
 import type { Server } from "../../config/site.js";
 import { quoteAll } from "../../hosts/quote.js";
+import { fillingWal } from "../../postgres/upgrade/ways.js";
 import { atLeast } from "../../postgres/versions.js";
 import { identifier } from "../sql/sql.js";
 import { databasesOf } from "./compare.js";
@@ -25,7 +26,7 @@ function fillingOptions({ to }: Journal): Readonly<Record<string, string>> {
     autovacuum: "off",
     max_wal_senders: "0",
     wal_level: "minimal",
-    ...(atLeast(to, "9.5") ? { max_wal_size: "8GB" } : {}),
+    ...(atLeast(to, "9.5") ? { max_wal_size: `${fillingWal}MB` } : {}),
     checkpoint_timeout: "30min",
     ...(atLeast(to, "13") ? { wal_keep_size: "0" } : {}),
     ...(atLeast(to, "9.4") && !atLeast(to, "10") ? { max_replication_slots: "0" } : {}),

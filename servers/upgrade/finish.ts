@@ -1,9 +1,12 @@
+import { defined } from "../../postgres/defined.js";
 import { messageOf } from "../rollout/reporter.js";
 import { loginOf } from "../rollout/site.js";
 import type { Acting } from "./acting.js";
 import { makeStatistics, refreshCollations, sinceOf } from "./after.js";
 import { beginHistory } from "./history.js";
 import { type Journal, reach, writeJournal } from "./journal.js";
+import { outcomeOf } from "./outcome.js";
+import { comparisonOf } from "./past.js";
 import { setAside } from "./standbys.js";
 import { asAfter } from "./switch.js";
 
@@ -18,7 +21,9 @@ export async function finish(acting: Acting, found: Journal): Promise<Journal> {
   if (journal.phase !== "done") {
     // Before statistics, which take their time: clients write meanwhile.
     if (journal.since === undefined) {
-      journal = await writeJournal(host, declared, { ...journal, since: await sinceOf(live) });
+      const since = await sinceOf(live);
+      const outcome = await outcomeOf(live, journal);
+      journal = await writeJournal(host, declared, { ...journal, since, ...defined({ outcome }) });
     }
     await beginHistory(acting, journal);
     await context.progress("making statistics");
@@ -29,9 +34,11 @@ export async function finish(acting: Acting, found: Journal): Promise<Journal> {
   }
   const aside = await setAsideAll(acting, journal);
   const standbys = [...new Set([...journal.standbys, ...aside])];
-  return journal.phase === "done"
-    ? writeJournal(host, declared, { ...journal, standbys })
-    : reach(host, declared, journal, "done", { standbys });
+  if (journal.phase === "done") return writeJournal(host, declared, { ...journal, standbys });
+  const done = await reach(host, declared, journal, "done", { standbys });
+  const compared = comparisonOf(done);
+  if (compared !== undefined) await context.report({ kind: "upgrade done", server: done.server, ...compared });
+  return done;
 }
 
 /** @returns whose data are set aside by now. One that cannot be reached is the next `up`'s. */

@@ -2,7 +2,8 @@ import { dirname } from "node:path";
 import * as z from "zod";
 import { type Directories, upgradePath } from "../../config/controlDirectory.js";
 import type { Host } from "../../hosts/host.js";
-import type { ClusterFacts, Phase, UpgradePlan, Way } from "../../postgres/upgrade/model.js";
+import { defined } from "../../postgres/defined.js";
+import type { ClusterFacts, Phase, UpgradeOutcome, UpgradePlan, Way } from "../../postgres/upgrade/model.js";
 import { type Major, majors } from "../../postgres/versions.js";
 
 /** By database, then by table (`schema.table`): rows that were inserted, changed and deleted, as the server's statistics count them. */
@@ -48,6 +49,12 @@ export interface Journal {
   readonly plan?: UpgradePlan | undefined;
   /** By which indexes are made again, as both servers said; the plan's are those that the old one knew. */
   readonly collations?: UpgradePlan["collations"] | undefined;
+  /** How the data came, and the bytes that this took beside the old ones, as far as the new cluster is whole. */
+  readonly taken?: { readonly way: Way; readonly space: number } | undefined;
+  /** When the new server was seen to let clients in first; absent where nobody of ours was there. */
+  readonly served?: string | undefined;
+  /** All of it: what was, beside what the plan said. */
+  readonly outcome?: UpgradeOutcome | undefined;
   readonly since?: Since | undefined;
   /** Names of the steps after the database that the administrator has confirmed. */
   readonly after: readonly string[];
@@ -68,6 +75,7 @@ const phases = [
   "done",
 ] as const satisfies readonly Phase[];
 const major = z.enum(majors);
+const ways = z.enum(["clone", "copy", "link", "dump"]);
 const identifier = z.string().regex(/^\d+$/);
 
 const schema = z.object({
@@ -77,7 +85,7 @@ const schema = z.object({
   phase: z.enum(phases),
   from: major,
   to: major,
-  way: z.enum(["clone", "copy", "link", "dump"]),
+  way: ways,
   keepsRollback: z.boolean(),
   systemIdentifiers: z.object({ old: identifier, new: identifier.optional() }),
   programs: z.object({ old: z.string(), new: z.string() }),
@@ -91,6 +99,21 @@ const schema = z.object({
   // As this very version of pgsite made it, or an older one: whoever reads of it what is not there goes without.
   plan: z.custom<UpgradePlan>((value) => typeof value === "object" && value !== null).optional(),
   collations: z.array(z.object({ database: z.string(), name: z.string(), was: z.string(), is: z.string() })).optional(),
+  taken: z.object({ way: ways, space: z.number() }).optional(),
+  served: z.string().optional(),
+  outcome: z
+    .object({
+      ...{ way: ways, space: z.number(), downtime: z.number() },
+      settings: z.object({
+        ...{ kept: z.array(z.string()), changed: z.array(z.string()), gone: z.array(z.string()) },
+        otherwise: z.array(
+          z
+            .object({ name: z.string(), said: z.string().optional(), was: z.string().optional() })
+            .transform((one) => defined(one)),
+        ),
+      }),
+    })
+    .optional(),
   since: z
     .object({ time: z.string(), wal: z.string(), counters: z.record(z.string(), z.record(z.string(), z.number())) })
     .optional(),

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import type { Server } from "../../config/site.js";
+import type { Way } from "../../postgres/upgrade/model.js";
 import { atLeast } from "../../postgres/versions.js";
 import { controlFileOf } from "../data/controlFile.js";
 import type { Journal } from "./journal.js";
@@ -44,14 +45,14 @@ export function pgUpgradeArguments(at: Workplace, server: Server, journal: Journ
   ];
 }
 
-/** Runs it. @throws PgUpgradeFailed */
+/** Runs it. @returns by what it was told to bring the files @throws PgUpgradeFailed */
 export async function pgUpgrade(
   at: Workplace,
   server: Server,
   journal: Journal,
   jobs: number,
   advance: Advance,
-): Promise<void> {
+): Promise<Way> {
   const { host, work, signal } = at;
   const argv = pgUpgradeArguments(at, server, journal, jobs);
   const stopAdvance = advance();
@@ -59,7 +60,7 @@ export async function pgUpgrade(
     .run(argv, { cwd: work, timeout: 14 * 24 * 3600_000, signal, env: { PGCONNECT_TIMEOUT: "60" } })
     .finally(stopAdvance);
   signal.throwIfAborted();
-  if (code === 0) return;
+  if (code === 0) return argv.includes("--clone") ? "clone" : argv.includes("--link") ? "link" : "copy";
   throw new PgUpgradeFailed(await reasonOf(at, server, journal, stdout + stderr));
 }
 

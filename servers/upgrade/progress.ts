@@ -1,9 +1,4 @@
-import { upgradePath } from "../../config/controlDirectory.js";
-import type { Server } from "../../config/site.js";
 import { lines } from "../baseBackup/progressLines.js";
-import type { Journal } from "./journal.js";
-import { versionFolders } from "./prepare.js";
-import type { Workplace } from "./private.js";
 
 /** Begins to say how far something is; what it returns ends that. */
 export type Advance = () => () => void;
@@ -17,33 +12,33 @@ export function advancing(
 ): Advance {
   return () => {
     const progress = lines((line) => void say(line), what);
-    let timer: NodeJS.Timeout | undefined;
-    let ended = false;
     let done = 0;
-    const look = async () => {
-      const began = Date.now();
+    progress.start(total, 0);
+    return repeatedly(async () => {
       const now = await measure().catch(() => undefined);
-      if (ended) return;
-      if (now !== undefined && now > done) {
+      return () => {
+        if (now === undefined || now <= done) return;
         progress.advance(Math.min(now, total) - done);
         done = Math.min(now, total);
-      }
-      timer = setTimeout(() => void look(), Math.max(2000, 20 * (Date.now() - began)));
-    };
-    progress.start(total, 0);
-    timer = setTimeout(() => void look(), 2000);
-    return () => {
-      ended = true;
-      clearTimeout(timer);
-    };
+      };
+    });
   };
 }
 
-/** Bytes of the new cluster, tablespaces too. */
-export async function newBytes(at: Workplace, server: Server, journal: Journal): Promise<number | undefined> {
-  const apart = await Promise.all(journal.tablespaces.map((folder) => versionFolders(at.host, folder, journal.to)));
-  const folders = [upgradePath(server, "new"), ...apart.flat()];
-  const { stdout } = await at.host.run(["du", "-sb", "--", ...folders], { timeout: 600_000 });
-  const sizes = stdout.split("\n").flatMap((line) => (/^\d+/.test(line) ? [Number.parseInt(line, 10)] : []));
-  return sizes.length === 0 ? undefined : sizes.reduce((sum, one) => sum + one, 0);
+/** Looks again and again, with pauses as long as a look needs. What a look gives is done unless all has ended meanwhile. @returns the end */
+export function repeatedly(look: () => Promise<() => void>): () => void {
+  let ended = false;
+  let timer: NodeJS.Timeout | undefined;
+  const again = async () => {
+    const began = Date.now();
+    const act = await look();
+    if (ended) return;
+    act();
+    timer = setTimeout(() => void again(), Math.max(2000, 20 * (Date.now() - began)));
+  };
+  timer = setTimeout(() => void again(), 2000);
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
 }

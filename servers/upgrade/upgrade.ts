@@ -137,8 +137,10 @@ async function goOn(acting: Acting, found: Journal): Promise<Journal> {
     // Cut off in the midst of it, the link of the one to the other may be half made.
     else await switchOver(host, server, journal);
     await context.progress(`starting PostgreSQL ${journal.to}`);
+    const ran = (await processState(host, server.dataDirectory)).kind === "running";
     await startServer(host, asAfter(server, journal), { deadline: 10 * 60_000, signal: context.signal });
     hasRun = true;
+    if (!ran) journal = await writeJournal(host, server, { ...journal, served: new Date().toISOString() });
     await prove(acting, journal);
   } catch (error) {
     if (error instanceof HostUnreachable || context.signal.aborted) throw error;

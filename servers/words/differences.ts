@@ -92,6 +92,8 @@ function thing(object: Thing): string {
     case "role":
     case "database":
       return `${object.part === undefined ? "" : `${object.part} of `}${object.kind} ${object.name}`;
+    case "schema":
+      return `${object.part === undefined ? "" : `${object.part} of `}schema ${object.name} in database ${object.database}`;
     case "slot":
       return `replication slot ${slotInWords(object.slot)}`;
   }

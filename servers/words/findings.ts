@@ -4,6 +4,7 @@ import { sentence } from "./differences.js";
 import { planLines } from "./plan.js";
 import { heldUpInWords } from "./stop.js";
 import { ofStandbysInWords, underWayInWords, upgradeText } from "./upgrade.js";
+import { comparisonLines } from "./upgradeActs.js";
 
 /** A finding as a preview says it, and how loudly. */
 export function findingWords(finding: Finding): { readonly severity: "info" | "warning"; readonly message: string } {
@@ -25,6 +26,8 @@ export function findingWords(finding: Finding): { readonly severity: "info" | "w
     }
     case "upgrade under way":
       return { severity: "warning", message: underWayInWords(finding) };
+    case "upgrade done":
+      return { severity: "info", message: [`${finding.server}:`, ...comparisonLines(finding)].join("\n") };
     case "upgrade of standbys":
       return { severity: "info", message: ofStandbysInWords(finding) };
   }

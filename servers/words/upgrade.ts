@@ -1,4 +1,5 @@
 import prettyBytes from "pretty-bytes";
+import { anotherSecret } from "../../postgres/secrets/index.js";
 import { shownInLine } from "../../postgres/shown.js";
 import type { SettingChange, UpgradePlan } from "../../postgres/upgrade/model.js";
 import type { Finding } from "../status/report.js";
@@ -130,13 +131,28 @@ function settingLines(changes: readonly SettingChange[]): readonly string[] {
   const defaults = changes.filter((change) => change.kind === "default");
   const others = changes.flatMap((change): string[] => {
     if (change.kind === "default") return [];
-    const was = `${change.name} ${quoted(change.value)}`;
-    if (change.kind === "renamed") return [`setting: ${was} → ${change.to} ${quoted(change.toValue)}`];
-    return [`setting: ${was} vanishes${change.instead === undefined ? "" : `: ${change.instead}`}`];
+    return [`setting: ${changeInWords(change)}`];
   });
   if (defaults.length === 0) return others;
   const shown = defaults.map(({ name, from, to }) => `${name} ${quoted(from)} → ${quoted(to)}`);
   return [...others, `defaults that are others now, of what the stack does not set: ${shown.join("; ")}`];
+}
+
+function changeInWords(change: Exclude<SettingChange, { readonly kind: "default" }>): string {
+  const { name } = change;
+  if (change.kind === "declared") {
+    const now = change.from === change.to ? anotherSecret : `→ ${quoted(change.to)}`;
+    return `${name} ${quoted(change.from)} ${now}, as the stack says`;
+  }
+  const was = `${name} ${quoted(change.value)}`;
+  switch (change.kind) {
+    case "renamed":
+      return `${was} → ${change.to} ${quoted(change.toValue)}`;
+    case "vanishes":
+      return `${was} vanishes${change.instead === undefined ? "" : `: ${change.instead}`}`;
+    case "undeclared":
+      return `${was} does not come along, since the stack does not say it${change.to === undefined ? "" : `: ${quoted(change.to)} from then on`}`;
+  }
 }
 
 const quoted = (text: string) => (/^[^\s;:]+$/.test(text) ? text : `'${shownInLine(text)}'`);

@@ -1,11 +1,12 @@
 import prettyBytes from "pretty-bytes";
 import { shownInLine } from "../../postgres/shown.js";
-import type { AfterStep } from "../../postgres/upgrade/model.js";
+import type { AfterStep, SettingDeviation, UpgradeCompared } from "../../postgres/upgrade/model.js";
 import type { Freed } from "../upgrade/commit.js";
 import type { Journal } from "../upgrade/journal.js";
+import type { PastUpgrade } from "../upgrade/past.js";
 import type { RollbackOutcome } from "../upgrade/rollback.js";
 import type { Written } from "../upgrade/written.js";
-import { timeInWords } from "./backups.js";
+import { secondsInWords, timeInWords } from "./backups.js";
 
 /** How many tables are named. */
 const named = 20;
@@ -63,6 +64,43 @@ export function journalInWords(journal: Journal): string {
         ? `done ${times.done === undefined ? "" : timeInWords(Date.parse(times.done) / 1000)}, not committed; ${keepsRollback ? "it can be rolled back" : "there is no way back"}`
         : `at "${phase}": pulumi up goes on, or back`;
   return `${server}: ${what}; ${how}`;
+}
+
+/** What was said of an upgrade beside what it was, one line each. */
+export function comparisonLines({ said, was }: UpgradeCompared): readonly string[] {
+  const rows: readonly (readonly [string, string, string])[] = [
+    ["", "said", "was"],
+    ["way", said.way, was.way],
+    ["space", prettyBytes(said.space.needed), `${prettyBytes(was.space)} at most`],
+    ["nobody served", `about ${secondsInWords(said.downtime)}`, secondsInWords(was.downtime)],
+    ["settings", saidOfSettings(said.settings), wasOfSettings(was.settings)],
+  ];
+  const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  const [first, second] = [width(0), width(1)];
+  const table = rows.map(([what, one, other]) => `  ${what.padEnd(first)} | ${one.padEnd(second)} | ${other}`);
+  return [...table, ...was.settings.otherwise.map((one) => `  ${deviationInWords(one)}`)];
+}
+
+/** Those that stay are not spoken of, so that there is nothing to count. */
+function saidOfSettings(settings: UpgradeCompared["said"]["settings"]): string {
+  const gone = settings.filter(({ kind }) => kind === "vanishes").length;
+  return `${settings.length - gone} others, ${gone} gone`;
+}
+
+function wasOfSettings({ kept, changed, gone, otherwise }: UpgradeCompared["was"]["settings"]): string {
+  const found = `${changed.length} others, ${gone.length} gone, ${kept.length} as before`;
+  return otherwise.length === 0 ? `${found}: as said` : `${found}, ${otherwise.length} otherwise than said`;
+}
+
+function deviationInWords({ name, said, was }: SettingDeviation): string {
+  const shown = (value: string | undefined) => (value === undefined ? "nothing" : `'${shownInLine(value)}'`);
+  return `setting ${shownInLine(name)}: said ${shown(said)}, was ${shown(was)}`;
+}
+
+export function pastInWords(past: PastUpgrade): readonly string[] {
+  const { server, from, to, done, committed } = past;
+  const when = (time: string) => timeInWords(Date.parse(time) / 1000);
+  return [`${server}: ${from} to ${to}, done ${when(done)}, committed ${when(committed)}`, ...comparisonLines(past)];
 }
 
 export function stepInWords({ name, command }: AfterStep, isDone: boolean): string {

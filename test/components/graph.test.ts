@@ -52,6 +52,10 @@ describe("the resources of a stack", () => {
     const roles = graph("alone").filter(({ type }) => type === "pgsite:index:Role");
     expect(roles.map(({ name }) => name).sort()).toEqual(["ecuser", "msyspg"]);
     expect(roles.filter(({ inputs }) => inputs.replication === true)).toEqual([]);
+    const [webconsole] = graph("alone").filter(({ type }) => type === "pgsite:index:Schema");
+    expect(webconsole).toMatchObject({ name: "ecelerity.webconsole", parent: "sispi" });
+    expect(webconsole?.inputs).toMatchObject({ name: "webconsole", database: "ecelerity", owner: "ecuser" });
+    expect(webconsole?.dependsOn).toEqual(expect.arrayContaining(["ecuser", "ecelerity"]));
     const [directory] = graph("alone").filter(({ type }) => type === "pgsite:index:DataDirectory");
     expect(directory?.inputs.stack).toBe("momentum");
   });

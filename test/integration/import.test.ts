@@ -60,7 +60,7 @@ for (const { major, block } of [
         "host all all 127.0.0.0/8 md5",
         "second_dba: { superuser: true }",
         'settings: { search_path: "science, public" }, databaseSettings: { science: { work_mem: 20MB } } }',
-        "science: { owner: app, settings: { TimeZone: UTC } }",
+        "science: { owner: app, schemas: { archive: { owner: second_dba }, science: {} }, settings: { TimeZone: UTC } }",
         "- backup_tool",
         "pgsite:service: { manager: none }",
         "alpha: no service starts it with its machine",

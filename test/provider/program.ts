@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { Server, Site } from "../../config/site.js";
-import { Database, DataDirectory, HostFile, Role, Rollout, ServerConfiguration } from "../../provider/sdk/index.js";
+import {
+  Database,
+  DataDirectory,
+  HostFile,
+  Role,
+  Rollout,
+  Schema,
+  ServerConfiguration,
+} from "../../provider/sdk/index.js";
 
 /** What a test wants to stand; the program reads it from site.json beside it. */
 export interface Declared {
@@ -10,7 +18,12 @@ export interface Declared {
   readonly roles?: Readonly<
     Record<string, { readonly connectionLimit?: number; readonly memberOf?: readonly string[] }>
   >;
-  readonly databases?: Readonly<Record<string, { readonly owner: string; readonly encoding?: string }>>;
+  readonly databases?: Readonly<
+    Record<
+      string,
+      { readonly owner: string; readonly encoding?: string; readonly schemas?: Readonly<Record<string, string>> }
+    >
+  >;
 }
 
 const config = new pulumi.Config();
@@ -37,8 +50,11 @@ function compose(site: Site): void {
     ([name, role]) =>
       new Role(name, { ...connection, name, ...role, password: config.requireSecret("role") }, { dependsOn: made }),
   );
-  for (const [name, database] of Object.entries(declared.databases ?? {})) {
-    new Database(name, { ...connection, name, ...database }, { dependsOn: roles });
+  for (const [name, { schemas = {}, ...database }] of Object.entries(declared.databases ?? {})) {
+    const made = new Database(name, { ...connection, name, ...database }, { dependsOn: roles });
+    for (const [schema, owner] of Object.entries(schemas)) {
+      new Schema(`${name}.${schema}`, { ...connection, name: schema, database: name, owner }, { dependsOn: made });
+    }
   }
   new Rollout(
     "rollout",

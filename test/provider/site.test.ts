@@ -56,7 +56,7 @@ function declare(settings: Readonly<Record<string, string>> = {}, change: (site:
   stack.declare({
     site: change({ ...cluster.site, servers }),
     roles: { reader: { connectionLimit: 7 } },
-    databases: { science: { owner: "reader", encoding: "UTF8" } },
+    databases: { science: { owner: "reader", encoding: "UTF8", schemas: { log: "reader" } } },
   });
 }
 
@@ -74,7 +74,7 @@ async function startedAt(): Promise<Record<string, string>> {
   return Object.fromEntries(rows);
 }
 
-const unchanged = "Resources:\n    10 unchanged";
+const unchanged = "Resources:\n    11 unchanged";
 
 describe("a running site under the real engine", { timeout: 60_000 }, () => {
   it("is taken over as it runs: nothing restarts, and the first preview after it is empty", async () => {
@@ -254,6 +254,7 @@ describe("a running site under the real engine", { timeout: 60_000 }, () => {
     const said = await stack.destroy();
     expect(said).toContain('left the role reader of test; to drop it: DROP ROLE "reader";');
     expect(said).toContain('left the database science of test; to drop it: DROP DATABASE "science";');
+    expect(said).toContain('left the schema log in the database science of test; to drop it there: DROP SCHEMA "log";');
     for (const { dataDirectory, controlDirectory } of cluster.site.servers) {
       expect([existsSync(dataDirectory), existsSync(controlDirectory)]).toEqual([false, false]);
     }

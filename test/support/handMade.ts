@@ -170,6 +170,12 @@ host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${t
       "alter system set work_mem = '12MB'",
       "select pg_reload_conf()",
     );
+    const login = { user: "postgres", password: this.administratorPassword };
+    const there = { ...this.primary, port: this.port, proof: proof() };
+    await withSession(there, login, { database: "science" }, async (session) => {
+      await session.query("create schema archive authorization second_dba");
+      await session.query("create schema science authorization app");
+    });
   }
 
   async #makeStandby(): Promise<void> {

@@ -49,7 +49,7 @@ export const plantStack = `config:
       settings: {work_mem: 6MB}
       databaseSettings: {science: {search_path: 'science, public'}}
   pgsite:databases:
-    science: {owner: reader, settings: {statement_timeout: 5min}}
+    science: {owner: reader, schemas: [science], settings: {statement_timeout: 5min}}
 `;
 
 /** The site rehearsed at a version, and brought up. */
@@ -142,6 +142,13 @@ export class Plot {
 
   async sql(server: string, ...statements: readonly string[]): Promise<void> {
     await withSession(this.server(server), this.login, {}, async (session) => {
+      for (const statement of statements) await session.query(statement);
+    });
+  }
+
+  /** In another database than postgres. */
+  async sqlIn(server: string, database: string, ...statements: readonly string[]): Promise<void> {
+    await withSession(this.server(server), this.login, { database }, async (session) => {
       for (const statement of statements) await session.query(statement);
     });
   }

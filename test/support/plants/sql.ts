@@ -90,5 +90,12 @@ export const ofSql: readonly Plant[] = [
     "alter database science connection limit 9",
     "CONNECTION LIMIT of database science is 9, declared -1",
   ),
+  sql("another owner of a schema", [], "owner of schema science in database science is dbadmin, declared reader", {
+    plant: (plot) => plot.sqlIn("server2", "science", "alter schema science owner to dbadmin"),
+  }),
+  sql("a schema dropped", [], "schema science in database science is missing", {
+    plant: (plot) => plot.sqlIn("server2", "science", "drop schema science"),
+    together: false,
+  }),
   sql("a role dropped", "drop role observers", "role observers is missing", { together: false }),
 ];

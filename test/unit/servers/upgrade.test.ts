@@ -124,7 +124,7 @@ describe("words", () => {
       "  the way: pg_upgrade, which copies the files (--copy) (the file system shares no blocks)",
       "  a way back: data and programs of 12 stay until pgsite upgrade commit; pgsite upgrade rollback returns to them, without what was written since",
       "  space: 12 GB needed beside the data, 107 GB free",
-      "  nobody is served for about 2m 5s, by the data's size: an estimate",
+      "  nobody is served for about 1m 56s, by the data's size: an estimate",
       "  pg_upgrade --check, run against the running server: the clusters are compatible",
       "  first of all a backup is made, as the stack declares it; if that is not good, nothing is upgraded",
       "  setting: wal_keep_segments 64 → wal_keep_size 1024MB",

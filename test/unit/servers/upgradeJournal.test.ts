@@ -16,6 +16,8 @@ import {
   readJournal,
   writeJournal,
 } from "../../../servers/upgrade/journal.js";
+import { pastUpgrades, remember } from "../../../servers/upgrade/past.js";
+import { pastInWords } from "../../../servers/words/upgradeActs.js";
 import { factsOf, wantedOf } from "../../support/upgradeFacts.js";
 
 let folder: string;
@@ -35,6 +37,18 @@ function journalOf(): Journal {
   return newJournal({ site: "orders", server: "one" }, facts.cluster, plan, { old: "/old/bin", new: "/new/bin" });
 }
 
+const outcome = {
+  way: "copy",
+  space: 40_000_000,
+  downtime: 8.6,
+  settings: {
+    kept: ["work_mem"],
+    changed: ["a", "b"],
+    gone: ["c"],
+    otherwise: [{ name: "jit", said: "off", was: "on" }],
+  },
+} as const;
+
 describe("the journal of an upgrade", () => {
   const path = () => upgradePath(directories, "journal");
 
@@ -53,6 +67,9 @@ describe("the journal of an upgrade", () => {
       after: ["web console"],
       standbys: ["two"],
       rollingBack: true,
+      taken: { way: "copy", space: 40_000_000 },
+      served: "2026-11-30T08:00:09Z",
+      outcome,
     });
     expect(full).toMatchObject({
       phase: "done",
@@ -61,6 +78,35 @@ describe("the journal of an upgrade", () => {
     expect(await readJournal(host, directories)).toEqual(full);
     await forget(host, directories as Parameters<typeof forget>[1], { ...full, sockets: join(folder, "sockets") });
     expect(await readJournal(host, directories)).toBeUndefined();
+  });
+
+  it("leaves what was said and what it was, once, when it is committed", async () => {
+    expect(await pastUpgrades(host, directories)).toEqual([]);
+    const { plan } = journalOf();
+    const ended = await reach(host, directories, journalOf(), "done", { outcome });
+    await remember(host, directories, ended);
+    await remember(host, directories, ended);
+    const past = await pastUpgrades(host, directories);
+    const { way, space, downtime, settings } = plan as NonNullable<typeof plan>;
+    expect(past).toMatchObject([
+      { server: "one", from: "17", to: "18", said: { way, space, downtime, settings }, was: outcome },
+    ]);
+    expect(statSync(controlPath(directories, "upgrades")).mode & 0o777).toBe(0o600);
+    expect(pastInWords(past[0] as (typeof past)[number]).slice(1)).toEqual([
+      "                | said             | was",
+      "  way           | copy             | copy",
+      "  space         | 12 GB            | 40 MB at most",
+      "  nobody served | about 1m 56s     | 9s",
+      "  settings      | 2 others, 0 gone | 2 others, 1 gone, 1 as before, 1 otherwise than said",
+      "  setting jit: said 'off', was 'on'",
+    ]);
+    // A standby was set aside: what was said was said of its primary.
+    await remember(host, directories, { ...ended, role: "standby", times: { begun: "another" } });
+    // Of a pgsite that measured nothing, nothing can be said.
+    await remember(host, directories, { ...journalOf(), times: { begun: "another" } });
+    expect(await pastUpgrades(host, directories)).toHaveLength(1);
+    writeFileSync(controlPath(directories, "upgrades"), "[");
+    await expect(remember(host, directories, ended)).rejects.toThrow(controlPath(directories, "upgrades"));
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { settingsOutcome } from "../../../../postgres/upgrade/outcome.js";
 import { missingFor } from "../../../../postgres/upgrade/programs.js";
 import { settingChanges } from "../../../../postgres/upgrade/settings.js";
 import { isDumped, stops, unsupportedFrom } from "../../../../postgres/upgrade/unsupported.js";
@@ -32,11 +33,56 @@ describe("settings", () => {
 
   it("whose default is another one are named where nobody has set them", () => {
     const defaults = (more: Readonly<Record<string, string>>, declared = {}) =>
-      settingChanges("17", "18", more, declared).map(({ name }) => name);
+      settingChanges("17", "18", more, declared)
+        .filter(({ kind }) => kind === "default")
+        .map(({ name }) => name);
     expect(defaults({})).toContain("effective_io_concurrency");
     expect(defaults({ effective_io_concurrency: "2" })).not.toContain("effective_io_concurrency");
     expect(defaults({}, { effective_io_concurrency: "2" })).not.toContain("effective_io_concurrency");
     for (const name of defaults({})) expect(name).not.toMatch(/^(lc_|server_version|debug_|TimeZone)/);
+  });
+
+  it("that the stack says otherwise, or does not say, are named", () => {
+    const of = (set: Readonly<Record<string, string>>, declared: Readonly<Record<string, string>>) =>
+      settingChanges("17", "18", set, declared).filter(({ kind }) => kind !== "default");
+    expect(of({ work_mem: "5MB", shared_buffers: "1GB" }, { shared_buffers: "1024MB" })).toEqual([
+      { kind: "undeclared", name: "work_mem", value: "5MB", to: "4MB" },
+    ]);
+    expect(of({ work_mem: "5MB" }, { work_mem: "8192", max_connections: "100", jit: "off" })).toEqual([
+      { kind: "declared", name: "work_mem", from: "5MB", to: "8MB" },
+      { kind: "declared", name: "jit", from: "on", to: "off" },
+    ]);
+    // Where files are is of the place, and what the host decides has no default.
+    expect(of({ hba_file: "/etc/hba", TimeZone: "Asia/Kathmandu" }, {})).toEqual([
+      { kind: "undeclared", name: "TimeZone", value: "Asia/Kathmandu" },
+    ]);
+    expect(of({ "my.password": "hush" }, { "my.password": "hash" })).toEqual([
+      { kind: "declared", name: "my.password", from: "********", to: "********" },
+    ]);
+  });
+
+  it("are compared with what the new server has", () => {
+    const set = { wal_keep_segments: "64", work_mem: "5MB", vacuum_cleanup_index_scale_factor: "0.2", jit: "off" };
+    const declared = { wal_keep_size: "1GB", jit: "off" };
+    const said = settingChanges("12", "18", set, declared).filter(({ kind }) => kind !== "default");
+    const has = { wal_keep_size: "1GB", work_mem: "4MB", jit: "off" };
+    const outcome = (now: Readonly<Record<string, string>>) =>
+      settingsOutcome("18", set, said, new Map(Object.entries(now)));
+    expect(outcome(has)).toEqual({
+      kept: ["jit"],
+      changed: ["wal_keep_segments", "work_mem"],
+      gone: ["vacuum_cleanup_index_scale_factor"],
+      otherwise: [],
+    });
+    expect(outcome({ ...has, wal_keep_size: "512MB", jit: "on" }).otherwise).toEqual([
+      { name: "wal_keep_segments", said: "1024MB", was: "512MB" },
+      { name: "jit", said: "off", was: "on" },
+    ]);
+    expect(outcome({ ...has, vacuum_cleanup_index_scale_factor: "0.1" }).otherwise).toEqual([
+      { name: "vacuum_cleanup_index_scale_factor", was: "0.1" },
+    ]);
+    const { work_mem: _, ...without } = has;
+    expect(outcome(without).otherwise).toEqual([{ name: "work_mem", said: "4MB" }]);
   });
 
   it("of any two versions are told without a fault", () =>
