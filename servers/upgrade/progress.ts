@@ -1,5 +1,6 @@
 import { upgradePath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
+import type { CopyProgress } from "../baseBackup/progress.js";
 import { lines } from "../baseBackup/progressLines.js";
 import type { Journal } from "./journal.js";
 import { versionFolders } from "./prepare.js";
@@ -15,8 +16,16 @@ export function advancing(
   measure: () => Promise<number | undefined>,
   say: (line: string) => Promise<void> | void,
 ): Advance {
+  return showing(
+    lines((line) => void say(line), what),
+    total,
+    measure,
+  );
+}
+
+/** The same for whoever shows it in his own way. */
+export function showing(progress: CopyProgress, total: number, measure: () => Promise<number | undefined>): Advance {
   return () => {
-    const progress = lines((line) => void say(line), what);
     let timer: NodeJS.Timeout | undefined;
     let ended = false;
     let done = 0;
@@ -35,6 +44,7 @@ export function advancing(
     return () => {
       ended = true;
       clearTimeout(timer);
+      progress.end();
     };
   };
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { closeSessions } from "../../hosts/shell/sessions.js";
+import type { MoveAsked } from "../../servers/move/asked.js";
 import { commitMove, goBack, sinceMoved } from "../../servers/move/back.js";
 import { readJournal } from "../../servers/move/journal.js";
-import type { MoveAsked } from "../../servers/move/look.js";
 import { moveServer } from "../../servers/move/move.js";
 import { administratorOf } from "../../servers/sql/login.js";
 
