@@ -83,6 +83,7 @@ export async function lookAtDump(
 }
 
 const looking = `wanted=$1; shift
+found=$(command -v pg_dump || command -v pg_restore) && set -- "$@" "$(dirname -- "$found")"
 for folder; do
   echo "folder $folder"
   for program in $wanted; do [ -x "$folder/$program" ] && echo "has $program"; done
@@ -102,8 +103,8 @@ async function programsAt(
   version: string,
 ): Promise<{ readonly clients?: string; readonly missing: readonly string[]; readonly folder: string }> {
   const { server, clients } = programs[side];
-  const folders = [...new Set([own, clientDirectory ?? own])];
-  const { stdout } = await host.run(["sh", "-c", looking, "sh", [...server, ...clients].join(" "), ...folders]);
+  const asked = [...new Set([own, clientDirectory ?? own])];
+  const { stdout } = await host.run(["sh", "-c", looking, "sh", [...server, ...clients].join(" "), ...asked]);
   const has = new Map<string, Set<string>>();
   const versions = new Map<string, string>();
   let at = "";
@@ -116,6 +117,8 @@ async function programsAt(
     else if (key === "version") versions.set(at, /\(PostgreSQL\) (\d+(?:\.\d+)*)/.exec(value)?.[1] ?? "");
   }
   const isOf = (folder: string) => majorOf(versions.get(folder) ?? "") === version;
+  // Its own first, then PATH's.
+  const folders = [...has.keys()];
   const complete = folders.find((folder) => isOf(folder) && clients.every((name) => has.get(folder)?.has(name)));
   const missing = [
     ...server.filter((name) => !has.get(own)?.has(name)),

@@ -42,7 +42,7 @@ export function moveRefusalInWords(refusal: MoveRefusal): string {
         ? `the programs on the new host are ${refusal.to}, older than its data (${refusal.from}): nothing goes back to an older version but by dump`
         : `the programs on the new host are ${refusal.to}, and its data ${refusal.from}: install those of ${refusal.from} there: an upgrade comes before a move or after it (docs/upgrade.md)`;
     case "programs missing":
-      return `${refusal.folder} on ${refusal.host} lacks ${refusal.programs.join(", ")}: a dump and a restore take the client programs of that very version (the package postgresql-client, or clientDirectory)`;
+      return `${refusal.folder} on ${refusal.host} lacks ${refusal.programs.join(", ")}: a dump and a restore take the client programs of that very version (in the folder of the server's programs, or in PATH)`;
     case "closed databases":
       return `the databases ${refusal.databases.map(shownInLine).join(", ")} let nobody in, so nothing can be read of them: allow it (ALTER DATABASE … ALLOW_CONNECTIONS true), or drop them`;
     case "prepared transactions":
