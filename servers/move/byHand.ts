@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
@@ -6,7 +7,7 @@ import { copyPath } from "./places.js";
 
 /** Files of a data directory that are of its own cluster, or of one run of its server. */
 const own =
-  /^(PG_VERSION|postmaster\.(pid|opts)|current_logfiles|postgresql\.auto\.conf\.tmp|(backup_label|tablespace_map)(\.old)?|backup_manifest|(standby|recovery)\.signal|recovery\.(conf|done)|pgsite\.incomplete|\.s\.PGSQL\..*|lost\+found)$/;
+  /^(PG_VERSION|postmaster\.(pid|opts)|current_logfiles|postgresql\.auto\.conf\.tmp|(backup_label|tablespace_map)(\.old)?|backup_manifest|(standby|recovery)\.signal|recovery\.(conf|done)|\.s\.PGSQL\..*|lost\+found)$/;
 
 /**
  * What somebody has put among the data, and no dump has: ALTER SYSTEM's file, certificates, included files, and configuration that
@@ -32,7 +33,7 @@ async function carryFiles(
   const there = new Set((await target.list(to)) ?? []);
   const left: string[] = [];
   for (const name of (await source.list(from)) ?? []) {
-    if (own.test(name) || files[name] !== undefined) continue;
+    if (own.test(name) || name === incompleteMarker || files[name] !== undefined) continue;
     const path = join(from, name);
     const status = await source.stat(path);
     if (status?.type === "file") await copyPath(source, path, target, join(to, name));

@@ -14,7 +14,8 @@ describe.skipIf(binaries === undefined).each(["archive", "dump"])(
   (way) => {
     let site: LocalSite;
     beforeAll(async () => {
-      const description = { binaries, primary: undefined, standalone: "server2" };
+      // A site of tests has this password.
+      const description = { binaries, primary: undefined, standalone: "server2", roles: { replicator: {} } };
       site = await LocalSite.make({ major: "15", block: 252, servers: ["server2"], description });
       await site.up();
     }, 180_000);
