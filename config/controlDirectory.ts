@@ -84,6 +84,8 @@ export const controlNames = {
   move: "move.json",
   /** A folder in which initdb shows what the programs of a new host make: move. It goes with the look. */
   moveTrial: "move-trial",
+  /** A folder in which a move by dump and restore works: sockets, and the access file of the servers that it starts. It goes with the move. */
+  moveWork: "move-work",
   /** What a rejoin has kept already, and how to go on: rejoin. It goes when the server's data are those of a standby. */
   begunRejoin: "rejoin.json",
   /** Where the runbook's rejoin keeps what it is about to rewind. It goes when the data are those of a standby. */

@@ -1,24 +1,26 @@
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import prettyMilliseconds from "pretty-ms";
 import { movedConfiguration } from "../../config/moved.js";
 import { resolveStack } from "../../config/resolve.js";
 import type { Server, Site } from "../../config/site.js";
 import { withAuthority } from "../../config/tls.js";
 import { hostOf } from "../../hosts/index.js";
+import { runbookFacts } from "../../installed/runbook/facts.js";
 import { defined } from "../../postgres/defined.js";
-import type { StackChange } from "../../postgres/move/model.js";
+import type { MoveWish, StackChange } from "../../postgres/move/model.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { withLock } from "../../servers/data/lock.js";
 import { dump } from "../../servers/dump/dump.js";
+import type { MoveAsked } from "../../servers/move/asked.js";
 import { commitMove, goBack, sinceMoved } from "../../servers/move/back.js";
 import { type MoveJournal, readJournal } from "../../servers/move/journal.js";
-import { lookAtMove, type MoveAsked } from "../../servers/move/look.js";
+import { lookAtMove } from "../../servers/move/look.js";
 import { moveServer } from "../../servers/move/move.js";
 import { keptOf } from "../../servers/move/places.js";
 import { MoveRefused } from "../../servers/move/refused.js";
-import { databasesOf } from "../../servers/move/since.js";
+import { openDatabases } from "../../servers/sql/counters.js";
 import { administratorOf } from "../../servers/sql/login.js";
 import {
   moveEventInWords,
@@ -39,6 +41,8 @@ interface Flags {
   readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly acceptCollation?: boolean;
+  readonly way?: MoveWish;
+  readonly jobs?: number;
 }
 
 const stacks = ["--stack <name...>", "stacks to look for it in (default: all)"] as const;
@@ -48,14 +52,29 @@ export function moveCommand(): Command {
   const command = new Command("move")
     // What stands after `commit` is commit's.
     .enablePositionalOptions()
-    .description("move a single server to another host, or another path, by its files; kept until commit")
+    .description(
+      "move a single server to another host, or another path, by its files or by dump and restore; kept until commit",
+    )
     .argument("[server]", "the server; alone, a move that has begun goes on")
     .option("--to <host>", "a key of hosts:, or an address that is reached as its host is")
     .option("--data-directory <path>", "where its data are to be (default: the same path)", absolute)
     .option(...stacks)
     .option("--dry-run", "look at both places and say what would be done; nothing is changed")
     .option("--yes", "without a question before it begins")
-    .option("--accept-collation", "also where the new host sorts otherwise: REINDEX is run afterwards")
+    .addOption(
+      new Option(
+        "--way <way>",
+        "by its files, or by dump and restore (default: by its files where these are good there)",
+      )
+        .choices(["auto", "archive", "dump"])
+        .default("auto"),
+    )
+    .option(
+      "--jobs <number>",
+      "how many workers a dump and restore has (default: as upgrade.jobs says, else 2)",
+      workers,
+    )
+    .option("--accept-collation", "by its files also where the new host sorts otherwise: REINDEX is run afterwards")
     .action((name: string | undefined, flags: Flags) => run(name, flags));
   command
     .command("status")
@@ -127,7 +146,8 @@ async function target(
   { site, server, passwords, signal }: FoundServer,
   flags: Flags,
 ): Promise<{ readonly asked: MoveAsked; readonly changes?: readonly StackChange[] }> {
-  const common = { passwords, signal, ...defined({ acceptCollation: flags.acceptCollation }) };
+  const { acceptCollation, way: wish, jobs } = flags;
+  const common = { passwords, signal, ...defined({ acceptCollation, wish, jobs }) };
   if (flags.to === undefined && flags.dataDirectory === undefined) {
     const journal = await readJournal(server);
     if (journal === undefined) throw new Error("say where it goes: --to HOST, --data-directory PATH, or both");
@@ -148,7 +168,10 @@ async function target(
   const { tls } = server.proof;
   const moved = tls === "none" ? stack.site : withAuthority(stack.site, tls.authority);
   const proven = moved.servers.find((one) => one.name === server.name) ?? to;
-  return { asked: { ...common, site, moved, server, to: proven }, changes };
+  const inputs = stack.inputs[server.name];
+  // As the next `up` renders it.
+  const runbook = inputs === undefined ? undefined : runbookFacts(proven, inputs);
+  return { asked: { ...common, site, moved, server, to: proven, ...defined({ runbook }) }, changes };
 }
 
 function withServer(site: Site, server: Server): Site {
@@ -186,13 +209,13 @@ async function rollback(name: string, flags: Flags & { readonly save?: string })
   const login = administratorOf(site, passwords);
   const since = await sinceMoved(journal, { login, signal });
   if (since !== undefined) say(writtenSinceInWords(since).join("\n"));
-  else if (journal.phase === "done" && journal.way === "archive") {
+  else if (journal.phase === "done" && journal.way !== "rename") {
     say("what was written at the new place is not known: it cannot be asked");
   }
   if (flags.save !== undefined) {
     const folder = flags.save;
     const moved = withServer(site, journal.to);
-    for (const database of await databasesOf(journal.to, login, signal)) {
+    for (const database of await openDatabases({ server: journal.to, login, signal })) {
       const to = { on: "here" as const, path: join(folder, `${encodeURIComponent(database)}.dump`) };
       const made = await dump({ site: moved, server: journal.to, passwords, signal, database, to });
       say(`${database} is saved in ${made.path}`);
@@ -217,6 +240,12 @@ async function agreed(question: string, yes: boolean | undefined): Promise<boole
   } finally {
     asking.close();
   }
+}
+
+function workers(text: string): number {
+  const jobs = Number(text);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= 64) return jobs;
+  throw new InvalidArgumentError("1 to 64");
 }
 
 function resolved(path: string): string {

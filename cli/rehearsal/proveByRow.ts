@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import pWaitFor from "p-wait-for";
+import { until } from "../../servers/process/until.js";
 import { openSession } from "../../servers/sql/session.js";
 import type { LoadedSite } from "../load.js";
 
@@ -38,10 +38,9 @@ export async function proveByRow(
     try {
       const seen = async () =>
         (await reader.query("SELECT 1 FROM public.pgsite_demo WHERE mark = $1", [mark])).length === 1;
-      await pWaitFor(() => seen().catch(() => false), {
-        interval: 50,
-        timeout: { milliseconds: deadline, message: `${server.name} did not show the row within ${deadline / 1000} s` },
-      });
+      if (!(await until(() => seen().catch(() => false), { deadline, interval: 50 }))) {
+        throw new Error(`${server.name} did not show the row within ${deadline / 1000} s`);
+      }
     } finally {
       await reader.end();
     }

@@ -88,7 +88,7 @@ const always = 7;
 const aDatabase = 1;
 
 /** How long nobody is served, in seconds: an estimate. */
-export function downtimeOf(way: Way, facts: UpgradeFacts, jobs: number): number {
+export function downtimeOf(way: Way, facts: Pick<UpgradeFacts, "cluster" | "copyRate">, jobs: number): number {
   const { dataSize, databases } = facts.cluster;
   const rate = rows[way].rate?.(facts, Math.max(1, jobs));
   // Rows that follow keep nobody waiting; their space is needed all the same.

@@ -8,6 +8,7 @@ import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { processState, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
 import type { Login } from "../sql/session.js";
+import { endWorkingIn } from "../upgrade/workplace.js";
 import { isIncomplete } from "./copy.js";
 import { type MoveJournal, removeJournal } from "./journal.js";
 import { disableService, enableService, keptOf, renameOnce, writeFilesOf } from "./places.js";
@@ -27,7 +28,7 @@ export async function sinceMoved(
 ): Promise<WrittenSince | undefined> {
   // By rename it goes back with all of it.
   if (mark === undefined || way === "rename") return undefined;
-  return writtenSince(to, login, mark, signal).catch(() => undefined);
+  return writtenSince({ server: to, login, signal }, mark).catch(() => undefined);
 }
 
 /**
@@ -38,6 +39,7 @@ export async function goBack(journal: MoveJournal, { report = () => undefined }:
   const { from, to, way, phase, time } = journal;
   const [source, target] = [hostOf(from.host), hostOf(to.host)];
   const wasStarted = ["started", "done", "switching"].includes(phase);
+  if (way === "dump") await endDump(journal);
   if (wasStarted) {
     await stopServer(target, to, { mayCrash: true });
     await disableService(journal.site, to).catch(() => undefined);
@@ -59,6 +61,20 @@ export async function goBack(journal: MoveJournal, { report = () => undefined }:
   await removeNewControl(to);
   await removeJournal(journal);
   report({ code: "back", running: true, ...defined({ kept }) });
+}
+
+/** What a dump has started, or a killed one has left: programs by their working folder, private servers by their data. */
+async function endDump({ from, to, phase, sockets }: MoveJournal): Promise<void> {
+  const [source, target] = [hostOf(from.host), hostOf(to.host)];
+  await endWorkingIn(source, [controlPath(from, "moveWork")]);
+  await endWorkingIn(target, [controlPath(to, "moveWork"), controlPath(to, "initdb")]);
+  if (["copying", "stopping"].includes(phase)) await stopServer(target, to, { mayCrash: true });
+  // One that was started for the dump lets nobody in.
+  if (phase === "stopping") await stopServer(source, from, { deadline: 10 * 60_000 });
+  await source.remove(controlPath(from, "moveWork"));
+  await target.remove(controlPath(to, "moveWork"));
+  if (sockets?.from !== undefined) await source.remove(sockets.from);
+  if (sockets?.to !== undefined) await target.remove(sockets.to);
 }
 
 async function clearNewPlace(
@@ -96,7 +112,7 @@ export async function commitMove(journal: MoveJournal): Promise<void> {
   if ((await processState(target, to.dataDirectory)).kind !== "running") {
     throw new MoveRefused(from.name, [{ code: "not running" }]);
   }
-  if (way === "archive") {
+  if (way !== "rename") {
     await source.remove(keptOf(journal));
     for (const { leadsTo } of apart) await clearFolder(source, leadsTo);
   }

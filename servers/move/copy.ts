@@ -16,11 +16,11 @@ import { type Login, withSession } from "../sql/session.js";
 import { namesOf } from "../sql/versions.js";
 
 /** Says whose the half data are, to whoever finds them. */
-const marker = '{"kind":"move"}\n';
+export const incompleteText = '{"kind":"move"}\n';
 
 /** Whether what lies there is what a move has not finished. */
 export async function isIncomplete(host: Host, { dataDirectory }: Server): Promise<boolean> {
-  return (await host.readFile(join(dataDirectory, incompleteMarker)))?.toString("utf8") === marker;
+  return (await host.readFile(join(dataDirectory, incompleteMarker)))?.toString("utf8") === incompleteText;
 }
 
 /** A folder that goes along: the data directory, or one that a link in it leads to. */
@@ -102,7 +102,7 @@ export class MoveCopy {
   /** While the server runs. */
   async first(unused: UnusedWal): Promise<FirstPass> {
     await takeDirectory(this.#target, this.to.dataDirectory);
-    await this.#target.writeFile(join(this.to.dataDirectory, incompleteMarker), marker);
+    await this.#target.writeFile(join(this.to.dataDirectory, incompleteMarker), incompleteText);
     const began = Number((await this.#source.run(["date", "-u", "+%s"])).stdout.trim());
     const entries: (readonly Entry[])[] = [];
     this.#unused = unused;

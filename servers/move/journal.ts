@@ -2,6 +2,7 @@ import { controlPath } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { ApartFolder, MoveMark, MovePhase, MoveWay } from "../../postgres/move/model.js";
 
 /** What is known of a move that has begun and is not committed: in the old place's control directory, from `copied` on in both. */
@@ -16,7 +17,18 @@ export interface MoveJournal {
   readonly phase: MovePhase;
   /** When it began, as it stands in the name of what is left. */
   readonly time: string;
+  /** Of the old data. */
   readonly systemIdentifier: string;
+  /** Of the new ones, where these were made by dump and restore. */
+  readonly newIdentifier?: string;
+  /** Folders of sockets that a dump's private servers have elsewhere than in their working folder. */
+  readonly sockets?: { readonly from?: string; readonly to?: string };
+  /** What the guard at the new place is made of. */
+  readonly runbook?: RunbookFacts;
+  /** Whether the new server still lacks what the planner goes by. */
+  readonly statistics?: "due";
+  /** Of a dump. */
+  readonly jobs?: number;
   readonly apart: readonly ApartFolder[];
   /** What the catalogues had before it stopped, by what is counted. */
   readonly counts: Readonly<Record<string, string>>;
@@ -24,6 +36,11 @@ export interface MoveJournal {
   readonly stopped?: number;
   readonly downtime?: number;
   readonly mark?: MoveMark;
+}
+
+/** What the data at the new place are known by. */
+export function identifierThere({ systemIdentifier, newIdentifier }: MoveJournal): string {
+  return newIdentifier ?? systemIdentifier;
 }
 
 /** The journal beside a server's data, wherever the stack file says that these are; undefined where there is none. */

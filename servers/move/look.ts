@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
-import type { Passwords, Server, Site } from "../../config/site.js";
+import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { judgeMove } from "../../postgres/move/judge.js";
+import { defined } from "../../postgres/defined.js";
+import { judgeMove, obstaclesTo, wayFor } from "../../postgres/move/judge.js";
 import type { ApartFolder, MoveFacts, MoveRefusal, PlatformFacts } from "../../postgres/move/model.js";
-import { atLeast } from "../../postgres/versions.js";
+import { atLeast, majorOf } from "../../postgres/versions.js";
 import { type BuildFacts, buildFacts, buildOf } from "../../postgres/wal/controlFile.js";
 import { preflight } from "../../preflight/index.js";
 import { requestOf } from "../../preflight/request.js";
@@ -18,18 +19,9 @@ import { processState } from "../process/process.js";
 import { administratorOf } from "../sql/login.js";
 import { withSession } from "../sql/session.js";
 import { namesOf } from "../sql/versions.js";
+import type { MoveAsked } from "./asked.js";
 import { isIncomplete } from "./copy.js";
-
-export interface MoveAsked {
-  /** The site as it is, and as it is to be. */
-  readonly site: Site;
-  readonly moved: Site;
-  readonly server: Server;
-  readonly to: Server;
-  readonly passwords: Passwords;
-  readonly acceptCollation?: boolean;
-  readonly signal: AbortSignal;
-}
+import { lookAtDump } from "./lookDump.js";
 
 /** What a move goes by. Where something is refused, the facts are what could be seen. */
 export interface Looked {
@@ -60,7 +52,6 @@ export async function lookAtMove(asked: MoveAsked): Promise<Looked> {
   const mount = found.find(({ kind }) => kind === "mount");
   const renames =
     oneHost && mount === undefined && (await isOneFileSystem(from, server.dataDirectory, to.dataDirectory));
-  const way = renames ? "rename" : "archive";
   const [fromPlatform, toPlatform, sizes, ordered] = await Promise.all([
     platformOf(from, server.binDirectory),
     platformOf(target, to.binDirectory),
@@ -69,26 +60,35 @@ export async function lookAtMove(asked: MoveAsked): Promise<Looked> {
   ]);
   const control = await readControlFile(from, server.dataDirectory);
   const build = control === undefined ? undefined : buildOf(server.version, control);
-  const sameVersion =
-    toPlatform.programs !== "" && toPlatform.programs.split(".")[0] === fromPlatform.programs.split(".")[0];
+  const sameVersion = majorOf(toPlatform.programs) === server.version;
   const there = sameVersion && !oneHost ? await trial(target, to, signal) : undefined;
   if (there !== undefined && "refusal" in there) refusals.push(there.refusal);
   const made = there !== undefined && "build" in there ? there.build : build;
-  const facts: MoveFacts = {
-    server: server.name,
-    version: server.version,
-    way,
-    oneHost,
+  const compared = {
     from: fromPlatform,
     to: toPlatform,
     differs: build === undefined || made === undefined ? [] : buildFacts.filter((name) => build[name] !== made[name]),
     ordered,
+  };
+  const obstacles = obstaclesTo(compared);
+  const accepted = asked.acceptCollation === true;
+  const { way, standing } = wayFor(obstacles, { wish: asked.wish ?? "auto", accepted, renames });
+  const dump = way === "dump" && sameVersion && control !== undefined ? await lookAtDump(asked, control) : undefined;
+  refusals.push(...(dump?.refusals ?? []));
+  const facts: MoveFacts = {
+    server: server.name,
+    version: server.version,
+    way,
+    obstacles,
+    oneHost,
+    ...compared,
     ...sizes,
     apart,
+    ...defined({ dump: dump?.facts }),
   };
-  refusals.push(...judgeMove(facts, { collation: asked.acceptCollation === true }));
-  if (way === "archive") refusals.push(...(await refuseSpace(target, to, facts)));
-  if (way === "archive" && !oneHost) refusals.push(...(await refuseApart(target, apart)));
+  refusals.push(...judgeMove(facts, standing));
+  if (way !== "rename") refusals.push(...(await refuseSpace(target, to, facts)));
+  if (way !== "rename" && !oneHost) refusals.push(...(await refuseApart(target, apart)));
   return { facts, refusals };
 }
 
@@ -145,12 +145,13 @@ async function isOneFileSystem(host: Host, one: string, other: string): Promise<
   return first !== undefined && first === second;
 }
 
-const platform = `printf '%s\\n' "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 1)" "$(ldd "$1/postgres" 2>/dev/null | sed -n 's/.*libicui18n\\.so\\.\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)" "$("$1/postgres" --version 2>/dev/null)"`;
+const platform = `system=$(. /etc/os-release 2>/dev/null && echo "$ID \${VERSION_ID-}")
+printf '%s\\n' "$(uname -m)" "\${system:-$(uname -s)}" "$(getconf GNU_LIBC_VERSION 2>/dev/null || ldd --version 2>&1 | head -n 1)" "$(ldd "$1/postgres" 2>/dev/null | sed -n 's/.*libicui18n\\.so\\.\\([0-9][0-9]*\\).*/\\1/p' | head -n 1)" "$("$1/postgres" --version 2>/dev/null)"`;
 
 async function platformOf(host: Host, binDirectory: string): Promise<PlatformFacts> {
   const { stdout } = await host.run(["sh", "-c", platform, "sh", binDirectory]);
-  const [machine = "", libc = "", icu = "", said = ""] = stdout.split("\n");
-  return { machine, libc, icu, programs: /\(PostgreSQL\) (\d+(?:\.\d+)*)/.exec(said)?.[1] ?? "" };
+  const [machine = "", system = "", libc = "", icu = "", said = ""] = stdout.split("\n");
+  return { machine, system, libc, icu, programs: /\(PostgreSQL\) (\d+(?:\.\d+)*)/.exec(said)?.[1] ?? "" };
 }
 
 /** What the programs there make says how they were built: nothing else of a build does in every version. */
@@ -209,11 +210,11 @@ async function orderedDatabases({ site, server, passwords, signal }: MoveAsked):
 async function refuseSpace(
   host: Host,
   to: Server,
-  { bytes, walBytes, apart }: MoveFacts,
+  { bytes, walBytes, apart, dump }: MoveFacts,
 ): Promise<readonly MoveRefusal[]> {
   // Folders apart may lie on other disks; nobody knows how much of it goes where, so all of it is asked of the first.
   const lack = await lackOfSpace(host, [
-    { directory: to.dataDirectory, bytes: apart.length > 0 ? walBytes : bytes + walBytes },
+    { directory: to.dataDirectory, bytes: dump?.needed ?? (apart.length > 0 ? walBytes : bytes + walBytes) },
   ]);
   if (lack === undefined) return [];
   return [{ code: "space", path: to.dataDirectory, host: host.name, free: lack.free, needed: lack.needed }];

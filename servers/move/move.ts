@@ -1,5 +1,6 @@
 import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
+import { defined } from "../../postgres/defined.js";
 import type { MoveEvent, MoveFacts, MovePhase } from "../../postgres/move/model.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
@@ -10,10 +11,13 @@ import { stopServer } from "../process/stop.js";
 import { administratorOf } from "../sql/login.js";
 import { type Login, withSession } from "../sql/session.js";
 import { whoAreYou } from "../sql/writable.js";
+import { makeStatistics } from "../upgrade/after.js";
+import type { MoveAsked } from "./asked.js";
 import { goBack } from "./back.js";
+import { DumpCopy } from "./byDump.js";
 import { type FirstPass, MoveCopy, unusedWalOf } from "./copy.js";
-import { type MoveJournal, readJournal, writeJournal } from "./journal.js";
-import { lookAtMove, type MoveAsked } from "./look.js";
+import { identifierThere, type MoveJournal, readJournal, writeJournal } from "./journal.js";
+import { lookAtMove } from "./look.js";
 import { disableService, enableService, fillControlDirectory, keptOf, renameOnce, writeFilesOf } from "./places.js";
 import { MoveRefused } from "./refused.js";
 import { countsOf, markOf } from "./since.js";
@@ -35,8 +39,8 @@ export interface Moved {
 const goesOn: readonly MovePhase[] = ["switching", "started"];
 
 /**
- * Moves a single server to another host, or another path, by its files. It serves at the old place until all but what changes every
- * second has been copied, and is stopped for the rest. What fails before the new server is proven brings the old one back.
+ * Moves a single server to another host, or another path: by its files, where it serves at the old place until all but what changes
+ * every second has been copied, and is stopped for the rest; or by dump and restore, where it is stopped for all of it. What fails before the new server is proven brings the old one back.
  * @throws MoveRefused, and nothing was touched @throws CannotStop
  */
 export async function moveServer(options: MoveOptions): Promise<Moved> {
@@ -47,7 +51,7 @@ export async function moveServer(options: MoveOptions): Promise<Moved> {
       const isSame = begun.to.dataDirectory === to.dataDirectory && begun.to.host.address === to.host.address;
       const called = `${begun.to.dataDirectory} on ${begun.to.host.name} (${begun.to.host.address})`;
       if (!isSame) throw new MoveRefused(server.name, [{ code: "under way", to: called, phase: begun.phase }]);
-      if (begun.phase === "done") return { journal: begun };
+      if (begun.phase === "done") return { journal: await makeStatisticsOnce(options, begun) };
       if (goesOn.includes(begun.phase)) return { journal: await finish(options, begun) };
       await goBack(begun, { ...options, login: administratorOf(options.site, options.passwords) });
     }
@@ -84,17 +88,26 @@ async function begin(options: MoveOptions, facts: MoveFacts): Promise<MoveJourna
     systemIdentifier,
     apart: facts.apart,
     counts: {},
+    ...defined({ runbook: options.runbook, jobs: facts.dump?.jobs }),
   };
   try {
     await remember(options, journal);
-    const copy = new MoveCopy(server, to, facts.apart, progress, signal);
+    const { dump: plan, apart, oneHost } = facts;
+    const copy = new MoveCopy(server, to, apart, progress, signal);
     let before: FirstPass | undefined;
+    let dump: DumpCopy | undefined;
     if (facts.way === "archive") {
       report({ code: "first pass", bytes: facts.bytes });
       before = await copy.first(await unusedWalOf(server, login, signal));
+    } else if (plan !== undefined) {
+      dump = await DumpCopy.make({ from: server, to, facts: plan, apart, oneHost, progress, report, signal });
+      journal = { ...journal, sockets: dump.sockets };
+      await writeJournal(journal);
+      journal = { ...journal, newIdentifier: await dump.prepare() };
+      await writeJournal(journal);
     }
     const fit = await makeFit(asked);
-    const counts = await countsOf(server, login, signal);
+    const counts = await countsOf({ server, login, signal });
     const unused = await unusedWalOf(server, login, signal);
     journal = { ...journal, phase: "stopping", counts, stopped: Date.now() };
     await remember(options, journal);
@@ -108,6 +121,11 @@ async function begin(options: MoveOptions, facts: MoveFacts): Promise<MoveJourna
       await writeFilesOf(to, server);
       await copy.finish();
       report({ code: "compared", files: all, sums: copy.sums });
+    }
+    if (dump !== undefined) {
+      await dump.transfer();
+      await dump.finish();
+      journal = { ...journal, statistics: "due" };
     }
     await fillControlDirectory(journal);
     journal = { ...journal, phase: "copied" };
@@ -157,16 +175,28 @@ async function finish(options: MoveOptions, given: MoveJournal): Promise<MoveJou
     } else await startServer(hostOf(to.host), to, { signal });
     await prove(journal, to, login, { signal, report });
     const downtime = journal.stopped === undefined ? 0 : (Date.now() - journal.stopped) / 1000;
-    report({ code: "proven", systemIdentifier: journal.systemIdentifier, downtime });
-    const mark = await markOf(to, login, signal);
+    report({ code: "proven", systemIdentifier: identifierThere(journal), downtime });
+    const mark = await markOf({ server: to, login, signal });
     journal = { ...journal, phase: "done", downtime, mark };
     await remember(options, journal);
-    return journal;
   } catch (error) {
     if (error instanceof CutOff) throw error;
     if (journal.phase !== "done") await goBack(journal, { ...options, login });
     throw error;
   }
+  return makeStatisticsOnce(options, journal);
+}
+
+/** What a dump does not bring, made while clients work there already. Cut off, it is for the next `pgsite move`. */
+async function makeStatisticsOnce(options: MoveOptions, journal: MoveJournal): Promise<MoveJournal> {
+  if (journal.statistics === undefined) return journal;
+  const { site, passwords, signal, report = () => undefined } = options;
+  report({ code: "statistics" });
+  const live = { server: journal.to, login: administratorOf(site, passwords), signal };
+  await makeStatistics(live, false, journal.jobs ?? 1, async (_, text) => report({ code: "line", text }));
+  const { statistics: _, ...made } = journal;
+  await writeJournal(made);
+  return made;
 }
 
 /** It answers, takes writes and is the same cluster; files and sums were compared before. @throws where not */
@@ -176,7 +206,8 @@ async function prove(
   login: Login,
   { signal, report }: Required<Pick<MoveOptions, "signal" | "report">>,
 ): Promise<void> {
-  const { systemIdentifier, counts } = journal;
+  const { counts, way } = journal;
+  const systemIdentifier = identifierThere(journal);
   const own = await readSystemIdentifier(hostOf(to.host), to.dataDirectory);
   await withSession(to, login, { timeout: 30_000, signal }, async (session) => {
     const is = await whoAreYou(session);
@@ -185,7 +216,9 @@ async function prove(
     if (is.inRecovery) throw new Error(`${to.name} at the new place is in recovery`);
     if (is.version !== to.version) throw new Error(`${to.name} at the new place is ${is.version}`);
   });
-  const now = await countsOf(to, login, signal);
+  // Of a dump more than this was compared, while nobody worked; and what its catalogues count of themselves is another cluster's.
+  if (way === "dump") return;
+  const now = await countsOf({ server: to, login, signal });
   const wrong = [...new Set([...Object.keys(counts), ...Object.keys(now)])].find((name) => counts[name] !== now[name]);
   // Clients work there already, and did until it was stopped: what they made or dropped is no reason to go back.
   if (wrong !== undefined) report({ code: "other counts", what: wrong, before: counts[wrong], now: now[wrong] });

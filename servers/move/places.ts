@@ -3,14 +3,17 @@ import { controlNames, controlPath, movedDirectory } from "../../config/controlD
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import { installRunbook } from "../../installed/runbook/install.js";
+import { claimInstance } from "../../installed/runbook/instance.js";
 import { disableAtBoot } from "../../installed/service/atBoot.js";
 import { findManager, installService, readService, takesRoot } from "../../installed/service/manager.js";
 import { serviceFacts } from "../../installed/service/of.js";
+import { defined } from "../../postgres/defined.js";
 import { fileOf } from "../../postgres/files/places.js";
 import { readServerFiles } from "../data/countedFiles.js";
-import { writeIdentity } from "../data/dataDirectory.js";
+import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
 import { writeServerFile } from "../data/staging.js";
-import type { MoveJournal } from "./journal.js";
+import { identifierThere, type MoveJournal } from "./journal.js";
 
 /** Where the old data are, once they have moved. */
 export function keptOf({ from, time }: Pick<MoveJournal, "from" | "time">): string {
@@ -20,15 +23,31 @@ export function keptOf({ from, time }: Pick<MoveJournal, "from" | "time">): stri
 /** What of a control directory belongs to the server wherever it is; the rest is rendered for its place, by the next `up`. */
 const goesAlong = ["passfile", "certificate", "key", "authorities", "adopted", "adoptedFiles"] as const;
 
-/** Writes what the new place's control directory needs before a start there; the identity makes the data ours. */
-export async function fillControlDirectory({ site, from, to, systemIdentifier }: MoveJournal): Promise<void> {
+/** Brings that to the new place. */
+export async function carryControl(from: Server, to: Server): Promise<void> {
   const [source, target] = [hostOf(from.host), hostOf(to.host)];
   await target.makeDirectory(to.controlDirectory);
   for (const what of goesAlong) await copyPath(source, controlPath(from, what), target, controlPath(to, what));
-  await writeIdentity(target, to, { site, server: to.name, systemIdentifier });
 }
 
-async function copyPath(source: Host, from: string, target: Host, to: string): Promise<void> {
+/**
+ * Writes what the new place's control directory needs before a start there. The guard of a database that exists once comes along,
+ * and lets it start at the new place and nowhere else; the identity makes the data ours.
+ */
+export async function fillControlDirectory(journal: MoveJournal): Promise<void> {
+  const { site, from, to, runbook } = journal;
+  const target = hostOf(to.host);
+  await carryControl(from, to);
+  if (runbook?.alone !== undefined) {
+    await claimInstance(target, to);
+    await installRunbook(target, runbook);
+  }
+  const stack = (await readIdentity(hostOf(from.host), from))?.stack;
+  const systemIdentifier = identifierThere(journal);
+  await writeIdentity(target, to, { site, server: to.name, ...defined({ stack }), systemIdentifier });
+}
+
+export async function copyPath(source: Host, from: string, target: Host, to: string): Promise<void> {
   const status = await source.stat(from);
   if (status === undefined) return;
   if (status.type === "directory") {

@@ -11,11 +11,38 @@ import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { waitForWriters, writing } from "../data/lock.js";
 import { takeDirectory, writeMarker } from "../data/marker.js";
 import { writeDeclaredFiles } from "../data/ownFiles.js";
-import { clearData, standingIn } from "../data/standing.js";
+import { clearData, type Standing, standingIn } from "../data/standing.js";
 import { identifier, literal } from "../sql/sql.js";
 
 /** The configuration that initdb makes among the data. */
 const initdbsFiles = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"];
+
+/** @returns the system identifier of a new cluster of the site's; `pgsite.incomplete` is still there. See `makeCluster` */
+export function initialise(
+  host: Host,
+  site: Site,
+  server: Server,
+  passwords: Passwords,
+  signal?: AbortSignal,
+): Promise<string> {
+  return makeCluster(host, server, {
+    mark: () => writeMarker(host, server.dataDirectory, { kind: "initdb" }),
+    argv: (directory) => initdbArguments(site, server, directory),
+    fill: (directory) => createAdministrator(host, site, server, passwords, directory, signal),
+    signal,
+  });
+}
+
+/** How a cluster is made. */
+export interface Making {
+  /** Says in the data directory whose the half data are. */
+  readonly mark: () => Promise<void>;
+  /** initdb and its arguments. @param standing what lies in the data directory already: a place for WAL on another disk, say */
+  readonly argv: (directory: string, standing: readonly Standing[]) => readonly string[];
+  /** What else it gets before it is in its place. */
+  readonly fill?: (directory: string) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Makes a new cluster in a data directory that is absent, empty or half filled by us (the caller has looked, and
@@ -24,23 +51,17 @@ const initdbsFiles = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"];
  * this returns.
  * @returns the system identifier
  */
-export async function initialise(
-  host: Host,
-  site: Site,
-  server: Server,
-  passwords: Passwords,
-  signal?: AbortSignal,
-): Promise<string> {
+export async function makeCluster(host: Host, server: Server, { mark, argv, fill, signal }: Making): Promise<string> {
   const { dataDirectory } = server;
   const made = controlPath(server, "initdb");
   await waitForWriters(host, server);
   await takeDirectory(host, dataDirectory);
-  await writeMarker(host, dataDirectory, { kind: "initdb" });
+  await mark();
   const standing = await standingIn(host, dataDirectory, server.version);
   await clearData(host, dataDirectory, standing, [incompleteMarker]);
   await host.remove(made);
-  await run(host, server, initdbArguments(site, server, made), signal);
-  await createAdministrator(host, site, server, passwords, made, signal);
+  await run(host, server, argv(made, standing), signal);
+  await fill?.(made);
   // What is apart from the data is written where it belongs, and its place in them is not initdb's either.
   const apart = server.configurationDirectory !== undefined;
   if (apart) for (const name of initdbsFiles) await host.remove(join(made, name));

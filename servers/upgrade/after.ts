@@ -3,11 +3,10 @@ import type { Server } from "../../config/site.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { atLeast } from "../../postgres/versions.js";
 import { messageOf } from "../rollout/reporter.js";
-import { type Login, type Session, withSession } from "../sql/session.js";
+import { countersOf, inDatabase, type Live, openDatabases, walPositionOf } from "../sql/counters.js";
 import { identifier } from "../sql/sql.js";
-import { namesOf } from "../sql/versions.js";
 import { databasesOf } from "./compare.js";
-import type { Counters, Journal, Since } from "./journal.js";
+import type { Journal, Since } from "./journal.js";
 import { ask, type PrivateServer, type Workplace } from "./private.js";
 
 export type Tell = (severity: "info" | "warning", line: string) => Promise<void>;
@@ -35,43 +34,10 @@ export async function updateExtensions(at: Workplace, server: PrivateServer, tel
   }
 }
 
-/** Sessions on the server as clients have it. */
-export interface Live {
-  readonly server: Server;
-  readonly login: Login;
-  readonly signal: AbortSignal;
-}
-
-const forEver = { queryTimeout: 0 };
-
-async function inDatabase<T>({ server, login, signal }: Live, database: string, act: (session: Session) => Promise<T>) {
-  return withSession(server, login, { database, ...forEver, signal }, act);
-}
-
-async function openDatabases(live: Live): Promise<readonly string[]> {
-  const sql = "select datname from pg_catalog.pg_database where datallowconn and datname <> 'template0' order by 1";
-  return inDatabase(live, "postgres", async (session) =>
-    (await session.query(sql)).map(({ datname }) => datname ?? ""),
-  );
-}
-
 /** The position in the WAL, and how often rows were written, table by table. */
 export async function sinceOf(live: Live): Promise<Since> {
-  const counters: Record<string, Record<string, number>> = {};
-  for (const database of await openDatabases(live)) counters[database] = await countersOf(live, database);
-  const wal = await inDatabase(live, "postgres", async (session) => {
-    const [row] = await session.query(`select ${namesOf(live.server.version).currentLsn}::text as lsn`);
-    return row?.lsn ?? "";
-  });
-  return { time: new Date().toISOString(), wal, counters };
-}
-
-export const countersSql =
-  "select schemaname || '.' || relname as name, n_tup_ins + n_tup_upd + n_tup_del as rows from pg_catalog.pg_stat_user_tables where schemaname <> 'pgsite_migration' and n_tup_ins + n_tup_upd + n_tup_del > 0";
-
-async function countersOf(live: Live, database: string): Promise<Counters[string]> {
-  const rows = await inDatabase(live, database, (session) => session.query(countersSql));
-  return Object.fromEntries(rows.map(({ name, rows: count }) => [name ?? "", Number(count)]));
+  const counters = await countersOf(live);
+  return { time: new Date().toISOString(), wal: await walPositionOf(live), counters };
 }
 
 /** Targets of the stages: a little at once, so that no query waits long for the first plan that is of some use. 0: as declared. */

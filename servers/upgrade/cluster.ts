@@ -112,7 +112,8 @@ const rowsOf = async (session: Session, sql: string | undefined) => (sql === und
 
 const providers: Readonly<Record<string, ClusterFacts["locale"]["provider"]>> = { c: "libc", i: "icu", b: "builtin" };
 
-function localeOf(row: Row): ClusterFacts["locale"] {
+/** How a database of `databasesQuestion` sorts. */
+export function localeOf(row: Row): ClusterFacts["locale"] {
   const text = (name: string) => row[name] ?? undefined;
   const [locale, rules] = [text("locale"), text("rules")];
   return {

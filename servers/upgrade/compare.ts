@@ -1,4 +1,5 @@
 import { atLeast } from "../../postgres/versions.js";
+import { openDatabasesSql } from "../sql/counters.js";
 import { literal } from "../sql/sql.js";
 import { clusterSql, databaseSql, sequencesSql } from "./compareSql.js";
 import { ask, type PrivateServer, type Workplace } from "./private.js";
@@ -38,8 +39,7 @@ export async function contentsOf(at: Workplace, server: PrivateServer): Promise<
 
 /** Those that let anybody in; template1 too. */
 export async function databasesOf(at: Workplace, server: PrivateServer): Promise<readonly string[]> {
-  const sql = "select datname from pg_catalog.pg_database where datallowconn and datname <> 'template0' order by 1";
-  return (await ask(at, server, "template1", sql)).map(([name]) => name ?? "");
+  return (await ask(at, server, "template1", openDatabasesSql)).map(([name]) => name ?? "");
 }
 
 /** What only one version asks for is not compared. */

@@ -3,22 +3,21 @@ import pLimit from "p-limit";
 import type { Server } from "../../config/site.js";
 import { quoteAll } from "../../hosts/quote.js";
 import { fillingWal } from "../../postgres/upgrade/ways.js";
-import { atLeast } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { identifier } from "../sql/sql.js";
+import { carry, type End } from "./carry.js";
 import { databasesOf } from "./compare.js";
 import type { Deferred } from "./deferred.js";
 import type { Journal } from "./journal.js";
 import { bringToDisk, newServer, oldServer } from "./prepare.js";
-import { ask, connection, named, type PrivateServer, surroundings, type Workplace, whilePrivate } from "./private.js";
-import { advancing } from "./progress.js";
-import { tail } from "./said.js";
+import { ask, connection, named, type Workplace, whilePrivate } from "./private.js";
+import { type Advance, advancing } from "./progress.js";
 
-const day = 24 * 3600_000;
 /** Bytes from which on the tables of one database are copied by several workers. */
 const worthSplitting = 64 * 1024 * 1024;
 
 /** What makes filling the new cluster fast: whatever breaks off is done again from the start, and at the end all goes to the disk. */
-function fillingOptions({ to }: Journal): Readonly<Record<string, string>> {
+function fillingOptions(to: Major): Readonly<Record<string, string>> {
   return {
     fsync: "off",
     full_page_writes: "off",
@@ -35,8 +34,8 @@ function fillingOptions({ to }: Journal): Readonly<Record<string, string>> {
 }
 
 /**
- * By dump and restore: roles and tablespaces, then database by database, straight from the one server to the other. Both run
- * privately, the old one read only, so that all dumps are of one moment without a snapshot.
+ * By dump and restore, beside each other on one host: both run privately, the old one read only, so that all dumps are of one
+ * moment without a snapshot.
  */
 export async function byDump(
   at: Workplace,
@@ -47,101 +46,75 @@ export async function byDump(
   total: number,
   say: (line: string) => Promise<void> | void,
 ): Promise<void> {
-  const from = oldServer(server, journal);
-  const to = newServer(server, journal);
-  const filling = { ...to, options: { ...to.options, ...fillingOptions(journal) } };
-  const size = async () => {
-    const [row] = await ask(
-      at,
-      to,
-      "template1",
-      "select sum(pg_catalog.pg_database_size(oid)) from pg_catalog.pg_database",
-    );
-    return Number(row?.[0]);
-  };
-  await whilePrivate(at, from, () =>
-    whilePrivate(at, filling, async () => {
-      const stop = advancing("restored", total, size, say)();
-      try {
-        await globals(at, from, to);
-        await databases(at, from, to, deferred, jobs);
-      } finally {
-        stop();
-      }
-    }),
+  const from = { at, server: oldServer(server, journal) };
+  const to = { at, server: newServer(server, journal) };
+  const advance = advancing("restored", total, () => restoredBytes(to), say);
+  await whilePrivate(at, from.server, () => fillByDump(from, to, { deferred, jobs, advance }));
+}
+
+/** Bytes of all databases of a server that is being filled. */
+export async function restoredBytes({ at, server }: End): Promise<number> {
+  const [row] = await ask(
+    at,
+    server,
+    "template1",
+    "select sum(pg_catalog.pg_database_size(oid)) from pg_catalog.pg_database",
   );
-  await bringToDisk(at, to);
+  return Number(row?.[0]);
 }
 
-/** What psql, pg_dump … of the new version say where they fail. */
-async function pipe(at: Workplace, servers: readonly PrivateServer[], script: string): Promise<void> {
-  const env = surroundings(servers[0] as PrivateServer);
-  // A single argument is not as long as the names of thousands of tables are. What it runs is not to read the rest of it.
-  const input = `{\n${script}\n} </dev/null\n`;
-  const given = { cwd: at.work, env, input, timeout: 14 * day, signal: at.signal };
-  const { code, stdout, stderr } = await at.host.run(["sh", "-s"], given);
-  at.signal.throwIfAborted();
-  if (code !== 0) throw new Error(tail(stderr || stdout));
-}
-
-/** `one | other`, which fails where either does. */
-function piped(one: readonly string[], other: readonly string[], mark: string): string {
-  return [
-    "nl='",
-    "'",
-    "umask 077",
-    `rm -f ${quoteAll([mark])}`,
-    `{ ${quoteAll(one)} && : >${quoteAll([mark])}; } | ${quoteAll(other)} || exit 1`,
-    `[ -e ${quoteAll([mark])} ]`,
-  ].join("\n");
+/**
+ * Fills an empty cluster, which is started for it, from a server that runs: roles and tablespaces, then database by database,
+ * straight from the one server to the other. What it has is on the disk when this returns.
+ */
+export async function fillByDump(
+  from: End,
+  to: End,
+  options: { readonly deferred: Deferred; readonly jobs: number; readonly advance: Advance },
+): Promise<void> {
+  const { at, server } = to;
+  const filling = { ...server, options: { ...server.options, ...fillingOptions(server.version) } };
+  await whilePrivate(at, filling, async () => {
+    const stop = options.advance();
+    try {
+      await globals(from, to);
+      await databases(from, to, options.deferred, options.jobs);
+    } finally {
+      stop();
+    }
+  });
+  await bringToDisk(at, server);
 }
 
 /** Roles, their settings, and tablespaces, which have a folder of each version in the same place. The install user is there. */
-async function globals(at: Workplace, from: PrivateServer, to: PrivateServer): Promise<void> {
-  const dump = [join(at.clients, "pg_dumpall"), "-g", ...connection(at, from), "-l", "template1"];
-  const psql = [
-    join(at.clients, "psql"),
-    "-X",
-    "-q",
-    "-v",
-    "ON_ERROR_STOP=1",
-    "-o",
-    "/dev/null",
-    ...connection(at, to),
-    "-d",
-    "template1",
-    "-f",
-    "-",
+async function globals(from: End, to: End): Promise<void> {
+  const dump = [
+    ...[join(from.at.clients, "pg_dumpall"), "-g"],
+    ...[...connection(from.at, from.server), "-l", "template1"],
   ];
-  const made = [`CREATE ROLE ${from.user};`, `CREATE ROLE ${identifier(from.user)};`];
-  const file = join(at.work, "globals.sql");
-  const script = [
-    "nl='",
-    "'",
-    "umask 077",
-    `${quoteAll(dump)} >${quoteAll([file])} || exit 1`,
-    `grep -v -x -F ${quoteAll(made.flatMap((line) => ["-e", line]))} <${quoteAll([file])} | ${quoteAll(psql)}`,
-    "code=$?",
-    // It has verifiers of passwords.
-    `rm -f ${quoteAll([file])}`,
-    "exit $code",
-  ].join("\n");
-  await pipe(at, [from, to], script).catch((error: Error) => {
+  const psql = [
+    ...[join(to.at.clients, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null"],
+    ...[...connection(to.at, to.server), "-d", "template1", "-f", "-"],
+  ];
+  const { user } = from.server;
+  const made = [`CREATE ROLE ${user};`, `CREATE ROLE ${identifier(user)};`];
+  const without = `grep -v -x -F ${quoteAll(made.flatMap((line) => ["-e", line]))}`;
+  await carry(
+    from,
+    to,
+    { name: "pg_dumpall", line: quoteAll(dump) },
+    { name: "psql", line: `${without} | ${quoteAll(psql)}` },
+    "globals",
+  ).catch((error: Error) => {
     throw new Error(`roles and tablespaces: ${error.message}`);
   });
 }
 
-async function databases(
-  at: Workplace,
-  from: PrivateServer,
-  to: PrivateServer,
-  deferred: Deferred,
-  jobs: number,
-): Promise<void> {
-  const names = await databasesOf(at, from);
+async function databases(from: End, to: End, deferred: Deferred, jobs: number): Promise<void> {
+  const names = await databasesOf(from.at, from.server);
   const closed = await ask(
-    at,
-    from,
+    from.at,
+    from.server,
     "template1",
     "select datname from pg_catalog.pg_database where not datallowconn and datname <> 'template0'",
   );
@@ -150,7 +123,7 @@ async function databases(
       `the databases ${closed.map(([name]) => name).join(", ")} let nobody in, so nothing can be read of them: allow it (ALTER DATABASE … ALLOW_CONNECTIONS true), or drop them`,
     );
   }
-  const one = (name: string) => restoreDatabase(at, from, to, name, deferred[name] ?? new Set(), jobs);
+  const one = (name: string) => restoreDatabase(from, to, name, deferred[name] ?? new Set(), jobs);
   // These are there already: each is made anew from the other.
   for (const name of ["template1", "postgres"]) if (names.includes(name)) await one(name);
   const limit = pLimit(jobs);
@@ -158,25 +131,24 @@ async function databases(
   const ends = await Promise.allSettled(rest.map((name) => limit(() => one(name))));
   const failed = ends.find((end) => end.status === "rejected");
   if (failed !== undefined) throw failed.reason as Error;
-  if (!names.includes("postgres")) await ask(at, to, "template1", "drop database postgres");
+  if (!names.includes("postgres")) await ask(to.at, to.server, "template1", "drop database postgres");
 }
 
 async function restoreDatabase(
-  at: Workplace,
-  from: PrivateServer,
-  to: PrivateServer,
+  from: End,
+  to: End,
   name: string,
   deferred: ReadonlySet<string>,
   jobs: number,
 ): Promise<void> {
-  const mine = join(at.work, `restored-${Buffer.from(name).toString("hex").slice(0, 80)}`);
+  const mine = `restored-${Buffer.from(name).toString("hex").slice(0, 80)}`;
   const without = [...deferred].map((pattern) => `--exclude-table-data=${pattern}`);
   const dump = (...more: readonly string[]) => [
-    ...[join(at.clients, "pg_dump"), "-Fc", "-Z0", "--lock-wait-timeout=60s", ...more, ...connection(at, from)],
-    ...["-d", named(name)],
+    ...[join(from.at.clients, "pg_dump"), "-Fc", "-Z0", "--lock-wait-timeout=60s", ...more],
+    ...[...connection(from.at, from.server), "-d", named(name)],
   ];
   const restore = (...more: readonly string[]) => [
-    ...[join(at.clients, "pg_restore"), "--exit-on-error", ...more, ...connection(at, to)],
+    ...[join(to.at.clients, "pg_restore"), "--exit-on-error", ...more, ...connection(to.at, to.server)],
   ];
   const isThere = name === "template1" || name === "postgres";
   const make = [
@@ -184,27 +156,27 @@ async function restoreDatabase(
     ...["-d", name === "template1" ? "postgres" : "template1"],
   ];
   const into = ["-d", named(name)];
-  const groups = await groupsOf(at, from, name, deferred, jobs);
-  const run = (script: string) =>
-    pipe(at, [from, to], script).catch((error: Error) => {
-      throw new Error(`the database ${name}: ${error.message}`);
-    });
-  if (groups.length < 2) return run(piped(dump(...without), restore(...make), mine));
-  await run(piped(dump("--section=pre-data"), restore(...make), mine));
+  const groups = await groupsOf(from, name, deferred, jobs);
+  const run = (dumping: readonly string[], restoring: string, mark = mine) => {
+    const [one, other] = [quoteAll(dumping), restoring];
+    return carry(from, to, { name: "pg_dump", line: one }, { name: "pg_restore", line: other }, mark).catch(
+      (error: Error) => {
+        throw new Error(`the database ${name}: ${error.message}`);
+      },
+    );
+  };
+  if (groups.length < 2) return run(dump(...without), quoteAll(restore(...make)));
+  await run(dump("--section=pre-data"), quoteAll(restore(...make)));
   const data = groups.map((group, index) =>
-    run(piped(dump("--section=data", ...without, ...group), restore(...into), `${mine}-${index}`)),
+    run(dump("--section=data", ...without, ...group), quoteAll(restore(...into)), `${mine}-${index}`),
   );
   const ends = await Promise.allSettled(data);
   const failed = ends.find((end) => end.status === "rejected");
   if (failed !== undefined) throw failed.reason as Error;
   // Indexes and constraints by several workers need a file.
-  const file = `${mine}.dump`;
-  const after = [
-    ...["nl='", "'", "umask 077"],
-    `${quoteAll(dump("--section=post-data", "-f", file))} || exit 1`,
-    quoteAll(restore("-j", `${jobs}`, ...into, file)),
-  ];
-  await run(after.join("\n"));
+  const file = join(to.at.work, `${mine}.dump`);
+  const all = quoteAll(restore("-j", `${jobs}`, ...into, file));
+  await run(dump("--section=post-data"), `cat >${quoteAll([file])} && ${all}`);
 }
 
 /**
@@ -212,8 +184,7 @@ async function restoreDatabase(
  * large objects. Nothing where the database is too small for that.
  */
 async function groupsOf(
-  at: Workplace,
-  from: PrivateServer,
+  { at, server: from }: End,
   name: string,
   deferred: ReadonlySet<string>,
   jobs: number,

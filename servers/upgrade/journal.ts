@@ -5,9 +5,7 @@ import type { Host } from "../../hosts/host.js";
 import { defined } from "../../postgres/defined.js";
 import type { ClusterFacts, Phase, UpgradeOutcome, UpgradePlan, Way } from "../../postgres/upgrade/model.js";
 import { type Major, majors } from "../../postgres/versions.js";
-
-/** By database, then by table (`schema.table`): rows that were inserted, changed and deleted, as the server's statistics count them. */
-export type Counters = Readonly<Record<string, Readonly<Record<string, number>>>>;
+import type { Counters } from "../sql/counters.js";
 
 /** What was true when clients had the new version before them: a rollback says what came since. */
 export interface Since {

@@ -1,8 +1,8 @@
 import type { UpgradeOutcome } from "../../postgres/upgrade/model.js";
 import { namesToAsk, settingsOutcome } from "../../postgres/upgrade/outcome.js";
+import type { Live } from "../sql/counters.js";
 import { withSession } from "../sql/session.js";
 import { literal } from "../sql/sql.js";
-import type { Live } from "./after.js";
 import type { Journal } from "./journal.js";
 
 /** What the upgrade was, now that clients have the new server. Undefined where its journal is of a pgsite that measured nothing. */

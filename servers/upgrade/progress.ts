@@ -1,3 +1,4 @@
+import type { CopyProgress } from "../baseBackup/progress.js";
 import { lines } from "../baseBackup/progressLines.js";
 
 /** Begins to say how far something is; what it returns ends that. */
@@ -10,11 +11,19 @@ export function advancing(
   measure: () => Promise<number | undefined>,
   say: (line: string) => Promise<void> | void,
 ): Advance {
+  return showing(
+    lines((line) => void say(line), what),
+    total,
+    measure,
+  );
+}
+
+/** The same for whoever shows it in his own way. */
+export function showing(progress: CopyProgress, total: number, measure: () => Promise<number | undefined>): Advance {
   return () => {
-    const progress = lines((line) => void say(line), what);
     let done = 0;
     progress.start(total, 0);
-    return repeatedly(async () => {
+    const stop = repeatedly(async () => {
       const now = await measure().catch(() => undefined);
       return () => {
         if (now === undefined || now <= done) return;
@@ -22,6 +31,10 @@ export function advancing(
         done = Math.min(now, total);
       };
     });
+    return () => {
+      stop();
+      progress.end();
+    };
   };
 }
 

@@ -15,7 +15,16 @@ export async function makeWorkplace(
   clients: string,
   signal: AbortSignal,
 ): Promise<Workplace> {
-  const work = upgradePath(directories, "work");
+  return makeWorkplaceIn(host, upgradePath(directories, "work"), clients, signal);
+}
+
+/** The same in a folder of that name. */
+export async function makeWorkplaceIn(
+  host: Host,
+  work: string,
+  clients: string,
+  signal: AbortSignal,
+): Promise<Workplace> {
   await host.remove(work);
   await host.makeDirectory(work);
   await host.writeFile(join(work, "pg_hba.conf"), letsIn);
@@ -30,10 +39,15 @@ export async function makeWorkplace(
  */
 export async function endLeftovers(host: Host, directories: Directories): Promise<void> {
   const folders = (["work", "new", "check"] as const).map((name) => upgradePath(directories, name));
+  await endWorkingIn(host, folders);
+}
+
+/** The same of whatever works in one of these folders, or below. */
+export async function endWorkingIn(host: Host, folders: readonly string[]): Promise<void> {
   const { code, stderr } = await host.run(["sh", "-c", ending, "sh", ...folders], { timeout: 180_000 });
   if (code === 0) return;
   throw new Error(
-    `what an earlier, killed pgsite started on ${host.name} still works in the folder of the upgrade: ${stderr.trim()}`,
+    `what an earlier, killed pgsite started on ${host.name} still works in ${folders[0]}: ${stderr.trim()}`,
   );
 }
 

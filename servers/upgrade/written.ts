@@ -1,10 +1,9 @@
 import type { Server } from "../../config/site.js";
-import { withSession } from "../sql/session.js";
-import { bytesOfLsn } from "../sql/sql.js";
+import { between, type Counters, countersSql, inDatabase, type Live } from "../sql/counters.js";
 import { namesOf } from "../sql/versions.js";
-import { countersSql, type Live, sinceOf } from "./after.js";
+import { sinceOf } from "./after.js";
 import { databasesOf } from "./compare.js";
-import type { Counters, Journal, Since } from "./journal.js";
+import type { Journal, Since } from "./journal.js";
 import { ask, type PrivateServer, type Workplace } from "./private.js";
 
 /** What the new server has that the old one lacks: a rollback loses it. */
@@ -22,27 +21,16 @@ export interface Written {
 /** Undefined where nobody knows what it was when clients came: the upgrade did not get so far. */
 export function writtenBetween({ since }: Journal, now: Since): Written | undefined {
   if (since === undefined) return undefined;
-  let counted = true;
-  const rows = Object.entries(now.counters).flatMap(([database, tables]) =>
-    Object.entries(tables).map(([table, count]) => ({
-      table: `${database}: ${table}`,
-      rows: count - (since.counters[database]?.[table] ?? 0),
-    })),
-  );
-  if (rows.some((one) => one.rows < 0)) counted = false;
-  for (const [database, tables] of Object.entries(since.counters)) {
-    for (const table of Object.keys(tables)) if (now.counters[database]?.[table] === undefined) counted = false;
-  }
-  const wal = bytesOfLsn(now.wal) - bytesOfLsn(since.wal);
-  const found = rows.filter((one) => one.rows > 0).sort((one, other) => other.rows - one.rows);
-  return { since: since.time, wal, rows: found, counted };
+  const { wal, tables, counted } = between(since, now);
+  const rows = tables.map(({ database, table, rows: count }) => ({ table: `${database}: ${table}`, rows: count }));
+  return { since: since.time, wal, rows, counted };
 }
 
 /** While it runs; what sessions have done in the last seconds may not be counted yet. */
 export async function nowOf(live: Live, { plan }: Journal): Promise<Since> {
   const now = await sinceOf(live);
   const asked = (database: string, sql: string) =>
-    withSession(live.server, live.login, { database, signal: live.signal }, async (session) =>
+    inDatabase(live, database, async (session) =>
       (await session.query(sql)).map(({ name, rows }) => [name ?? "", rows ?? ""] as const),
     );
   return { ...now, counters: await withoutHistory(now.counters, plan, asked) };

@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Server, Site } from "../../config/site.js";
+import { instancePlace } from "../../installed/runbook/instance.js";
+import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { MoveEvent, MovePhase } from "../../postgres/move/model.js";
 import { commitMove, goBack, sinceMoved } from "../../servers/move/back.js";
 import { readJournal } from "../../servers/move/journal.js";
@@ -11,12 +13,15 @@ import { MoveRefused } from "../../servers/move/refused.js";
 import { processState } from "../../servers/process/process.js";
 import { stopServer } from "../../servers/process/stop.js";
 import { openSession } from "../../servers/sql/session.js";
+import { allPrograms } from "../../toolchain/clients.mjs";
 import { Cluster } from "../support/cluster.js";
 import { serverFolder } from "../support/serverUser.js";
 
 /** Another file system than that of a cluster of tests: to it data are copied, as to another host. */
 const otherFileSystem = "/dev/shm";
 const signal = new AbortController().signal;
+/** With pg_dump and pg_restore of the servers' own version, where this machine has them. */
+const clients = await allPrograms("15");
 
 describe.skipIf(!existsSync(otherFileSystem))("a server moves", () => {
   let cluster: Cluster;
@@ -152,6 +157,86 @@ describe.skipIf(!existsSync(otherFileSystem))("a server moves", () => {
       expect(journal.phase).toBe("done");
       expect(await sum(to)).toBe(before);
       expect(await runs(server)).toBe(false);
+    },
+  );
+
+  it.skipIf(clients === undefined)(
+    "by dump and restore, with its guard, and back",
+    {
+      timeout: 90_000,
+    },
+    async () => {
+      await cluster.query("server1", "create role reader");
+      await cluster.query("server1", "alter role reader set work_mem = '7MB'");
+      await cluster.query("server1", "grant select on t to reader");
+      await cluster.query("server1", "select lo_from_bytea(4711, decode(repeat('ab', 3000), 'hex'))");
+      await cluster.query(
+        "server1",
+        "create database \"o'ther one\" template template0 lc_collate 'C.utf8' lc_ctype 'C.utf8'",
+      );
+      await cluster.query("server1", "alter system set application_name = 'by hand'");
+      writeFileSync(join(server.dataDirectory, "included.conf"), "# by hand\n");
+      const to = placed("far");
+      const { name, version, binDirectory, port, passfile, dataDirectory, controlDirectory, host } = to;
+      const runbook: RunbookFacts = {
+        ...{
+          site: "test",
+          server: name,
+          version,
+          user: host.user,
+          dataDirectory,
+          controlDirectory,
+          binDirectory,
+          port,
+        },
+        ...{ passfile, prefix: "", alone: { listens: [] }, peers: [] },
+      };
+      const content = async (at: Server) => [
+        await sum(at),
+        await ask(at, "select md5(lo_get(4711)) as is"),
+        await ask(
+          at,
+          "select has_table_privilege('reader', 't', 'select')::text || setconfig::text as is from pg_db_role_setting",
+        ),
+        await ask(at, "select datcollate as is from pg_database where datname = 'o''ther one'"),
+      ];
+      const before = await content(server);
+      const events: MoveEvent[] = [];
+      const report = (event: MoveEvent) => {
+        if (event.code !== "line") events.push(event);
+      };
+      const asked = optionsTo(to, { wish: "dump", runbook, report });
+      const options = { ...asked, site: { ...asked.site, clientDirectory: clients as string } };
+      const { journal, facts } = await moveServer(options);
+      expect(facts).toMatchObject({ way: "dump", dump: { slots: [], closed: [] } });
+      expect(events.map((event) => event.code)).toEqual([
+        "cluster made",
+        "stopping",
+        "restoring",
+        "contents compared",
+        "renamed",
+        "proven",
+        "statistics",
+      ]);
+      expect(await content(to)).toEqual(before);
+      expect(journal.newIdentifier).not.toBe(journal.systemIdentifier);
+      expect(readFileSync(join(to.dataDirectory, "postgresql.auto.conf"), "utf8")).toContain("by hand");
+      expect(readFileSync(join(to.dataDirectory, "included.conf"), "utf8")).toBe("# by hand\n");
+      expect([
+        existsSync(join(controlDirectory, "move-work")),
+        existsSync(`${server.controlDirectory}/move-work`),
+      ]).toEqual([false, false]);
+      const { code, stderr } = await cluster
+        .host("server1")
+        .run([join(controlDirectory, "runbook", "guard"), "--dry-run"]);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(`it runs already: postgres (process `)]);
+      expect(await instancePlace(cluster.host("server1"), to)).toBe("here");
+      await ask(to, "insert into t select n, 'since' from generate_series(1, 50) n");
+      await ask(to, "select pg_sleep(1)");
+      const since = await sinceMoved(journal, { login: login(), signal });
+      expect(since?.tables).toEqual([{ database: "postgres", table: "public.t", rows: 50 }]);
+      await goBack(journal, { login: login(), signal });
+      expect([await content(server), await runs(to)]).toEqual([before, false]);
     },
   );
 

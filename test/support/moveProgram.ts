@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { closeSessions } from "../../hosts/shell/sessions.js";
+import type { MoveAsked } from "../../servers/move/asked.js";
 import { commitMove, goBack, sinceMoved } from "../../servers/move/back.js";
 import { readJournal } from "../../servers/move/journal.js";
-import type { MoveAsked } from "../../servers/move/look.js";
 import { moveServer } from "../../servers/move/move.js";
 import { administratorOf } from "../../servers/sql/login.js";
 
-/** A process of its own that moves a server, for tests that kill it or run it elsewhere: FILE move|back|commit [PHASE at which it kills itself]. */
+/** A process of its own that moves a server, for tests that kill it or run it elsewhere: FILE move|back|commit [PHASE at which it kills itself, or a second after an event]. */
 const [file = "", act = "move", phase = ""] = process.argv.slice(2);
 const asked = JSON.parse(readFileSync(file, "utf8")) as Omit<MoveAsked, "signal">;
 const { signal } = new AbortController();
@@ -18,7 +18,11 @@ async function main(): Promise<void> {
       say({ code: "phase", phase: now, at: performance.now() });
       if (now === phase) process.kill(process.pid, "SIGKILL");
     };
-    const report = (event: object) => say({ ...event, at: performance.now() });
+    const report = (event: { readonly code: string }) => {
+      say({ ...event, at: performance.now() });
+      // In the midst of what it announces.
+      if (event.code === phase) setTimeout(() => process.kill(process.pid, "SIGKILL"), 1000);
+    };
     const { journal } = await moveServer({ ...asked, signal, onPhase, report });
     say({ code: "moved", phase: journal.phase, downtime: journal.downtime });
     return;

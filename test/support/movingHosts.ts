@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
-import type { MovePhase } from "../../postgres/move/model.js";
+import type { MoveEvent, MovePhase, MoveWish } from "../../postgres/move/model.js";
 import { bundled } from "./bundled.js";
 import { binDirectory, HostSite } from "./hostSite.js";
 
@@ -38,12 +38,17 @@ export class MovingHosts {
     }
   }
 
-  async run(act: "move" | "back" | "commit", killedAt?: MovePhase): Promise<MoveRun> {
+  /** @param killedAt a phase, or the code of an event */
+  async run(
+    act: "move" | "back" | "commit",
+    killedAt?: MovePhase | MoveEvent["code"],
+    wish: MoveWish = "auto",
+  ): Promise<MoveRun> {
     const { server, to } = this;
     const site = { ...this.hosts.site, servers: [server] };
     const moved = { ...site, servers: [to] };
     const file = join(this.folder, "asked.json");
-    writeFileSync(file, JSON.stringify({ site, moved, server, to, passwords }), { mode: 0o600 });
+    writeFileSync(file, JSON.stringify({ site, moved, server, to, passwords, wish }), { mode: 0o600 });
     const argv = [process.execPath, join(this.folder, "moveProgram.cjs"), file, act, killedAt ?? ""];
     const { control } = this.hosts.net;
     const { code, stdout, stderr } = await control.run(argv, { seconds: 600, env: control.env });
