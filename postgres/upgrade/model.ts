@@ -79,6 +79,8 @@ export interface DatabaseFacts {
   readonly unsupported: Readonly<Partial<Record<Unsupported, readonly string[]>>>;
   /** Collations whose library has another version now than when they were used, of the old server. */
   readonly collations: readonly { readonly name: string; readonly was: string; readonly is: string }[];
+  /** ICU's collations that indexes may be made with, with the version of the library then: the new programs may have another. */
+  readonly icu?: readonly { readonly name: string; readonly was: string; readonly locale: string }[];
   /** How many objects of CREATE STATISTICS it has (10 on). */
   readonly extendedStatistics?: number;
   /** Bytes of the tables that are deferred, which nobody waits for. */

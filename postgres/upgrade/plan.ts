@@ -49,8 +49,9 @@ export function planUpgrade(facts: UpgradeFacts, wanted: Wanted, now: Date): Upg
       })),
     ),
     statistics: statisticsAfter(way, facts, to),
+    // A dump's indexes are all made by the new server.
     collations: cluster.databases.flatMap(({ name: database, collations }) =>
-      collations.map((collation) => ({ database, ...collation })),
+      way === "dump" ? [] : collations.map((collation) => ({ database, ...collation })),
     ),
     check: facts.check,
     standbys: facts.standbys.map(({ server: name }) => name),

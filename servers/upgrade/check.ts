@@ -5,6 +5,7 @@ import type { Host } from "../../hosts/host.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import type { CheckResult, ClusterFacts, Way } from "../../postgres/upgrade/model.js";
 import type { Major } from "../../postgres/versions.js";
+import { literal } from "../sql/sql.js";
 import { checkScript } from "./checkScript.js";
 import { initdbLike } from "./initdb.js";
 
@@ -30,6 +31,8 @@ export interface Checked {
   readonly extensions?: ReadonlyMap<string, string>;
   /** Whether the new programs know marks of columns. */
   readonly knowsMarks?: boolean;
+  /** Versions of the new programs' ICU, by locale; of those that were not asked, or not known, nothing. */
+  readonly collations: ReadonlyMap<string, string>;
 }
 
 /** Settings of the new server by which pg_upgrade, or a library, says yes or no. */
@@ -64,7 +67,21 @@ export async function checkBeforehand(host: Host, wanted: ToCheck): Promise<Chec
   }
   const extensions = found.made ? { extensions: found.extensions } : {};
   const { marks } = found;
-  return { check: resultOf(found, wanted), ...extensions, ...(marks === undefined ? {} : { knowsMarks: marks }) };
+  const locales = localesOf(wanted.cluster);
+  const collations = new Map(
+    [...found.collations].flatMap(([number, version]): [string, string][] => {
+      const locale = locales[number];
+      return locale === undefined ? [] : [[locale, version]];
+    }),
+  );
+  const known = marks === undefined ? {} : { knowsMarks: marks };
+  return { check: resultOf(found, wanted), collations, ...extensions, ...known };
+}
+
+/** Of ICU's that are in use, each once. */
+function localesOf({ databases }: ClusterFacts): readonly string[] {
+  const all = databases.flatMap(({ icu = [] }) => icu.map(({ locale }) => locale));
+  return [...new Set(all)].filter((locale) => !locale.includes("\n"));
 }
 
 function resultOf({ code, stopped, said }: Found, { way, running, complete }: ToCheck): CheckResult {
@@ -94,10 +111,15 @@ async function run(
     passing: true,
   };
   const databases = ["template1", ...cluster.databases.map(({ name }) => name)];
+  const probes = localesOf(cluster).map(
+    (locale, number) =>
+      `create collation pg_catalog.pgsite_probe_${number} (provider = icu, locale = ${literal(locale)})`,
+  );
   const argv = [
     ...["sh", "-c", checkScript, "sh"],
     ...[controlDirectory, parent, dataDirectory, oldFolder, binDirectory, cluster.installUser, how],
     ...[settingsOf(server), [...new Set(databases)].filter((name) => !name.includes("\n")).join("\n")],
+    probes.join("\n"),
     ...initdbLike(cluster, made),
   ];
   const line = { host: "*", port: "*" as const, database: "*", user: cluster.installUser, password: password ?? "" };
@@ -123,6 +145,8 @@ function settingsOf({ settings }: Server): string {
 export interface Found {
   readonly made: boolean;
   readonly extensions: ReadonlyMap<string, string>;
+  /** Versions of collations, by their number in the question. */
+  readonly collations: ReadonlyMap<number, string>;
   /** Whether columns of a fresh cluster of the new version are marked; absent where it did not say. */
   readonly marks?: boolean;
   /** Of pg_upgrade. */
@@ -138,17 +162,18 @@ export function parseCheck(text: string): Found {
   const facts = end < 0 ? lines : lines.slice(0, end);
   const all = (key: string) =>
     facts.flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1).trim()] : []));
+  const pairs = (key: string) =>
+    all(key).map((line): [string, string] => {
+      const at = line.indexOf(" ");
+      return [line.slice(0, at), line.slice(at + 1)];
+    });
   const [marks] = all("marks");
   const [code] = all("code");
   const [stopped] = all("stopped");
   return {
     made: all("made").length > 0,
-    extensions: new Map(
-      all("extension").map((line): [string, string] => {
-        const at = line.indexOf(" ");
-        return [line.slice(0, at), line.slice(at + 1)];
-      }),
-    ),
+    extensions: new Map(pairs("extension")),
+    collations: new Map(pairs("collation").map(([number, version]) => [Number(number), version])),
     ...(marks === undefined ? {} : { marks: marks === "true" }),
     ...(code === undefined ? {} : { code: Number(code) }),
     ...(stopped === undefined ? {} : { stopped }),

@@ -1,5 +1,6 @@
 /** Without a program for each. */
 const lengthOfWork = `\${#work}`;
+const tenth = `\${10}`;
 
 /**
  * A POSIX script that makes an empty cluster of the new version, asks that which extensions it has, runs `pg_upgrade --check` with
@@ -8,13 +9,14 @@ const lengthOfWork = `\${#work}`;
  *
  * Arguments: the control directory, the folder of upgrades in it, the server's data directory, the folders of its programs and of
  * the new ones, the install user, how (`clean`, `shape`, or an option of pg_upgrade's; `copy` is none), settings of the new
- * cluster as lines of postgresql.conf, databases to come into, one a line; then initdb and its arguments.
+ * cluster as lines of postgresql.conf, databases to come into, one a line, SQL to run in the new
+ * cluster first, one statement a line; then initdb and its arguments.
  * Standard input: a password file.
  */
 export const checkScript = String.raw`export LC_ALL=C
 umask 077
-control=$1 parent=$2 data=$3 old=$4 new=$5 user=$6 how=$7 settings=$8 databases=$9
-shift 9
+control=$1 parent=$2 data=$3 old=$4 new=$5 user=$6 how=$7 settings=$8 databases=$9 probes=${tenth}
+shift 10
 work=$parent/check
 sockets=$work
 say() { printf '%s=%s\n' "$1" "$2"; }
@@ -63,10 +65,12 @@ command -v timeout >/dev/null && limit='timeout -k 20 1200'
 
 nice -n 19 $idle "$@" > "$work/initdb.log" 2>&1 < /dev/null 9<&- || give_up initdb "$work/initdb.log"
 say made yes
-printf '%s\n' "copy (select 'pgsite-extension ' || name || ' ' || default_version from pg_catalog.pg_available_extensions order by name) to stdout" \
+printf '%s\n' "$probes" \
+  "copy (select 'pgsite-collation ' || substr(collname, 14) || ' ' || pg_catalog.pg_collation_actual_version(oid) from pg_catalog.pg_collation where collname like 'pgsite\_probe\_%') to stdout" \
+  "copy (select 'pgsite-extension ' || name || ' ' || default_version from pg_catalog.pg_available_extensions order by name) to stdout" \
   "copy (select 'pgsite-marks ' || exists (select 1 from pg_catalog.pg_attribute where attoptions::text like '%pg_attver=%')::text) to stdout" |
   $limit "$new/postgres" --single -D "$work/new" -c lc_messages=C template1 2> "$work/single.log" 9<&- |
-  sed -n -e 's/.*pgsite-extension /extension=/p' -e 's/.*pgsite-marks /marks=/p'
+  sed -n -e 's/.*pgsite-extension /extension=/p' -e 's/.*pgsite-marks /marks=/p' -e 's/.*pgsite-collation /collation=/p'
 [ "$how" != shape ] || exit 0
 
 [ -z "$settings" ] || printf '%s\n' "$settings" >> "$work/new/postgresql.conf"

@@ -8,6 +8,7 @@ import {
   databasesQuestion,
   extendedStatisticsQuestion,
   extensionsQuestion,
+  icuQuestion,
   installUserQuestion,
   logicalSlotsQuestion,
   marksQuestion,
@@ -87,6 +88,7 @@ export async function clusterFacts(asked: Asked, control: ControlFacts): Promise
 async function databaseFacts(session: Session, version: Major, to: Major, deferred: readonly string[]) {
   const extensions = await rowsOf(session, extensionsQuestion(version));
   const collations = await rowsOf(session, collationsQuestion(version));
+  const icu = await rowsOf(session, icuQuestion(version));
   const statistics = await rowsOf(session, extendedStatisticsQuestion(version));
   const [later] = deferred.length === 0 ? [] : await session.query(deferredSizeSql(deferred));
   return {
@@ -94,6 +96,7 @@ async function databaseFacts(session: Session, version: Major, to: Major, deferr
     extensions: extensions.map(({ name, version: own }) => ({ name: `${name}`, version: `${own}` })),
     unsupported: await unsupportedIn(session, version, to, "database"),
     collations: collations.map(({ name, was, is }) => ({ name: `${name}`, was: `${was}`, is: `${is}` })),
+    icu: icu.map(({ name, was, locale }) => ({ name: `${name}`, was: `${was}`, locale: `${locale}` })),
     extendedStatistics: Number(statistics[0]?.count ?? 0),
     marksColumns: (await session.query(marksQuestion))[0]?.marked === "true",
   };

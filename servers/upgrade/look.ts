@@ -154,7 +154,7 @@ async function checked(
 ): Promise<UpgradeFacts> {
   if (!trusted) return facts;
   const { way } = planUpgrade(facts, wanted, new Date());
-  const { check, extensions, knowsMarks } = await checkBeforehand(host, {
+  const { check, extensions, knowsMarks, collations } = await checkBeforehand(host, {
     server,
     cluster: facts.cluster,
     way,
@@ -164,10 +164,24 @@ async function checked(
     ...(facts.cluster.installUser === args.administrator ? { password: args.administratorPassword } : {}),
     signal,
   });
-  const known = { ...facts, check, ...(knowsMarks === undefined ? {} : { knowsMarks }) };
+  const cluster = withCollations(facts.cluster, collations);
+  const known = { ...facts, cluster, check, ...(knowsMarks === undefined ? {} : { knowsMarks }) };
   // Nobody has said that the new programs lack any.
-  if (extensions === undefined) return { ...known, cluster: withExtensions(facts.cluster, (version) => version) };
-  return { ...known, cluster: withExtensions(facts.cluster, (_, name) => extensions.get(name)) };
+  if (extensions === undefined) return { ...known, cluster: withExtensions(cluster, (version) => version) };
+  return { ...known, cluster: withExtensions(cluster, (_, name) => extensions.get(name)) };
+}
+
+/** What the new programs' library has in another version than indexes were made with, though the old one's may be as it was. */
+function withCollations(cluster: ClusterFacts, versions: ReadonlyMap<string, string>): ClusterFacts {
+  const databases = cluster.databases.map((database) => {
+    const stale = (database.icu ?? []).flatMap(({ name, was, locale }) => {
+      const is = versions.get(locale);
+      return is === undefined || is === was ? [] : [{ name, was, is }];
+    });
+    const names = new Set(stale.map(({ name }) => name));
+    return { ...database, collations: [...stale, ...database.collations.filter(({ name }) => !names.has(name))] };
+  });
+  return { ...cluster, databases };
 }
 
 function withExtensions(

@@ -86,3 +86,20 @@ and pg_catalog.pg_database_collation_actual_version(oid) is distinct from datcol
     { from: "10", sql: collations },
   ]);
 }
+
+/** ICU's collations that indexes may be made with, and the database's own; undefined where the version has none. */
+export function icuQuestion(version: Major): string | undefined {
+  if (!atLeast(version, "10")) return undefined;
+  const locale = (of: "coll" | "dat") =>
+    atLeast(version, "17") ? `${of}locale` : atLeast(version, "15") ? `${of}iculocale` : "collcollate";
+  const own = atLeast(version, "15")
+    ? `
+union all
+select 'default', datcollversion, ${locale("dat")} from pg_catalog.pg_database
+where datname = pg_catalog.current_database() and datlocprovider = 'i' and datcollversion is not null`
+    : "";
+  return `select n.nspname || '.' || c.collname as name, c.collversion as was, c.${locale("coll")} as locale
+from pg_catalog.pg_collation c join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+where c.collprovider = 'i' and c.collversion is not null and (n.nspname <> 'pg_catalog'
+or exists (select 1 from pg_catalog.pg_index i where c.oid = any (i.indcollation::oid[])))${own}`;
+}

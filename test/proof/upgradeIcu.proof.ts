@@ -76,10 +76,8 @@ describe.skipIf(!existsSync(debian) || of17 === undefined)("15 to 17 with ICU", 
       console.log(locales.join("\n"));
       expect(facts.cluster.locale).toMatchObject({ provider: "icu", collate: "C", ctype: "C" });
       expect(plan).toMatchObject({ way, refusals: [] });
-      expect(plan.collations.map(({ database, name }) => `${database} ${name}`)).toEqual([
-        "app logs.blind",
-        "app default",
-      ]);
+      const stale = plan.collations.map(({ database, name, is }) => `${database} ${name} ${/^153\./.test(is)}`);
+      expect(stale).toEqual(way === "dump" ? [] : ["app logs.blind true", "app default true"]);
       if (way === "copy") expect(facts.check).toEqual({ code: "clean" });
       const files = await filesOf(it);
       await upgrade(it.context(), it.args(), plan, facts);

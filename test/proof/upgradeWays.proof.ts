@@ -150,6 +150,9 @@ describe.skipIf(of15 === undefined)("13 to 15 with Debian's programs", () => {
     expect(plan).toMatchObject({ way: "copy", refusals: [], statistics: "made again" });
     expect(facts.check).toEqual({ code: "clean" });
     console.log(upgradeText(plan));
+    // The old server's own library is as it always was: the new programs are asked.
+    const stale = plan.collations.map(({ name }) => name);
+    expect(stale.sort()).toEqual(["logs.blind", "logs.phonebook", "logs.unused", "pg_catalog.fr-x-icu"]);
     const files = await filesOf(it);
     await upgrade(it.context(), it.args(), plan, facts);
     console.log(it.said.filter((line) => line.includes("collation")).join("\n"));

@@ -52,8 +52,13 @@ describe("scripts", () => {
   });
 
   it("what the check's printed", () => {
-    expect(parseCheck("made=yes\nextension=plpgsql 1.0\nextension=my ext 2 b\ncode=1\nsaid\nno\n\n  why\n")).toEqual({
+    expect(
+      parseCheck(
+        "made=yes\ncollation=0 153.14\nextension=plpgsql 1.0\nextension=my ext 2 b\ncode=1\nsaid\nno\n\n  why\n",
+      ),
+    ).toEqual({
       made: true,
+      collations: new Map([[0, "153.14"]]),
       extensions: new Map([
         ["plpgsql", "1.0"],
         ["my", "ext 2 b"],
