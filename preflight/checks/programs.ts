@@ -1,10 +1,11 @@
 import { hostPrograms, type JobNeed } from "../../config/hostPrograms.js";
 import { layoutNames, programsIn } from "../../config/layouts.js";
+import { isOlder } from "../../postgres/minor.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { HostFacts } from "../facts.js";
 import type { Complaint, Seen } from "../finding.js";
 import { needsOn } from "../hostJobs.js";
-import { type Family, familyOf } from "../packages/families.js";
+import { debian, type Family, familyOf } from "../packages/families.js";
 import { managers } from "../packages/manager.js";
 import { installs, toInstall } from "../packages/missing.js";
 import type { PreflightRequest } from "../request.js";
@@ -50,11 +51,27 @@ export function checkPrograms(seen: Seen): Complaint[] {
       },
     ];
   }
-  if (facts.missingPrograms.length === 0) return strange;
+  const older = olderThanDeclared(seen, said.version);
+  if (facts.missingPrograms.length === 0) return [...strange, ...older];
   const programs = facts.missingPrograms.join(" and ");
   return [
     ...strange,
+    ...older,
     { ...error, cause: `${folder} has no ${programs}`, remedy: `install all of the server's programs (${name})` },
+  ];
+}
+
+/** Of packages that pgsite can ask about, every preview says it (`preflight/packages/updates.ts`). */
+function olderThanDeclared({ request: { minor, version }, server, host }: Seen, is: string): Complaint[] {
+  const family = familyOf(host);
+  const isAsked = family?.manager === debian.manager && server.binDirectory === family.binDirectory(version);
+  if (minor === undefined || isAsked || !isOlder(is, minor)) return [];
+  return [
+    {
+      ...{ check: "programs", severity: "warning", path: "binaries" },
+      cause: `${server.binDirectory}/postgres is PostgreSQL ${is}, older than the declared ${minor}`,
+      remedy: `install ${minor}, and run pulumi up, which restarts the servers in their order; or correct postgresql`,
+    },
   ];
 }
 

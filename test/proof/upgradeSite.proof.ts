@@ -109,6 +109,8 @@ describe.skipIf(older === undefined || newer === undefined)("a site of primary, 
     writer = await begin();
     const said = await site.up();
     console.log(said);
+    // What was said, beside what it was.
+    expect(said).toMatch(/way +\| copy +\| copy[\s\S]*as said/);
     await writer.until(5);
     await endedWell("18");
     await writer.stop();
@@ -186,7 +188,8 @@ describe.skipIf(older === undefined || newer === undefined)("a site of primary, 
     console.log(all);
     expect(exitCode, all).toBe(0);
     await endedWell("18");
-    expect(await status()).toEqual({ upgrades: [] });
+    const was = { way: "copy", settings: { otherwise: [] } };
+    expect(await status()).toMatchObject({ upgrades: [], past: [{ server: "server2", from: "17", to: "18", was }] });
     for (const name of servers) expect(existsSync(versionDirectory(site.dataDirectory(name), "17"))).toBe(false);
   });
 });

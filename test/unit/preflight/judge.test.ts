@@ -71,6 +71,20 @@ describe("the way to the programs", () => {
   });
 });
 
+describe("programs of an older minor version than is declared", () => {
+  const postgres = "postgres (PostgreSQL) 15.9";
+  const judgedAt = (minor: string, binDirectory: string) =>
+    judged({ db1: { server: { postgres }, request: { binDirectory } } }, { minor });
+
+  it("are warned of, where no package manager is asked about them in every preview", () => {
+    expect(judgedAt("15.20", "/opt/pg/bin")).toEqual([
+      "warning: db1 on db1-host: /opt/pg/bin/postgres is PostgreSQL 15.9, older than the declared 15.20: install 15.20, and run pulumi up, which restarts the servers in their order; or correct postgresql",
+    ]);
+    expect(judgedAt("15.9", "/opt/pg/bin")).toEqual([]);
+    expect(judgedAt("15.20", "/usr/lib/postgresql/15/bin")).toEqual([]);
+  });
+});
+
 describe("one thing wrong", () => {
   const cases: readonly (readonly [string, Given, Partial<PreflightRequest>, string])[] = [
     [
