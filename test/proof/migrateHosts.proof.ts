@@ -71,7 +71,7 @@ describe.skipIf(why !== undefined).each(["sysv", "systemd"] as const)(
       const up = await site.up();
       expect(up).toContain("get their rows later");
       await site.shell(`test -e ${control}/migrate/migrate`);
-      expect((await site.pgsite("migrate", "throttle", "12000")).code).toBe(0);
+      expect((await site.pgsite("migrate", "throttle", "4000")).code).toBe(0);
       const written = await site.endWriting();
       expect(await site.missing(written)).toEqual([]);
       const [, said] = /nobody is served for about ([^,]+),/.exec(preview) ?? [];
