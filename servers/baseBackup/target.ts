@@ -86,7 +86,7 @@ export async function prepareTarget(host: Host, server: KnownServer, marker: Bac
       );
     }
   }
-  await takeDirectory(host, dataDirectory);
+  await takeDirectory(host, server);
   const standing = await standingIn(host, dataDirectory, server.version);
   if (resumes) {
     // The first attempt's beginning counts for as long as anything of it may be there.

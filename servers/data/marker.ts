@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { incompleteMarker } from "../../config/controlDirectory.js";
+import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { refuseNetworkFileSystem } from "./freeSpace.js";
+import { makeInPlace } from "./places.js";
 
 const schema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("initdb") }),
@@ -51,8 +53,10 @@ export async function clearDirectory(host: Host, directory: string, keep: readon
  * Makes a data directory to be filled, or takes an empty or half-filled one: 0700, owned by the host's OS user.
  * @throws where it belongs to somebody else, or lies on NFS
  */
-export async function takeDirectory(host: Host, dataDirectory: string): Promise<void> {
+export async function takeDirectory(host: Host, server: Pick<KnownServer, "host" | "dataDirectory">): Promise<void> {
+  const { dataDirectory } = server;
   await refuseNetworkFileSystem(host, dataDirectory);
+  await makeInPlace(host, server, dataDirectory);
   await host.makeDirectory(dataDirectory);
   const status = await host.stat(dataDirectory);
   if (status?.owner !== host.user) {

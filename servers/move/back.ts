@@ -5,6 +5,7 @@ import { hostOf } from "../../hosts/index.js";
 import { defined } from "../../postgres/defined.js";
 import type { MoveEvent, WrittenSince } from "../../postgres/move/model.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
+import { removeFolder } from "../data/places.js";
 import { processState, startServer } from "../process/process.js";
 import { stopServer } from "../process/stop.js";
 import type { Login } from "../sql/session.js";
@@ -48,12 +49,12 @@ export async function goBack(journal: MoveJournal, { report = () => undefined }:
   if (way === "rename") {
     // What is in the new place is all that there is.
     if ((await source.stat(from.dataDirectory)) === undefined) {
-      await renameOnce(source, to.dataDirectory, from.dataDirectory);
+      await renameOnce(source, from, to.dataDirectory, from.dataDirectory);
       await writeFilesOf(from, to);
     }
   } else {
     if ((await source.stat(from.dataDirectory)) === undefined)
-      await renameOnce(source, keptOf(journal), from.dataDirectory);
+      await renameOnce(source, from, keptOf(journal), from.dataDirectory);
     kept = await clearNewPlace(journal, wasStarted, time);
   }
   if (phase === "switching" || wasStarted) await enableService(journal.site, from);
@@ -87,12 +88,12 @@ async function clearNewPlace(
   if (kind === "absent" || kind === "empty") return undefined;
   if (wasStarted && kind === "ours") {
     const kept = movedDirectory(to.dataDirectory, time);
-    await renameOnce(target, to.dataDirectory, kept);
+    await renameOnce(target, to, to.dataDirectory, kept);
     return kept;
   }
   // Only what this move has begun there, or finished and never started.
   if (kind !== "ours" && !(await isIncomplete(target, to))) return undefined;
-  await target.remove(to.dataDirectory);
+  await removeFolder(target, to, to.dataDirectory);
   for (const { leadsTo } of apart) await target.remove(leadsTo);
   return undefined;
 }
@@ -100,7 +101,7 @@ async function clearNewPlace(
 /** Without its identity nothing takes the place for a server's. */
 async function removeNewControl(to: Server): Promise<void> {
   const target = hostOf(to.host);
-  if ((await target.stat(to.dataDirectory)) === undefined) await target.remove(to.controlDirectory);
+  if ((await target.stat(to.dataDirectory)) === undefined) await removeFolder(target, to, to.controlDirectory);
   else await target.remove(controlPath(to, "identity"));
 }
 
@@ -113,11 +114,11 @@ export async function commitMove(journal: MoveJournal): Promise<void> {
     throw new MoveRefused(from.name, [{ code: "not running" }]);
   }
   if (way !== "rename") {
-    await source.remove(keptOf(journal));
+    await removeFolder(source, from, keptOf(journal));
     for (const { leadsTo } of apart) await clearFolder(source, leadsTo);
   }
   await target.remove(controlPath(to, "move"));
-  await source.remove(from.controlDirectory);
+  await removeFolder(source, from, from.controlDirectory);
 }
 
 /** The folder itself may be a disk's. */

@@ -101,7 +101,7 @@ export class MoveCopy {
 
   /** While the server runs. */
   async first(unused: UnusedWal): Promise<FirstPass> {
-    await takeDirectory(this.#target, this.to.dataDirectory);
+    await takeDirectory(this.#target, this.to);
     await this.#target.writeFile(join(this.to.dataDirectory, incompleteMarker), incompleteText);
     const began = Number((await this.#source.run(["date", "-u", "+%s"])).stdout.trim());
     const entries: (readonly Entry[])[] = [];

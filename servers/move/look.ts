@@ -15,6 +15,7 @@ import { readControlFile } from "../data/controlFile.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { lackOfSpace } from "../data/freeSpace.js";
+import { removeFolder } from "../data/places.js";
 import { processState } from "../process/process.js";
 import { administratorOf } from "../sql/login.js";
 import { withSession } from "../sql/session.js";
@@ -22,6 +23,7 @@ import { namesOf } from "../sql/versions.js";
 import type { MoveAsked } from "./asked.js";
 import { isIncomplete } from "./copy.js";
 import { lookAtDump } from "./lookDump.js";
+import { makeControlDirectory } from "./places.js";
 
 /** What a move goes by. Where something is refused, the facts are what could be seen. */
 export interface Looked {
@@ -162,7 +164,7 @@ async function trial(
 ): Promise<{ readonly build: BuildFacts } | { readonly refusal: MoveRefusal }> {
   const folder = controlPath(to, "moveTrial");
   const hadControl = (await host.stat(to.controlDirectory)) !== undefined;
-  await host.makeDirectory(to.controlDirectory);
+  await makeControlDirectory(to);
   try {
     await host.remove(folder);
     const initdb = join(to.binDirectory, "initdb");
@@ -176,7 +178,7 @@ async function trial(
     return { refusal: { code: "programs do not run", path: initdb, host: host.name, said } };
   } finally {
     await host.remove(folder);
-    if (!hadControl) await host.run(["rmdir", "--", to.controlDirectory]);
+    if (!hadControl) await removeFolder(host, to, to.controlDirectory);
   }
 }
 

@@ -163,7 +163,7 @@ async function finish(options: MoveOptions, given: MoveJournal): Promise<MoveJou
       }
       await disableService(site.name, from);
       const kept = journal.way === "rename" ? to.dataDirectory : keptOf(journal);
-      await renameOnce(source, from.dataDirectory, kept);
+      await renameOnce(source, from, from.dataDirectory, kept);
       report({ code: "renamed", from: from.dataDirectory, to: kept });
       if (journal.way === "rename") await writeFilesOf(to, from);
       await enableService(site.name, to).catch((error: Error) =>

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { controlNames, controlPath, movedDirectory } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
@@ -12,6 +12,7 @@ import { defined } from "../../postgres/defined.js";
 import { fileOf } from "../../postgres/files/places.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
+import { makeInPlace, rename } from "../data/places.js";
 import { writeServerFile } from "../data/staging.js";
 import { identifierThere, type MoveJournal } from "./journal.js";
 
@@ -23,10 +24,17 @@ export function keptOf({ from, time }: Pick<MoveJournal, "from" | "time">): stri
 /** What of a control directory belongs to the server wherever it is; the rest is rendered for its place, by the next `up`. */
 const goesAlong = ["passfile", "certificate", "key", "authorities", "adopted", "adoptedFiles"] as const;
 
+/** Root makes it in a folder of root's. */
+export async function makeControlDirectory(server: Server): Promise<void> {
+  const host = hostOf(server.host);
+  await makeInPlace(host, server, server.controlDirectory);
+  await host.makeDirectory(server.controlDirectory);
+}
+
 /** Brings that to the new place. */
 export async function carryControl(from: Server, to: Server): Promise<void> {
   const [source, target] = [hostOf(from.host), hostOf(to.host)];
-  await target.makeDirectory(to.controlDirectory);
+  await makeControlDirectory(to);
   for (const what of goesAlong) await copyPath(source, controlPath(from, what), target, controlPath(to, what));
 }
 
@@ -78,13 +86,11 @@ export async function filesAreDeclared(host: Host, server: Server): Promise<bool
 }
 
 /** A rename that was done already is fine. @throws where neither is there, or both */
-export async function renameOnce(host: Host, from: string, to: string): Promise<void> {
+export async function renameOnce(host: Host, server: Server, from: string, to: string): Promise<void> {
   const [there, done] = await Promise.all([host.stat(from), host.stat(to)]);
   if (there === undefined && done !== undefined) return;
   if (done !== undefined) throw new Error(`${from} and ${to} are both there on ${host.name}: see which one is wanted`);
-  const script = 'mv -T -- "$1" "$2" && { sync -f -- "$3" 2>/dev/null || sync; }';
-  const { code, stderr } = await host.run(["sh", "-c", script, "sh", from, to, dirname(to)], { timeout: 120_000 });
-  if (code !== 0) throw new Error(`${from} on ${host.name} cannot be renamed: ${stderr.trim()}`);
+  await rename(host, server, from, to);
 }
 
 /** Nothing starts a server at its host's next boot. Where nothing ever did, nothing is done. */

@@ -13,6 +13,7 @@ import type { Rejoin } from "../../postgres/rollout/model.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { controlFileOf } from "../data/controlFile.js";
 import { writing } from "../data/lock.js";
+import { makeInPlace, rename as moveAside, removeFolder } from "../data/places.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { segmentSize } from "../wal/shutdownCheckpoint.js";
@@ -88,18 +89,19 @@ export async function keepAside(host: Host, server: KnownServer, rejoin: Rejoin,
       copyWhole(host, server, { ...nothing, folders: configuration }, dataDirectory, keeping),
     );
     await host.writeFile(join(dataDirectory, keptNames.report), text);
-    await must(host, server, ["mv", "-T", "--", dataDirectory, kept]);
+    await moveAside(host, server, dataDirectory, kept);
     return kept;
   }
   const partial = `${kept}${halfKeptEnding}`;
-  for (const half of await halfKept(host, dataDirectory)) await host.remove(half);
+  for (const half of await halfKept(host, dataDirectory)) await removeFolder(host, server, half);
+  await makeInPlace(host, server, partial);
   if (rejoin.keep === "data") await copying(server, host, () => copyWhole(host, server, whole, partial, keeping));
   else await copyWal(host, server, rejoin, partial);
   await host.writeFile(join(partial, keptNames.report), text);
   // Of a few files alone: whatever else waits to be written there may take long.
   const few = ["find", partial, "-exec", "sync", "--", "{}", "+"];
   await must(host, server, rejoin.keep === "data" ? ["sync", "-f", partial] : few);
-  await must(host, server, ["mv", "-T", "--", partial, kept]);
+  await moveAside(host, server, partial, kept);
   return kept;
 }
 

@@ -55,7 +55,7 @@ export async function makeCluster(host: Host, server: Server, { mark, argv, fill
   const { dataDirectory } = server;
   const made = controlPath(server, "initdb");
   await waitForWriters(host, server);
-  await takeDirectory(host, dataDirectory);
+  await takeDirectory(host, server);
   await mark();
   const standing = await standingIn(host, dataDirectory, server.version);
   await clearData(host, dataDirectory, standing, [incompleteMarker]);

@@ -8,13 +8,13 @@ import { type Major, majorOf } from "../../postgres/versions.js";
 import { hasChecksums, recordedRole, walSegmentSize } from "../../postgres/wal/controlFile.js";
 import { systemIdentifierIn } from "../data/dataDirectory.js";
 import { freeBytes } from "../data/freeSpace.js";
+import { canBeRoot } from "../data/places.js";
 import { loginOf } from "../rollout/site.js";
 import { hostOf, type LookAt, newLooks } from "../status/look.js";
 import { checkBeforehand } from "./check.js";
 import { type ControlFacts, clusterFacts } from "./cluster.js";
 import { type FoundFolder, type FoundOnHost, lookAtHost, versionIn } from "./hostFacts.js";
 import { foldersOfOld } from "./oldPrograms.js";
-import { canBeRoot } from "./places.js";
 import type { UpgradeArgs } from "./state.js";
 
 /** Bytes a second, where nothing could be tried; and as many as are believed of what a cache took. */

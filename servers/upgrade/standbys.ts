@@ -7,9 +7,9 @@ import { must } from "../../installed/must.js";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import { readIdentity } from "../data/dataDirectory.js";
 import { withLock } from "../data/lock.js";
+import { makeInPlace, removeFolder, rename } from "../data/places.js";
 import { stopServer } from "../process/stop.js";
 import { type Journal, readJournal, writeJournal } from "./journal.js";
-import { makeInPlace, removeFolder, rename } from "./places.js";
 import { versionFolders } from "./prepare.js";
 import { asBefore, identify, point } from "./switch.js";
 

@@ -8,8 +8,8 @@ import { findManager, installService, readService, takesRoot } from "../../insta
 import { serviceFacts } from "../../installed/service/of.js";
 import { type Major, numberOf } from "../../postgres/versions.js";
 import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
+import { rename } from "../data/places.js";
 import type { Journal } from "./journal.js";
-import { rename } from "./places.js";
 
 /** The server as it ran before, for whoever stops and starts it. */
 export function asBefore(server: Server, { from, programs, settings }: Journal): Server {

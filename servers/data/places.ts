@@ -39,6 +39,7 @@ export async function removeFolder(host: Host, server: Placed, path: string): Pr
 
 /** An empty folder of the OS user's, where that user could not make it. */
 export async function makeInPlace(host: Host, server: Placed, path: string): Promise<void> {
+  if ((await host.stat(path)) !== undefined) return;
   const closed = await closedOf(host, path);
   if (closed.length === 0) return;
   const script = `${makeFolderAsRoot}\nmake_folder "$1" "$2" 700`;

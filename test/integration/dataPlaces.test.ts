@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import { makeInPlace, removeFolder, rename } from "../../servers/upgrade/places.js";
+import { makeInPlace, removeFolder, rename } from "../../servers/data/places.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
