@@ -37,13 +37,13 @@ export async function removeFolder(host: Host, server: Placed, path: string): Pr
   await must(await rootOf(server, closed), ["rmdir", "--", path], patience);
 }
 
-/** An empty folder of the OS user's, where that user could not make it. */
-export async function makeInPlace(host: Host, server: Placed, path: string): Promise<void> {
+/** An empty folder of the OS user's, where that user could not make it. @param mode in octal */
+export async function makeInPlace(host: Host, server: Placed, path: string, mode = "700"): Promise<void> {
   if ((await host.stat(path)) !== undefined) return;
   const closed = await closedOf(host, path);
   if (closed.length === 0) return;
-  const script = `${makeFolderAsRoot}\nmake_folder "$1" "$2" 700`;
-  await must(await rootOf(server, closed), ["sh", "-c", script, "sh", host.user, path], patience);
+  const script = `${makeFolderAsRoot}\nmake_folder "$1" "$2" "$3"`;
+  await must(await rootOf(server, closed), ["sh", "-c", script, "sh", host.user, path, mode], patience);
 }
 
 /** Whether pgsite can be root where a server is. */

@@ -11,6 +11,7 @@ import { atLeast } from "../../postgres/versions.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
+import { makeInPlace } from "../data/places.js";
 import { makeCluster } from "../seed/initdb.js";
 import { namesOf } from "../sql/versions.js";
 import type { End } from "../upgrade/carry.js";
@@ -97,6 +98,8 @@ export class DumpCopy {
     const { host } = this.target.at;
     const { walDirectory } = namesOf(to.version);
     const wal = apart.find(({ link }) => link === walDirectory)?.leadsTo;
+    const { configurationDirectory } = to;
+    if (configurationDirectory !== undefined) await makeInPlace(host, to, configurationDirectory, "755");
     const identifier = await makeCluster(host, to, {
       mark: () => host.writeFile(join(to.dataDirectory, incompleteMarker), incompleteText),
       argv: (directory, standing) => {

@@ -3,7 +3,9 @@ import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
-import { copyPath } from "./places.js";
+import { writeDeclaredFiles } from "../data/ownFiles.js";
+import { makeInPlace } from "../data/places.js";
+import { copyPath, writeFilesOf } from "./places.js";
 
 /** Files of a data directory that are of its own cluster, or of one run of its server. */
 const own =
@@ -16,11 +18,35 @@ const own =
 export async function carryByHand(from: Server, to: Server): Promise<readonly string[]> {
   const [source, target] = [hostOf(from.host), hostOf(to.host)];
   const left = await carryFiles(source, from.dataDirectory, target, to.dataDirectory, to);
+  return [...left, ...(await carryConfiguration(from, to))];
+}
+
+/** The same of a folder of configuration apart from the data, where the new place has another one. */
+async function carryConfiguration(from: Server, to: Server): Promise<readonly string[]> {
+  const [source, target] = [hostOf(from.host), hostOf(to.host)];
   const { configurationDirectory: there } = from;
   const { configurationDirectory: here } = to;
-  if (there === undefined || here === undefined) return left;
+  if (there === undefined || here === undefined) return [];
   const isSame = source.machine === target.machine && there === here;
-  return isSame ? left : [...left, ...(await carryFiles(source, there, target, here, to))];
+  return isSame ? [] : carryFiles(source, there, target, here, to);
+}
+
+/**
+ * Files of the new place, when data came as they are: what the stack declares otherwise for it, and all that is apart from the data.
+ * @returns folders that stay
+ */
+export async function writeFilesThere(from: Server, to: Server): Promise<readonly string[]> {
+  const { configurationDirectory } = to;
+  if (configurationDirectory === undefined) {
+    await writeFilesOf(to, from);
+    return [];
+  }
+  const target = hostOf(to.host);
+  // Everybody's programs read there which port a server has.
+  await makeInPlace(target, to, configurationDirectory, "755");
+  await target.makeDirectory(configurationDirectory, 0o755);
+  await writeDeclaredFiles(target, to);
+  return carryConfiguration(from, to);
 }
 
 async function carryFiles(

@@ -15,6 +15,7 @@ import { makeStatistics } from "../upgrade/after.js";
 import type { MoveAsked } from "./asked.js";
 import { goBack } from "./back.js";
 import { DumpCopy } from "./byDump.js";
+import { writeFilesThere } from "./byHand.js";
 import { type FirstPass, MoveCopy, unusedWalOf } from "./copy.js";
 import { identifierThere, type MoveJournal, readJournal, writeJournal } from "./journal.js";
 import { lookAtMove } from "./look.js";
@@ -118,7 +119,8 @@ async function begin(options: MoveOptions, facts: MoveFacts): Promise<MoveJourna
       const { files, bytes } = await copy.rest(before, unused);
       report({ code: "second pass", files, bytes });
       const all = await copy.compare();
-      await writeFilesOf(to, server);
+      const left = await writeFilesThere(server, to);
+      if (left.length > 0) report({ code: "left behind", names: left });
       await copy.finish();
       report({ code: "compared", files: all, sums: copy.sums });
     }

@@ -3,15 +3,22 @@ import { data, MomentumHosts, whyNoMomentum } from "../support/momentumHosts.js"
 
 const why = whyNoMomentum();
 
+const apart = [[["servers", "msyspg", "configurationDirectory"], "/etc/msyspg"]] as const;
+
 /** Momentum's database moves to another machine: its folder /var/db is root's there too, and its clients' file stays where it is. */
-describe.skipIf(why !== undefined).each(["archive", "dump"] as const)(
-  `momentum moves to another host by %s${why ? ` (${why})` : ""}`,
+describe.skipIf(why !== undefined).each([
+  { way: "archive", changes: [] },
+  { way: "dump", changes: [] },
+  { way: "archive", changes: apart },
+  { way: "dump", changes: apart },
+] as const)(
+  `momentum moves to another host by $way, with $changes.length changes of its stack${why ? ` (${why})` : ""}`,
   { timeout: 400_000 },
-  (way) => {
+  ({ way, changes }) => {
     let site: MomentumHosts;
 
     beforeAll(async () => {
-      site = await MomentumHosts.make();
+      site = await MomentumHosts.make({ changes });
       site.alter([["hosts", "mta"], site.mta.address]);
       await site.up();
       await site.query("create table kept as select generate_series(1, 1000) as n");
