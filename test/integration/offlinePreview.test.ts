@@ -81,6 +81,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:Role msyspg",
     "create pgsite:index:Role ecuser",
     "create pgsite:index:Database ecelerity",
+    "create pgsite:index:Schema ecelerity.webconsole",
     "create pgsite:index:Rollout momentum-rollout",
     "create pgsite:index:Runbook momentum-runbook",
     "create pgsite:index:Topology momentum-topology",
