@@ -77,7 +77,8 @@ before_is_kept() {
 # rows_to_target DATABASE: prints what psql says to the target. COMMIT is said only when the source's program has ended well, its sums are
 # there and the batch before is kept: what ends before leaves a transaction that nobody commits.
 rows_to_target() {
-  cat <<END
+  # A part that was not printed would leave another transaction than this.
+  cat <<END || return
 \\set VERBOSITY verbose
 \\set ON_ERROR_STOP 1
 BEGIN;
@@ -96,14 +97,14 @@ END
   [ "$number" -lt 906 ] || echo 'SET LOCAL idle_in_transaction_session_timeout = 0;'
   [ "$number" -lt 1700 ] || echo 'SET LOCAL transaction_timeout = 0;'
   # The server's own process for this session too: on a host with few processors the statements of others are not to wait for history.
-  [ -z "$niceness" ] || cat <<END
+  [ -z "$niceness" ] || cat <<END || return
 SELECT pg_catalog.pg_backend_pid() AS pid \\gset
 \\setenv PGSITE_PID :pid
 \\! renice -n $niceness -p "\$PGSITE_PID" >/dev/null 2>&1
 END
-  cat <<END
+  cat <<END || return
 INSERT INTO pgsite_migration.batches ("table", number) VALUES ($table, $((batches + 1)));
-SELECT pg_catalog.pg_relation_size('$(printf '%s' "$target" | sed "s/'/''/g")') / pg_catalog.current_setting('block_size')::int AS blocks \\gset
+SELECT pg_catalog.pg_relation_size($(literal "$target")) / pg_catalog.current_setting('block_size')::int AS blocks \\gset
 COPY $target ($columns) FROM STDIN;
 END
   sums_of_source "$1"
@@ -132,25 +133,32 @@ END
   }
   if [ "$has_key" != 1 ]; then
     # Rows are put at the end of a table as a rule; where some went into room that was free before, all of it is looked through.
-    cat <<END
+    cat <<END || return
 WITH near AS ($sums ctid >= ('(' || greatest(:blocks - 64, 0) || ',0)')::tid AND $own), far AS ($sums $own)
 SELECT CASE WHEN (SELECT found_rows FROM near) = $sent_rows THEN (SELECT found_rows FROM near) ELSE (SELECT found_rows FROM far) END AS found_rows,
   CASE WHEN (SELECT found_rows FROM near) = $sent_rows THEN (SELECT found_sum FROM near) ELSE (SELECT found_sum FROM far) END AS found_sum \\gset
 END
   fi
-  next_key=''
-  [ -z "$upper" ] || next_key=$upper
+  next_key=$(literal "$upper")
+  [ -z "$upper" ] || [ "$next_key" != "E''" ] || return
+  becomes=rows
+  [ -z "$is_last" ] || becomes=after
+  if [ -n "$key" ]; then units=$sent_rows most=2000000
+  else
+    units=$((new_block - next_block)) most=2048
+    [ "$source_number" -lt 1400 ] || most=65536
+  fi
   # What the last seconds brought counts two fifths. From one batch to the next a size grows fourfold at most. Where another one than the
   # batch before was the last to be kept, the UPDATE gives no row, which \gset takes for a failure: psql ends there.
   cat <<END
 \\echo sent $sent_rows $sent_sum found :found_rows :found_sum
-UPDATE pgsite_migration.batches SET units = $(if [ -n "$key" ]; then echo "$sent_rows"; else echo $((new_block - next_block)); fi), rows = $sent_rows, checksum = $sent_sum,
+UPDATE pgsite_migration.batches SET units = $units, rows = $sent_rows, checksum = $sent_sum,
   found_rows = :found_rows, found_checksum = :found_sum, ended = clock_timestamp(),
   seconds = extract(epoch FROM clock_timestamp() - transaction_timestamp()) WHERE "table" = $table AND number = $((batches + 1));
 UPDATE pgsite_migration.tables t SET rows = t.rows + b.rows, checksum = t.checksum + b.checksum, batches = b.number, next_block = $new_block,
-  last_key = CASE WHEN $(literal "$next_key") = '' THEN last_key ELSE $(literal "$next_key") END,
-  status = $(if [ -n "$is_last" ]; then echo "'after'"; else echo "'rows'"; fi), rate = b.rate,
-  size = greatest(1, least(b.rate * $batch_seconds, t.size * 4.0, $(if [ -n "$key" ]; then echo "2000000"; elif [ "$source_number" -ge 1400 ]; then echo 65536; else echo 2048; fi),
+  last_key = CASE WHEN $next_key = '' THEN last_key ELSE $next_key END,
+  status = '$becomes', rate = b.rate,
+  size = greatest(1, least(b.rate * $batch_seconds, t.size * 4.0, $most,
     (SELECT coalesce(c.throttle * $batch_seconds * b.units / greatest(b.rows, 1), t.size * 4.0) FROM pgsite_migration.control c)))::bigint
 FROM (SELECT n.*, CASE WHEN o.rate IS NULL THEN n.units / greatest(n.seconds, 0.001) ELSE 0.6 * o.rate + 0.4 * n.units / greatest(n.seconds, 0.001) END AS rate
   FROM pgsite_migration.batches n JOIN pgsite_migration.tables o ON o.number = n."table" WHERE n."table" = $table AND n.number = $((batches + 1))) AS b
@@ -202,19 +210,22 @@ end_batch() {
     took=$(sed -n 's/^seconds \([0-9]*\)$/\1/p' "$2.said")
     return 0
   fi
-  cp -- "$2.why" "$why"
-  state_of_error
-  # What the target does not take ends the source's psql too, by a pipe that nobody reads.
-  if [ -z "$sqlstate" ] && [ -s "$2.failed" ]; then
+  # Before what the target says: a line that was cut off is one that it does not take. psql reads on to the end of what it does not take.
+  if [ -s "$2.failed" ]; then
+    : >"$why"
     [ "$(cat "$2.failed")" != before ] || return 1
     cp -- "$2.why_source" "$why"
     source_failed "$1"
     return
   fi
+  cp -- "$2.why" "$why"
+  state_of_error
   case $sqlstate in
     # Somebody has a lock, the server goes down or is full, or the session was ended.
     '' | 08* | 40* | 53* | 55P03 | 57*) return 1 ;;
   esac
+  # A batch that was taken for lost has been kept: the state says where to go on.
+  if [ "$sqlstate" = 23505 ] && grep -q batches_pkey "$why"; then return 1; fi
   if [ "$sqlstate" = 23514 ] && grep -q found_is_sent "$why"; then
     set_status "$1" "$table" failed checksum "$(sed -n 's/^sent //p' "$2.said")"
   else set_status "$1" "$table" failed "$sqlstate" "$(words_of_error)"; fi
