@@ -52,6 +52,14 @@ set_aside_indexes() {
   sql "$1" "UPDATE pgsite_migration.tables SET is_set_aside = true WHERE number = $table" >/dev/null
 }
 
+# memory_for_indexes DATABASE: an option of the session that makes them, where it may have more than the server's maintenance_work_mem is.
+memory_for_indexes() {
+  has=$(sql "$1" "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'") || return 1
+  most=$(awk '$1 == "MemTotal:" { printf("%d", $2 / 8) }' /proc/meminfo 2>/dev/null)
+  [ "${most:-0}" -lt 262144 ] || most=262144
+  [ "${most:-0}" -le "$has" ] || echo "-c maintenance_work_mem=${most}kB"
+}
+
 # make_indexes DATABASE: those that were set aside; one that was cut off is invalid, and made again.
 make_indexes() {
   sql "$1" "SELECT x.nspname, x.relname, CASE WHEN i.indisvalid THEN 'valid' WHEN i.indexrelid IS NULL THEN 'gone' ELSE 'invalid' END, x.tablespace,
@@ -69,6 +77,7 @@ make_indexes() {
       say "making the index $full"
       # What is set in a statement beside it would put it into a transaction, where it may not be.
       saved=$PGOPTIONS
+      PGOPTIONS="$PGOPTIONS $(memory_for_indexes "$1")"
       [ -z "$tablespace" ] || PGOPTIONS="$PGOPTIONS -c default_tablespace=$(printf '%s' "$tablespace" | sed 's/[\\ ]/\\&/g')"
       long "$1" "$definition" || {
         PGOPTIONS=$saved

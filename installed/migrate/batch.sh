@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# One batch of rows, and what it waits for. All that is remembered of it is written in the transaction that brings its rows.
+# Batches of rows. All that is remembered of one is written in the transaction that brings its rows. The next one's
+# rows are on their way while those of the one before are compared and committed: each has files of its own, $scratch/NUMBER.*.
 # shellcheck disable=SC2034,SC2154
 
 # Of the next table: what a batch has to know of it. Sizes grow by what the last ones took; whoever throttles gets no more at once either.
@@ -44,10 +45,40 @@ bounds() {
   fi
 }
 
-# rows_to_target DATABASE: prints what psql says to the target. COMMIT is said only when the source's program has ended well and its sums
-# are there: what ends before leaves a transaction that nobody commits.
+# sums_of_source DATABASE: of the batch's rows, reckoned while they are copied: begun here, and had by sums_are_there.
+sums_of_source() {
+  echo "0 0" >"$mine.sums"
+  sums_process=''
+  [ "$range" != false ] || return 0
+  (
+    source_options="$source_options -c extra_float_digits=$digits"
+    from_source "$1" "SELECT pg_catalog.count(*) || ' ' || coalesce(pg_catalog.sum($hash), 0) FROM ONLY $target WHERE $range"
+  ) >"$mine.sums" 2>"$mine.why_sums" 7>&- &
+  sums_process=$!
+}
+
+# sums_are_there: sets $sent_rows and $sent_sum.
+sums_are_there() {
+  if [ -n "$sums_process" ] && ! wait "$sums_process"; then
+    cp -- "$mine.why_sums" "$mine.why_source"
+    return 1
+  fi
+  read -r sent_rows sent_sum <"$mine.sums" && [ -n "$sent_sum" ]
+}
+
+# before_is_kept: whether the batch before this one, if it was on its way too, has been committed; waits until its psql has ended. Its word
+# is what counts: a lock that is free says only that it has ended.
+before_is_kept() {
+  [ -n "$before" ] || return 0
+  flock "$before.compared" true 2>/dev/null 7>&-
+  grep -qs '^committed$' "$before.said"
+}
+
+# rows_to_target DATABASE: prints what psql says to the target. COMMIT is said only when the source's program has ended well, its sums are
+# there and the batch before is kept: what ends before leaves a transaction that nobody commits.
 rows_to_target() {
-  cat <<END
+  # A part that was not printed would leave another transaction than this.
+  cat <<END || return
 \\set VERBOSITY verbose
 \\set ON_ERROR_STOP 1
 BEGIN;
@@ -66,105 +97,176 @@ END
   [ "$number" -lt 906 ] || echo 'SET LOCAL idle_in_transaction_session_timeout = 0;'
   [ "$number" -lt 1700 ] || echo 'SET LOCAL transaction_timeout = 0;'
   # The server's own process for this session too: on a host with few processors the statements of others are not to wait for history.
-  [ -z "$niceness" ] || cat <<END
+  [ -z "$niceness" ] || cat <<END || return
 SELECT pg_catalog.pg_backend_pid() AS pid \\gset
 \\setenv PGSITE_PID :pid
 \\! renice -n $niceness -p "\$PGSITE_PID" >/dev/null 2>&1
 END
-  cat <<END
+  cat <<END || return
 INSERT INTO pgsite_migration.batches ("table", number) VALUES ($table, $((batches + 1)));
-SELECT pg_catalog.pg_relation_size('$(printf '%s' "$target" | sed "s/'/''/g")') / pg_catalog.current_setting('block_size')::int AS blocks \\gset
+SELECT pg_catalog.pg_relation_size($(literal "$target")) / pg_catalog.current_setting('block_size')::int AS blocks \\gset
 COPY $target ($columns) FROM STDIN;
 END
+  sums_of_source "$1"
   if [ "$range" != false ]; then
-    from_source "$1" "COPY (SELECT $columns FROM ONLY $target WHERE $range $order) TO STDOUT" 2>"$scratch/why.source" || {
-      echo source >"$scratch/failed"
+    from_source "$1" "COPY (SELECT $columns FROM ONLY $target WHERE $range $order) TO STDOUT" 2>"$mine.why_source" || {
+      echo source >"$mine.failed"
       return
     }
   fi
   printf '%s\n' '\.'
-  # The target reckons while the source does.
-  mine="xmin = (pg_catalog.txid_current() % 4294967296)::text::xid"
+  # The next one's rows may come, which is waited for by the lock.
+  true >"$mine.sent"
+  exec 7>&-
+  before_is_kept || {
+    echo before >"$mine.failed"
+    return
+  }
+  own="xmin = (pg_catalog.txid_current() % 4294967296)::text::xid"
   sums="SELECT pg_catalog.count(*) AS found_rows, coalesce(pg_catalog.sum($hash), 0) AS found_sum FROM ONLY $target WHERE"
   if [ "$has_key" = 1 ]; then
-    printf "SET LOCAL extra_float_digits = %s;\nSET LOCAL enable_seqscan = off;\n%s %s AND %s \\gset\nSET LOCAL enable_seqscan = on;\n" "$digits" "$sums" "$range" "$mine"
+    printf "SET LOCAL extra_float_digits = %s;\nSET LOCAL enable_seqscan = off;\n%s %s AND %s \\gset\nSET LOCAL enable_seqscan = on;\n" "$digits" "$sums" "$range" "$own"
   else printf 'SET LOCAL extra_float_digits = %s;\n' "$digits"; fi
-  if [ "$range" = false ]; then sent="0 0"; else
-    sent=$(source_options="$source_options -c extra_float_digits=$digits" &&
-      from_source "$1" "SELECT pg_catalog.count(*) || ' ' || coalesce(pg_catalog.sum($hash), 0) FROM ONLY $target WHERE $range" 2>"$scratch/why.source") || {
-      echo source >"$scratch/failed"
-      return
-    }
-  fi
-  sent_rows=${sent%% *} sent_sum=${sent#* }
+  sums_are_there || {
+    echo source >"$mine.failed"
+    return
+  }
   if [ "$has_key" != 1 ]; then
     # Rows are put at the end of a table as a rule; where some went into room that was free before, all of it is looked through.
-    cat <<END
-WITH near AS ($sums ctid >= ('(' || greatest(:blocks - 64, 0) || ',0)')::tid AND $mine), far AS ($sums $mine)
+    cat <<END || return
+WITH near AS ($sums ctid >= ('(' || greatest(:blocks - 64, 0) || ',0)')::tid AND $own), far AS ($sums $own)
 SELECT CASE WHEN (SELECT found_rows FROM near) = $sent_rows THEN (SELECT found_rows FROM near) ELSE (SELECT found_rows FROM far) END AS found_rows,
   CASE WHEN (SELECT found_rows FROM near) = $sent_rows THEN (SELECT found_sum FROM near) ELSE (SELECT found_sum FROM far) END AS found_sum \\gset
 END
   fi
-  next_key=''
-  [ -z "$upper" ] || next_key=$upper
-  # What the last seconds brought counts two fifths. From one batch to the next a size grows fourfold at most.
+  next_key=$(literal "$upper")
+  [ -z "$upper" ] || [ "$next_key" != "E''" ] || return
+  becomes=rows
+  [ -z "$is_last" ] || becomes=after
+  if [ -n "$key" ]; then units=$sent_rows most=2000000
+  else
+    units=$((new_block - next_block)) most=2048
+    [ "$source_number" -lt 1400 ] || most=65536
+  fi
+  # What the last seconds brought counts two fifths. From one batch to the next a size grows fourfold at most. Where another one than the
+  # batch before was the last to be kept, the UPDATE gives no row, which \gset takes for a failure: psql ends there.
   cat <<END
 \\echo sent $sent_rows $sent_sum found :found_rows :found_sum
-UPDATE pgsite_migration.batches SET units = $(if [ -n "$key" ]; then echo "$sent_rows"; else echo $((new_block - next_block)); fi), rows = $sent_rows, checksum = $sent_sum,
+UPDATE pgsite_migration.batches SET units = $units, rows = $sent_rows, checksum = $sent_sum,
   found_rows = :found_rows, found_checksum = :found_sum, ended = clock_timestamp(),
   seconds = extract(epoch FROM clock_timestamp() - transaction_timestamp()) WHERE "table" = $table AND number = $((batches + 1));
 UPDATE pgsite_migration.tables t SET rows = t.rows + b.rows, checksum = t.checksum + b.checksum, batches = b.number, next_block = $new_block,
-  last_key = CASE WHEN $(literal "$next_key") = '' THEN last_key ELSE $(literal "$next_key") END,
-  status = $(if [ -n "$is_last" ]; then echo "'after'"; else echo "'rows'"; fi), rate = b.rate,
-  size = greatest(1, least(b.rate * $batch_seconds, t.size * 4.0, $(if [ -n "$key" ]; then echo "2000000"; elif [ "$source_number" -ge 1400 ]; then echo 65536; else echo 2048; fi),
+  last_key = CASE WHEN $next_key = '' THEN last_key ELSE $next_key END,
+  status = '$becomes', rate = b.rate,
+  size = greatest(1, least(b.rate * $batch_seconds, t.size * 4.0, $most,
     (SELECT coalesce(c.throttle * $batch_seconds * b.units / greatest(b.rows, 1), t.size * 4.0) FROM pgsite_migration.control c)))::bigint
 FROM (SELECT n.*, CASE WHEN o.rate IS NULL THEN n.units / greatest(n.seconds, 0.001) ELSE 0.6 * o.rate + 0.4 * n.units / greatest(n.seconds, 0.001) END AS rate
   FROM pgsite_migration.batches n JOIN pgsite_migration.tables o ON o.number = n."table" WHERE n."table" = $table AND n.number = $((batches + 1))) AS b
-WHERE t.number = $table AND t.batches = b.number - 1;
-SELECT 'seconds ' || round(seconds::numeric * 1000) FROM pgsite_migration.batches b JOIN pgsite_migration.tables t ON t.number = b."table" AND t.batches = b.number WHERE b."table" = $table AND b.number = $((batches + 1));
+WHERE t.number = $table AND t.batches = b.number - 1
+RETURNING pg_catalog.round((b.seconds * 1000)::numeric) AS took \\gset
+\\echo seconds :took
 COMMIT;
 \\echo committed
 END
 }
 
-# batch DATABASE: brings the next rows of $table. 0: they are there; 1: not, and it may be tried again; 2: the table has failed.
-batch() {
+# begin_batch DATABASE [FILES]: starts the batch whose place is known, which is kept only after that of FILES. Sets $mine, its files, and
+# $process, and does not wait. Two locks say how far it is, whoever is killed: `sending` ends with its rows, `compared` with its psql.
+begin_batch() {
   # Until 11 a float's text has other digits than later; both round to as many as both have.
   digits=3
   [ "$source_number" -ge 1200 ] || digits=0
-  if ! bounds "$1"; then
-    source_failed "$1"
-    return
-  fi
-  rm -f -- "$scratch/failed"
-  # This program's lock goes with the last of those that bring rows.
-  rows_to_target "$1" 2>"$scratch/why.rows" | PGCLIENTENCODING=$encoding "$psql" -X -q -A -t -w -d "$(database "$1")" -f - >"$scratch/said" 2>"$why" &
+  [ -n "${2:-}" ] || rm -f -- "$scratch"/[0-9]*.*
+  flights=$((${flights:-0} + 1))
+  mine=$scratch/$flights before=${2:-}
+  {
+    flock 7
+    flock 8
+    # This program's lock goes with the last of those that bring rows.
+    rows_to_target "$1" 2>"$mine.rows" 8>&- | PGCLIENTENCODING=$encoding "$psql" -X -q -A -t -w -d "$(database "$1")" -f - >"$mine.said" 2>"$mine.why" 7>&- &
+    process=$!
+  } 7>"$mine.sending" 8>"$mine.compared"
+}
+
+# begin_next DATABASE: starts the batch after the one on its way, when all rows of that have been sent. 1: it is not to begin yet.
+begin_next() {
+  [ -z "$is_last" ] && [ "${throttle:-0}" = 0 ] || return 1
+  # Where the state is another than this run believes, it is read anew before anything goes on.
+  batch_size=$(sql "$1" "SELECT size FROM pgsite_migration.tables WHERE number = $table AND batches = $batches AND status = 'rows'") || return 1
+  [ -n "$batch_size" ] || return 1
+  batches=$((batches + 1)) last_key=$upper next_block=$new_block
+  bounds "$1" || return 1
+  flock "$mine.sending" true 9>&- &
   wait $!
-  if grep -q '^committed$' "$scratch/said" && [ ! -s "$scratch/failed" ]; then
-    moved=$(sed -n 's/^sent \([0-9]*\) .*/\1/p' "$scratch/said")
-    took=$(sed -n 's/^seconds \([0-9]*\)$/\1/p' "$scratch/said")
+  [ -e "$mine.sent" ] && may_go_on "$1" && [ "${throttle:-0}" = 0 ] || return 1
+  begin_batch "$1" "$mine"
+}
+
+# end_batch DATABASE FILES PROCESS: 0: its rows are there; 1: not, and it may be tried again; 2: the table has failed.
+end_batch() {
+  wait "$3"
+  if grep -q '^committed$' "$2.said" && [ ! -s "$2.failed" ]; then
+    moved=$(sed -n 's/^sent \([0-9]*\) .*/\1/p' "$2.said")
+    took=$(sed -n 's/^seconds \([0-9]*\)$/\1/p' "$2.said")
     return 0
   fi
-  if [ -s "$scratch/failed" ]; then
-    cp -- "$scratch/why.source" "$why"
+  # Before what the target says: a line that was cut off is one that it does not take. psql reads on to the end of what it does not take.
+  if [ -s "$2.failed" ]; then
+    : >"$why"
+    [ "$(cat "$2.failed")" != before ] || return 1
+    cp -- "$2.why_source" "$why"
     source_failed "$1"
     return
   fi
+  cp -- "$2.why" "$why"
   state_of_error
   case $sqlstate in
     # Somebody has a lock, the server goes down or is full, or the session was ended.
     '' | 08* | 40* | 53* | 55P03 | 57*) return 1 ;;
   esac
+  # A batch that was taken for lost has been kept: the state says where to go on.
+  if [ "$sqlstate" = 23505 ] && grep -q batches_pkey "$why"; then return 1; fi
   if [ "$sqlstate" = 23514 ] && grep -q found_is_sent "$why"; then
-    set_status "$1" "$table" failed checksum "$(sed -n 's/^sent //p' "$scratch/said")"
+    set_status "$1" "$table" failed checksum "$(sed -n 's/^sent //p' "$2.said")"
   else set_status "$1" "$table" failed "$sqlstate" "$(words_of_error)"; fi
   return 2
 }
 
+# bring_rows DATABASE: of $table, batch after batch, until nothing may begin before the last one is kept, which the caller finds out anew.
+# 0: the rows of all that it began are there; 1: not, and it may be tried again; 2: the table has failed.
+bring_rows() {
+  if ! bounds "$1"; then
+    source_failed "$1"
+    return
+  fi
+  begin_batch "$1"
+  earlier=''
+  while :; do
+    first=$mine first_process=$process
+    begin_next "$1"
+    end_batch "$1" "$first" "$first_process"
+    ended=$?
+    if [ "$ended" != 0 ]; then
+      # The next one would end without COMMIT by itself, once it has sent its rows.
+      if [ "$mine" != "$first" ]; then
+        kill "$process" 2>/dev/null
+        wait "$process"
+      fi
+      return "$ended"
+    fi
+    tries=0
+    [ "$mine" != "$first" ] || return 0
+    # The next one still asks whether this one is kept.
+    [ -z "$earlier" ] || rm -f -- "$earlier".*
+    earlier=$first
+  done
+}
+
+# source_failed DATABASE: by what the source's psql said. One that was ended, or lost its server, gives no SQLSTATE.
 source_failed() {
-  state_of_source=$(awk '{ if (match($0, /:  [0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z]: /)) { print substr($0, RSTART + 3, 5); exit } }' "$why")
-  source_answers || return 1
-  set_status "$1" "$table" failed "source${state_of_source:+ $state_of_source}" "$(words_of_error)"
+  state_of_error
+  case $sqlstate in '' | 08* | 53* | 57*) return 1 ;; esac
+  set_status "$1" "$table" failed "source $sqlstate" "$(words_of_error)"
   return 2
 }
 
@@ -174,49 +276,3 @@ state_of_error() {
 }
 
 words_of_error() { awk '/:  / { sub(/^psql:[^ ]* /, ""); print; if (++n == 2) exit }' "$why" | tr '\n' ' ' | cut -c 1-500; }
-
-# --- what it waits for ---
-
-# may_go_on DATABASE: 0, or 1 with the reason in $waiting and $waiting_detail.
-may_go_on() {
-  waiting='' waiting_detail=''
-  position=pg_current_wal_lsn replay=replay_lsn flushed=flush_lsn difference=pg_wal_lsn_diff
-  [ "$number" -ge 1000 ] || position=pg_current_xlog_location replay=replay_location flushed=flush_location difference=pg_xlog_location_diff
-  # A standby that is declared to replay late is as far as what it has written down. One that is only being made is not asked.
-  late=false
-  [ -z "$late_standbys" ] || late="application_name IN ($late_standbys)"
-  told=$(sql "$1" "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 1 ELSE 0 END, CASE WHEN c.paused THEN 1 ELSE 0 END, coalesce(c.throttle, 0),
-      CASE WHEN pg_catalog.pg_is_in_recovery() THEN '' ELSE (SELECT l.bytes || ' ' || l.application_name FROM (
-        SELECT application_name, pg_catalog.$difference(pg_catalog.$position(), CASE WHEN $late THEN $flushed ELSE $replay END)::bigint AS bytes
-        FROM pg_catalog.pg_stat_replication WHERE state IN ('streaming', 'catchup')) AS l WHERE l.bytes IS NOT NULL ORDER BY l.bytes DESC LIMIT 1) END
-    FROM pgsite_migration.control c") || {
-    waiting=server waiting_detail=$(tr '\n' ' ' <"$why")
-    return 1
-  }
-  IFS=$tab read -r recovering paused throttle behind <<END
-$told
-END
-  if [ "$recovering" = 1 ]; then waiting=standby
-  elif [ "$paused" = 1 ]; then waiting=paused
-  else
-    behind_bytes=${behind%% *}
-    limit=$most_lag
-    # Once one lags, it is to catch up, and not to stay at the limit.
-    [ "$waited_for" != lag ] || limit=$((most_lag / 2))
-    if [ "${behind_bytes:-0}" -gt "$limit" ]; then waiting=lag waiting_detail=$behind; else enough_room "$1"; fi
-  fi
-  waited_for=$waiting
-  [ -z "$waiting" ]
-}
-
-# enough_room DATABASE: by file system, whether what is left of all databases has room, and $reserve beside it.
-enough_room() {
-  sql "$1" "SELECT place, sum(bytes * (1 - CASE WHEN status NOT IN ('rows') THEN 1 WHEN key = '' THEN least(next_block::float8 / greatest(blocks, 1), 1) ELSE least(rows::float8 / greatest(estimate, 1), 1) END))::bigint
-    FROM pgsite_migration.tables WHERE status IN ('rows') GROUP BY place" >"$scratch/left" || return 0
-  while IFS= read -r line; do
-    place=${line%"$tab"*} left=${line##*"$tab"}
-    free=$(df -P -k -- "${place:-$data}" 2>/dev/null | awk 'NR == 2 { printf("%.0f", $4 * 1024) }')
-    [ -n "$free" ] || continue
-    if [ "$free" -lt $((left + reserve)) ]; then waiting=disk waiting_detail="$free $((left + reserve)) ${place:-$data}"; fi
-  done <"$scratch/left"
-}

@@ -30,7 +30,16 @@ export interface MigrateFacts {
 }
 
 /** The program, and what it reads. */
-const ours = ["schema.sql", "source.sh", "state.sh", "batch.sh", "after.sh", "status.sh", "migrate"] as const;
+const ours = [
+  "schema.sql",
+  "source.sh",
+  "state.sh",
+  "waits.sh",
+  "batch.sh",
+  "after.sh",
+  "status.sh",
+  "migrate",
+] as const;
 
 const program = "migrate";
 

@@ -14,7 +14,7 @@ real_path() { (cd -P -- "$1" 2>/dev/null && pwd); }
 # from_source DATABASE QUERY: rows of the source, fields separated by tabs.
 from_source() {
   PGHOST=$source_folder PGPORT=$port PGOPTIONS=$source_options PGCLIENTENCODING=$encoding PGPASSFILE=$control/none \
-    "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -d "$(database "$1")" -c "$2"
+    "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -d "$(database "$1")" -c "$2"
 }
 
 # Values are written so that the other version reads the same ones, and names of types with their schemas.

@@ -158,8 +158,9 @@ END
     sql "$1" "UPDATE pgsite_migration.tables SET began = now() WHERE status = 'rows' AND began IS NULL; UPDATE pgsite_migration.control SET source = $(literal "$source_identifier")"
 }
 
-# set_status DATABASE NUMBER STATUS REASON DETAIL
+# set_status DATABASE NUMBER STATUS REASON DETAIL: what was said before it is in $said_before, since its own statement takes $why.
 set_status() {
+  said_before=$(words_of_error)
   sql "$1" "UPDATE pgsite_migration.tables SET status = $(literal "$3"), reason = $(literal "$4"), detail = $(literal "$5") WHERE number = $2" >/dev/null
 }
 

@@ -157,6 +157,57 @@ describe.skipIf(!haveClients())("history that follows an upgrade", () => {
     expect(await site.target.query("postgres", counts)).toBe("500\n501");
   });
 
+  it("has the next batch on its way while one is compared, and keeps none whose batch before was lost", {
+    timeout: 60_000,
+  }, async () => {
+    const table = `create schema rt_log; create schema own; create type own.state as enum ('sent', 'slow');
+      create table rt_log.h (id int primary key, state own.state, line text);`;
+    migration = await Migration.make(majors);
+    const site = migration;
+    const [source, target] = [site.source, site.target].map((server) => (sql: string) => server.query("postgres", sql));
+    if (source === undefined || target === undefined) throw new Error("no servers");
+    await source(`${table} insert into rt_log.h
+      select i, case when i = 30000 then 'slow' else 'sent' end::own.state, md5(i::text) from generate_series(1, 70000) i; analyze`);
+    const digest = "select count(*), md5(string_agg(t.id || t.line, '|' order by id)) from rt_log.h t";
+    const wanted = await source(digest);
+    // The target takes a second to compare the batch with the row 30000, the second one, and that is another there.
+    const trigger = (change: string) => `create or replace function own.change() returns trigger language plpgsql as $$
+      begin ${change} if new.id = 60000 then perform nextval('own.seen'); end if; return new; end $$;`;
+    await target(`${table} create sequence own.seen;
+      create function own.slowly(own.state) returns text language plpgsql as $$ begin
+        if $1 = 'slow' then perform pg_sleep(1); end if; return enum_out($1)::text; end $$;
+      create cast (own.state as text) with function own.slowly(own.state);
+      ${trigger("if new.id = 30001 then new.line := 'another'; end if;")}
+      create trigger change before insert on rt_log.h for each row execute procedure own.change();
+      alter table rt_log.h enable always trigger change`);
+    await site.begin({ databases: { postgres: ["rt_log.*"] } });
+    expect((await site.run(["run"])).code).toBe(1);
+    const state = async () => (await told(site, "table"))["rt_log.h"]?.slice(3, 5);
+    expect(await state()).toEqual(["failed", "checksum"]);
+    // Rows of the third were there already.
+    expect(await target("select is_called from own.seen")).toBe("t");
+    const kept = `select max(id) from rt_log.h where line <> 'of new life'; select max(number) from pgsite_migration.batches;
+      select count(*) from pg_stat_activity where application_name = 'pgsite migrate'`;
+    expect(await target(kept)).toBe("20000\n1\n0");
+
+    await target(`${trigger("")} update pgsite_migration.tables set size = 20000;
+      insert into rt_log.h values (60001, 'sent', 'of new life')`);
+    await site.run(["resume"]);
+    const second = await site.run(["run"]);
+    expect(second).toMatchObject({ code: 1, stderr: "", stdout: expect.not.stringContaining("tried again") });
+    expect(await state()).toEqual(["failed", "23505"]);
+    expect(await target(kept)).toBe("60000\n3\n0");
+    expect(
+      await target(`select b.ended - b.seconds * interval '1 s' < a.ended - interval '0.5 s', b.ended > a.ended
+        from pgsite_migration.batches a, pgsite_migration.batches b where a.number = 2 and b.number = 3`),
+    ).toBe("t\tt");
+
+    await target("delete from rt_log.h where line = 'of new life'");
+    await site.run(["resume"]);
+    expect(await site.run(["run"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await target(digest)).toBe(wanted);
+  });
+
   it("waits as it is told, reads no data in force, and stops all of it", { timeout: 60_000 }, async () => {
     const site = await made(100_000);
     await site.begin({ databases: { postgres: ["RT_log_a.keyed"] }, batchSeconds: 1 });

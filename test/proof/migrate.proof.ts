@@ -202,4 +202,84 @@ describe.skipIf(!haveClients())("history that follows", () => {
       `${statements} writes meanwhile, the slowest took ${slowest.toFixed(0)} ms, ${retries} connections were lost\n`,
     );
   });
+
+  it.each((process.env.PGSITE_SEEDS ?? "1 2 3").split(" ").map(Number))(
+    "is exact whatever is killed while two batches are on their way (seed %i)",
+    { timeout: 600_000 },
+    async (begun) => {
+      migration = await Migration.make({ from: "14", to: "18" });
+      const site = migration;
+      const count = 100_000;
+      const table = (name: string, key: string) =>
+        `create table rt_log.${name} (id int ${key}, state app.state, line text);`;
+      const both = `create schema rt_log; create schema app; create type app.state as enum ('sent', 'slow');
+        ${table("keyed", "primary key")}${table("keyless", "")}`;
+      const rowsOf = (name: string) => `insert into rt_log.${name}
+        select i, case when i % 3000 = 0 then 'slow' else 'sent' end::app.state, md5(i::text) from generate_series(1, ${count}) i;`;
+      const same = ["keyed", "keyless"]
+        .map((name) => `select count(*), md5(string_agg(id || line, '|' order by id)) from rt_log.${name}`)
+        .join(" union all ");
+      await site.source.query("postgres", `${both}${rowsOf("keyed")}${rowsOf("keyless")} analyze`);
+      const wanted = await site.source.query("postgres", same);
+      // A target that takes ten thousand rows a second, and some moments to compare a batch: both are what kills are to meet.
+      const slow = (
+        name: string,
+      ) => `create trigger slow before insert on rt_log.${name} for each row when (new.id % 20 = 0)
+        execute procedure app.slow(); alter table rt_log.${name} enable always trigger slow;`;
+      await site.target.query(
+        "postgres",
+        `${both} create function app.slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.001); return new; end $$;
+        create function app.slowly(app.state) returns text language plpgsql as $$ begin
+          if $1 = 'slow' then perform pg_sleep(0.1); end if; return enum_out($1)::text; end $$;
+        create cast (app.state as text) with function app.slowly(app.state);${slow("keyed")}${slow("keyless")}`,
+      );
+      await site.begin({ databases: { postgres: ["rt_log.*"] }, batchSeconds: 1 });
+      let seed = begun * 7919;
+      const random = (below: number) => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed % below;
+      };
+      const killed: string[] = [];
+      for (let round = 0; round < 14; round += 1) {
+        const child = site.target.spawn([site.program, "run"]);
+        child.stdout?.resume();
+        child.stderr?.resume();
+        const ended = new Promise((resolve) => child.once("exit", resolve));
+        await Promise.race([ended, pause(600 + random(2500))]);
+        const all = processesOf(site);
+        const one = all[random(Math.max(all.length, 1))];
+        const way = random(5);
+        if (way === 0) for (const pid of all) kill(pid);
+        else if (way === 1) kill(child.pid);
+        else if (way === 2) {
+          kill(one);
+          await pause(random(500));
+          kill(child.pid);
+        } else if (way === 3) {
+          kill(one);
+          await pause(random(2000));
+        } else await site.target.stop("immediate").then(() => site.target.start());
+        // Whoever asks meanwhile clears away the folder of a run that was killed.
+        if (random(2) === 0) await site.status();
+        if (way === 3) child.kill("SIGTERM");
+        else kill(child.pid);
+        killed.push(`${way}`);
+        await ended;
+      }
+      const last = await site.runAgain();
+      const failed = "select relname, reason, detail from pgsite_migration.tables where status <> 'done'";
+      expect([await site.target.query("postgres", failed), last.code]).toEqual(["", 0]);
+      expect(await site.target.query("postgres", same)).toBe(wanted);
+      const overlapping = await site.target.query(
+        "postgres",
+        `select count(*), count(*) filter (where exists (select 1 from pgsite_migration.batches a where a."table" = b."table"
+            and a.number = b.number - 1 and a.ended > b.ended - b.seconds * interval '1 s')), (select sum(rows) from pgsite_migration.tables)
+          from pgsite_migration.batches b`,
+      );
+      process.stdout.write(
+        `ways ${killed.join("")}: batches, those begun before the one before ended, rows: ${overlapping}\n`,
+      );
+      expect(Number(overlapping.split("\t")[1])).toBeGreaterThan(2);
+    },
+  );
 });

@@ -32,7 +32,7 @@ const facts: MigrateFacts = {
 const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 
 describe("the program of a migration", () => {
-  it.each(["migrate", "source.sh", "state.sh", "batch.sh", "after.sh", "status.sh"])(
+  it.each(["migrate", "source.sh", "state.sh", "waits.sh", "batch.sh", "after.sh", "status.sh"])(
     "%s: dash and shellcheck take it",
     (name) => {
       const run = (program: string, ...args: readonly string[]) =>
