@@ -6,7 +6,7 @@ const rows = 400_000;
 
 /** The tables that the stack defers (`rt_log*.*`), with and without a key. */
 const made = `
-create schema rt_log; create schema rt_log_daily; create schema webconsole;
+create schema rt_log; create schema rt_log_daily;
 create table rt_log.keyed (id bigserial primary key, at timestamptz not null, host text, line text);
 create index keyed_at on rt_log.keyed (at);
 create table rt_log_daily.keyless (at timestamp, line text, payload bytea);

@@ -62,8 +62,7 @@ describe.skipIf(why !== undefined).each(variants)(
       site = await MomentumHosts.make({ init, changes: [noDefer, ...changes] });
       if (log !== undefined) await site.shell(`install -d -o msyspg -m 700 ${log}`);
       await site.up();
-      await site.query(`create schema webconsole;
-        create table webconsole.kept as select i as id, md5(i::text) as word, repeat('x', 800) as filler from generate_series(1, 60000) i;
+      await site.query(`create table webconsole.kept as select i as id, md5(i::text) as word, repeat('x', 800) as filler from generate_series(1, 60000) i;
         alter table webconsole.kept add primary key (id)`);
       kept = await site.query(digest);
     }, 300_000);
