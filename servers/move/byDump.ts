@@ -15,12 +15,13 @@ import { makeInPlace } from "../data/places.js";
 import { makeCluster } from "../seed/initdb.js";
 import { namesOf } from "../sql/versions.js";
 import type { End } from "../upgrade/carry.js";
-import { type ContentDifference, contentsOf, differencesOf } from "../upgrade/compare.js";
+import { contentsOf, differencesOf } from "../upgrade/compare.js";
 import { fillByDump, restoredBytes } from "../upgrade/dump.js";
 import { initdbLike } from "../upgrade/initdb.js";
 import { ask, ports, whilePrivate } from "../upgrade/private.js";
 import { showing } from "../upgrade/progress.js";
 import { makeWorkplaceIn, removeWorkplace } from "../upgrade/workplace.js";
+import { contentDifferencesInWords } from "../words/contents.js";
 import { carryByHand } from "./byHand.js";
 import { incompleteText } from "./copy.js";
 import { carryControl } from "./places.js";
@@ -168,7 +169,7 @@ export class DumpCopy {
     const made = { ...target.server, options: { ...target.server.options, autovacuum: "off" } };
     const after = await whilePrivate(target.at, made, () => contentsOf(target.at, made));
     const differences = differencesOf(before, after, { from: from.version, installUser: facts.cluster.installUser });
-    if (differences.length > 0) throw new Error(said(differences));
+    if (differences.length > 0) throw new Error(contentDifferencesInWords(differences, "the old place and the new"));
     report({ code: "contents compared", things: before.size });
   }
 
@@ -188,12 +189,3 @@ export class DumpCopy {
 
 /** What of a dry start's overrides keeps a server beside another one from its memory. */
 const leftToOthers: ReadonlySet<string> = new Set(["shared_buffers", "huge_pages", "min_dynamic_shared_memory"]);
-
-function said(differences: readonly ContentDifference[]): string {
-  const some = differences
-    .slice(0, 10)
-    .map(({ what, before, after }) => `${what}: ${before ?? "nothing"}, then ${after ?? "nothing"}`)
-    .map(shownInLine)
-    .join("; ");
-  return `${differences.length} differences between the old place and the new: ${some}`;
-}

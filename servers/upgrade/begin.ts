@@ -9,6 +9,7 @@ import { makeFit } from "../process/canStop.js";
 import { stopServer } from "../process/stop.js";
 import { messageOf } from "../rollout/reporter.js";
 import { loginOf } from "../rollout/site.js";
+import { contentDifferencesInWords } from "../words/contents.js";
 import type { Acting } from "./acting.js";
 import { updateExtensions } from "./after.js";
 import { type StaleCollations, staleCollations, type UsedCollations, usedCollations } from "./collations.js";
@@ -161,12 +162,7 @@ async function check(
   return whilePrivate(at, made, async () => {
     const differences = differencesOf(before, await contentsOf(at, made), journal);
     if (differences.length > 0) {
-      const said = differences
-        .slice(0, 10)
-        .map(({ what, before: was, after: is }) => `${what}: ${was ?? "nothing"}, then ${is ?? "nothing"}`)
-        .map(shownInLine)
-        .join("; ");
-      const words = `${differences.length} differences between ${journal.from} and ${journal.to}: ${said}`;
+      const words = contentDifferencesInWords(differences, `${journal.from} and ${journal.to}`);
       if (journal.keepsRollback) throw new Error(words);
       await context.log("warning", words);
     }

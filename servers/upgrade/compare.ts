@@ -8,7 +8,7 @@ import { ask, type PrivateServer, type Workplace } from "./private.js";
 export type Contents = ReadonlyMap<string, string>;
 
 /** What is not on the other side as it was here. */
-export interface ContentDifference {
+interface ContentDifference {
   readonly what: string;
   readonly before?: string;
   readonly after?: string;
