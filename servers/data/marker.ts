@@ -4,7 +4,7 @@ import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { refuseNetworkFileSystem } from "./freeSpace.js";
-import { makeInPlace } from "./places.js";
+import { makeFolder } from "./places.js";
 
 const schema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("initdb") }),
@@ -56,8 +56,7 @@ export async function clearDirectory(host: Host, directory: string, keep: readon
 export async function takeDirectory(host: Host, server: Pick<KnownServer, "host" | "dataDirectory">): Promise<void> {
   const { dataDirectory } = server;
   await refuseNetworkFileSystem(host, dataDirectory);
-  await makeInPlace(host, server, dataDirectory);
-  await host.makeDirectory(dataDirectory);
+  await makeFolder(host, server, dataDirectory);
   const status = await host.stat(dataDirectory);
   if (status?.owner !== host.user) {
     throw new Error(

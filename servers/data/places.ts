@@ -37,13 +37,19 @@ export async function removeFolder(host: Host, server: Placed, path: string): Pr
   await must(await rootOf(server, closed), ["rmdir", "--", path], patience);
 }
 
-/** An empty folder of the OS user's, where that user could not make it. @param mode in octal */
-export async function makeInPlace(host: Host, server: Placed, path: string, mode = "700"): Promise<void> {
+/** A folder of the OS user's, by root where that user could not make it. */
+export async function makeFolder(host: Host, server: Placed, path: string, mode = 0o700): Promise<void> {
+  await makeInPlace(host, server, path, mode);
+  await host.makeDirectory(path, mode);
+}
+
+/** The same, only where that user could not make it. */
+export async function makeInPlace(host: Host, server: Placed, path: string, mode = 0o700): Promise<void> {
   if ((await host.stat(path)) !== undefined) return;
   const closed = await closedOf(host, path);
   if (closed.length === 0) return;
   const script = `${makeFolderAsRoot}\nmake_folder "$1" "$2" "$3"`;
-  await must(await rootOf(server, closed), ["sh", "-c", script, "sh", host.user, path, mode], patience);
+  await must(await rootOf(server, closed), ["sh", "-c", script, "sh", host.user, path, mode.toString(8)], patience);
 }
 
 /** Whether pgsite can be root where a server is. */
@@ -56,10 +62,14 @@ export async function canBeRoot({ host }: Placed): Promise<boolean> {
   }
 }
 
-/** The folders of these paths in which the OS user may not put anything. */
+/** The folders of these paths in which the OS user may not put anything; one that is missing is that user's to make where the next above it is. */
 async function closedOf(host: Host, ...paths: readonly string[]): Promise<readonly string[]> {
   const parents = [...new Set(paths.map((path) => dirname(path)))];
-  const script = 'for folder; do [ -w "$folder" ] || printf "%s\\n" "$folder"; done';
+  const script = `for folder; do
+  above=$folder
+  until [ -e "$above" ]; do above=$(dirname -- "$above"); done
+  [ -w "$above" ] || printf '%s\\n' "$folder"
+done`;
   const said = await must(host, ["sh", "-c", script, "sh", ...parents]);
   return said.split("\n").filter((line) => line !== "");
 }

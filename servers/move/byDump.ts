@@ -100,7 +100,7 @@ export class DumpCopy {
     const { walDirectory } = namesOf(to.version);
     const wal = apart.find(({ link }) => link === walDirectory)?.leadsTo;
     const { configurationDirectory } = to;
-    if (configurationDirectory !== undefined) await makeInPlace(host, to, configurationDirectory, "755");
+    if (configurationDirectory !== undefined) await makeInPlace(host, to, configurationDirectory, 0o755);
     const identifier = await makeCluster(host, to, {
       mark: () => host.writeFile(join(to.dataDirectory, incompleteMarker), incompleteText),
       argv: (directory, standing) => {

@@ -4,7 +4,7 @@ import type { Server } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import { writeDeclaredFiles } from "../data/ownFiles.js";
-import { makeInPlace } from "../data/places.js";
+import { makeFolder } from "../data/places.js";
 import { copyPath, writeFilesOf } from "./places.js";
 
 /** Files of a data directory that are of its own cluster, or of one run of its server. */
@@ -43,8 +43,7 @@ export async function writeFilesThere(from: Server, to: Server): Promise<readonl
   }
   const target = hostOf(to.host);
   // Everybody's programs read there which port a server has.
-  await makeInPlace(target, to, configurationDirectory, "755");
-  await target.makeDirectory(configurationDirectory, 0o755);
+  await makeFolder(target, to, configurationDirectory, 0o755);
   await writeDeclaredFiles(target, to);
   return carryConfiguration(from, to);
 }

@@ -4,7 +4,7 @@ import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
 import type { RunbookFacts } from "../../installed/runbook/render.js";
 import type { ApartFolder, MoveMark, MovePhase, MoveWay } from "../../postgres/move/model.js";
-import { makeInPlace } from "../data/places.js";
+import { makeFolder } from "../data/places.js";
 
 /** What is known of a move that has begun and is not committed: in the old place's control directory, from `copied` on in both. */
 export interface MoveJournal {
@@ -68,8 +68,7 @@ export async function writeJournal(journal: MoveJournal): Promise<void> {
   const text = `${JSON.stringify(journal, undefined, 1)}\n`;
   for (const server of [journal.from, journal.to]) {
     const host = hostOf(server.host);
-    await makeInPlace(host, server, server.controlDirectory);
-    await host.makeDirectory(server.controlDirectory);
+    await makeFolder(host, server, server.controlDirectory);
     await host.writeFile(controlPath(server, "move"), text);
   }
 }

@@ -15,7 +15,7 @@ import { readControlFile } from "../data/controlFile.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { inspectDataDirectory } from "../data/dataDirectory.js";
 import { lackOfSpace } from "../data/freeSpace.js";
-import { removeFolder } from "../data/places.js";
+import { makeFolder, removeFolder } from "../data/places.js";
 import { processState } from "../process/process.js";
 import { administratorOf } from "../sql/login.js";
 import { withSession } from "../sql/session.js";
@@ -23,7 +23,6 @@ import { namesOf } from "../sql/versions.js";
 import type { MoveAsked } from "./asked.js";
 import { isIncomplete } from "./copy.js";
 import { lookAtDump } from "./lookDump.js";
-import { makeControlDirectory } from "./places.js";
 
 /** What a move goes by. Where something is refused, the facts are what could be seen. */
 export interface Looked {
@@ -164,7 +163,7 @@ async function trial(
 ): Promise<{ readonly build: BuildFacts } | { readonly refusal: MoveRefusal }> {
   const folder = controlPath(to, "moveTrial");
   const hadControl = (await host.stat(to.controlDirectory)) !== undefined;
-  await makeControlDirectory(to);
+  await makeFolder(host, to, to.controlDirectory);
   try {
     await host.remove(folder);
     const initdb = join(to.binDirectory, "initdb");

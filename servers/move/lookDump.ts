@@ -8,7 +8,7 @@ import { downtimeOf, spaceFor } from "../../postgres/upgrade/ways.js";
 import { atLeast, majorOf } from "../../postgres/versions.js";
 import { hasChecksums, walSegmentSize } from "../../postgres/wal/controlFile.js";
 import { systemIdentifierIn } from "../data/dataDirectory.js";
-import { removeFolder } from "../data/places.js";
+import { makeFolder, removeFolder } from "../data/places.js";
 import { inDatabase, type Live } from "../sql/counters.js";
 import { administratorOf } from "../sql/login.js";
 import type { Row } from "../sql/session.js";
@@ -16,7 +16,6 @@ import { clusterFacts, localeOf } from "../upgrade/cluster.js";
 import { initdbLike } from "../upgrade/initdb.js";
 import { databasesQuestion } from "../upgrade/questions.js";
 import type { MoveAsked } from "./asked.js";
-import { makeControlDirectory } from "./places.js";
 
 /** Bytes a second that come over a network and onto a disk, where nothing was tried. */
 const cautiousRate = 50_000_000;
@@ -167,7 +166,7 @@ async function refuseLocales(
   }
   const folder = controlPath(to, "moveTrial");
   const hadControl = (await host.stat(to.controlDirectory)) !== undefined;
-  await makeControlDirectory(to);
+  await makeFolder(host, to, to.controlDirectory);
   const refusals: MoveRefusal[] = [];
   try {
     for (const { names, row } of byShape.values()) {

@@ -12,7 +12,7 @@ import { defined } from "../../postgres/defined.js";
 import { fileOf } from "../../postgres/files/places.js";
 import { readServerFiles } from "../data/countedFiles.js";
 import { readIdentity, writeIdentity } from "../data/dataDirectory.js";
-import { makeInPlace, rename } from "../data/places.js";
+import { makeFolder, rename } from "../data/places.js";
 import { writeServerFile } from "../data/staging.js";
 import { identifierThere, type MoveJournal } from "./journal.js";
 
@@ -24,17 +24,10 @@ export function keptOf({ from, time }: Pick<MoveJournal, "from" | "time">): stri
 /** What of a control directory belongs to the server wherever it is; the rest is rendered for its place, by the next `up`. */
 const goesAlong = ["passfile", "certificate", "key", "authorities", "adopted", "adoptedFiles"] as const;
 
-/** Root makes it in a folder of root's. */
-export async function makeControlDirectory(server: Server): Promise<void> {
-  const host = hostOf(server.host);
-  await makeInPlace(host, server, server.controlDirectory);
-  await host.makeDirectory(server.controlDirectory);
-}
-
 /** Brings that to the new place. */
 export async function carryControl(from: Server, to: Server): Promise<void> {
   const [source, target] = [hostOf(from.host), hostOf(to.host)];
-  await makeControlDirectory(to);
+  await makeFolder(target, to, to.controlDirectory);
   for (const what of goesAlong) await copyPath(source, controlPath(from, what), target, controlPath(to, what));
 }
 

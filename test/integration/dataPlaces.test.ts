@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import { makeInPlace, removeFolder, rename } from "../../servers/data/places.js";
+import { makeFolder, makeInPlace, removeFolder, rename } from "../../servers/data/places.js";
 import { enter, leave } from "../support/here.js";
 import { type MultiHost, multiHost, whyNoHosts } from "../support/multihost.js";
 
@@ -70,5 +70,10 @@ describe.skipIf(why !== undefined)(`data in a folder of root's${why ? ` (${why})
     await shell("chown postgres /srv/db");
     await renamed(data, `${data}.version-17`);
     expect(await shell("ls /srv/db")).toBe("it's data.pgsite\nit's data.version-17\n");
+  });
+
+  it("need no root where folders are missing below one of the OS user's", async () => {
+    await makeFolder(hostOf(spec()), server(), "/srv/db/not/there yet");
+    expect(await shell('stat -c "%U %a" "/srv/db/not/there yet"')).toBe("postgres 700\n");
   });
 });
