@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { movePhases } from "../../postgres/move/model.js";
+import { expectBackAndOn } from "../support/interruptedMove.js";
 import { MovingHosts } from "../support/movingHosts.js";
 import { whyNoHosts } from "../support/multihost.js";
 
@@ -12,8 +13,7 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves over SSH", () => {
 
   beforeAll(async () => {
     hosts = await MovingHosts.make(40);
-    await hosts.hosts.asOwner("server2", "mkdir -m 700 '/var/lib/postgresql/a space'");
-    await hosts.query("server2", "create tablespace space location '/var/lib/postgresql/a space'");
+    await hosts.makeTablespace();
     await hosts.query(
       "server2",
       `create role reader; create table spaced (n int, filler text) tablespace space;
@@ -33,27 +33,8 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves over SSH", () => {
               has_table_privilege('reader', 'spaced', 'select'), (select setconfig from pg_db_role_setting)`,
     );
 
-  it.each(movePhases.filter((phase) => phase !== "done"))(
-    "killed when it is %s",
-    { timeout: 300_000 },
-    async (phase) => {
-      const before = await content("server2");
-      const killed = await hosts.run("move", phase);
-      expect(killed.code, killed.stderr).not.toBe(0);
-      // As an administrator would: in turn, it goes on, and it goes back.
-      const first = await hosts.run("back");
-      expect(first, first.stderr).toMatchObject({ code: 0 });
-      expect([await content("server2"), await hosts.runs("server3")]).toEqual([before, false]);
-      await hosts.hosts.asOwner("server3", "rm -rf '/var/lib/postgresql/a test' '/var/lib/postgresql/a space'");
-      await hosts.run("move", phase);
-      const on = await hosts.run("move");
-      expect(on, on.stderr).toMatchObject({ code: 0 });
-      expect([await content("server3"), await hosts.runs("server2")]).toEqual([before, false]);
-      const back = await hosts.run("back");
-      expect(back, back.stderr).toMatchObject({ code: 0 });
-      expect(await content("server2")).toBe(before);
-      await hosts.hosts.asOwner("server3", "rm -rf '/var/lib/postgresql/a test' '/var/lib/postgresql/a space'");
-    },
+  it.each(movePhases.filter((phase) => phase !== "done"))("killed when it is %s", { timeout: 300_000 }, (phase) =>
+    expectBackAndOn(hosts, phase, content),
   );
 
   it("while somebody writes: nothing acknowledged is lost, and what came since is told", {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { movePhases } from "../../postgres/move/model.js";
+import { expectBackAndOn } from "../support/interruptedMove.js";
 import { MovingHosts } from "../support/movingHosts.js";
 import { whyNoHosts } from "../support/multihost.js";
 
@@ -20,8 +21,7 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves by dump and restore 
       .must(["sh", "-c", 'cat >/run/os-release && mount --bind /run/os-release "$(readlink -f /etc/os-release)"'], {
         input: release,
       });
-    await hosts.hosts.asOwner("server2", "mkdir -m 700 '/var/lib/postgresql/a space'");
-    await hosts.query("server2", "create tablespace space location '/var/lib/postgresql/a space'");
+    await hosts.makeTablespace();
     await hosts.query(
       "server2",
       "create database sorted template template0 lc_collate 'C.utf8' lc_ctype 'C.utf8' owner postgres",
@@ -52,8 +52,6 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves by dump and restore 
     ),
     await hosts.query(at, "select count(*) from pg_indexes where schemaname = 'public'"),
   ];
-  const clear = () =>
-    hosts.hosts.asOwner("server3", "rm -rf '/var/lib/postgresql/a test' '/var/lib/postgresql/a space'");
   const leftovers = async (at: "server2" | "server3") =>
     (
       await hosts.hosts.asOwner(
@@ -65,26 +63,10 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves by dump and restore 
   it.each([...movePhases.filter((phase) => phase !== "done"), "restoring"] as const)(
     "killed when it is %s",
     { timeout: 300_000 },
-    async (phase) => {
-      const before = await content("server2");
-      const killed = await hosts.run("move", phase);
-      expect(killed.code, killed.stderr).not.toBe(0);
-      // As an administrator would: in turn, it goes back, and it goes on.
-      const first = await hosts.run("back");
-      expect(first, first.stderr).toMatchObject({ code: 0 });
-      expect([await content("server2"), await hosts.runs("server3")]).toEqual([before, false]);
-      expect([await leftovers("server2"), await leftovers("server3")]).toEqual(["", ""]);
-      await clear();
-      await hosts.run("move", phase);
-      const on = await hosts.run("move");
-      expect(on, on.stderr).toMatchObject({ code: 0 });
-      expect([await content("server3"), await hosts.runs("server2")]).toEqual([before, false]);
-      expect([await leftovers("server2"), await leftovers("server3")]).toEqual(["", ""]);
-      const back = await hosts.run("back");
-      expect(back, back.stderr).toMatchObject({ code: 0 });
-      expect(await content("server2")).toEqual(before);
-      await clear();
-    },
+    (phase) =>
+      expectBackAndOn(hosts, phase, content, async () => {
+        expect([await leftovers("server2"), await leftovers("server3")]).toEqual(["", ""]);
+      }),
   );
 
   it("what was written since is told; files are taken where that is asked for; it is committed", {
@@ -105,7 +87,7 @@ describe.skipIf(whyNoHosts() !== undefined)("a server moves by dump and restore 
       { code: "back" },
     ]);
     expect(await content("server2")).toEqual(before);
-    await clear();
+    await hosts.clear();
     const files = await hosts.run("move", undefined, "archive");
     expect([files.code, files.stderr]).toEqual([1, expect.stringMatching(/order of texts in sorted is of .* 99/)]);
     expect(await hosts.run("move")).toMatchObject({ code: 0 });

@@ -61,6 +61,17 @@ export class MovingHosts {
     return this.hosts.query(at, sql);
   }
 
+  /** A tablespace of the old place, in a folder with a space in its name. */
+  async makeTablespace(): Promise<void> {
+    await this.hosts.asOwner("server2", "mkdir -m 700 '/var/lib/postgresql/a space'");
+    await this.query("server2", "create tablespace space location '/var/lib/postgresql/a space'");
+  }
+
+  /** Takes away what a move has left at the new place. */
+  async clear(): Promise<void> {
+    await this.hosts.asOwner("server3", "rm -rf '/var/lib/postgresql/a test' '/var/lib/postgresql/a space'");
+  }
+
   async runs(at: "server2" | "server3"): Promise<boolean> {
     const script = `${binDirectory}/pg_ctl status -D '${this.server.dataDirectory}' >/dev/null 2>&1 && echo runs || true`;
     return (await this.hosts.asOwner(at, script)).trim() === "runs";
