@@ -2,9 +2,12 @@
 # What there is to do before the rows of a table, and after them. Nothing of it keeps others waiting: locks are asked for with a limit.
 # shellcheck disable=SC2034,SC2154
 
-# long DATABASE STATEMENT: one that may take hours; a signal that ends this program ends it too.
+# long DATABASE STATEMENT: one that may take hours; a signal that ends this program ends it too. A server lets nobody wait for an autovacuum
+# longer than deadlock_timeout.
 long() {
-  PGOPTIONS="$PGOPTIONS -c statement_timeout=0 -c lock_timeout=$lock_timeout" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -v VERBOSITY=verbose \
+  impatient='-c deadlock_timeout=100ms'
+  [ "$number" -ge 901 ] || impatient=''
+  PGOPTIONS="$PGOPTIONS -c statement_timeout=0 -c lock_timeout=$lock_timeout $impatient" "$psql" -X -q -A -t -w -F "$tab" -v ON_ERROR_STOP=1 -v VERBOSITY=verbose \
     -d "$(database "$1")" -c "$2" >"$scratch/long" 2>"$why" 9>&- &
   long_process=$!
   wait "$long_process"
@@ -125,13 +128,21 @@ finish_table() {
   IFS=$tab read -r table target rows <<END
 $told
 END
-  # Batches that left a gap between them, or a source that is another now, would show here.
-  counted=$(from_source "$1" "SELECT count(*) FROM ONLY $target" 2>"$why") || return 1
+  # Batches that left a gap between them, or a source that is another now, would show here. Indexes take one processor, counting another.
+  from_source "$1" "SELECT count(*) FROM ONLY $target" >"$scratch/counted" 2>"$scratch/why_count" 9>&- &
+  counting=$!
+  made=0
+  make_indexes "$1" || made=1
+  wait "$counting" || {
+    cp -- "$scratch/why_count" "$why"
+    return 1
+  }
+  counted=$(cat "$scratch/counted")
   if [ "$counted" != "$rows" ]; then
     set_status "$1" "$table" failed count "$rows $counted"
     return 2
   fi
-  make_indexes "$1" || return 1
+  [ "$made" = 0 ] || return 1
   foreign_keys "$1" || return $?
   long "$1" "ANALYZE $target" || return 1
   sql "$1" "UPDATE pgsite_migration.tables SET status = 'done', ended = now() WHERE number = $table" >/dev/null || return 1

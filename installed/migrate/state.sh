@@ -135,7 +135,7 @@ SELECT s.nspname, s.relname,
     FROM pg_catalog.pg_constraint p, pg_catalog.unnest(p.conkey) WITH ORDINALITY AS k (attnum, ordinality), pg_catalog.pg_attribute a
     WHERE p.conrelid = t.oid AND p.contype = 'p' AND a.attrelid = t.oid AND a.attnum = k.attnum), ''),
   coalesce(pg_catalog.pg_tablespace_location(t.reltablespace), ''),
-  s.blocks, s.bytes, s.estimate, CASE WHEN s.key = '' THEN 256 ELSE 20000 END
+  s.blocks, s.bytes, s.estimate, CASE WHEN s.key = '' THEN 256 ELSE greatest(20000, least(200000, s.estimate / 50)) END
 FROM pgsite_migration.sources s
 CROSS JOIN LATERAL (
   SELECT c.oid, nullif(c.reltablespace, 0) AS reltablespace,
