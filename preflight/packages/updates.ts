@@ -25,7 +25,8 @@ command -v dpkg-query >/dev/null && command -v apt-cache >/dev/null || exit 0
 for package; do
   installed=$(dpkg-query -W -f='\${Status} \${Version}' -- "$package" 2>/dev/null) || continue
   case $installed in "install ok installed "*) installed=\${installed##* } ;; *) continue ;; esac
-  candidate=$(apt-cache policy "$package" | awk '$1 == "Candidate:" { print $2 }')
+  policy=$(apt-cache policy "$package") || exit 1
+  candidate=$(printf '%s\\n' "$policy" | awk '$1 == "Candidate:" { print $2 }')
   printf '%s %s %s\\n' "$package" "$installed" "\${candidate:-(none)}"
 done
 `;
@@ -53,27 +54,37 @@ function packaged({ servers, version }: Asked): ReadonlyMap<string, HostSpec> {
   return new Map(theirs.map(({ host }) => [host.name, host]));
 }
 
-/** By host; of one that cannot be asked nothing, since others say that. Nobody is asked where the stack wants none of it. */
+/** What the hosts' package managers said. */
+export interface Updates {
+  readonly outdated: Readonly<Record<string, readonly Outdated[]>>;
+  /** By host that answers, and whose package manager does not: its words. */
+  readonly silent: Readonly<Record<string, string>>;
+}
+
+/** By host; of one that cannot be reached nothing, since others say that. Nobody is asked where the stack wants none of it. */
 export async function outdatedPackages(
   asked: Asked,
   hostOf: (spec: HostSpec) => Host | Promise<Host>,
-): Promise<Readonly<Record<string, readonly Outdated[]>>> {
-  if (!asked.install && asked.minor === undefined) return {};
+): Promise<Updates> {
+  if (!asked.install && asked.minor === undefined) return { outdated: {}, silent: {} };
   const names = [debian.server(asked.version), debian.client(asked.version)];
-  const found = await Promise.all(
+  const outdated: Record<string, readonly Outdated[]> = {};
+  const silent: Record<string, string> = {};
+  await Promise.all(
     [...packaged(asked)].map(async ([name, spec]) => {
       try {
-        const { stdout } = await (await hostOf(spec)).run(["sh", "-c", updatesScript, "sh", ...names], {
+        const { code, stdout, stderr } = await (await hostOf(spec)).run(["sh", "-c", updatesScript, "sh", ...names], {
           timeout: 60_000,
         });
+        if (code !== 0) silent[name] = stderr.trim() || `it ended with status ${code}`;
         const list = parseUpdates(stdout, asked.minor);
-        return list.length === 0 ? [] : [[name, list] as const];
+        if (list.length > 0) outdated[name] = list;
       } catch {
-        return [];
+        // That it cannot be reached, or does not answer in time, is found by all that is asked of it.
       }
     }),
   );
-  return Object.fromEntries(found.flat());
+  return { outdated, silent };
 }
 
 /** Hosts on which the package's own scripts stop and start all servers of the version: there the order is not ours. */
@@ -82,10 +93,7 @@ export function restartedByPackage({ servers }: Asked, host: string): boolean {
 }
 
 /** What an `up` installs: where the stack wants it, the package manager has it, and pgsite decides when servers restart. */
-export function toUpdate(
-  asked: Asked,
-  outdated: Readonly<Record<string, readonly Outdated[]>>,
-): Readonly<Record<string, readonly string[]>> {
+export function toUpdate(asked: Asked, outdated: Updates["outdated"]): Readonly<Record<string, readonly string[]>> {
   if (!asked.install) return {};
   return Object.fromEntries(
     Object.entries(outdated).flatMap(([host, list]) => {

@@ -167,9 +167,9 @@ async function outdatedShown(request: PreflightRequest): Promise<Record<string, 
   if (!request.install) return {};
   const { outdatedPackages, toUpdate } = await packagesOf();
   const { updateInWords } = await import("../../servers/words/updates.js");
-  const found = await outdatedPackages(request, hostOf);
-  const hosts = Object.keys(toUpdate(request, found));
-  return Object.fromEntries(hosts.map((host) => [host, (found[host] ?? []).map(updateInWords)]));
+  const { outdated } = await outdatedPackages(request, hostOf);
+  const hosts = Object.keys(toUpdate(request, outdated));
+  return Object.fromEntries(hosts.map((host) => [host, (outdated[host] ?? []).map(updateInWords)]));
 }
 
 /** What is updated, and what is not and why; whoever plans restarts is told. */
@@ -178,11 +178,12 @@ async function sayUpdates(context: Context, request: PreflightRequest): Promise<
   noteRenewed(request.servers, undefined);
   if (!request.install && request.minor === undefined) return;
   const { outdatedPackages, restartedByPackage, toUpdate } = await packagesOf();
-  const { updateInWords, updatesInWords } = await import("../../servers/words/updates.js");
-  const found = await outdatedPackages(request, hostOf);
-  const ours = toUpdate(request, found);
+  const { silentInWords, updateInWords, updatesInWords } = await import("../../servers/words/updates.js");
+  const { outdated, silent } = await outdatedPackages(request, hostOf);
+  const ours = toUpdate(request, outdated);
   updates.set(context.name, ours);
-  for (const [host, list] of Object.entries(found)) {
+  for (const [host, words] of Object.entries(silent)) await context.log("warning", silentInWords(host, words));
+  for (const [host, list] of Object.entries(outdated)) {
     const isLess = list.some(({ declared }) => declared !== undefined);
     if (ours[host] !== undefined) {
       await context.log("info", updatesInWords(host, list));

@@ -11,7 +11,7 @@ import { atLeast } from "../../postgres/versions.js";
 import { isAtRest } from "../../postgres/wal/controlFile.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
-import { makeInPlace } from "../data/places.js";
+import { makeFolder, makeInPlace } from "../data/places.js";
 import { makeCluster } from "../seed/initdb.js";
 import { namesOf } from "../sql/versions.js";
 import type { End } from "../upgrade/carry.js";
@@ -125,7 +125,7 @@ export class DumpCopy {
     const { host } = this.target.at;
     const { dataDirectory } = this.move.to;
     for (const { link, leadsTo } of this.move.apart) {
-      await host.makeDirectory(leadsTo);
+      await makeFolder(host, this.move.to, leadsTo);
       if (link === walDirectory || link.startsWith("pg_tblspc/")) continue;
       const place = join(dataDirectory, link);
       if ((await host.stat(place)) === undefined) await must(host, ["ln", "-s", "--", leadsTo, place]);

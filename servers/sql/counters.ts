@@ -25,13 +25,16 @@ export const countersSql =
 export const openDatabasesSql =
   "select datname from pg_catalog.pg_database where datallowconn and datname <> 'template0' order by 1";
 
-/** A session in a database; nobody knows how long what is asked there takes. */
+/** A session in a database, where only the catalogue's own names go unqualified; nobody knows how long what is asked there takes. */
 export function inDatabase<T>(
   { server, login, signal }: Live,
   database: string,
   act: (session: Session) => Promise<T>,
 ): Promise<T> {
-  return withSession(server, login, { database, queryTimeout: 0, signal }, act);
+  return withSession(server, login, { database, queryTimeout: 0, signal }, async (session) => {
+    await session.query("set search_path = pg_catalog");
+    return act(session);
+  });
 }
 
 export function openDatabases(live: Live): Promise<readonly string[]> {

@@ -121,9 +121,13 @@ export function connection({ sockets }: Workplace, { port, user }: PrivateServer
   return ["-h", sockets, "-p", `${port}`, "-U", user];
 }
 
-/** What programs that connect are given: whatever roles and databases have set, nothing of it keeps an upgrade from its work. */
+/**
+ * What programs that connect are given: whatever roles and databases have set, nothing of it keeps an upgrade from its work, and no
+ * function of an application's is taken for the catalogue's.
+ */
 export function surroundings({ version }: PrivateServer): Readonly<Record<string, string>> {
-  const options = { ...bypassingLogin(version), ...(atLeast(version, "9.3") ? { lock_timeout: "0" } : {}) };
+  const lockTimeout = atLeast(version, "9.3") ? { lock_timeout: "0" } : {};
+  const options = { ...bypassingLogin(version), ...lockTimeout, search_path: "pg_catalog" };
   const words = Object.entries(options).map(([name, value]) => `-c ${name}=${value}`);
   return { PGOPTIONS: words.join(" "), PGCLIENTENCODING: "UTF8", PGCONNECT_TIMEOUT: "60" };
 }

@@ -25,3 +25,8 @@ export function updatesInWords(
       return `${host}: ${what}. Its package sources as last read have no newer one: apt-get update, or other sources`;
   }
 }
+
+/** Of a host whose package manager cannot say what it has. */
+export function silentInWords(host: string, words: string): string {
+  return `${host}: what minor versions its packages have is not known: ${words}`;
+}

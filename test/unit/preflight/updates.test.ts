@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { isOlder, minorOf, releaseOf } from "../../../postgres/minor.js";
 import { parseUpdates, toUpdate, updatesScript } from "../../../preflight/packages/updates.js";
@@ -44,6 +47,18 @@ it("leaves a package alone whose scripts stop the servers themselves", () => {
   expect(toUpdate(asked, outdated)).toEqual({ db1: ["postgresql-15"] });
   expect(toUpdate({ ...asked, install: false }, outdated)).toEqual({});
   expect(toUpdate({ ...asked, servers: [{ ...server, unit: "postgresql@15-main" }] }, outdated)).toEqual({});
+});
+
+it("takes no silence of apt for an answer", ({ onTestFinished, skip }) => {
+  if (spawnSync("dpkg-query", ["-W", "dash"]).status !== 0) skip("no dpkg here");
+  const folder = mkdtempSync(join(tmpdir(), "pgsite-updates-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "apt-cache"), "#!/bin/sh\necho 'E: the lists cannot be read' >&2\nexit 100\n", {
+    mode: 0o755,
+  });
+  const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+  const { status, stderr } = spawnSync("sh", ["-c", updatesScript, "sh", "dash"], { env, encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, "E: the lists cannot be read\n"]);
 });
 
 it("asks by a script that is POSIX", () => {
