@@ -1,6 +1,7 @@
 import { shownInLine } from "../../postgres/shown.js";
 import type { StatusRow } from "../../servers/status/report.js";
-import { behindInWords, lateInWords, offInWords } from "../../servers/words/streams.js";
+import { lateInWords } from "../../servers/words/late.js";
+import { behindInWords, offInWords } from "../../servers/words/streams.js";
 import { aligned, fitting, type Look, painted, type Style } from "../terminal.js";
 import type { Edge, Place, SiteTopology } from "./topology.js";
 
@@ -111,6 +112,7 @@ function receiving({ state, late }: StatusRow, edge: Edge | undefined): readonly
   if (!state.startsWith("in recovery")) return [];
   if (edge === undefined) return [["in recovery, follows nobody", "wrong"]];
   if (edge.off !== undefined) return [[offInWords(edge.off), "wrong"]];
+  // Nothing is wrong with one that is to replay first what it has, which its delay says.
   const isFirst = late?.code === "delayed" && late.replaysFirst === true;
-  return [isFirst ? ["replays what it has before it streams", "unusual"] : ["does not stream", "wrong"]];
+  return [["does not stream", isFirst ? "unusual" : "wrong"]];
 }

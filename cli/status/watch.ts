@@ -1,5 +1,6 @@
+import { setMaxListeners } from "node:events";
 import prettyMilliseconds from "pretty-ms";
-import { shownPainted } from "../../postgres/shown.js";
+import { shown, shownPainted } from "../../postgres/shown.js";
 import type { LoadedSite } from "../load.js";
 import { painted, type Style, styleOf } from "../terminal.js";
 import { askAll } from "./ask.js";
@@ -24,10 +25,12 @@ export async function watchStatus(
     if (key === "q" || key === "Q" || key === "\u0003") ended.abort();
   });
   const signal = AbortSignal.any([ended.signal, ...sites.map((loaded) => loaded.signal)]);
+  // What is done on each server listens, however many these are.
+  setMaxListeners(0, signal);
   const asked = sites.map((loaded) => ({ ...loaded, signal }));
   screen.open();
   try {
-    screen.draw(["asking …"]);
+    screen.draw(["asking"]);
     while (!signal.aborted) {
       // Whoever ends it does not wait for a server that hangs.
       await orEnded(askOnce(asked, pause, () => styleOf(tty.output)).then((lines) => screen.draw(lines)), signal);
@@ -44,7 +47,7 @@ async function askOnce(sites: readonly LoadedSite[], pause: number, style: () =>
   const began = new Date();
   const told = await askAll(sites).then(
     (answers) => renderStatus(answers, style()),
-    (error: Error) => `could not ask: ${error.message}`,
+    (error: Error) => `could not ask: ${shown(error.message)}`,
   );
   return shownPainted(`${headOf(began, Date.now() - began.getTime(), pause, style())}\n${told}`).split("\n");
 }

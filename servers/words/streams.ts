@@ -14,11 +14,6 @@ export function behindInWords({
   return `${prettyBytes(lagBytes)}${seconds} behind`;
 }
 
-/** Why it replays later than it receives. */
-export function lateInWords(late: NonNullable<ServerReport["late"]>): string {
-  return late.code === "paused" ? "replay paused" : `delayed by ${late.by}, as declared`;
-}
-
 /** Why it does not stream. */
 export function offInWords(off: StreamProblem): string {
   return off.code === "notStreaming" ? "does not stream" : `does not stream yet (${off.state})`;
