@@ -35,7 +35,8 @@ const strokes = {
 } as const;
 
 function headingOf({ site, stacks, writers, whole }: SiteTopology, style: Style): string {
-  const name = shownInLine(`${site} (${stacks.join(", ")})`);
+  const isNamedAlike = stacks.length === 1 && stacks[0] === site;
+  const name = shownInLine(isNamedAlike ? site : `${site} (${stacks.join(", ")})`);
   const wrong = writers > 1 ? `${writers} servers take writes` : writers === 0 && whole ? "nobody takes writes" : "";
   return wrong === ""
     ? painted("heading", name, style)

@@ -119,7 +119,7 @@ Resources:`,
       expect.stringMatching(/^ {2}server2 \(ctio\) +primary +timeline 1 +takes writes$/),
       expect.stringMatching(/^ {2}.*[▸>] des10 \(fnal\) +mirror +timeline 1 +streams, .* behind$/),
       expect.stringMatching(/^ {2}.*[▸>] server3 \(ctio\) +standby +timeline 1 +streams, .* behind$/),
-      "msyspg (momentum)",
+      "momentum",
       expect.stringMatching(/^ {2}msyspg +standalone +timeline 1 +takes writes$/),
       expect.stringMatching(/^[┌+]/),
       expect.stringMatching(/^[│|] server +[│|] role +[│|] address +[│|] version [│|] state +[│|]$/),
@@ -190,6 +190,7 @@ Resources:`,
     expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write `));
     expect(row("server3")).toContain("in recovery, refuses queries");
     expect(row("des10")).toContain("in recovery, read-only");
+    expect(printed.match(/^ {2}\S+[▸>] (des10|server3) .* streams, /gm)).toHaveLength(2);
     said(await type(down));
     expect(processesIn(rehearsal)).toEqual([]);
     expect(await changedInTheClone()).toBe("");

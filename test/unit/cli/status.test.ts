@@ -40,7 +40,7 @@ sispi (fnal, ctio)
   server2 (ctio)      primary  timeline 1  takes writes
   ├─▸ des10 (fnal)    mirror   timeline 1  streams, 4.1 kB, 0.25 s behind
   └─▸ server3 (ctio)  standby  timeline 1  streams, 0 B behind
-orders (orders)
+orders
   server2  standalone  timeline 1  takes writes`.slice(1),
     );
   });
