@@ -10,6 +10,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { cloneAsItStands, newcomersEnvironment } from "../support/clone.js";
 import { hashOfTree } from "../support/cluster.js";
 import { commandsBelow } from "../support/documents.js";
+import { triesAll } from "../support/everyRun.js";
 import { runs } from "../support/processes.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { processesIn, said, sweepFolder } from "../support/rehearsal.js";
@@ -184,7 +185,8 @@ Resources:`,
 
   const oldest = availableMajors()[0] as Major;
 
-  it(`runs server programs of any folder: PostgreSQL ${oldest}`, async () => {
+  // What these are is shown by majors.test.ts too, which rehearses the same stacks from such a folder.
+  it.runIf(triesAll())(`runs server programs of any folder: PostgreSQL ${oldest}`, async () => {
     const printed = said(await type(withBinaries?.replace("/usr/pgsql-9.6/bin", await programsOf(oldest))));
     const row = (name: string) => printed.split("\n").find((line) => /^[│|] (\S+) /.exec(line)?.[1] === name);
     expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write `));

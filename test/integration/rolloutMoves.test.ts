@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
+import { triedAt } from "../support/everyRun.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
 
@@ -64,7 +65,7 @@ const versions: readonly (readonly [Major, number, "restart" | "reload"])[] = [
   ["18", 88, "reload"],
 ];
 
-describe.each(versions)("at %s, a server that changes its upstream in the same up", (major, block, move) => {
+describe.each(triedAt(versions, "11"))("at %s, a server that changes its upstream in the same up", (major, block, move) => {
   beforeAll(async () => {
     site = await RolloutSite.make(major, block, { settings: { ...quick, ...few }, servers: flat });
   }, 180_000);
