@@ -85,10 +85,10 @@ function topologyOf(site: string, stacks: readonly StackReport[]): SiteTopology 
   };
   const placeOf = (known: Known, circle?: true): Place => {
     drawn.add(known);
-    const { stack, row, name } = { ...known, name: known.row.name };
+    const { stack, row } = known;
     const sender = senders.get(known);
     const edge = sender === undefined ? {} : { edge: { ...edgeOf(known, sender), ...(circle ? { circle } : {}) } };
-    return { name, found: { stack, row }, ...edge, followers: followersOf(known) };
+    return { name: row.name, found: { stack, row }, ...edge, followers: followersOf(known) };
   };
 
   const free = all.filter((one) => senders.get(one) === undefined).sort(byName);
@@ -185,7 +185,10 @@ function leftOf(all: readonly Known[], drawn: ReadonlySet<Known>): readonly Know
   return all.filter((one) => !drawn.has(one)).sort(byName);
 }
 
+/** A walsender may outlive the server that it sent to by a minute. */
 function sendsTo(sender: Known, known: Known): boolean {
+  const { state } = known.row;
+  if (!state.startsWith("in recovery") && state !== "unreachable") return false;
   return sender.row.walSenders?.some((name) => known.called.has(name)) === true;
 }
 

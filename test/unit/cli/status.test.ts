@@ -192,6 +192,20 @@ sispi (ctio)
     );
   });
 
+  it("does not believe walsenders that have outlived the server that they sent to", () => {
+    expect(
+      one(
+        { name: "server2", walSenders: ["server3"] },
+        { name: "server3", upstream: "server2", state: "stopped", timeline: null, lagBytes: null, problems: [{ code: "stopped" }] },
+      ),
+    ).toBe(
+      `
+sispi (ctio)
+  server2      primary  timeline 1  takes writes
+! └╌✗ server3  standby  timeline ?  stopped`.slice(1),
+    );
+  });
+
   it("has every server once, whoever is said to follow whom", () => {
     const names = ["a", "b", "c", "d", "e"] as const;
     const told = fc.tuple(
