@@ -12,7 +12,7 @@ export function shown(message: string): string {
 }
 
 /** What paints a text, and nothing else: it moves no cursor and clears nothing. */
-const paint = new RegExp("(\u001b\\[\\d{1,2}m)");
+const paint = /(\u001b\[\d{1,2}m)/;
 
 /** A message of ours with colours of ours. Values of others went through `shownInLine` before, so that no colour is theirs. */
 export function shownPainted(message: string): string {

@@ -23,7 +23,8 @@ export function statusCommand(): Command {
     .action(async (options: StatusOptions) => {
       const { watch } = options;
       if (watch === undefined) return printStatus(await loadSites(options.stack), options);
-      if (options.json === true) throw new Error("--watch draws for people: call pgsite status --json as often as you like");
+      if (options.json === true)
+        throw new Error("--watch draws for people: call pgsite status --json as often as you like");
       if (!process.stdout.isTTY)
         throw new Error(
           "--watch draws on a terminal, and standard output is none: call pgsite status as often as you like, or have the hosts look by themselves (docs/watch.md)",

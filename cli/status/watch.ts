@@ -33,7 +33,10 @@ export async function watchStatus(
     screen.draw(["asking"]);
     while (!signal.aborted) {
       // Whoever ends it does not wait for a server that hangs.
-      await orEnded(askOnce(asked, pause, () => styleOf(tty.output)).then((lines) => screen.draw(lines)), signal);
+      await orEnded(
+        askOnce(asked, pause, () => styleOf(tty.output)).then((lines) => screen.draw(lines)),
+        signal,
+      );
       await orEnded(new Promise((resolve) => setTimeout(resolve, pause * 1000)), signal);
     }
   } finally {

@@ -125,7 +125,9 @@ Resources:`,
       expect.stringMatching(/^[┌+]/),
       expect.stringMatching(/^[│|] server +[│|] role +[│|] address +[│|] version [│|] state +[│|]$/),
       expect.stringMatching(/^[├+].*[┤+]$/),
-      expect.stringMatching(/^[│|] server2 [│|] primary +[│|] 127\.0\.\d+\.2:5442 [│|] 10\.\d+ +[│|] read-write +[│|]$/),
+      expect.stringMatching(
+        /^[│|] server2 [│|] primary +[│|] 127\.0\.\d+\.2:5442 [│|] 10\.\d+ +[│|] read-write +[│|]$/,
+      ),
       expect.stringMatching(
         /^[│|] server3 [│|] standby +[│|] 127\.0\.\d+\.3:5442 [│|] 10 +[│|] in recovery, refuses queries [│|]$/,
       ),
@@ -186,17 +188,21 @@ Resources:`,
   const oldest = availableMajors()[0] as Major;
 
   // What these are is shown by majors.test.ts too, which rehearses the same stacks from such a folder.
-  it.runIf(triesAll())(`runs server programs of any folder: PostgreSQL ${oldest}`, async () => {
-    const printed = said(await type(withBinaries?.replace("/usr/pgsql-9.6/bin", await programsOf(oldest))));
-    const row = (name: string) => printed.split("\n").find((line) => /^[│|] (\S+) /.exec(line)?.[1] === name);
-    expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write `));
-    expect(row("server3")).toContain("in recovery, refuses queries");
-    expect(row("des10")).toContain("in recovery, read-only");
-    expect(printed.match(/^ {2}\S+[▸>] (des10|server3) .* streams, /gm)).toHaveLength(2);
-    said(await type(down));
-    expect(processesIn(rehearsal)).toEqual([]);
-    expect(await changedInTheClone()).toBe("");
-  }, 600_000);
+  it.runIf(triesAll())(
+    `runs server programs of any folder: PostgreSQL ${oldest}`,
+    async () => {
+      const printed = said(await type(withBinaries?.replace("/usr/pgsql-9.6/bin", await programsOf(oldest))));
+      const row = (name: string) => printed.split("\n").find((line) => /^[│|] (\S+) /.exec(line)?.[1] === name);
+      expect(row("server2")).toMatch(new RegExp(`${oldest.replace(".", "\\.")}.* read-write `));
+      expect(row("server3")).toContain("in recovery, refuses queries");
+      expect(row("des10")).toContain("in recovery, read-only");
+      expect(printed.match(/^ {2}\S+[▸>] (des10|server3) .* streams, /gm)).toHaveLength(2);
+      said(await type(down));
+      expect(processesIn(rehearsal)).toEqual([]);
+      expect(await changedInTheClone()).toBe("");
+    },
+    600_000,
+  );
 
   it("never touches the user's own Pulumi", async () => {
     expect(await hashOfTree(join(home, ".pulumi"))).toBe(ownPulumi);

@@ -152,13 +152,16 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
   });
 
   // Under the real engine in every run: provider/site.test.ts.
-  it.runIf(triesAll())("whose standby's data directory was removed: said in the preview, and seeded again by the next up", async () => {
-    await site.stop("server3", "SIGQUIT");
-    renameSync(site.dataDirectory("server3"), join(site.folder, "lost"));
-    expect(await site.preview()).toContain("server3: the data directory is gone: seed again");
-    expect(await healed()).toContain("server3 has a base backup of server2");
-    expect(await one("server2", "select sync_state from pg_stat_replication")).toBe("sync");
-  });
+  it.runIf(triesAll())(
+    "whose standby's data directory was removed: said in the preview, and seeded again by the next up",
+    async () => {
+      await site.stop("server3", "SIGQUIT");
+      renameSync(site.dataDirectory("server3"), join(site.folder, "lost"));
+      expect(await site.preview()).toContain("server3: the data directory is gone: seed again");
+      expect(await healed()).toContain("server3 has a base backup of server2");
+      expect(await one("server2", "select sync_state from pg_stat_replication")).toBe("sync");
+    },
+  );
 
   it("with a server that hangs: the preview of the others goes on, and ends in time", async () => {
     const conf = data("server2", "postgresql.conf");
@@ -187,17 +190,20 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
   });
 
   // In every run: provider/site.test.ts, rolloutOrder.test.ts.
-  it.runIf(triesAll())("with more connections in its stack restarts in the order that the preview said: the standby first", async () => {
-    site.declare({ ...describeSite(archive), settings: { work_mem: "5MB", max_connections: 40 } });
-    expect(await site.preview()).toContain(
-      "1. server3: restart (max_connections 30 → 40)\n2. server2: restart (max_connections 30 → 40)",
-    );
-    const before = await startedAt("server2");
-    await healed();
-    expect(await one("server3", "show max_connections")).toBe("40");
-    expect(Number(await startedAt("server3"))).toBeGreaterThan(Number(before));
-    expect(Number(await startedAt("server2"))).toBeGreaterThan(Number(await startedAt("server3")));
-  });
+  it.runIf(triesAll())(
+    "with more connections in its stack restarts in the order that the preview said: the standby first",
+    async () => {
+      site.declare({ ...describeSite(archive), settings: { work_mem: "5MB", max_connections: 40 } });
+      expect(await site.preview()).toContain(
+        "1. server3: restart (max_connections 30 → 40)\n2. server2: restart (max_connections 30 → 40)",
+      );
+      const before = await startedAt("server2");
+      await healed();
+      expect(await one("server3", "show max_connections")).toBe("40");
+      expect(Number(await startedAt("server3"))).toBeGreaterThan(Number(before));
+      expect(Number(await startedAt("server2"))).toBeGreaterThan(Number(await startedAt("server3")));
+    },
+  );
 });
 
 describe.runIf(triesAll())("a site of a version with recovery.conf", { timeout: 60_000 }, () => {

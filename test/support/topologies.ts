@@ -1,7 +1,7 @@
+import type { StackReport } from "../../cli/status/topology.js";
 import type { Server, ServerRole } from "../../config/site.js";
 import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems.js";
 import type { ServerReport, Stream } from "../../servers/status/report.js";
-import type { StackReport } from "../../cli/status/topology.js";
 
 /** A server of a report; its name and whom it follows are enough. */
 export interface Told extends Partial<Omit<ServerReport, "role">> {
@@ -27,7 +27,9 @@ export function stackReport(site: string, stack: string, told: readonly Told[]):
       upstream: null,
       lagBytes: more.upstream == null ? null : 0,
       lagSeconds: more.upstream == null ? null : 0,
-      walSenders: told.filter(({ upstream, off }) => upstream === more.name && off === undefined).map(({ name }) => name),
+      walSenders: told
+        .filter(({ upstream, off }) => upstream === more.name && off === undefined)
+        .map(({ name }) => name),
       systemIdentifier: "7",
       ...more,
     }),
@@ -44,5 +46,8 @@ export function stackReport(site: string, stack: string, told: readonly Told[]):
     name,
     ...(applicationName === undefined ? {} : { applicationName }),
   }));
-  return { site: { name: site, stack, servers: declared as unknown as readonly Server[] }, report: { servers, streams, problems } };
+  return {
+    site: { name: site, stack, servers: declared as unknown as readonly Server[] },
+    report: { servers, streams, problems },
+  };
 }
