@@ -12,6 +12,7 @@ export function shown(message: string): string {
 }
 
 /** What paints a text, and nothing else: it moves no cursor and clears nothing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are that
 const paint = /(\u001b\[\d{1,2}m)/;
 
 /** A message of ours with colours of ours. Values of others went through `shownInLine` before, so that no colour is theirs. */

@@ -80,7 +80,7 @@ function topologyOf(site: string, stacks: readonly StackReport[]): SiteTopology 
   const followersOf = (sender: Sender): readonly Place[] => {
     const declared = all.filter((one) => senders.get(one) === sender && !drawn.has(one));
     const known = declared.sort(byName).flatMap((one) => (drawn.has(one) ? [] : [placeOf(one)]));
-    const strangers = typeof sender === "string" ? [] : strangersOf(sender, all, senders);
+    const strangers = typeof sender === "string" ? [] : strangersOf(sender, all);
     return [...known, ...strangers];
   };
   const placeOf = (known: Known, circle?: true): Place => {
@@ -158,15 +158,10 @@ function edgeOf(known: Known, sender: Sender): Edge {
 }
 
 /** Whoever streams from a server and is none of the stacks asked, such as pg_receivewal. */
-function strangersOf(
-  sender: Known,
-  all: readonly Known[],
-  senders: ReadonlyMap<Known, Sender | undefined>,
-): readonly Place[] {
-  const own = all.filter((one) => senders.get(one) === sender);
-  const edge: Edge = { from: sender.row.name, streams: true, timeline: sender.row.timeline };
-  return (sender.row.walSenders ?? [])
-    .filter((name) => !own.some(({ called }) => called.has(name)))
+function strangersOf({ row }: Known, all: readonly Known[]): readonly Place[] {
+  const edge: Edge = { from: row.name, streams: true, timeline: row.timeline };
+  return (row.walSenders ?? [])
+    .filter((name) => !all.some(({ called }) => called.has(name)))
     .map((name) => ({ name, edge, followers: [] }));
 }
 

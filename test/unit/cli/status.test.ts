@@ -86,7 +86,7 @@ sispi (ctio)
   it("marks what is wrong, by a letter and by the line to it", () => {
     expect(
       one(
-        { name: "server2" },
+        { name: "server2", walSenders: ["behind", "late", "paused"] },
         { name: "off", upstream: "server2", off, timeline: 2, lagBytes: 1e9, lagSeconds: 60 },
         {
           name: "behind",
@@ -116,13 +116,13 @@ sispi (ctio)
     ).toBe(
       `
 sispi (ctio)
-  server2         primary  timeline 1         takes writes
-! ├╌✗ behind      standby  timeline 1         does not stream yet (catchup), 1 MB behind
-  ├─▸ first       standby  timeline 1         streams, delayed by 1h, as declared; it replays what it has before it streams
-! ├╌✗ gone        standby  timeline ?         lost
-  ├─▸ late        standby  timeline 1         streams, 5 MB, 3600 s behind, delayed by 1h, as declared
-! ├╌✗ off         standby  timeline 2, not 1  does not stream, 1 GB, 60 s behind
-  └─▸ paused      standby  timeline 1         streams, 10 B, 1 s behind, replay is paused`.slice(1),
+  server2     primary  timeline 1         takes writes
+! ├╌✗ behind  standby  timeline 1         does not stream yet (catchup), 1 MB behind
+  ├╌✗ first   standby  timeline 1         does not stream, delayed by 1h, as declared; it replays what it has before it streams
+! ├╌✗ gone    standby  timeline ?         lost
+  ├─▸ late    standby  timeline 1         streams, 5 MB, 3600 s behind, delayed by 1h, as declared
+! ├╌✗ off     standby  timeline 2, not 1  does not stream, 1 GB, 60 s behind
+  └─▸ paused  standby  timeline 1         streams, 10 B, 1 s behind, replay is paused`.slice(1),
     );
   });
 
@@ -213,10 +213,10 @@ sispi (ctio): nobody takes writes
     ).toBe(
       `
 sispi (ctio)
-  server3        standby  timeline 1  takes writes
-! ├─▸ dark       standby  timeline ?  unreachable, streams
-  ├─▸ des10      mirror   timeline 1  streams, 0 B behind, declared from server2
-! └─▸ server2    primary  timeline 1  streams`.slice(1),
+  server3      standby  timeline 1  takes writes
+! ├─▸ dark     standby  timeline ?  unreachable, streams
+  ├─▸ des10    mirror   timeline 1  streams, 0 B behind, declared from server2
+! └─▸ server2  primary  timeline 1  streams`.slice(1),
     );
   });
 
