@@ -1,28 +1,13 @@
-import Table from "cli-table3";
 import { Command } from "commander";
-import { shownInLine } from "../../postgres/shown.js";
-import type { Report } from "../../servers/status/report.js";
-import { type Digest, type Drift, readDigest, type Unknown } from "../drift/digest.js";
+import { type Digest, readDigest, type StackDrift } from "../drift/digest.js";
 import { withFindings } from "../drift/findings.js";
-import { say, sayJson } from "../find.js";
+import { renderDrift } from "../drift/render.js";
+import { sayJson } from "../find.js";
 import { notSetUp, projectFolder, sayLeftOut, stacksOf } from "../load.js";
 import { runPulumi } from "../pulumi.js";
+import { sayPainted, styleOf } from "../terminal.js";
 
-/** One stack, as `--json` prints it (docs/drift.md). */
-export interface StackDrift {
-  readonly stack: string;
-  /** `drift` as soon as one difference is known; `unknown` where none is, and not everything could be asked. */
-  readonly outcome: "clean" | "drift" | "unknown";
-  readonly differences: readonly Drift[];
-  /** Why something, or everything, is not known; for people. */
-  readonly reasons: readonly string[];
-  /** What resources could not ask, for programs. */
-  readonly unknown: readonly Unknown[];
-  /** What `pulumi up` would do on the servers, in order; for people. */
-  readonly plan: readonly string[];
-  /** The same for programs. */
-  readonly rollout: Report["plan"];
-}
+export type { StackDrift } from "../drift/digest.js";
 
 const nothing = { differences: [], unknown: [] } as const;
 const noPlan = { plan: [], rollout: { steps: [], refusals: [] } } as const;
@@ -42,7 +27,7 @@ export function driftCommand(): Command {
       const all = await Promise.all(names.map((stack) => driftOf(project, stack, options.timeout * 1000)));
       const stacks = options.stack === undefined ? await setUp(project, all) : all;
       if (options.json === true) sayJson({ stacks });
-      else say(renderDrift(stacks));
+      else sayPainted(renderDrift(stacks, styleOf()));
       process.exitCode = exitCodes[outcomeOf(stacks)];
     });
 }
@@ -63,7 +48,7 @@ export function outcomeOf(stacks: readonly Pick<StackDrift, "outcome">[]): Stack
 }
 
 /** One truth with the preview: what its resources found is read, nothing is compared here. Never throws. */
-async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
+export async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
   const failed = (
     reasons: readonly string[],
     found: Pick<StackDrift, "differences" | "unknown"> = nothing,
@@ -93,31 +78,4 @@ function digestIn(stdout: string): Digest | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** For people. */
-export function renderDrift(stacks: readonly StackDrift[]): string {
-  return stacks
-    .flatMap(({ stack, outcome, differences, reasons, plan }) => {
-      const count = differences.length === 1 ? "1 difference" : `${differences.length} differences`;
-      const head = { clean: "clean", drift: count, unknown: "could not tell" }[outcome];
-      return [
-        `${stack}: ${head}`,
-        ...(differences.length === 0 ? [] : [tableOf(differences)]),
-        ...reasons.map((reason) => `not known: ${reason}`),
-        ...(plan.length === 0 ? [] : ["pulumi up would:", ...plan.map((step) => `  ${shownInLine(step)}`)]),
-      ];
-    })
-    .join("\n");
-}
-
-function tableOf(differences: readonly Drift[]): string {
-  const table = new Table({
-    head: ["server", "object", "there", "declared", "consequence"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { server = "", object, there, declared = "", consequence } of differences) {
-    table.push([server, object, there, declared, consequence].map(shownInLine));
-  }
-  return table.toString();
 }

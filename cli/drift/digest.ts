@@ -31,6 +31,22 @@ export interface Unknown extends Omit<NotKnown, "code"> {
   readonly code: NotKnown["code"] | "silent";
 }
 
+/** One stack, as `--json` prints it (docs/drift.md). */
+export interface StackDrift {
+  readonly stack: string;
+  /** `drift` as soon as one difference is known; `unknown` where none is, and not everything could be asked. */
+  readonly outcome: "clean" | "drift" | "unknown";
+  readonly differences: readonly Drift[];
+  /** Why something, or everything, is not known; for people. */
+  readonly reasons: readonly string[];
+  /** What resources could not ask, for programs. */
+  readonly unknown: readonly Unknown[];
+  /** What `pulumi up` would do on the servers, in order; for people. */
+  readonly plan: readonly string[];
+  /** The same for programs. */
+  readonly rollout: Report["plan"];
+}
+
 /** As much of `pulumi preview --json` as is read here. */
 export interface Digest {
   readonly steps?: readonly Step[];

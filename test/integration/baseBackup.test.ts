@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { proveWorking } from "../../servers/process/proof.js";
 import { Cluster, hashOfTree } from "../support/cluster.js";
+import { triedAt } from "../support/everyRun.js";
 import { availableMajors } from "../support/programs.js";
 
 const clusters: Cluster[] = [];
@@ -26,7 +27,9 @@ const servers = [
 const hasRsync = ["/usr/bin", "/bin", "/usr/local/bin"].some((folder) => existsSync(join(folder, "rsync")));
 
 /** Versions at which the backup functions, recovery's files or what may be asked changed. */
-const majors = (["9.6", "10", "12", "15", "18"] as const).filter((major) => availableMajors().includes(major));
+const majors = triedAt(["9.6", "10", "12", "15", "18"] as const, "9.6", "18").filter((major) =>
+  availableMajors().includes(major),
+);
 
 describe("a base backup", () => {
   it.each(majors)(

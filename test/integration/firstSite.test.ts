@@ -61,8 +61,9 @@ describe.skipIf(why !== undefined)(`README's first site${why ? ` (${why})` : ""}
     expect(await typed(preview)).toContain("to create");
     await typed(up);
     const table = await typed(status);
-    expect(table).toMatch(/│ db1 +│ primary │ .* read-write .* db2 +│/);
-    expect(table).toMatch(/│ db2 +│ standby │ .* in recovery, read-only .* db1 /);
+    expect(table).toMatch(/^ {2}db1 +primary +timeline 1 +takes writes\n {2}\S+ db2 +standby +timeline 1 +streams, /m);
+    expect(table).toMatch(/[│|] db1 +[│|] primary [│|] .* read-write +[│|]/);
+    expect(table).toMatch(/[│|] db2 +[│|] standby [│|] .* in recovery, read-only +[│|]/);
     expect(table).toContain("left out, since nobody has set them up here (pulumi stack init STACK): ctio, fnal");
     expect(await typed(again)).toMatch(/Resources:\n {4}\d+ unchanged\n/);
   });

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { triesAll } from "../support/everyRun.js";
 import { LocalSite } from "../support/localSite.js";
 
 const nothingToDo = /Resources:\n {4}\d+ unchanged\n/;
@@ -105,7 +106,10 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
     expect([await startedAt("server2"), await startedAt("server3")]).toEqual(before);
   });
 
-  it("in a verifier that takes minutes to compute with: nobody waits for it, it is said, and another takes its place", async () => {
+  it("in a verifier that takes minutes to compute with: nobody waits for it, it is said, and another takes its place; in a preview without --diff, a setting by the rollout's plan", async () => {
+    appendFileSync(data("server2", "postgresql.conf"), "work_mem = '64MB'\n");
+    const { stdout, stderr } = await site.sandbox.must(["preview", "--stack", "site"]);
+    expect(stdout + stderr).toContain("1. server2: reload (work_mem 64MB → 4MB)");
     const keys = `${"A".repeat(43)}=`;
     const verifier = `SCRAM-SHA-256$999999999:${"A".repeat(22)}==$${keys}:${keys}`;
     // ALTER ROLE computes with it too, to find out whether it is that of no password.
@@ -119,13 +123,6 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
     expect(shown).toContain('passwordIs: "not known" => "as declared"');
     await healed();
     expect(await one("server2", "select rolpassword from pg_authid where rolname = 'reader'")).toMatch(/\$4096:/);
-  });
-
-  it("that shows its drift in a preview without --diff too, by the rollout's plan", async () => {
-    appendFileSync(data("server2", "postgresql.conf"), "work_mem = '64MB'\n");
-    const { stdout, stderr } = await site.sandbox.must(["preview", "--stack", "site"]);
-    expect(stdout + stderr).toContain("1. server2: reload (work_mem 64MB → 4MB)");
-    await healed();
   });
 
   it("in what makes a standby: a removed standby.signal and another primary_conninfo are shown and put back", async () => {
@@ -154,12 +151,32 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
     expect(await one("server2", "select state from pg_stat_replication")).toBe("streaming");
   });
 
-  it("whose standby's data directory was removed: said in the preview, and seeded again by the next up", async () => {
-    await site.stop("server3", "SIGQUIT");
-    renameSync(site.dataDirectory("server3"), join(site.folder, "lost"));
-    expect(await site.preview()).toContain("server3: the data directory is gone: seed again");
-    expect(await healed()).toContain("server3 has a base backup of server2");
-    expect(await one("server2", "select sync_state from pg_stat_replication")).toBe("sync");
+  // Under the real engine in every run: provider/site.test.ts.
+  it.runIf(triesAll())(
+    "whose standby's data directory was removed: said in the preview, and seeded again by the next up",
+    async () => {
+      await site.stop("server3", "SIGQUIT");
+      renameSync(site.dataDirectory("server3"), join(site.folder, "lost"));
+      expect(await site.preview()).toContain("server3: the data directory is gone: seed again");
+      expect(await healed()).toContain("server3 has a base backup of server2");
+      expect(await one("server2", "select sync_state from pg_stat_replication")).toBe("sync");
+    },
+  );
+
+  it("with a server that hangs: the preview of the others goes on, and ends in time", async () => {
+    const conf = data("server2", "postgresql.conf");
+    const before = readFileSync(conf, "utf8");
+    appendFileSync(conf, "work_mem = '64MB'\n");
+    const pid = site.postmaster("server3") as number;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const began = Date.now();
+      expect(await site.preview()).toContain("- work_mem = '64MB'");
+      expect(Date.now() - began).toBeLessThan(30_000);
+    } finally {
+      process.kill(pid, "SIGCONT");
+      writeFileSync(conf, before);
+    }
   });
 
   it("with another work_mem in its stack reloads, and nothing restarts", async () => {
@@ -172,34 +189,24 @@ describe("a running site that somebody changed by hand", { timeout: 60_000 }, ()
     expect([await startedAt("server2"), await startedAt("server3")]).toEqual(before);
   });
 
-  it("with more connections in its stack restarts in the order that the preview said: the standby first", async () => {
-    site.declare({ ...describeSite(archive), settings: { work_mem: "5MB", max_connections: 40 } });
-    expect(await site.preview()).toContain(
-      "1. server3: restart (max_connections 30 → 40)\n2. server2: restart (max_connections 30 → 40)",
-    );
-    const before = await startedAt("server2");
-    await healed();
-    expect(await one("server3", "show max_connections")).toBe("40");
-    expect(Number(await startedAt("server3"))).toBeGreaterThan(Number(before));
-    expect(Number(await startedAt("server2"))).toBeGreaterThan(Number(await startedAt("server3")));
-  });
-
-  it("with a server that hangs: the preview of the others goes on, and ends in time", async () => {
-    appendFileSync(data("server2", "postgresql.conf"), "work_mem = '64MB'\n");
-    const pid = site.postmaster("server3") as number;
-    process.kill(pid, "SIGSTOP");
-    try {
-      const began = Date.now();
-      expect(await site.preview()).toContain("- work_mem = '64MB'");
-      expect(Date.now() - began).toBeLessThan(30_000);
-    } finally {
-      process.kill(pid, "SIGCONT");
-    }
-    await healed();
-  });
+  // In every run: provider/site.test.ts, rolloutOrder.test.ts.
+  it.runIf(triesAll())(
+    "with more connections in its stack restarts in the order that the preview said: the standby first",
+    async () => {
+      site.declare({ ...describeSite(archive), settings: { work_mem: "5MB", max_connections: 40 } });
+      expect(await site.preview()).toContain(
+        "1. server3: restart (max_connections 30 → 40)\n2. server2: restart (max_connections 30 → 40)",
+      );
+      const before = await startedAt("server2");
+      await healed();
+      expect(await one("server3", "show max_connections")).toBe("40");
+      expect(Number(await startedAt("server3"))).toBeGreaterThan(Number(before));
+      expect(Number(await startedAt("server2"))).toBeGreaterThan(Number(await startedAt("server3")));
+    },
+  );
 });
 
-describe("a site of a version with recovery.conf", { timeout: 60_000 }, () => {
+describe.runIf(triesAll())("a site of a version with recovery.conf", { timeout: 60_000 }, () => {
   let site: LocalSite;
 
   beforeAll(async () => {

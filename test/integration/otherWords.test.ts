@@ -195,7 +195,8 @@ describe("pgsite in other words", { timeout: 180_000 }, () => {
     appendFileSync(plot.path("server2", "postgresql.conf"), "work_mem = 99MB\n");
     await plot.signal("des10", "SIGSTOP");
     try {
-      const [one, two] = await both(pgsite("drift"));
+      // A preview locks nothing, and waits for the server.
+      const [one, two] = await Promise.all([pgsite("drift")(own), pgsite("drift")(other)]);
       expect(one.exitCode).toBe(2);
       expect(JSON.stringify(one.output)).toContain('"silent"');
       expect(differing(one, two)).toEqual([]);

@@ -210,6 +210,8 @@ describe.skipIf(whyNoSuchSite !== undefined)(
         changes: [
           [["servers", "server2", "dataDirectory"], "/srv/postgresql/sispi"],
           [["service"], service],
+          // A warm standby cannot tell the guard whether it took over, and is waited for a minute (hostsSite.test.ts).
+          [["settings", "hot_standby"], true],
         ],
       });
       declareHosts(asMeant);

@@ -100,7 +100,7 @@ const versions: readonly (readonly [Major, number])[] = [
   ["18", 97],
 ];
 
-describe.each(triedAt(versions, "11", "13"))("a rollout at %s", (major, block) => {
+describe.each(triedAt(versions, "11"))("a rollout at %s", (major, block) => {
   beforeAll(async () => {
     site = await RolloutSite.make(major, block, { settings: { ...quick, ...low }, servers: flat });
   }, 180_000);

@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { renderStatus } from "../../cli/commands/status.js";
+import { renderStatus } from "../../cli/status/render.js";
+import { plain } from "../../cli/terminal.js";
 import { processState } from "../../servers/process/process.js";
 import { proveWorking } from "../../servers/process/proof.js";
 import { until } from "../../servers/process/until.js";
 import type { StatusRow } from "../../servers/status/report.js";
-import { statusOf } from "../../servers/status/status.js";
+import { reportOn, statusOf } from "../../servers/status/status.js";
 import { problemInWords } from "../../servers/words/problems.js";
 import { Cluster } from "../support/cluster.js";
 
@@ -73,9 +74,12 @@ describe("status", () => {
       spare: { state: "no data", problems: [{ code: "halfFilled" }] },
     });
     expect(toldOf(rows.spare)).toEqual(["its data directory is half filled: run pulumi up"]);
-    expect(renderStatus(Object.values(rows))).toMatch(
-      /│ server3\s+│ standby\s+│ 127\.0\.20\.61:5442 │ 13\s+│ in recovery, refuses queries │ 1/,
+    const stacks = [{ site: { ...cluster.site, stack: "test" }, report: await reportOn(cluster) }];
+    const told = renderStatus({ stacks, kept: [], backups: [] }, plain);
+    expect(told).toMatch(
+      /^ {2}server2 +primary +timeline 1 +takes writes\n {2}├─▸ des10 +mirror +timeline 1 +streams, 0 B behind\n {2}├─▸ server3 +standby +timeline 1 +streams, 0 B behind\n! └╌✗ spare +mirror +timeline \? +no data$/m,
     );
+    expect(told).toMatch(/│ server3\s+│ standby\s+│ 127\.0\.20\.61:5442 │ 13\s+│ in recovery, refuses queries │/);
   });
 
   it("says that a server stopped, was promoted, or has other data", async () => {

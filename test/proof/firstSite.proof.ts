@@ -38,7 +38,7 @@ describe.skipIf(why !== undefined)(`README's first site${why ? ` (${why})` : ""}
         }
         const seconds = ((Date.now() - began) / 1000).toFixed(1);
         process.stdout.write(`as ${user}: ${seconds} s\n${process.env.PGSITE_SHOW === undefined ? "" : printed}`);
-        expect(printed).toMatch(/│ db2 +│ standby │ .* in recovery, read-only .* db1 /);
+        expect(printed).toMatch(/[│|] db2 +[│|] standby [│|] .* in recovery, read-only +[│|]/);
         expect(printed).toMatch(/Resources:\n {4}\d+ unchanged\n(?!.*to create)[^$]*$/);
         if (more !== "")
           expect(await site.net.host("db2").must(["pg_lsclusters", "-h"])).toMatch(

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { outcomeOf, renderDrift } from "../../../cli/commands/drift.js";
-import { readDigest } from "../../../cli/drift/digest.js";
+import { outcomeOf } from "../../../cli/commands/drift.js";
+import { type Drift, readDigest, type StackDrift } from "../../../cli/drift/digest.js";
 import { findingsIn, type Told } from "../../../cli/drift/findings.js";
+import { renderDrift } from "../../../cli/drift/render.js";
+import { plain } from "../../../cli/terminal.js";
 import type { Difference } from "../../../postgres/differences.js";
 import type { PlannedStep } from "../../../postgres/rollout/model.js";
+import { shownPainted } from "../../../postgres/shown.js";
 import { sentence } from "../../../servers/words/differences.js";
+import { withoutColours } from "../../support/colours.js";
 
 const urn = (type: string, name: string) => `urn:pulumi:ctio::pgsite::pgsite:index:Site$${type}::${name}`;
 const configuration = urn("pgsite:index:ServerConfiguration", "server3-configuration");
@@ -140,8 +144,81 @@ describe("several stacks", () => {
   });
 
   it("are told one after the other", () => {
-    expect(renderDrift([stack("clean"), stack("unknown")])).toBe(
+    expect(renderDrift([stack("clean"), stack("unknown")], plain)).toBe(
       "clean: clean\nunknown: could not tell\nnot known: no passphrase",
     );
+  });
+});
+
+describe("a stack that differs", () => {
+  const setting = (name: string, server: string, consequence: Drift["consequence"]): Drift => {
+    return { server, object: `postgresql.conf ${name}`, there: "300", declared: "400", consequence };
+  };
+  const stack: StackDrift = {
+    stack: "ctio",
+    outcome: "drift",
+    differences: [
+      { object: "role reader", there: "missing", consequence: "SQL" },
+      setting("work_mem", "server3", "reload"),
+      setting("max_connections", "server3", "restart in order"),
+      setting("log_filename", "server3", "reload"),
+      { object: "Role writer", there: "different in superuser", consequence: "pulumi up" },
+      setting("max_connections", "server2", "restart in order"),
+    ],
+    reasons: ["des10: its host does not answer within 3 s"],
+    unknown: [],
+    plan: ["1. server3: restart (max_connections 300 → 400)"],
+    rollout: { steps: [], refusals: [] },
+  };
+
+  it("is shown server by server, the hardest consequence first, and then what is of no server", () => {
+    expect(renderDrift([stack], plain)).toBe(
+      `
+ctio: 6 differences
+server2: 1 restart in order
+┌─────────────────────────────────┬───────┬──────────┬──────────────────┐
+│ object                          │ there │ declared │ consequence      │
+├─────────────────────────────────┼───────┼──────────┼──────────────────┤
+│ postgresql.conf max_connections │ 300   │ 400      │ restart in order │
+└─────────────────────────────────┴───────┴──────────┴──────────────────┘
+server3: 1 restart in order, 2 reload
+┌─────────────────────────────────┬───────┬──────────┬──────────────────┐
+│ object                          │ there │ declared │ consequence      │
+├─────────────────────────────────┼───────┼──────────┼──────────────────┤
+│ postgresql.conf work_mem        │ 300   │ 400      │ reload           │
+│ postgresql.conf max_connections │ 300   │ 400      │ restart in order │
+│ postgresql.conf log_filename    │ 300   │ 400      │ reload           │
+└─────────────────────────────────┴───────┴──────────┴──────────────────┘
+beside the servers: 1 pulumi up, 1 SQL
+┌─────────────┬────────────────────────┬──────────┬─────────────┐
+│ object      │ there                  │ declared │ consequence │
+├─────────────┼────────────────────────┼──────────┼─────────────┤
+│ role reader │ missing                │          │ SQL         │
+│ Role writer │ different in superuser │          │ pulumi up   │
+└─────────────┴────────────────────────┴──────────┴─────────────┘
+not known: des10: its host does not answer within 3 s
+pulumi up would:
+  1. server3: restart (max_connections 300 → 400)`.slice(1),
+    );
+  });
+
+  it("is shown in ASCII where the locale has no lines", () => {
+    expect(renderDrift([{ ...stack, plan: [] }], { ...plain, unicode: false })).toMatch(
+      /^\| role reader \| missing +\| +\| SQL +\|$/m,
+    );
+  });
+
+  it("has nothing that a terminal obeys, in any of its texts, but colours of ours", () => {
+    const hostile = "a\u001b[31m\u001b[2J\u202eb";
+    const own: Drift = { server: hostile, object: hostile, there: hostile, declared: hostile, consequence: "reload" };
+    const text = shownPainted(
+      renderDrift([{ ...stack, stack: hostile, differences: [own], reasons: [hostile], plan: [hostile] }], {
+        ...plain,
+        colour: true,
+      }),
+    );
+    const bare = withoutColours(text);
+    for (const obeyed of ["\u001b", "\u202e"]) expect(bare).not.toContain(obeyed);
+    expect(bare.match(/a\\x1b\[31m\\x1b\[2J\\u\{202e\}b/g)).toHaveLength(7);
   });
 });
