@@ -115,7 +115,7 @@ type Plain =
   | "no link"
   /** The same, where pgsite keeps beside it what is there. */
   | "in the way"
-  /** It runs with another configuration than its files have. */
+  /** It runs with another configuration than the declared one. */
   | "not in force"
   | "no certificate"
   | "not presented"

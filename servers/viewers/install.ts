@@ -56,9 +56,9 @@ export async function installViewers(
 }
 
 async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
-  const versions = viewers.applications.filter(({ version }) => version !== undefined);
   // Nobody installs products into a rehearsal, and links need somewhere to lead.
-  const products = viewers.rehearsed ? versions.map((one) => ({ path: versionFolder(one), mode: 0o755 })) : [];
+  const rehearsed = viewers.rehearsed ? viewers.applications : [];
+  const products = rehearsed.map((one) => ({ path: versionFolder(one), mode: 0o755 }));
   for (const { path, mode } of [...foldersOf(viewers), ...products]) {
     await host.makeDirectory(path, mode).catch((error: unknown) => {
       const why = error instanceof Error ? oneLine(error.message) : `${error}`;
@@ -110,7 +110,7 @@ function concerned(applications: readonly Application[], read: readonly string[]
 /** A touch, which the processes of mod_wsgi, and mod_python's importer, notice at their next request. */
 async function beginAnew(host: Host, applications: readonly Application[], say: Say): Promise<void> {
   for (const { name, script } of applications) {
-    const { code, stderr } = await host.run(["touch", "-c", "--", script]);
+    const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
     if (code === 0) continue;
     await say(`${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`);
   }

@@ -120,7 +120,7 @@ const plain = {
   "no rule": "not a rule",
   "no link": "no link: move away what is there",
   "in the way": `no link (\`up\` keeps what is there beside it, as ${replacedName("NAME")})`,
-  "not in force": "running with another configuration than its files have",
+  "not in force": "running with another configuration than declared",
   "no certificate": "no certificate",
   "not presented": "not the one that it presents",
   silent: "running and does not answer within a few seconds",
