@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applicationNames, products, ViewersSite, webLogs, whyNoViewers, window, www } from "../support/viewersSite.js";
+
+const why = whyNoViewers();
+
+/** The short version of test/proof/viewersHosts.proof.ts. */
+describe.skipIf(why !== undefined)(
+  `the web viewers on a real Apache beside a real site${why ? ` (${why})` : ""}`,
+  { timeout: 120_000 },
+  () => {
+    let viewers: ViewersSite;
+
+    beforeAll(async () => {
+      viewers = await ViewersSite.make();
+      await viewers.site.up("ctio");
+    }, 180_000);
+
+    afterAll(async () => {
+      await viewers?.remove();
+    }, 60_000);
+
+    it("answer from the primary, by WSGI and mod_python, as codemanager, and an unchanged preview shows nothing", async () => {
+      for (const name of applicationNames) {
+        const { server, standby, failed } = await viewers.get(name);
+        expect({ name, server, standby, failed }).toEqual({
+          name,
+          server: viewers.addressOf("server2"),
+          standby: false,
+          failed: undefined,
+        });
+      }
+      expect(await viewers.shell(`stat -c '%U %a %N' ${www}/html/cfg/* ${products}/TV/current ${www}/html/TV`)).toBe(
+        [
+          ...["constants.cfg", "des_alarms.cfg", "des_tv.cfg"].flatMap((name) => [
+            `codemanager 777 '${www}/html/cfg/${name}' -> '${name}_server2'`,
+            `codemanager 600 '${www}/html/cfg/${name}_server2'`,
+            `codemanager 600 '${www}/html/cfg/${name}_server3'`,
+          ]),
+          `codemanager 777 '${products}/TV/current' -> 'v1'`,
+          `codemanager 777 '${www}/html/TV' -> '${products}/TV/current'`,
+          "",
+        ].join("\n"),
+      );
+      expect(await viewers.shell(`stat -c %U /proc/$(cat ${webLogs}/httpd.pid); ls ${webLogs}/tmp/mp_sessions | wc -l`)).toMatch(
+        /^codemanager\n[1-9]/,
+      );
+      const served = `curl -s -o /dev/null -w '%{http_code} ' http://localhost:8080/`;
+      expect(await viewers.shell(`${served}robots.txt; ${served}cfg/constants.cfg; ${served}cfg/`)).toBe("200 403 403 ");
+      expect(await viewers.site.preview("ctio")).toMatch(/Resources:\n {4}\d+ unchanged\n/);
+    });
+
+    it("follow a switchover in the same up: no request lost that is tried once more, no reload, all from the new primary", async () => {
+      const before = await viewers.httpd();
+      const client = viewers.ask();
+      await client.until((asked) => asked.length > 10);
+      viewers.site.declare("ctio", [["primary"], "server3"]);
+      await viewers.site.up("ctio");
+      const done = Date.now();
+      await client.until((asked) => asked.filter((one) => one.asked > done).length > 20);
+      const asked = await client.end();
+      console.log(`${asked.length} requests, ${asked.filter(({ failed }) => failed !== undefined).length} tried again, over ${window(asked)} s`);
+      expect(asked.filter(({ lost }) => lost !== undefined)).toEqual([]);
+      const after = asked.filter((one) => one.asked > done);
+      expect([...new Set(after.map(({ name, server, failed }) => `${name} ${server} ${failed}`))].sort()).toEqual(
+        applicationNames.map((name) => `${name} ${viewers.addressOf("server3")} undefined`).sort(),
+      );
+      expect(await viewers.httpd()).toBe(before);
+      expect(await viewers.site.preview("ctio")).toMatch(/Resources:\n {4}\d+ unchanged\n/);
+    });
+  },
+);
