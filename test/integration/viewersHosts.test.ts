@@ -44,8 +44,8 @@ describe.skipIf(why !== undefined)(
       expect(await viewers.shell(`stat -c %U /proc/$(cat ${webLogs}/httpd.pid); ls ${webLogs}/tmp/mp_sessions | wc -l`)).toMatch(
         /^codemanager\n[1-9]/,
       );
-      const served = `curl -s -o /dev/null -w '%{http_code} ' http://localhost:8080/`;
-      expect(await viewers.shell(`${served}robots.txt; ${served}cfg/constants.cfg; ${served}cfg/`)).toBe("200 403 403 ");
+      const paths = ["/robots.txt", "/cfg/constants.cfg", "/cfg/constants.cfg_server2", "/cfg/", "/TV/../cfg/des_tv.cfg"];
+      expect(await Promise.all(paths.map((path) => viewers.status(path)))).toEqual([200, 403, 403, 403, 403]);
       expect(await viewers.site.preview("ctio")).toMatch(/Resources:\n {4}\d+ unchanged\n/);
     });
 

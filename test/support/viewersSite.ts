@@ -103,6 +103,14 @@ export class ViewersSite {
     return this.site.host(server).address;
   }
 
+  /** The status that httpd answers a path with, asked on its own host. */
+  async status(path: string): Promise<number> {
+    const program = `import sys, urllib.request, urllib.error
+try: print(urllib.request.urlopen(sys.argv[1]).status)
+except urllib.error.HTTPError as error: print(error.code)`;
+    return Number(await this.host.must(["python3", "-c", program, `http://127.0.0.1:8080${path}`]));
+  }
+
   /** Where a link in html/cfg leads. */
   async linked(name: string): Promise<string> {
     return (await this.shell(`readlink ${www}/html/cfg/${name}`)).trim();
