@@ -112,8 +112,8 @@ function wsgi({ httpd: { version } }: Viewers, application: WsgiApplication): re
     `processes=${processes}`,
     `threads=${threads}`,
     "display-name=%{GROUP}",
-    ...(pythonHome === undefined ? [] : [httpdWord(`python-home=${pythonHome}`)]),
-    ...(pythonPath.length === 0 ? [] : [httpdWord(`python-path=${pythonPath.join(":")}`)]),
+    ...(pythonHome === undefined ? [] : [`python-home=${httpdWord(pythonHome)}`]),
+    ...(pythonPath.length === 0 ? [] : [`python-path=${httpdWord(pythonPath.join(":"))}`]),
   ];
   return [
     `WSGIDaemonProcess ${words.join(" ")}`,

@@ -1,5 +1,4 @@
 import type { Viewers } from "../../config/viewers.js";
-import { HostUnreachable } from "../../hosts/host.js";
 import { listingText } from "../../installed/listing.js";
 import { fileDifferences } from "../../installed/listingDifferences.js";
 import type { Scheduler } from "../../installed/schedule/render.js";
@@ -124,21 +123,27 @@ function textsOf(
   };
 }
 
-/** A first preview must work where the host cannot be reached. */
+/** What a first preview waits for the host of the viewers, in milliseconds: it must work where nobody answers. */
+const patience = 2500;
+
 async function unmetOfNew(
   context: Context,
   viewers: Viewers,
   files: readonly ViewersFile[],
 ): Promise<readonly Unmet[]> {
   if (viewers.rehearsed) return [];
+  const { lookAtViewers, unmetOf } = await import("../../servers/viewers/look.js");
+  const looking = hostOf(viewers.host).then((host) => lookAtViewers(host, viewers, files));
+  const waiting = new Promise<undefined>((resolve) => setTimeout(resolve, patience, undefined).unref());
   try {
-    const { lookAtViewers, unmetOf } = await import("../../servers/viewers/look.js");
-    return unmetOf(await lookAtViewers(await hostOf(viewers.host), viewers, files), viewers);
+    const look = await Promise.race([looking, waiting]);
+    if (look !== undefined) return unmetOf(look, viewers);
+    looking.catch(() => undefined);
+    await context.log("warning", `${viewers.host.name} has not answered: what the web viewers need there is not known yet`);
   } catch (error) {
-    const unreachable = error instanceof HostUnreachable;
-    await context.log("warning", unreachable ? `the web viewers: ${messageOf(error)}` : messageOf(error));
-    return [];
+    await context.log("warning", `what the web viewers need is not known yet: ${messageOf(error)}`);
   }
+  return [];
 }
 
 function differences(host: string, shall: Observed, is: Observed): readonly Difference[] {

@@ -16,7 +16,7 @@ export const modules = "/usr/lib/apache2/modules";
 export function whyNoViewers(): string | undefined {
   return (
     whyNoSite() ??
-    whyNoHosts(["/usr/sbin/apache2", `${modules}/mod_wsgi.so`, `${modules}/mod_python.so`, "/usr/bin/python3"])
+    whyNoHosts(["/usr/sbin/cron", "/usr/sbin/apache2", `${modules}/mod_wsgi.so`, `${modules}/mod_python.so`, "/usr/bin/python3"])
   );
 }
 
@@ -129,6 +129,8 @@ except urllib.error.HTTPError as error: print(error.code)`;
   async #prepare(): Promise<void> {
     const source = (name: string) => readFileSync(join(checkout, "test/support/viewers", name), "utf8");
     const own = "install -o codemanager -g codemanager -m 755";
+    // What starts httpd with its machine.
+    await this.host.must(["cron"]);
     await this.shell(`set -e
 useradd --create-home --shell /bin/sh codemanager
 echo 'admin ALL=(codemanager, root) NOPASSWD: /bin/sh' >/etc/sudoers.d/pgsite
