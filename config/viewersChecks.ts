@@ -51,7 +51,12 @@ function checkApplications(viewers: ViewersDescription): Problem[] {
       ...(twin === undefined ? [] : [error(`${path}.url`, `is ${urlOf(name)}, where ${twin} is already`)]),
       ...(other === undefined || version === undefined
         ? []
-        : [error(`${path}.version`, `is another than ${other}'s, and both are of the product ${productOf(viewers, name)}`)]),
+        : [
+            error(
+              `${path}.version`,
+              `is another than ${other}'s, and both are of the product ${productOf(viewers, name)}`,
+            ),
+          ]),
       ...(configuration === undefined || configurations[configuration] !== undefined
         ? []
         : [error(`${path}.configuration`, `there is no "${configuration}" among viewers.configurations`)]),
@@ -83,9 +88,13 @@ function checkConfiguration(
   const files = Object.keys(servers).map((server) => configurationName(name, server));
   const taken = files.find((file) => configurations[file] !== undefined);
   const password = role === undefined ? "" : (raw[`pgsite:${passwordKey(role)}`] ?? "");
-  const way = quotes ? "it has both kinds of quotes, or a backslash or $ beside '," : "it has a %, a # or ; after a blank, a blank at an end,";
+  const way = quotes
+    ? "it has both kinds of quotes, or a backslash or $ beside ',"
+    : "it has a %, a # or ; after a blank, a blank at an end,";
   const fits = (key: string, value: string) =>
-    canBeInIni(value, quotes) ? [] : [error(key, `cannot stand in ${name}, an ini file: ${way} or a control character`)];
+    canBeInIni(value, quotes)
+      ? []
+      : [error(key, `cannot stand in ${name}, an ini file: ${way} or a control character`)];
   return [
     ...(taken === undefined ? [] : [error(path, `its file for a server, ${taken}, is another configuration's link`)]),
     ...(role === undefined || role === administrator || roles[role] !== undefined

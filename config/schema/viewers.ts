@@ -53,7 +53,9 @@ const wsgi = strict({
 const modPython = strict({
   kind: z.literal("mod_python").describe("mod_python, within httpd's processes"),
   ...common,
-  script: within.optional().describe("The module of its handler, in the product's current folder (by default APPLICATION.py)"),
+  script: within
+    .optional()
+    .describe("The module of its handler, in the product's current folder (by default APPLICATION.py)"),
   sessions: viewersPath.optional().describe("Where its sessions lie (by default LOGS/tmp/mp_sessions)"),
 });
 
@@ -67,7 +69,9 @@ const configuration = strict({
     .regex(/^[A-Za-z0-9_.:-]+$/, "a section is of letters, digits, _, ., : and -")
     .default("database")
     .describe("The section in which the lines stand"),
-  quotes: flag.default(false).describe("Whether values stand in quotes: PHP wants them, Python's configparser does not"),
+  quotes: flag
+    .default(false)
+    .describe("Whether values stand in quotes: PHP wants them, Python's configparser does not"),
   mode: z
     .string()
     .regex(/^0[0-7]{3}$/, 'a mode is four octal digits in quotes: "0640"')
@@ -131,4 +135,6 @@ export const viewers = strict({
     .regex(/^html(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+$/, "the page lies below html: html/site.html")
     .optional()
     .describe("The file below FOLDER into which a schedule may put the site's page (pgsite page --out)"),
-}).describe("The web viewers: Apache, its applications, and the links by which they find the primary (docs/viewers.md)");
+}).describe(
+  "The web viewers: Apache, its applications, and the links by which they find the primary (docs/viewers.md)",
+);

@@ -49,7 +49,11 @@ export function dialectLines(what: keyof typeof rows, version: HttpdVersion, log
 }
 
 /** Loads what httpd needs of its own: distributions compile different ones in. 2.2 has its MPM compiled in. */
-export function baseModuleLines({ version, modules, mpm }: Pick<Httpd, "version" | "modules" | "mpm">): readonly string[] {
+export function baseModuleLines({
+  version,
+  modules,
+  mpm,
+}: Pick<Httpd, "version" | "modules" | "mpm">): readonly string[] {
   const names = [
     ...(version === "2.4" ? [`mpm_${mpm}`] : []),
     ...baseModules.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { viewersNames } from "../../config/controlDirectory.js";
 import {
   type Application,
   configurationsFolder,
@@ -6,7 +7,6 @@ import {
   type Viewers,
   type WsgiApplication,
 } from "../../config/viewers.js";
-import { viewersNames } from "../../config/controlDirectory.js";
 import { baseModuleLines, dialectLines, loadModule } from "./dialects.js";
 import { httpdWord, pythonString } from "./quote.js";
 

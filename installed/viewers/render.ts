@@ -65,12 +65,14 @@ function secretFiles(viewers: Viewers, passwords: ViewersPasswords): readonly Vi
   const folder = configurationsFolder(viewers);
   const { configurations, servers, bin } = viewers;
   const files = configurations.flatMap((one) =>
-    servers.map((server): ViewersFile => ({
-      path: posix.join(folder, configurationName(one.name, server.name)),
-      content: renderConfiguration(viewers, one, server, passwords),
-      mode: one.mode,
-      kind: "secret",
-    })),
+    servers.map(
+      (server): ViewersFile => ({
+        path: posix.join(folder, configurationName(one.name, server.name)),
+        content: renderConfiguration(viewers, one, server, passwords),
+        mode: one.mode,
+        kind: "secret",
+      }),
+    ),
   );
   const asked = askedAs(viewers);
   const { role } = asked;
@@ -179,4 +181,3 @@ async function scriptsOfViewers(): Promise<Readonly<Record<string, string>>> {
   );
   return scripts;
 }
-

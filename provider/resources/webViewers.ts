@@ -77,7 +77,8 @@ export const webViewers: ResourceType<WebViewersArgs, WebViewersState> = {
   create: (context, state) => apply(context, state),
 
   async read(_context, _id, known) {
-    if (known === undefined) throw new Error("web viewers cannot be imported: declare them, and `pulumi up` adopts them");
+    if (known === undefined)
+      throw new Error("web viewers cannot be imported: declare them, and `pulumi up` adopts them");
     const viewers = { ...known.viewers, links: known.links };
     const found = await import("../../servers/viewers/look.js");
     const { bootDifferences } = await import("../../servers/viewers/boot.js");
@@ -139,7 +140,10 @@ async function unmetOfNew(
     const look = await Promise.race([looking, waiting]);
     if (look !== undefined) return unmetOf(look, viewers);
     looking.catch(() => undefined);
-    await context.log("warning", `${viewers.host.name} has not answered: what the web viewers need there is not known yet`);
+    await context.log(
+      "warning",
+      `${viewers.host.name} has not answered: what the web viewers need there is not known yet`,
+    );
   } catch (error) {
     await context.log("warning", `what the web viewers need is not known yet: ${messageOf(error)}`);
   }
@@ -199,7 +203,10 @@ async function apply(context: Context, state: WebViewersState, actual?: WebViewe
     say: (message) => context.log("warning", message),
   });
   if (viewers.rehearsed) {
-    await context.log("info", `${viewers.host.name}: files and links of the web viewers; neither httpd nor its test of them is rehearsed`);
+    await context.log(
+      "info",
+      `${viewers.host.name}: files and links of the web viewers; neither httpd nor its test of them is rehearsed`,
+    );
   }
   const { __scheduler: _, ...rest } = state;
   const { startAtBoot } = await import("../../servers/viewers/boot.js");

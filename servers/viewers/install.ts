@@ -6,7 +6,7 @@ import { pointLinks } from "../../installed/links.js";
 import { compare } from "../../installed/listing.js";
 import { applicationFile, viewersMark } from "../../installed/viewers/httpd.js";
 import { foldersOf, productFolders, versionFolder } from "../../installed/viewers/needs.js";
-import { programNames, type ViewersFile, viewersFiles, type ViewersPasswords } from "../../installed/viewers/render.js";
+import { programNames, type ViewersFile, type ViewersPasswords, viewersFiles } from "../../installed/viewers/render.js";
 import { unmetInWords } from "../words/viewers.js";
 import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf } from "./look.js";
 
@@ -35,15 +35,25 @@ export async function installViewers(
   const others = unmet.filter(({ why }) => why !== "missing");
   if (others.length > 0) throw new Error(unmetInWords(host.name, host.user, others));
   await makeFolders(host, viewers);
-  const changed = await write(host, files.filter(({ kind }) => kind === "secret" || kind === "program"), look);
+  const changed = await write(
+    host,
+    files.filter(({ kind }) => kind === "secret" || kind === "program"),
+    look,
+  );
   const moved = await follow(host, viewers, linksOf(look, viewers.links));
-  const read = viewers.configurations.map(({ name }) => name).filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
+  const read = viewers.configurations
+    .map(({ name }) => name)
+    .filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
   await beginAnew(host, concerned(viewers.applications, read), say);
 
   if (unmet.length > 0) throw new Error(unmetInWords(host.name, host.user, unmet));
   const httpd = files.filter(({ kind }) => kind === "httpd");
   if (!viewers.rehearsed) await test(host, viewers, httpd);
-  await write(host, files.filter(({ kind }) => kind === "page"), look);
+  await write(
+    host,
+    files.filter(({ kind }) => kind === "page"),
+    look,
+  );
   await write(host, httpd, look);
   const updated = await currentProducts(host, viewers, linksOf(look, viewers.links));
   if (before !== undefined) await removeLeft(host, viewers, before);
@@ -71,7 +81,11 @@ async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
 }
 
 /** Files that are not as declared. @returns their paths */
-async function write(host: Host, files: readonly ViewersFile[], look: Awaited<ReturnType<typeof lookAtViewers>>): Promise<readonly string[]> {
+async function write(
+  host: Host,
+  files: readonly ViewersFile[],
+  look: Awaited<ReturnType<typeof lookAtViewers>>,
+): Promise<readonly string[]> {
   const differing = compare(declaredOf(files, host.user), listingOf(look, files)).map(({ name }) => name);
   for (const { path, content, mode } of files) {
     if (differing.includes(path)) await host.writeFile(path, content, { mode });
@@ -82,7 +96,9 @@ async function write(host: Host, files: readonly ViewersFile[], look: Awaited<Re
 /** Moves what leads to the primary's configurations. @returns names of links that were moved */
 async function follow(host: Host, viewers: Viewers, is: Viewers["links"]): Promise<readonly string[]> {
   const folder = configurationsFolder(viewers);
-  const moved = Object.entries(viewers.links).filter(([path, target]) => posix.dirname(path) === folder && is[path] !== target);
+  const moved = Object.entries(viewers.links).filter(
+    ([path, target]) => posix.dirname(path) === folder && is[path] !== target,
+  );
   if (moved.length > 0) await pointLinks(host, folder, byName(moved), { replaces: true });
   return moved.map(([path]) => posix.basename(path));
 }
@@ -112,7 +128,9 @@ async function beginAnew(host: Host, applications: readonly Application[], say: 
   for (const { name, script } of applications) {
     const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
     if (code === 0) continue;
-    await say(`${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`);
+    await say(
+      `${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`,
+    );
   }
 }
 
@@ -129,7 +147,10 @@ async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[])
     }
     const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, "httpd.conf")];
     const { code, stderr, stdout } = await host.run(argv);
-    if (code !== 0) throw new Error(`httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`);
+    if (code !== 0)
+      throw new Error(
+        `httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`,
+      );
   } finally {
     await host.remove(staged);
   }
@@ -137,7 +158,9 @@ async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[])
 
 /** httpd's own words on one line, without what it only warns of, and with the paths that its files are to have. */
 export function httpdWords(text: string, staged: string, folder: string): string {
-  const lines = text.split("\n").filter((line) => !/^AH00558|: Warning: |^Syntax OK$|^\[[^\]]*:(warn|notice)\]/.test(line));
+  const lines = text
+    .split("\n")
+    .filter((line) => !/^AH00558|: Warning: |^Syntax OK$|^\[[^\]]*:(warn|notice)\]/.test(line));
   return oneLine(lines.join(" ").replaceAll(staged, folder));
 }
 

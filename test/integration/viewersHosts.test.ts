@@ -41,10 +41,16 @@ describe.skipIf(why !== undefined)(
           "",
         ].join("\n"),
       );
-      expect(await viewers.shell(`stat -c %U /proc/$(cat ${webLogs}/httpd.pid); ls ${webLogs}/tmp/mp_sessions | wc -l`)).toMatch(
-        /^codemanager\n[1-9]/,
-      );
-      const paths = ["/robots.txt", "/cfg/constants.cfg", "/cfg/constants.cfg_server2", "/cfg/", "/TV/../cfg/des_tv.cfg"];
+      expect(
+        await viewers.shell(`stat -c %U /proc/$(cat ${webLogs}/httpd.pid); ls ${webLogs}/tmp/mp_sessions | wc -l`),
+      ).toMatch(/^codemanager\n[1-9]/);
+      const paths = [
+        "/robots.txt",
+        "/cfg/constants.cfg",
+        "/cfg/constants.cfg_server2",
+        "/cfg/",
+        "/TV/../cfg/des_tv.cfg",
+      ];
       expect(await Promise.all(paths.map((path) => viewers.status(path)))).toEqual([200, 403, 403, 403, 403]);
       expect(await viewers.site.preview("ctio")).toMatch(/Resources:\n {4}\d+ unchanged\n/);
     });
@@ -58,7 +64,9 @@ describe.skipIf(why !== undefined)(
       const done = Date.now();
       await client.until((asked) => asked.filter((one) => one.asked > done).length > 20);
       const asked = await client.end();
-      console.log(`${asked.length} requests, ${asked.filter(({ failed }) => failed !== undefined).length} tried again, over ${window(asked)} s`);
+      console.log(
+        `${asked.length} requests, ${asked.filter(({ failed }) => failed !== undefined).length} tried again, over ${window(asked)} s`,
+      );
       expect(asked.filter(({ lost }) => lost !== undefined)).toEqual([]);
       const after = asked.filter((one) => one.asked > done);
       expect([...new Set(after.map(({ name, server, failed }) => `${name} ${server} ${failed}`))].sort()).toEqual(

@@ -55,7 +55,10 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     expect(await viewers.site.preview("ctio")).toMatch(unchanged);
     await answers("server2");
   };
-  const described = changes().find(([path]) => path.join() === "viewers")?.[1] as Record<string, Record<string, object>>;
+  const described = changes().find(([path]) => path.join() === "viewers")?.[1] as Record<
+    string,
+    Record<string, object>
+  >;
   const withTv = (more: object): Change => [
     ["viewers", "applications"],
     { ...described.applications, TV: { ...described.applications?.TV, ...more } },
@@ -83,8 +86,12 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     await viewers.shell(`echo 'Frobnicate On' >>${www}/conf.d/AV.conf`);
     const graceful = await viewers.asOwner(`${www}/bin/viewers graceful`);
     expect(graceful.code).toBe(3);
-    expect(graceful.stderr).toMatch(/^viewers: refused: httpd does not take its configuration: .*Invalid command 'Frobnicate'.*\. Nothing was changed$/m);
-    expect(await preview()).toContain(`the content of ${www}/conf.d/AV.conf on system1 is another than declared: install`);
+    expect(graceful.stderr).toMatch(
+      /^viewers: refused: httpd does not take its configuration: .*Invalid command 'Frobnicate'.*\. Nothing was changed$/m,
+    );
+    expect(await preview()).toContain(
+      `the content of ${www}/conf.d/AV.conf on system1 is another than declared: install`,
+    );
     await healed();
     expect(await live()).toBe(before);
   });
@@ -116,7 +123,9 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     expect(await viewers.shell(`cat ${link}.pgsite-replaced`)).toBe("mine\n");
     // A second one is not kept over the first.
     await viewers.shell(`cd ${www}/html/cfg && rm des_tv.cfg && echo again >des_tv.cfg`);
-    expect(await refusal()).toContain("des_tv.cfg.pgsite-replaced, where it would be kept, is there: move that away; no link was moved");
+    expect(await refusal()).toContain(
+      "des_tv.cfg.pgsite-replaced, where it would be kept, is there: move that away; no link was moved",
+    );
     await viewers.shell(`rm ${link}.pgsite-replaced`);
     await healed();
     await viewers.shell(`rm ${link}.pgsite-replaced`);
@@ -124,12 +133,16 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
 
   it("a file or a folder of another owner: a file is healed, a folder is root's to give back, in one line", async () => {
     await viewers.shell(`chown root ${www}/conf.d/QE.conf && chmod 600 ${www}/conf.d/QE.conf`);
-    expect(await preview()).toContain(`the mode of ${www}/conf.d/QE.conf on system1 is 0600 root, declared 0644 codemanager: install`);
+    expect(await preview()).toContain(
+      `the mode of ${www}/conf.d/QE.conf on system1 is 0600 root, declared 0644 codemanager: install`,
+    );
     await healed();
     const before = await live();
     await viewers.shell(`chown root ${www}/html/cfg`);
     expect(await preview()).toContain(`the owner of ${www}/html/cfg on system1 is root: by hand`);
-    expect(await refusal()).toContain(`${www}/html/cfg belongs to root and not to codemanager: chown codemanager ${www}/html/cfg`);
+    expect(await refusal()).toContain(
+      `${www}/html/cfg belongs to root and not to codemanager: chown codemanager ${www}/html/cfg`,
+    );
     expect(await live()).toBe(before);
     await viewers.shell(`chown codemanager ${www}/html/cfg`);
     await healed();
@@ -140,7 +153,9 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     expect(await preview()).toContain("httpd of the web viewers on system1 is stopped: start");
     await healed();
     await viewers.shell(`echo 0 >${webLogs}/in-force`);
-    expect(await preview()).toContain("httpd of the web viewers on system1 is running with another configuration than declared: reload");
+    expect(await preview()).toContain(
+      "httpd of the web viewers on system1 is running with another configuration than declared: reload",
+    );
     await healed();
     viewers.site.declare("ctio", [["viewers", "httpd", "port"], 8081]);
     const pid = await viewers.shell(`cat ${webLogs}/httpd.pid`);
@@ -183,7 +198,9 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
   it("follow a switchover in its up, and no request is lost that is tried once more", async () => {
     const before = await viewers.httpd();
     viewers.site.declare("ctio", [["primary"], "server3"]);
-    expect(await preview()).toContain(`the link ${www}/html/cfg/constants.cfg on system1 is constants.cfg_server2, declared constants.cfg_server3: install`);
+    expect(await preview()).toContain(
+      `the link ${www}/html/cfg/constants.cfg on system1 is constants.cfg_server2, declared constants.cfg_server3: install`,
+    );
     const asked = await through("server3", () => viewers.site.up("ctio"), 25);
     expect(asked.filter(({ lost }) => lost !== undefined)).toEqual([]);
     expect(await viewers.httpd()).toBe(before);
@@ -198,12 +215,20 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
       async () => {
         await viewers.site.host("server3").powerCut();
         const none = await follow();
-        expect([none.code, none.stderr]).toEqual([3, expect.stringMatching(/none of server2 server3 says that it takes writes/)]);
+        expect([none.code, none.stderr]).toEqual([
+          3,
+          expect.stringMatching(/none of server2 server3 says that it takes writes/),
+        ]);
         const runbook = "/raid2/database/sispi_db.pgsite/runbook/failover";
-        const over = await viewers.site.host("server2").run(["su", "-s", "/bin/sh", "postgres", "-c", runbook], { seconds: 90 });
+        const over = await viewers.site
+          .host("server2")
+          .run(["su", "-s", "/bin/sh", "postgres", "-c", runbook], { seconds: 90 });
         expect(over.code, over.stdout + over.stderr).toBe(0);
         const dry = await follow("--dry-run");
-        expect([dry.code, dry.stdout]).toEqual([0, expect.stringContaining(`would lead ${www}/html/cfg/constants.cfg to constants.cfg_server2`)]);
+        expect([dry.code, dry.stdout]).toEqual([
+          0,
+          expect.stringContaining(`would lead ${www}/html/cfg/constants.cfg to constants.cfg_server2`),
+        ]);
         expect(await viewers.linked("constants.cfg")).toBe("constants.cfg_server3");
         const done = await follow();
         console.log(done.stdout, done.stderr);
@@ -237,7 +262,9 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
   });
 
   it("start with their machine", async () => {
-    expect(await viewers.shell("cat /etc/cron.d/pgsite-sispi-viewers")).toContain(`@reboot codemanager cd /; umask 077;`);
+    expect(await viewers.shell("cat /etc/cron.d/pgsite-sispi-viewers")).toContain(
+      `@reboot codemanager cd /; umask 077;`,
+    );
   });
 
   it("have their password in no state in clear, and in no process's command line", async () => {

@@ -16,7 +16,13 @@ export const modules = "/usr/lib/apache2/modules";
 export function whyNoViewers(): string | undefined {
   return (
     whyNoSite() ??
-    whyNoHosts(["/usr/sbin/cron", "/usr/sbin/apache2", `${modules}/mod_wsgi.so`, `${modules}/mod_python.so`, "/usr/bin/python3"])
+    whyNoHosts([
+      "/usr/sbin/cron",
+      "/usr/sbin/apache2",
+      `${modules}/mod_wsgi.so`,
+      `${modules}/mod_python.so`,
+      "/usr/bin/python3",
+    ])
   );
 }
 
@@ -95,7 +101,13 @@ export class ViewersSite {
   /** Has the client ask these applications all the time, from another host. */
   ask(names: readonly string[] = applicationNames, milliseconds = 150): Client {
     const url = `http://${this.host.address}:8080`;
-    const argv = [process.execPath, join(checkout, "test/support/viewers/client.mjs"), url, `${milliseconds}`, ...names];
+    const argv = [
+      process.execPath,
+      join(checkout, "test/support/viewers/client.mjs"),
+      url,
+      `${milliseconds}`,
+      ...names,
+    ];
     return new Client(this.site.host("client").argv(argv));
   }
 
@@ -145,7 +157,9 @@ ${own} -d /usr/remote/software ${www} ${products} ${products}/common /data_local
   }
 
   async #write(path: string, content: string): Promise<void> {
-    await this.host.must(["sh", "-c", 'cat >"$1" && chown codemanager:codemanager "$1"', "sh", path], { input: content });
+    await this.host.must(["sh", "-c", 'cat >"$1" && chown codemanager:codemanager "$1"', "sh", path], {
+      input: content,
+    });
   }
 }
 

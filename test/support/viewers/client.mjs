@@ -7,7 +7,10 @@ async function once(name) {
     const response = await fetch(`${base}/${name}`, { signal: AbortSignal.timeout(20_000) });
     const text = await response.text();
     if (response.status !== 200)
-      return { failed: `${response.status} ${text.slice(0, 200)}`, after: Number(response.headers.get("retry-after") ?? 1) };
+      return {
+        failed: `${response.status} ${text.slice(0, 200)}`,
+        after: Number(response.headers.get("retry-after") ?? 1),
+      };
     return { found: JSON.parse(text) };
   } catch (error) {
     return { failed: `${error.message} ${error.cause?.message ?? ""}`, after: 1 };
@@ -23,7 +26,9 @@ async function request(name) {
     last = await once(name);
   }
   const { failed } = first;
-  process.stdout.write(`${JSON.stringify({ name, asked, answered: Date.now(), failed, lost: last.failed, ...last.found })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ name, asked, answered: Date.now(), failed, lost: last.failed, ...last.found })}\n`,
+  );
 }
 
 const open = new Set();

@@ -79,18 +79,18 @@ describe("web viewers", () => {
     ["2.2's event", { ...working, httpd: { version: "2.2", mpm: "event" } }, "viewers.httpd.mpm: event comes with 2.4"],
     [
       "a variable in a path",
-      { ...working, folder: "/srv/${HOME}" },
-      'viewers.folder: received "/srv/${HOME}"; a path of the viewers is of letters',
+      { ...working, folder: `/srv/${"$"}{HOME}` },
+      `viewers.folder: received "/srv/${"$"}{HOME}"; a path of the viewers is of letters`,
     ],
     [
       "two lines in a directive",
       { ...working, httpd: { directives: ["A\nB"] } },
-      "viewers.httpd.directives[0]: received \"A\\nB\"; a directive is one line",
+      'viewers.httpd.directives[0]: received "A\\nB"; a directive is one line',
     ],
     [
       "a directive that goes on",
       { ...working, httpd: { directives: ["A \\"] } },
-      "viewers.httpd.directives[0]: received \"A \\\\\"; a directive is one line",
+      'viewers.httpd.directives[0]: received "A \\\\"; a directive is one line',
     ],
     [
       "one URL twice",
@@ -99,7 +99,10 @@ describe("web viewers", () => {
     ],
     [
       "two versions of one product",
-      { ...working, applications: { A: { ...wsgi, product: "p", version: "1" }, B: { ...wsgi, product: "p", version: "2" } } },
+      {
+        ...working,
+        applications: { A: { ...wsgi, product: "p", version: "1" }, B: { ...wsgi, product: "p", version: "2" } },
+      },
       "viewers.applications.B.version: is another than A's",
     ],
     [
@@ -107,14 +110,22 @@ describe("web viewers", () => {
       { ...working, applications: { TV: { ...wsgi, configuration: "tv.cfg" } } },
       'viewers.applications.TV.configuration: there is no "tv.cfg"',
     ],
-    ["html/cfg as an application", { ...working, applications: { cfg: wsgi } }, "viewers.applications.cfg: html/cfg is"],
+    [
+      "html/cfg as an application",
+      { ...working, applications: { cfg: wsgi } },
+      "viewers.applications.cfg: html/cfg is",
+    ],
     [
       "no module of Python's",
       { ...working, applications: { "E-L": { kind: "mod_python" } } },
       "viewers.applications.E-L.script: E-L.py is no module",
     ],
     ["a page in cfg", { ...working, page: "html/cfg/a" }, "viewers.page: html/cfg is something else"],
-    ["a page elsewhere", { ...working, page: "html/../a" }, 'viewers.page: received "html/../a"; the page lies below html'],
+    [
+      "a page elsewhere",
+      { ...working, page: "html/../a" },
+      'viewers.page: received "html/../a"; the page lies below html',
+    ],
     [
       "a role that is not there",
       { ...working, configurations: { "des_tv.cfg": { database: "d", role: "nobody" } } },
