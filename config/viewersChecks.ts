@@ -24,6 +24,9 @@ export function checkViewers(description: StackDescription, raw: RawConfiguratio
     ...(viewers.httpd.version === "2.2" && viewers.httpd.mpm === "event"
       ? [error("viewers.httpd.mpm", "event comes with 2.4; allowed at 2.2: prefork, worker")]
       : []),
+    ...(viewers.httpd.separate !== false && viewers.httpd.pythonPort === viewers.httpd.port
+      ? [error("viewers.httpd.pythonPort", "is the first httpd's: mod_python's has one of its own")]
+      : []),
     ...checkApplications(viewers),
     ...checkPage(viewers),
     ...Object.keys(viewers.configurations).flatMap((name) => checkConfiguration(description, viewers, name, raw)),

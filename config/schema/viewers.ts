@@ -119,6 +119,15 @@ export const viewers = strict({
       .refine((number) => number >= 1024, "takes root below 1024, and httpd runs as an unprivileged user: 8080")
       .default(8080)
       .describe("Its port"),
+    separate: flag
+      .optional()
+      .describe(
+        "Whether mod_python has an httpd of its own on 127.0.0.1, to which the first one leads: mod_wsgi from 4.0 on refuses to be in one with it (by default yes at 2.4, no at 2.2)",
+      ),
+    pythonPort: port
+      .refine((number) => number >= 1024, "takes root below 1024, and httpd runs as an unprivileged user: 8090")
+      .default(8090)
+      .describe("The port of that httpd of its own"),
     serverName: address.optional().describe("How it calls itself (by default the host's address)"),
     directives: directives.describe("More lines of httpd.conf, as they are"),
   }).prefault({}),

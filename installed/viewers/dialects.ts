@@ -43,20 +43,25 @@ const baseModules: readonly BaseModule[] = [
   { name: "dir", versions: both },
   { name: "alias", versions: both },
 ];
+/** What leads to the httpd of mod_python. */
+const proxyModules: readonly BaseModule[] = [
+  { name: "proxy", versions: both },
+  { name: "proxy_http", versions: both },
+];
 
 export function dialectLines(what: keyof typeof rows, version: HttpdVersion, logs = ""): readonly string[] {
   return rows[what][version]({ logs });
 }
 
 /** Loads what httpd needs of its own: distributions compile different ones in. 2.2 has its MPM compiled in. */
-export function baseModuleLines({
-  version,
-  modules,
-  mpm,
-}: Pick<Httpd, "version" | "modules" | "mpm">): readonly string[] {
+export function baseModuleLines(
+  { version, modules, mpm }: Pick<Httpd, "version" | "modules" | "mpm">,
+  { leads }: { readonly leads: boolean },
+): readonly string[] {
+  const all = [...baseModules, ...(leads ? proxyModules : [])];
   const names = [
     ...(version === "2.4" ? [`mpm_${mpm}`] : []),
-    ...baseModules.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),
+    ...all.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),
   ];
   return names.flatMap((name) => [
     `<IfModule !${name}_module>`,

@@ -12,7 +12,15 @@ import {
 import { quote } from "../../hosts/quote.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import type { InstalledFile } from "../folder.js";
-import { applicationFile, renderApplication, renderHttpdConf, robots, viewersHeading } from "./httpd.js";
+import {
+  applicationFile,
+  type Instance,
+  instancesOf,
+  renderApplication,
+  renderHttpdConf,
+  robots,
+  viewersHeading,
+} from "./httpd.js";
 
 /** A file of the viewers, by its absolute path. */
 export interface ViewersFile extends InstalledFile {
@@ -52,13 +60,17 @@ export function httpdFiles(viewers: Viewers): readonly ViewersFile[] {
   });
   return [
     ...viewers.applications.map((one) => file(applicationFile(one.name), renderApplication(viewers, one))),
-    file("httpd.conf", renderHttpdConf(viewers)),
+    ...instancesOf(viewers).map((one) => file(mainFile(one), renderHttpdConf(viewers, one))),
   ];
 }
 
-/** Paths of what httpd reads, from the folder, in the order in which their sum is made. */
-export function httpdNames({ applications }: Pick<Viewers, "applications">): readonly string[] {
-  return ["httpd.conf", ...applications.map(({ name }) => applicationFile(name))];
+function mainFile({ suffix }: Pick<Instance, "suffix">): string {
+  return `httpd${suffix}.conf`;
+}
+
+/** Paths of what one httpd reads, from the folder, in the order in which their sum is made. */
+export function httpdNames(instance: Instance): readonly string[] {
+  return [mainFile(instance), ...instance.applications.map(({ name }) => applicationFile(name))];
 }
 
 function secretFiles(viewers: Viewers, passwords: ViewersPasswords): readonly ViewersFile[] {
@@ -138,7 +150,9 @@ export function renderSettings(viewers: Viewers): string {
     role,
     database,
     passfile: posix.join(bin, passfileName),
-    pid_file: viewersNames.pidFile,
+    suffixes: instancesOf(viewers)
+      .map(({ suffix }) => (suffix === "" ? "-" : suffix))
+      .join(" "),
     in_force: viewersNames.inForce,
     lock_file: viewersNames.lock,
   };
@@ -159,8 +173,8 @@ export function renderTables(viewers: Viewers): string {
     ...configurations.map(({ name }) => line("link", posix.join(configurationsFolder(viewers), name))),
     "# Applications, what a touch of has them begin anew, and the configuration that they read (none: any)",
     ...applications.map(({ name, script, configuration = "" }) => line("begin", name, script, configuration)),
-    "# What httpd reads",
-    ...httpdNames(viewers).map((name) => line("conf", name)),
+    "# What httpd reads, and which: PATH SUFFIX",
+    ...instancesOf(viewers).flatMap((one) => httpdNames(one).map((name) => line("conf", name, one.suffix))),
   ]);
 }
 

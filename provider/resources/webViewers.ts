@@ -54,11 +54,11 @@ export const webViewers: ResourceType<WebViewersArgs, WebViewersState> = {
   async check(context, args, actual) {
     const viewers = { ...args.viewers, links: args.links };
     const files = await render(args);
-    const { declaredOf, declaredSum } = await import("../../servers/viewers/look.js");
+    const { declaredOf, declaredHttpd } = await import("../../servers/viewers/look.js");
     const shall: Observed = {
       links: args.links,
       ...textsOf(files, (some) => listingText(declaredOf(some, viewers.host.user))),
-      httpd: viewers.rehearsed ? "" : `runs ${declaredSum(viewers)}`,
+      httpd: declaredHttpd(viewers),
       unmet: [],
       boot: [],
     };

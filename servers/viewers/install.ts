@@ -4,7 +4,8 @@ import { type Application, configurationsFolder, type Viewers } from "../../conf
 import type { Host } from "../../hosts/host.js";
 import { pointLinks } from "../../installed/links.js";
 import { compare } from "../../installed/listing.js";
-import { applicationFile, viewersMark } from "../../installed/viewers/httpd.js";
+import { must } from "../../installed/must.js";
+import { applicationFile, instancesOf, viewersMark } from "../../installed/viewers/httpd.js";
 import { foldersOf, productFolders, versionFolder } from "../../installed/viewers/needs.js";
 import { programNames, type ViewersFile, type ViewersPasswords, viewersFiles } from "../../installed/viewers/render.js";
 import { unmetInWords } from "../words/viewers.js";
@@ -37,7 +38,7 @@ export async function installViewers(
   await makeFolders(host, viewers);
   const changed = await write(
     host,
-    files.filter(({ kind }) => kind === "secret" || kind === "program"),
+    files.filter(({ kind }) => kind === "secret"),
     look,
   );
   const moved = await follow(host, viewers, linksOf(look, viewers.links));
@@ -54,15 +55,48 @@ export async function installViewers(
     files.filter(({ kind }) => kind === "page"),
     look,
   );
+  const runs = instancesOf(viewers).every(({ suffix }) => look.httpd[suffix].runs);
+  if (runs) await keepBefore(host, viewers);
+  await write(
+    host,
+    files.filter(({ kind }) => kind === "program"),
+    look,
+  );
   await write(host, httpd, look);
   const updated = await currentProducts(host, viewers, linksOf(look, viewers.links));
-  if (before !== undefined) await removeLeft(host, viewers, before);
   if (viewers.rehearsed) return;
-  const { code, stdout, stderr } = await host.run([posix.join(viewers.bin, programNames.viewers), "reload"], {
-    timeout: httpdTimeout,
-  });
-  if (code !== 0) throw new Error(`the web viewers on ${host.name}: ${oneLine(stderr || stdout)}`);
+  const failed = await reload(host, viewers);
+  if (failed !== undefined) {
+    const back = runs ? await putBack(host, viewers) : "";
+    throw new Error(`the web viewers on ${host.name}: ${failed}${back}`);
+  }
+  if (runs) await host.remove(posix.join(viewers.folder, viewersNames.before));
+  if (before !== undefined) await removeLeft(host, viewers, before);
   await beginAnew(host, updated, say);
+}
+
+/** Has httpd be as its files say. @returns why it is not */
+async function reload(host: Host, { bin }: Viewers): Promise<string | undefined> {
+  const argv = [posix.join(bin, programNames.viewers), "reload"];
+  const { code, stdout, stderr } = await host.run(argv, { timeout: httpdTimeout });
+  return code === 0 ? undefined : oneLine(stderr || stdout);
+}
+
+/** What httpd reads now, in case that it does not start with what its own test has passed: modules may mind each other only then. */
+const keeping = `cd -- "$1" && rm -rf -- "$2" && mkdir -m 700 -- "$2" && cp -pR conf.d "$2" && cp -p -- httpd*.conf "$3/viewers.settings" "$3/viewers.tables" "$2"`;
+const puttingBack = `cd -- "$1" && mv -f -- "$2"/conf.d/* conf.d && mv -f -- "$2"/httpd*.conf . && mv -f -- "$2"/viewers.* "$3" && rm -rf -- "$2"`;
+
+async function keepBefore(host: Host, { folder, bin }: Viewers): Promise<void> {
+  await must(host, ["sh", "-c", keeping, "sh", folder, viewersNames.before, bin]);
+}
+
+/** Puts that in force again. @returns what came of it, as the end of a sentence */
+async function putBack(host: Host, viewers: Viewers): Promise<string> {
+  await must(host, ["sh", "-c", puttingBack, "sh", viewers.folder, viewersNames.before, viewers.bin]);
+  const failed = await reload(host, viewers);
+  return failed === undefined
+    ? "; the configuration that it had before is in force again"
+    : `; nor is it in force again with the configuration that it had before: ${failed}`;
 }
 
 async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
@@ -145,12 +179,14 @@ async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[])
     for (const { path, content, mode } of files) {
       await host.writeFile(posix.join(staged, posix.relative(folder, path)), content, { mode });
     }
-    const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, "httpd.conf")];
-    const { code, stderr, stdout } = await host.run(argv);
-    if (code !== 0)
+    for (const { suffix } of instancesOf(viewers)) {
+      const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, `httpd${suffix}.conf`)];
+      const { code, stderr, stdout } = await host.run(argv);
+      if (code === 0) continue;
       throw new Error(
         `httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`,
       );
+    }
   } finally {
     await host.remove(staged);
   }

@@ -52,6 +52,7 @@ function viewers(version: "2.2" | "2.4"): Viewers {
       python: `${products}/mod_python/current/mod_python.so`,
       mpm: "prefork",
       listen: "8080",
+      ...(version === "2.4" ? { pythonPort: 8090 } : {}),
       serverName: "192.0.2.50:8080",
       directives: ["MaxKeepAliveRequests 100"],
     },
@@ -197,7 +198,7 @@ describe("the viewers' programs", () => {
 });
 
 describe("what the host says of the viewers", () => {
-  const rest = "ext2/ext3\nruns\nabc\n";
+  const rest = "ext2/ext3\nruns\nabc\n\ndef\n";
   it("is read whatever stands in a link, and where nothing is there", () => {
     const entry = ["/a/link", "l", "f", "777", "codemanager", "/x\ny"].join("\0");
     const sum = "0".repeat(64);
@@ -209,17 +210,16 @@ describe("what the host says of the viewers", () => {
       owner: "codemanager",
       target: "/x\ny",
     });
-    expect([look.runs, look.inForce, look.fileSystem, look.sums.get("/a/file")]).toEqual([
-      true,
-      "abc",
+    expect([look.httpd, look.fileSystem, look.sums.get("/a/file")]).toEqual([
+      { "": { runs: true, inForce: "abc" }, "-python": { runs: false, inForce: "def" } },
       "ext2/ext3",
       sum,
     ]);
-    expect(parseLook("\0\n\n\n")).toEqual({
+    const nothing = { runs: false, inForce: "" };
+    expect(parseLook("\0\n\n\n\n\n")).toEqual({
       entries: new Map(),
       sums: new Map(),
-      runs: false,
-      inForce: "",
+      httpd: { "": nothing, "-python": nothing },
       fileSystem: "",
     });
   });
