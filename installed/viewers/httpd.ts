@@ -7,7 +7,7 @@ import {
   type WsgiApplication,
 } from "../../config/viewers.js";
 import { baseModuleLines, dialectLines, loadModule } from "./dialects.js";
-import { httpdWord, pythonString } from "./quote.js";
+import { httpdWord } from "./quote.js";
 
 /** Says whose a file is: one without it in conf.d is somebody else's. */
 export function viewersMark({ site }: Pick<Viewers, "site">): string {
@@ -56,6 +56,14 @@ export function instancesOf({ httpd, applications }: Viewers): readonly Instance
 }
 
 /**
+ * Whether all of an httpd's applications are mod_python's: they begin anew by a graceful restart of it, which lets its processes serve
+ * to the end what they have begun. With mod_wsgi in it, that would cut off what the processes of that serve, and a touch is all there is.
+ */
+export function beginsAnew({ applications }: Instance): boolean {
+  return applications.length > 0 && applications.every(({ kind }) => kind === "mod_python");
+}
+
+/**
  * httpd.conf. There is no ServerRoot in it, and no path that begins there but those of conf.d: `httpd -d` says where it is, so that
  * the same bytes are tried in one folder and live in another. No User: it runs as whoever starts it.
  */
@@ -72,7 +80,7 @@ export function renderHttpdConf(viewers: Viewers, { suffix, applications }: Inst
     `ServerName ${httpd.serverName}`,
     `Listen ${suffix === "" ? httpd.listen : `127.0.0.1:${pythonPort}`}`,
     `PidFile ${file(`httpd${suffix}.pid`)}`,
-    ...dialectLines("locks", version, logs),
+    ...dialectLines("locks", version, { logs }),
     "",
     ...baseModuleLines(httpd, { leads: led.length > 0 }),
     ...(has("mod_python") ? [loadModule("python", httpd.python)] : []),
@@ -154,7 +162,7 @@ function wsgi({ httpd: { version } }: Viewers, application: WsgiApplication): re
   ];
 }
 
-/** Within httpd's own processes. mod_python's importer, not sys.path: it alone notices that a module was touched. */
+/** Within httpd's own processes. */
 function modPython({ httpd: { version } }: Viewers, application: ModPythonApplication): readonly string[] {
   const { url, script, sessions } = application;
   const option = (name: string, value: string) => `PythonOption mod_python.${name} ${httpdWord(value)}`;
@@ -163,7 +171,7 @@ function modPython({ httpd: { version } }: Viewers, application: ModPythonApplic
       ...dialectLines("allow", version),
       "SetHandler mod_python",
       `PythonHandler ${posix.basename(script, ".py")}`,
-      option("importer.path", `[${pythonString(posix.dirname(script))}]`),
+      ...dialectLines("handlers", version, { modules: posix.dirname(script) }),
       "PythonAutoReload On",
       option("session.session_type", "FileSession"),
       option("session.database_directory", sessions),

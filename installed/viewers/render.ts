@@ -14,6 +14,7 @@ import { renderPassfile } from "../../postgres/files/passfile.js";
 import type { InstalledFile } from "../folder.js";
 import {
   applicationFile,
+  beginsAnew,
   type Instance,
   instancesOf,
   renderApplication,
@@ -150,9 +151,8 @@ export function renderSettings(viewers: Viewers): string {
     role,
     database,
     passfile: posix.join(bin, passfileName),
-    suffixes: instancesOf(viewers)
-      .map(({ suffix }) => (suffix === "" ? "-" : suffix))
-      .join(" "),
+    suffixes: suffixes(instancesOf(viewers)),
+    renewed: suffixes(instancesOf(viewers).filter(beginsAnew)),
     in_force: viewersNames.inForce,
     lock_file: viewersNames.lock,
   };
@@ -162,17 +162,25 @@ export function renderSettings(viewers: Viewers): string {
   );
 }
 
+function suffixes(instances: readonly Instance[]): string {
+  return instances.map(({ suffix }) => (suffix === "" ? "-" : suffix)).join(" ");
+}
+
 /** What its lines call, the programs define. */
 export function renderTables(viewers: Viewers): string {
-  const { servers, configurations, applications } = viewers;
+  const { servers, configurations } = viewers;
   const line = (kind: string, ...words: readonly string[]) => [kind, ...words.map(quote)].join(" ");
   return shellText(viewers, [
     "# Servers: NAME ADDRESS PORT",
     ...servers.map(({ name, address, port }) => line("server", name, address, `${port}`)),
     "# Links, each to the file PATH_SERVER beside it",
     ...configurations.map(({ name }) => line("link", posix.join(configurationsFolder(viewers), name))),
-    "# Applications, what a touch of has them begin anew, and the configuration that they read (none: any)",
-    ...applications.map(({ name, script, configuration = "" }) => line("begin", name, script, configuration)),
+    "# Applications: NAME, the script of which a touch has it begin anew (none: its httpd does), the configuration that it reads (none: any)",
+    ...instancesOf(viewers).flatMap((one) =>
+      one.applications.map(({ name, script, configuration = "" }) =>
+        line("begin", name, beginsAnew(one) ? "" : script, configuration),
+      ),
+    ),
     "# What httpd reads, and which: PATH SUFFIX",
     ...instancesOf(viewers).flatMap((one) => httpdNames(one).map((name) => line("conf", name, one.suffix))),
   ]);

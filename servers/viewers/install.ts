@@ -5,11 +5,11 @@ import type { Host } from "../../hosts/host.js";
 import { pointLinks } from "../../installed/links.js";
 import { compare } from "../../installed/listing.js";
 import { must } from "../../installed/must.js";
-import { applicationFile, instancesOf, viewersMark } from "../../installed/viewers/httpd.js";
+import { applicationFile, beginsAnew, instancesOf, viewersMark } from "../../installed/viewers/httpd.js";
 import { foldersOf, productFolders, versionFolder } from "../../installed/viewers/needs.js";
 import { programNames, type ViewersFile, type ViewersPasswords, viewersFiles } from "../../installed/viewers/render.js";
 import { unmetInWords } from "../words/viewers.js";
-import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf } from "./look.js";
+import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf, type ViewersLook } from "./look.js";
 
 /** Says what is done. */
 type Say = (message: string) => Promise<void>;
@@ -45,7 +45,7 @@ export async function installViewers(
   const read = viewers.configurations
     .map(({ name }) => name)
     .filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
-  await beginAnew(host, concerned(viewers.applications, read), say);
+  await beginAnew(host, viewers, concerned(viewers.applications, read), look, say);
 
   if (unmet.length > 0) throw new Error(unmetInWords(host.name, host.user, unmet));
   const httpd = files.filter(({ kind }) => kind === "httpd");
@@ -65,19 +65,19 @@ export async function installViewers(
   await write(host, httpd, look);
   const updated = await currentProducts(host, viewers, linksOf(look, viewers.links));
   if (viewers.rehearsed) return;
-  const failed = await reload(host, viewers);
+  const failed = await run(host, viewers, "reload");
   if (failed !== undefined) {
     const back = runs ? await putBack(host, viewers) : "";
     throw new Error(`the web viewers on ${host.name}: ${failed}${back}`);
   }
   if (runs) await host.remove(posix.join(viewers.folder, viewersNames.before));
   if (before !== undefined) await removeLeft(host, viewers, before);
-  await beginAnew(host, updated, say);
+  await beginAnew(host, viewers, updated, look, say);
 }
 
-/** Has httpd be as its files say. @returns why it is not */
-async function reload(host: Host, { bin }: Viewers): Promise<string | undefined> {
-  const argv = [posix.join(bin, programNames.viewers), "reload"];
+/** Has the viewers' own program do something. @returns why it did not */
+async function run(host: Host, { bin }: Viewers, what: "reload" | "renew"): Promise<string | undefined> {
+  const argv = [posix.join(bin, programNames.viewers), what];
   const { code, stdout, stderr } = await host.run(argv, { timeout: httpdTimeout });
   return code === 0 ? undefined : oneLine(stderr || stdout);
 }
@@ -93,7 +93,7 @@ async function keepBefore(host: Host, { folder, bin }: Viewers): Promise<void> {
 /** Puts that in force again. @returns what came of it, as the end of a sentence */
 async function putBack(host: Host, viewers: Viewers): Promise<string> {
   await must(host, ["sh", "-c", puttingBack, "sh", viewers.folder, viewersNames.before, viewers.bin]);
-  const failed = await reload(host, viewers);
+  const failed = await run(host, viewers, "reload");
   return failed === undefined
     ? "; the configuration that it had before is in force again"
     : `; nor is it in force again with the configuration that it had before: ${failed}`;
@@ -115,11 +115,7 @@ async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
 }
 
 /** Files that are not as declared. @returns their paths */
-async function write(
-  host: Host,
-  files: readonly ViewersFile[],
-  look: Awaited<ReturnType<typeof lookAtViewers>>,
-): Promise<readonly string[]> {
+async function write(host: Host, files: readonly ViewersFile[], look: ViewersLook): Promise<readonly string[]> {
   const differing = compare(declaredOf(files, host.user), listingOf(look, files)).map(({ name }) => name);
   for (const { path, content, mode } of files) {
     if (differing.includes(path)) await host.writeFile(path, content, { mode });
@@ -157,15 +153,36 @@ function concerned(applications: readonly Application[], read: readonly string[]
   return applications.filter(({ configuration }) => configuration === undefined || read.includes(configuration));
 }
 
-/** A touch, which the processes of mod_wsgi, and mod_python's importer, notice at their next request. */
-async function beginAnew(host: Host, applications: readonly Application[], say: Say): Promise<void> {
-  for (const { name, script } of applications) {
-    const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
-    if (code === 0) continue;
-    await say(
-      `${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`,
-    );
+/**
+ * A touch, which the processes of mod_wsgi notice at their next request, one after the other; or a graceful restart of an httpd that has
+ * mod_python's applications to itself, whose processes serve to the end what they have begun.
+ */
+async function beginAnew(
+  host: Host,
+  viewers: Viewers,
+  applications: readonly Application[],
+  { httpd }: ViewersLook,
+  say: Say,
+): Promise<void> {
+  if (viewers.rehearsed) return;
+  let renews = false;
+  for (const instance of instancesOf(viewers)) {
+    for (const { name, script } of instance.applications.filter((one) => applications.includes(one))) {
+      if (beginsAnew(instance)) {
+        renews ||= httpd[instance.suffix].runs;
+        continue;
+      }
+      const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
+      if (code !== 0) await say(notAnew(name, host, `${oneLine(stderr)}: make ${script} ${host.user}'s`));
+    }
   }
+  if (!renews) return;
+  const failed = await run(host, viewers, "renew");
+  if (failed !== undefined) await say(notAnew("what mod_python runs", host, failed));
+}
+
+function notAnew(name: string, host: Host, why: string): string {
+  return `${name} on ${host.name} was not told to begin anew, and may go on with what it has read (${why}): viewers restart, on ${host.name}, has all begin anew`;
 }
 
 /** What httpd itself says of the configuration that it is to get. Nothing of it is live meanwhile. */
