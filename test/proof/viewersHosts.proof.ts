@@ -44,7 +44,7 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
   /** The one line with which an `up` fails, among all that it says. */
   const refusal = async () => {
     const { errors } = await viewers.site.failingUp("ctio");
-    const ours = errors.filter((line) => /viewers/.test(line));
+    const ours = errors.filter((line) => /system1/.test(line));
     expect(ours).toHaveLength(1);
     console.log(ours[0]);
     return ours[0] as string;
@@ -59,10 +59,10 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     string,
     Record<string, object>
   >;
-  const withTv = (more: object): Change => [
-    ["viewers", "applications"],
-    { ...described.applications, TV: { ...described.applications?.TV, ...more } },
-  ];
+  const having = (more: Readonly<Record<string, unknown>>): Change => [["viewers"], { ...described, ...more }];
+  const withTv = (more: object): Change =>
+    having({ applications: { ...described.applications, TV: { ...described.applications?.TV, ...more } } });
+  const withHttpd = (more: object): Change => having({ httpd: { ...described.httpd, ...more } });
 
   it("answer, and an unchanged preview shows nothing", async () => {
     await answers("server2");
@@ -98,7 +98,7 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
 
   it("without a module that they need: never live, one line; the same when it goes missing later", async () => {
     const before = await live();
-    viewers.site.declare("ctio", [["viewers", "httpd", "python"], `${modules}/mod_nowhere.so`]);
+    viewers.site.declare("ctio", withHttpd({ python: `${modules}/mod_nowhere.so` }));
     expect(await refusal()).toContain(
       `the web viewers on system1: ${modules}/mod_nowhere.so, which ECL needs, is not there: install it, or declare where it is. httpd goes on with what it has`,
     );
@@ -157,10 +157,21 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
       "httpd of the web viewers on system1 is running with another configuration than declared: reload",
     );
     await healed();
-    viewers.site.declare("ctio", [["viewers", "httpd", "port"], 8081]);
+    viewers.site.declare("ctio", withHttpd({ port: 8081 }));
     const pid = await viewers.shell(`cat ${webLogs}/httpd.pid`);
     await viewers.site.up("ctio");
     expect(await viewers.shell(`cat ${webLogs}/httpd.pid`)).not.toBe(pid);
+    await healed();
+  });
+
+  it("what httpd's own test passes, and its start does not: the configuration that it had is in force again", async () => {
+    const before = await viewers.shell(`cd ${www} && cat httpd*.conf conf.d/* | sha256sum`);
+    viewers.site.declare("ctio", withHttpd({ separate: false }));
+    expect(await refusal()).toMatch(
+      /mod_python module can not be used in conjunction with mod_wsgi 4\.0\+.*; the configuration that it had before is in force again$/,
+    );
+    expect(await viewers.shell(`cd ${www} && cat httpd*.conf conf.d/* | sha256sum`)).toBe(before);
+    await answers("server2");
     await healed();
   });
 
