@@ -187,7 +187,7 @@ function applicationOf(viewers: ViewersDescription, name: string): Application {
       sessions: described.sessions ?? posix.join(viewers.logs, "tmp", "mp_sessions"),
     };
   }
-  const { processes, threads, pythonHome, pythonPath } = described;
+  const { processes = 2, threads = 5, pythonHome, pythonPath = [] } = described;
   return {
     kind: "wsgi",
     ...all,

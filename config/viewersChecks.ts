@@ -42,7 +42,10 @@ function checkApplications(viewers: ViewersDescription): Problem[] {
   const urlOf = (name: string) => applications[name]?.url ?? `/${name}`;
   return names.flatMap((name, index) => {
     const path = `viewers.applications.${name}`;
-    const { version, configuration, link, kind, script } = applications[name] as (typeof applications)[string];
+    const described = applications[name] as (typeof applications)[string];
+    const { version, configuration, link, kind, script } = described;
+    const strange =
+      kind === "wsgi" ? (["sessions"] as const) : (["processes", "threads", "pythonHome", "pythonPath"] as const);
     const before = names.slice(0, index);
     const twin = before.find((other) => urlOf(other) === urlOf(name));
     const other = before.find(
@@ -51,6 +54,9 @@ function checkApplications(viewers: ViewersDescription): Problem[] {
     );
     const module = posix.basename(script ?? `${name}.py`);
     return [
+      ...strange.flatMap((key) =>
+        described[key] === undefined ? [] : [error(`${path}.${key}`, `is none of ${kind}'s`)],
+      ),
       ...(twin === undefined ? [] : [error(`${path}.url`, `is ${urlOf(name)}, where ${twin} is already`)]),
       ...(other === undefined || version === undefined
         ? []

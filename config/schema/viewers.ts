@@ -27,36 +27,42 @@ const directives = z
   .array(z.string().regex(/^[^\0\r\n]*[^\0\r\n\\]$/, "a directive is one line, and goes on in no other"))
   .default([]);
 
-const common = {
+const application = strict({
+  kind: z
+    .enum(["wsgi", "mod_python"])
+    .describe("By mod_wsgi, in processes of its own; or by mod_python, within httpd's"),
   url: url.optional().describe("Where it is found (by default /APPLICATION)"),
   product: part.optional().describe("Its folder among the products (by default its name)"),
   version: part
     .optional()
     .describe("The folder in the product's that its link current leads to (by default the link is left as it is)"),
   link: flag.default(true).describe("Whether html has a link of its name to the product's current"),
+  script: within
+    .optional()
+    .describe(
+      "What it runs, in the product's current folder (by default wsgi/APPLICATION.wsgi; of mod_python APPLICATION.py)",
+    ),
   configuration: part
     .optional()
     .describe("The one of configurations: that it reads: it begins anew when that leads elsewhere (by default any)"),
-  directives: directives.describe("Lines of httpd's configuration for this application, as they are"),
-};
-
-const wsgi = strict({
-  kind: z.literal("wsgi").describe("mod_wsgi, in processes of its own"),
-  ...common,
-  script: within.optional().describe("In the product's current folder (by default wsgi/APPLICATION.wsgi)"),
-  processes: z.coerce.number().int().min(1).max(64).default(2).describe("How many processes it has"),
-  threads: z.coerce.number().int().min(1).max(256).default(5).describe("How many threads each has"),
-  pythonHome: viewersPath.optional().describe("Its virtual environment (by default the interpreter's own)"),
-  pythonPath: z.array(viewersPath).default([]).describe("Folders in which it finds modules"),
-});
-
-const modPython = strict({
-  kind: z.literal("mod_python").describe("mod_python, within httpd's processes"),
-  ...common,
-  script: within
+  processes: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
     .optional()
-    .describe("The module of its handler, in the product's current folder (by default APPLICATION.py)"),
-  sessions: viewersPath.optional().describe("Where its sessions lie (by default LOGS/tmp/mp_sessions)"),
+    .describe("wsgi: how many processes it has (by default 2)"),
+  threads: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("wsgi: how many threads each has (by default 5)"),
+  pythonHome: viewersPath.optional().describe("wsgi: its virtual environment (by default the interpreter's own)"),
+  pythonPath: z.array(viewersPath).optional().describe("wsgi: folders in which it finds modules"),
+  sessions: viewersPath.optional().describe("mod_python: where its sessions lie (by default LOGS/tmp/mp_sessions)"),
+  directives: directives.describe("Lines of httpd's configuration for this application, as they are"),
 });
 
 const configuration = strict({
@@ -131,9 +137,7 @@ export const viewers = strict({
     serverName: address.optional().describe("How it calls itself (by default the host's address)"),
     directives: directives.describe("More lines of httpd.conf, as they are"),
   }).prefault({}),
-  applications: z
-    .record(applicationName, z.discriminatedUnion("kind", [wsgi, modPython]))
-    .describe("The viewers by name, each a file in conf.d"),
+  applications: z.record(applicationName, application).describe("The viewers by name, each a file in conf.d"),
   configurations: z
     .record(part, configuration)
     .default({})

@@ -120,6 +120,11 @@ describe("web viewers", () => {
       { ...working, applications: { "E-L": { kind: "mod_python" } } },
       "viewers.applications.E-L.script: E-L.py is no module",
     ],
+    [
+      "threads of mod_python",
+      { ...working, applications: { ECL: { kind: "mod_python", threads: 2 } } },
+      "viewers.applications.ECL.threads: is none of mod_python's",
+    ],
     ["a page in cfg", { ...working, page: "html/cfg/a" }, "viewers.page: html/cfg is something else"],
     [
       "a page elsewhere",
