@@ -82,9 +82,18 @@ async function run(host: Host, { bin }: Viewers, what: "reload" | "renew"): Prom
   return code === 0 ? undefined : oneLine(stderr || stdout);
 }
 
-/** What httpd reads now, in case that it does not start with what its own test has passed: modules may mind each other only then. */
-const keeping = `cd -- "$1" && rm -rf -- "$2" && mkdir -m 700 -- "$2" && cp -pR conf.d "$2" && cp -p -- httpd*.conf "$3/viewers.settings" "$3/viewers.tables" "$2"`;
-const puttingBack = `cd -- "$1" && mv -f -- "$2"/conf.d/* conf.d && mv -f -- "$2"/httpd*.conf . && mv -f -- "$2"/viewers.* "$3" && rm -rf -- "$2"`;
+/**
+ * What httpd reads now, in case that it does not start with what its own test has passed: modules may mind each other only then. What
+ * cannot be read (somebody else's, with another mode) is not kept.
+ */
+const keeping = `cd -- "$1" && rm -rf -- "$2" && mkdir -m 700 -- "$2" "$2/conf.d" || exit
+cp -p -- conf.d/*.conf "$2/conf.d" 2>/dev/null
+cp -p -- httpd*.conf "$3/viewers.settings" "$3/viewers.tables" "$2" 2>/dev/null
+exit 0`;
+const puttingBack = `cd -- "$1" || exit
+for file in "$2"/conf.d/*.conf "$2"/httpd*.conf; do [ ! -f "$file" ] || mv -f -- "$file" "\${file#"$2/"}" || exit; done
+for file in "$2"/viewers.*; do [ ! -f "$file" ] || mv -f -- "$file" "$3" || exit; done
+rm -rf -- "$2"`;
 
 async function keepBefore(host: Host, { folder, bin }: Viewers): Promise<void> {
   await must(host, ["sh", "-c", keeping, "sh", folder, viewersNames.before, bin]);
