@@ -73,7 +73,7 @@ function behind({ servers }: SiteView): Answer {
   const mark = worst(told.map((each) => each.mark));
   if (wrong.length > 0) {
     const more = wrong.map(({ server, says }): Piece[] => [link(server), ` ${says}`]);
-    return { question, mark, says: [`${wrong.length} of ${count(followers.length, "server")}`], more: more.slice(0, most(more)) };
+    return { question, mark, says: [`${wrong.length} of ${count(followers.length, "server")}`], more: few(more, "more in the table of servers") };
   }
   const [farthest] = [...followers].sort((a, b) => (b.data.lagBytes ?? 0) - (a.data.lagBytes ?? 0));
   const by = farthest?.data.lagBytes ?? 0;
@@ -97,11 +97,11 @@ function differs({ stacks }: SiteView): Answer {
   const refusals = drifts.flatMap((drift) => drift.refusals);
   const reasons = drifts.flatMap((drift) => drift.reasons);
   const waiting = stacks.flatMap(({ servers }) => servers.filter(({ data }) => data.settings.some((each) => each.pendingRestart)));
-  const more: Piece[][] = [
+  const more: (readonly Piece[])[] = [
     ...byServer(differences.map(({ server }) => server ?? "the site")).map((text): Piece[] => [text]),
     ...(waiting.length === 0 ? [] : [[...list(waiting.slice(0, 4)), waiting.length > 4 ? " and others" : "", " wait for a restart"]]),
-    ...refusals.map((refusal): Piece[] => [`pulumi up would refuse: ${refusal}`]),
-    ...reasons.map((reason): Piece[] => [`not known: ${reason}`]),
+    ...few(refusals.map((refusal): Piece[] => [`pulumi up would refuse: ${refusal}`]), "refusals under drift"),
+    ...few(reasons.map((reason): Piece[] => [`not known: ${reason}`]), "under drift"),
   ];
   const outcomes = drifts.map(({ outcome }) => outcome);
   const unasked = outcomes.includes("not asked");
@@ -165,7 +165,10 @@ function within(at: string, written: string): boolean {
   return Date.parse(written) - Date.parse(at) <= 86_400_000;
 }
 
-const most = (lines: readonly unknown[]): number => (lines.length > 7 ? 6 : 7);
+/** Six lines and how many there are besides, or all seven. */
+function few(lines: readonly (readonly Piece[])[], where: string): readonly (readonly Piece[])[] {
+  return lines.length <= 7 ? lines : [...lines.slice(0, 6), [`and ${lines.length - 6} ${where}`]];
+}
 
 function lastDay({ stacks }: SiteView, written: string): Answer {
   const question = "Last 24 hours";
@@ -189,17 +192,15 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
     ...incidents.map((each) => ({ at: each.since, says: incidentLine(each), first: isOpen(each) })),
     ...events.map((each) => ({ at: each.at, says: eventLine(each), first: false })),
   ].sort((a, b) => Number(b.first) - Number(a.first) || b.at.localeCompare(a.at));
-  const shown = lines.slice(0, most(lines));
-  const more: Piece[][] = [
-    ...shown.map(({ at, says }): Piece[] => [{ at }, `: ${says}`]),
-    ...(lines.length > shown.length ? [[`and ${lines.length - shown.length} more below`]] : []),
+  const more: (readonly Piece[])[] = [
+    ...few(lines.map(({ at, says }): Piece[] => [{ at }, `: ${says}`]), "more under incidents and history"),
     ...(unwatched === 0 ? [] : [[`${unwatched === stacks.length ? "no watch is declared" : "not every stack has a watch"}: incidents are not known`]]),
   ];
   const failed = events.some(({ result }) => result !== "succeeded");
   const mark: Mark = worst([
     open.length > 0 ? "bad" : "good",
     incidents.length > 0 || roles.length > 0 || failed ? "watch" : "good",
-    unwatched > 0 ? "none" : "good",
+    watched.length === 0 ? "unknown" : "good",
   ]);
   return { question, mark, says: [parts.length === 0 ? "nothing" : parts.join(", ")], more };
 }
