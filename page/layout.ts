@@ -34,7 +34,7 @@ export interface Line {
 }
 
 const nodeWidth = 216;
-const padding = 16;
+const padding = 20;
 const head = 28;
 const labelHeight = 22;
 /** Between two stacks: whoever is apart is drawn apart. */
@@ -103,13 +103,13 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
     if (own.has(from)) {
       ends.push({ key: `out ${index}`, from, to: `port out ${index}` });
       plan.setNode(`port out ${index}`, { width: 1, height: 1 });
-      const minlen = Math.max(1, 2 * (Math.max(...ranks.values()) - (ranks.get(from) ?? 0)) + 1);
+      const minlen = Math.max(...ranks.values()) - (ranks.get(from) ?? 0) + 1;
       plan.setEdge(from, `port out ${index}`, { minlen }, "port");
     }
     if (own.has(to)) {
       ends.push({ key: `in ${index}`, from: `port in ${index}`, to });
       plan.setNode(`port in ${index}`, { width: 1, height: 1 });
-      plan.setEdge(`port in ${index}`, to, { minlen: 1 + 2 * (ranks.get(to) ?? 0) }, "port");
+      plan.setEdge(`port in ${index}`, to, { minlen: 1 + (ranks.get(to) ?? 0) }, "port");
     }
   });
   layout(plan);
