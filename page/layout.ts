@@ -119,19 +119,27 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
   const by = { x: padding - left, y: head + 4 };
   const width = right - left + 2 * padding;
   const shift = (points: readonly Point[]) => points.map((point) => add(point, by));
+  const nodes = boxes.map((box) => ({ ...box, ...add(box, by) }));
+  // A line leaves a server in the middle of its right side and comes in on the left, wherever dagre would cut its box.
+  const side = (id: string, part: 0 | 1): readonly Point[] => {
+    const box = nodes.find(({ of }) => of.id === id);
+    return box === undefined ? [] : [{ x: box.x + part * box.width, y: box.y + box.height / 2 }];
+  };
   const lines = edges.map((edge): Line => {
     const { points, x, y } = plan.edge(edge.from, edge.to, "stream") as { points: Point[]; x: number; y: number };
-    return { of: edge, points: shift(points), text: { ...add({ x, y }, by), anchor: "middle" }, far: false };
+    const way = [...side(edge.from, 1), ...shift(points.slice(1, -1)), ...side(edge.to, 0)];
+    return { of: edge, points: way, text: { ...add({ x, y }, by), anchor: "middle" }, far: false };
   });
   const ports = ends.map(({ key, from, to }) => {
     const points = shift((plan.edge(from, to, "port") as { points: Point[] }).points);
+    const [first, last] = [points[0]?.y ?? 0, points.at(-1)?.y ?? 0];
+    const inside = points.slice(1, -1);
     // Up to the stack's edge, whatever dagre left between.
-    const atEdge = key.startsWith("out")
-      ? [...points.slice(0, -1), { x: width, y: points.at(-1)?.y ?? 0 }]
-      : [{ x: 0, y: points[0]?.y ?? 0 }, ...points.slice(1)];
-    return [key, atEdge] as const;
+    const way = key.startsWith("out")
+      ? [...side(from, 1), ...inside, { x: width, y: last }]
+      : [{ x: 0, y: first }, ...inside, ...side(to, 0)];
+    return [key, way] as const;
   });
-  const nodes = boxes.map((box) => ({ ...box, ...add(box, by) }));
   return { group, width, height: height + head + padding + 4, nodes, lines, ports: new Map(ports) };
 }
 
