@@ -17,8 +17,8 @@ export function Table(props: {
     <table class={wide ? "cards wide" : "cards"} aria-label={label} {...is.table}>
       <thead {...is.rowgroup}>
         <tr {...is.row}>
-          {head.map((name) => (
-            <th key={name} scope="col" {...is.columnheader}>
+          {head.map((name, index) => (
+            <th key={index} scope="col" {...is.columnheader}>
               <bdi>{name}</bdi>
             </th>
           ))}
@@ -42,8 +42,8 @@ export function Row(props: {
       <th scope="row" {...is.rowheader}>
         {first}
       </th>
-      {cells.map(([name, content]) => (
-        <td key={name} data-label={name} {...is.cell}>
+      {cells.map(([name, content], index) => (
+        <td key={index} data-label={name} {...is.cell}>
           {content}
         </td>
       ))}
