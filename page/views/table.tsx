@@ -44,7 +44,7 @@ export function Row(props: {
       </th>
       {cells.map(([name, content], index) => (
         <td key={index} data-label={name} {...is.cell}>
-          {content}
+          <div>{content}</div>
         </td>
       ))}
     </tr>
