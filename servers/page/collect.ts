@@ -26,12 +26,10 @@ export interface CollectOptions {
   readonly updates: Promise<readonly Update[] | { readonly because: string }>;
   /** Lower-case names of settings that the stack file has encrypted. @default none */
   readonly secretSettings?: ReadonlySet<string>;
-  /** Milliseconds for whatever a server or a host is asked. @default 3000, and 10000 for a host's files */
-  readonly timeout?: number;
 }
 
-/** Milliseconds for a program on a host. */
-const patience = 10_000;
+/** Milliseconds for each thing that is asked: of a server, of a host, of the places of backups, which a host asks in turn. */
+const patience = { server: 3000, host: 5000, backups: 10_000 };
 
 /**
  * A stack as the page shows it: all its servers and hosts asked at once. Whoever does not answer in time is a fact of the page;
@@ -39,11 +37,11 @@ const patience = 10_000;
  * @throws where the signal fires
  */
 export async function collectStack(options: CollectOptions): Promise<PageStack> {
-  const { site, passwords, signal, timeout = 3000 } = options;
+  const { site, passwords, signal } = options;
   const running = new Map<string, ReadonlyMap<string, LiveSetting>>();
   const [report, hosts, backups, updates, drift] = await Promise.all([
-    reportOn({ site, passwords, signal, timeout, connect: settingsToo(running) }),
-    askHosts(site.servers, options),
+    reportOn({ site, passwords, signal, timeout: patience.server, connect: settingsToo(site, running) }),
+    askHosts(site.servers, signal),
     askBackups(options),
     options.updates,
     options.drift,
@@ -87,12 +85,16 @@ export async function collectStack(options: CollectOptions): Promise<PageStack> 
   };
 }
 
-/** The session in which a server is asked what it is also tells its settings: one round more, and no connection. */
-function settingsToo(found: Map<string, ReadonlyMap<string, LiveSetting>>): typeof withSession {
+/** The session in which a server is asked what it is also tells its settings: a round more, and no connection. */
+function settingsToo(
+  { servers }: Pick<Site, "servers">,
+  found: Map<string, ReadonlyMap<string, LiveSetting>>,
+): typeof withSession {
   return (endpoint, login, options, act) =>
     withSession(endpoint, login, options, async (session) => {
       const answer = await act(session);
-      const settings = await askSettings(session).catch(() => undefined);
+      const isOurs = servers.some(({ name }) => name === endpoint.name);
+      const settings = isOurs ? await askSettings(session).catch(() => undefined) : undefined;
       if (settings !== undefined) found.set(endpoint.name, settings);
       return answer;
     });
@@ -103,25 +105,41 @@ async function askSettings(session: Session): Promise<ReadonlyMap<string, LiveSe
   return runningSettings(session, majorOfServer(self?.number ?? ""));
 }
 
-async function askHosts(servers: readonly Server[], { signal, timeout = patience }: CollectOptions) {
+async function askHosts(servers: readonly Server[], signal: AbortSignal) {
   const facts = new Map<string, HostFacts>();
   const asked = servers.map(async (server): Promise<readonly string[]> => {
     if (server.lost !== undefined) return [];
     try {
-      facts.set(server.name, await askHost(server, { timeout, signal }));
+      const answer = askHost(server, { timeout: patience.host, signal });
+      facts.set(server.name, await inTime(answer, patience.host));
       return [];
     } catch (error) {
       signal.throwIfAborted();
-      return [`history and incidents of ${server.name}: ${(error as Error).message}`];
+      return [`the history and incidents of ${server.name}: ${(error as Error).message}`];
     }
   });
   return { facts, unknown: (await Promise.all(asked)).flat() };
 }
 
-async function askBackups({ site, signal, timeout = patience }: CollectOptions) {
+async function askBackups({ site, signal }: CollectOptions) {
   const { backups } = site;
   if (backups === undefined) return undefined;
-  return backupsOf(backups, await runsOf(site, signal, timeout));
+  try {
+    return backupsOf(backups, await inTime(runsOf(site, signal, patience.backups), patience.backups + 1000));
+  } catch (error) {
+    signal.throwIfAborted();
+    const nothing = backupsOf(backups, { places: [], unknown: [] });
+    return { ...nothing, unknown: [`the backups cannot be asked for: ${(error as Error).message}`] };
+  }
+}
+
+/** Who is connecting to a host that is silent is not waited for any longer than who is connected. */
+async function inTime<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${milliseconds / 1000} s`)), milliseconds).unref();
+  });
+  late.catch(() => undefined);
+  return Promise.race([answer, late]);
 }
 
 function textsOf({ files }: Pick<Server, "files">): Readonly<Record<string, string>> {
