@@ -7,6 +7,7 @@ import { say } from "../find.js";
 import { interrupted } from "../load.js";
 import { type Collected, collectPage, type PageOptions } from "../page/collect.js";
 import { dataOf, type PageParts, readParts, renderPage } from "../page/html.js";
+import { LiveSites } from "../page/live.js";
 import { servePage } from "../page/serve.js";
 
 interface Flags {
@@ -52,15 +53,16 @@ function note(line: string): void {
   process.stderr.write(`${shownInLine(line)}\n`);
 }
 
-async function writePage(path: string, parts: PageParts, { report, passwords }: Collected): Promise<void> {
-  const html = renderPage(parts, dataOf(report, passwords), false);
+async function writePage(path: string, parts: PageParts, { report, secrets }: Collected): Promise<void> {
+  const html = renderPage(parts, dataOf(report, secrets), false);
   await new LocalHost("this machine", userInfo().username).writeFile(path, html, { mode: 0o600 });
   say(`${path}: ${report.stacks.map(({ stack }) => stack).join(", ")}, ${Math.ceil(html.length / 1000)} kB`);
 }
 
 async function serveUntilEnded(parts: PageParts, options: PageOptions, port: number): Promise<void> {
   const ended = interrupted();
-  const served = await servePage({ parts, port, report: note, collect: () => collectPage(options) });
+  const sites = new LiveSites(options);
+  const served = await servePage({ parts, port, report: note, collect: () => sites.collect() });
   say(`${served.url} (Ctrl-C ends it)`);
   await new Promise<void>((done) => ended.addEventListener("abort", () => done(), { once: true }));
   await served.close();

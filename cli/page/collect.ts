@@ -1,7 +1,8 @@
 import { collectStack } from "../../servers/page/collect.js";
+import type { Update } from "../../servers/page/history.js";
 import type { PageDrift, PageReport } from "../../servers/page/model.js";
 import { driftOf } from "../commands/drift.js";
-import { loadSites, projectFolder, stacksOf } from "../load.js";
+import { type LoadedSite, loadSites, projectFolder, stacksOf } from "../load.js";
 import { notAsked, pageDrift } from "./drift.js";
 import { encryptedSettings } from "./encrypted.js";
 import { stackHistory } from "./history.js";
@@ -19,7 +20,19 @@ export interface PageOptions {
 export interface Collected {
   readonly report: PageReport;
   /** Plain; to be masked wherever they stand. */
-  readonly passwords: readonly string[];
+  readonly secrets: readonly string[];
+}
+
+/** A stack, and what its stack file has encrypted. */
+export interface PagedSite extends LoadedSite {
+  /** Lower-case names of settings. */
+  readonly secretSettings: ReadonlySet<string>;
+}
+
+/** What Pulumi's CLI is asked of a stack. */
+export interface Asked {
+  readonly drift: Promise<PageDrift>;
+  readonly updates: Promise<readonly Update[] | { readonly because: string }>;
 }
 
 /** Milliseconds for a stack's preview. */
@@ -30,36 +43,57 @@ export async function collectPage({ stacks, drift, progress = () => undefined }:
   const project = projectFolder();
   // What Pulumi is asked takes longer than what servers are asked: it begins before the stacks are read.
   const names = stacks ?? (await stacksOf(project));
-  const histories = new Map(names.map((stack) => [stack, stackHistory(project, stack)]));
-  const previews = new Map(names.map((stack) => [stack, drift === "none" ? nothing() : previewOf(project, stack)]));
   if (drift === "now") progress(`previewing ${names.join(", ")} (--drift none leaves that out)`);
-  const sites = await loadSites(stacks);
+  const asked = new Map(
+    names.map((stack): [string, Asked] => [
+      stack,
+      {
+        drift: drift === "none" ? Promise.resolve(notAsked) : previewOf(project, stack),
+        updates: stackHistory(project, stack),
+      },
+    ]),
+  );
+  const sites = await pagedSites(project, stacks);
   progress(`asking the servers of ${sites.map(({ site }) => site.stack).join(", ")}`);
-  const found = await Promise.all(
-    sites.map(async ({ site, passwords, signal }) => {
-      const { stack } = site;
+  return collectSites(sites, (stack) => asked.get(stack) as Asked);
+}
+
+/** @throws where a stack cannot be read */
+export async function pagedSites(
+  project: string,
+  stacks: readonly string[] | undefined,
+): Promise<readonly PagedSite[]> {
+  const sites = await loadSites(stacks);
+  return Promise.all(
+    sites.map(async (loaded) => {
+      const { stack, servers } = loaded.site;
       const encrypted = await encryptedSettings(project, stack);
-      const secretSettings = encrypted === "all" ? namesIn(site.servers) : encrypted;
-      const shown = await collectStack({
-        ...{ site, passwords, signal, secretSettings },
-        drift: previews.get(stack) ?? nothing(),
-        updates: histories.get(stack) ?? stackHistory(project, stack),
-      });
-      return { shown, secrets: [...Object.values(passwords), ...secretValues(site.servers, secretSettings)] };
+      return { ...loaded, secretSettings: encrypted === "all" ? namesIn(servers) : encrypted };
     }),
   );
-  return {
-    report: { format: 1, generatedAt: new Date().toISOString(), stacks: found.map(({ shown }) => shown) },
-    passwords: found.flatMap(({ secrets }) => secrets),
-  };
 }
 
-async function nothing(): Promise<PageDrift> {
-  return notAsked;
-}
-
-async function previewOf(project: string, stack: string): Promise<PageDrift> {
+/** What a preview finds, as the page has it. Never throws. */
+export async function previewOf(project: string, stack: string): Promise<PageDrift> {
   return pageDrift(await driftOf(project, stack, patience));
+}
+
+/** The servers of several stacks, asked now. */
+export async function collectSites(
+  sites: readonly PagedSite[],
+  asked: (stack: string) => Asked,
+): Promise<Collected> {
+  const stacks = await Promise.all(
+    sites.map(({ site, passwords, signal, secretSettings }) =>
+      collectStack({ site, passwords, signal, secretSettings, ...asked(site.stack) }),
+    ),
+  );
+  return {
+    report: { format: 1, generatedAt: new Date().toISOString(), stacks },
+    secrets: sites.flatMap(({ site, passwords, secretSettings }) => {
+      return [...Object.values(passwords), ...secretValues(site.servers, secretSettings)];
+    }),
+  };
 }
 
 type Settings = readonly { readonly settings: Readonly<Record<string, string>> }[];

@@ -26,18 +26,27 @@ export async function readParts(folder = join(checkout, "dist", "page")): Promis
   return { template: template as string, style: style as string, script: script as string };
 }
 
-/** The shortest password that is looked for in everything: what is as short may stand for something else. */
+/** The shortest secret that is looked for in everything: what is as short may stand for something else. */
 const shortest = 8;
+
+/** What programs go by, and names: a password that is a plain word stands for itself there. */
+const plainKeys = new Set([
+  ...["stack", "site", "name", "server", "from", "seenBy", "host", "role", "state"],
+  ...["code", "condition", "kind", "by", "result", "outcome"],
+]);
 
 /**
  * A report as JSON for a browser. Whatever a host, a server or a stranger wrote passes here once more: what looks like a secret,
- * and each of these passwords, is masked. No `<`, `>`, `&` or line separator is left, so that it can neither end the element that
+ * and each of these secrets, is masked. No `<`, `>`, `&` or line separator is left, so that it can neither end the element that
  * it stands in nor begin another.
  */
-export function dataOf(report: PageReport, passwords: readonly string[] = []): string {
-  const known = [...new Set(passwords)].filter(({ length }) => length >= shortest).sort((a, b) => b.length - a.length);
-  const shown = (text: string) => known.reduce((rest, one) => rest.replaceAll(one, mask), withoutSecrets(text));
-  const json = JSON.stringify(report, (_, value) => (typeof value === "string" ? shown(value) : value));
+export function dataOf(report: PageReport, secrets: readonly string[] = []): string {
+  const known = [...new Set(secrets)].filter(({ length }) => length >= shortest).sort((a, b) => b.length - a.length);
+  const shown = (key: string, text: string) => {
+    const rest = withoutSecrets(text);
+    return plainKeys.has(key) ? rest : known.reduce((left, one) => left.replaceAll(one, mask), rest);
+  };
+  const json = JSON.stringify(report, (key, value) => (typeof value === "string" ? shown(key, value) : value));
   return withUnicodeEscapes(json, "JSON").replace(/[<>&]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
 }
 

@@ -31,8 +31,8 @@ const loopback = "127.0.0.1";
  */
 export async function servePage({ parts, collect, port, report = () => undefined }: ServeOptions): Promise<Served> {
   const current = sharing(async () => {
-    const { report: found, passwords } = await collect();
-    return dataOf(found, passwords);
+    const { report: found, secrets } = await collect();
+    return dataOf(found, secrets);
   });
   // Nothing but Linux tells who is behind a connection.
   const own = process.platform === "linux" ? process.getuid?.() : undefined;
