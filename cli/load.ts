@@ -150,12 +150,17 @@ export async function stacksOf(project: string): Promise<string[]> {
   return stacks;
 }
 
+/** One for all who ask: a command that lives on reads its stacks more than once. */
+let ending: AbortSignal | undefined;
+
 /**
  * Fires when the user, or whoever else, ends the command, which then has the time to tidy up; a second time ends it at once.
  * The listeners stay: execa's own would end the process as soon as nobody else listens.
  */
 export function interrupted(): AbortSignal {
+  if (ending !== undefined) return ending;
   const controller = new AbortController();
+  ending = controller.signal;
   for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(status);

@@ -63,7 +63,7 @@ export function outcomeOf(stacks: readonly Pick<StackDrift, "outcome">[]): Stack
 }
 
 /** One truth with the preview: what its resources found is read, nothing is compared here. Never throws. */
-async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
+export async function driftOf(project: string, stack: string, timeout: number): Promise<StackDrift> {
   const failed = (
     reasons: readonly string[],
     found: Pick<StackDrift, "differences" | "unknown"> = nothing,

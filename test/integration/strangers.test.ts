@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rehearsalFolder } from "../../cli/rehearsal/rehearsal.js";
 import { privateFolder, privateFolders } from "../../hosts/privateFolder.js";
-import { userBehind } from "../../provider/protocol/peer.js";
+import { userBehind } from "../../hosts/peer.js";
 import { ownFolder } from "../../toolchain/ownFolder.mjs";
 import { checkout } from "../../toolchain/paths.mjs";
 import { LocalSite } from "../support/localSite.js";

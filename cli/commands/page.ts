@@ -1,0 +1,69 @@
+import { userInfo } from "node:os";
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { LocalHost } from "../../hosts/local.js";
+import { shownInLine } from "../../postgres/shown.js";
+import { say } from "../find.js";
+import { interrupted } from "../load.js";
+import { type Collected, collectPage, type PageOptions } from "../page/collect.js";
+import { dataOf, type PageParts, readParts, renderPage } from "../page/html.js";
+import { LiveSites } from "../page/live.js";
+import { servePage } from "../page/serve.js";
+
+interface Flags {
+  readonly out?: string;
+  readonly stack?: string[];
+  readonly drift: PageOptions["drift"];
+  readonly serve?: true;
+  readonly port?: number;
+}
+
+/** `pgsite page`: the sites as one HTML file, or served to this machine's own browser. */
+export function pageCommand(): Command {
+  return new Command("page")
+    .description("write a page that shows the sites into one HTML file, or serve it to a browser of this machine")
+    .option("--out <file>", "the file: whole or not at all, and for its owner alone")
+    .option("--stack <name...>", "the stacks (default: all)")
+    .addOption(
+      new Option("--drift <when>", "whether previews look for differences; they take longer than all the rest")
+        .choices(["now", "none"])
+        .default("now"),
+    )
+    .option("--serve", "serve it on 127.0.0.1, made anew while somebody looks, until Ctrl-C")
+    .option("--port <number>", "where (default: any that is free)", portOf)
+    .action(async (flags: Flags) => {
+      const { out, serve, port, drift, stack } = flags;
+      if ((out === undefined) === (serve === undefined)) throw new Error("pgsite page takes --out FILE, or --serve");
+      if (port !== undefined && serve === undefined) throw new Error("--port is of --serve");
+      const parts = await readParts();
+      const options: PageOptions = { drift, ...(stack === undefined ? {} : { stacks: stack }) };
+      if (out !== undefined) await writePage(resolve(out), parts, await collectPage({ ...options, progress: note }));
+      else await serveUntilEnded(parts, options, port ?? 0);
+    });
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("a port is a number up to 65535.");
+}
+
+/** For whoever waits: what is printed is the outcome. */
+function note(line: string): void {
+  process.stderr.write(`${shownInLine(line)}\n`);
+}
+
+async function writePage(path: string, parts: PageParts, { report, secrets }: Collected): Promise<void> {
+  const html = renderPage(parts, dataOf(report, secrets), false);
+  await new LocalHost("this machine", userInfo().username).writeFile(path, html, { mode: 0o600 });
+  say(`${path}: ${report.stacks.map(({ stack }) => stack).join(", ")}, ${Math.ceil(html.length / 1000)} kB`);
+}
+
+async function serveUntilEnded(parts: PageParts, options: PageOptions, port: number): Promise<void> {
+  const ended = interrupted();
+  const sites = new LiveSites(options);
+  const served = await servePage({ parts, port, report: note, collect: () => sites.collect() });
+  say(`${served.url} (Ctrl-C ends it)`);
+  await new Promise<void>((done) => ended.addEventListener("abort", () => done(), { once: true }));
+  await served.close();
+}
