@@ -11,6 +11,8 @@ export interface SettingRow {
   readonly drifted: boolean;
   /** It waits for a restart somewhere. */
   readonly waits: boolean;
+  /** Servers that said what they run with, and not this: nobody declares it, and it has its default. */
+  readonly absent: readonly ServerView[];
   /** It is not the same on all servers. */
   readonly uneven: boolean;
 }
@@ -25,7 +27,11 @@ export const isDifferent = ({ drifted, waits, uneven }: SettingRow): boolean => 
 /** What it is now, as far as known. */
 export const valueOf = ({ running, declared }: PageSetting): string => running ?? declared ?? "";
 
+/** Whether it was asked what it runs with. */
+export const wasAsked = ({ data }: ServerView): boolean => data.settings.some(({ running }) => running !== undefined);
+
 export function settingsOf(site: SiteView): readonly SettingRow[] {
+  const asked = site.servers.filter(wasAsked);
   const byName = new Map<string, Map<string, { setting: PageSetting; servers: ServerView[] }>>();
   for (const server of site.servers) {
     for (const setting of server.data.settings) {
@@ -42,13 +48,16 @@ export function settingsOf(site: SiteView): readonly SettingRow[] {
   const sorted = [...byName].sort(([a], [b]) => (a < b ? -1 : 1));
   return sorted.map(([name, found], index): SettingRow => {
     const values = [...found.values()].sort((a, b) => b.servers.length - a.servers.length);
+    const having = new Set(values.flatMap(({ servers }) => servers));
+    const absent = asked.filter((server) => !having.has(server));
     return {
       id: `setting-${site.id}-${index}`,
       name,
       values,
       drifted: values.some(({ setting }) => setting.differs),
       waits: values.some(({ setting }) => setting.pendingRestart === true),
-      uneven: new Set(values.map(({ setting }) => valueOf(setting))).size > 1,
+      absent,
+      uneven: absent.length > 0 || new Set(values.map(({ setting }) => valueOf(setting))).size > 1,
     };
   });
 }

@@ -1,5 +1,5 @@
 import type { PageSetting } from "../../servers/page/model.js";
-import { isDifferent, type SettingRow, settingsOf, type SettingValue, valueOf } from "../settings.js";
+import { isDifferent, type SettingRow, settingsOf, type SettingValue, valueOf, wasAsked } from "../settings.js";
 import type { SiteView } from "../sites.js";
 import { count, names } from "../words.js";
 import { Part, Value } from "./parts.js";
@@ -89,7 +89,8 @@ function Name({ row: { name, drifted, waits, uneven } }: { readonly row: Setting
 function cellsOf(site: SiteView, row: SettingRow) {
   return site.servers.map((server) => {
     const found = row.values.find(({ servers }) => servers.includes(server));
-    const shown = found === undefined ? <span class="quiet">–</span> : <Setting of={found.setting} />;
+    const none = wasAsked(server) ? "default" : "not known";
+    const shown = found === undefined ? <span class="quiet">{none}</span> : <Setting of={found.setting} />;
     return [server.data.name, shown] as const;
   });
 }
@@ -115,14 +116,15 @@ function Values({ row, all }: { readonly row: SettingRow; readonly all: number }
     <ul class="values">
       {row.values.map((value, index) => (
         <li key={index}>
-          <Setting of={value.setting} /> <span class="quiet">{whereOf(value, all)}</span>
+          <Setting of={value.setting} /> <span class="quiet">{whereOf(value.servers, all)}</span>
         </li>
       ))}
+      {row.absent.length === 0 ? null : <li class="quiet">default {whereOf(row.absent, all)}</li>}
     </ul>
   );
 }
 
-function whereOf({ servers }: SettingValue, all: number): string {
+function whereOf(servers: SettingValue["servers"], all: number): string {
   if (servers.length === all) return `on all ${all} servers`;
   const own = servers.map(({ data }) => data.name);
   return `on ${own.length > 6 ? `${own.length} servers: ` : ""}${names(own, own.length > 12 ? 3 : 12)}`;
