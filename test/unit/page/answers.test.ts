@@ -91,7 +91,7 @@ describe("what differs", () => {
     const drift = { ...clean, outcome: "drift", differences: [{ ...difference, server: "a" }, { ...difference, server: "b" }, { ...difference, server: "b" }], refusals: ["b is ahead"] } as const;
     const servers = [server({ name: "server2", role: "primary", settings: settings({ work_mem: { pendingRestart: true } }) })];
     expect(answers(withStack({ drift, servers }))["What differs"]).toBe(
-      "bad: 3 differences\n  b: 2 and a: 1\n  server2 wait for a restart\n  pulumi up would refuse: b is ahead",
+      "bad: 3 differences\n  b: 2 and a: 1\n  server2 waits for a restart\n  pulumi up would refuse: b is ahead",
     );
   });
 });
