@@ -26,6 +26,7 @@ const needed = {
   xfsprogs: "/usr/sbin/mkfs.xfs",
   "btrfs-progs": "/usr/sbin/mkfs.btrfs",
   patchelf: "/usr/bin/patchelf",
+  chromium: "/usr/bin/chromium",
   "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
 };
 

@@ -1,0 +1,245 @@
+import { Graph as Dagre, layout } from "@dagrejs/dagre";
+import type { Edge, Graph, Group, Node } from "./graph.js";
+
+/** Places for what is drawn, in pixels. Pure: the same graph has the same places. */
+export interface Drawing {
+  readonly width: number;
+  readonly height: number;
+  readonly groups: readonly Placed<Group>[];
+  readonly nodes: readonly Placed<Node>[];
+  readonly lines: readonly Line[];
+}
+
+export type Placed<Thing> = Box & { readonly of: Thing };
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Line {
+  readonly of: Edge;
+  readonly points: readonly Point[];
+  /** Where its text begins, or where the middle of it is. */
+  readonly text: Point & { readonly anchor: "start" | "middle" };
+  /** From one stack to another one. */
+  readonly far: boolean;
+}
+
+const nodeWidth = 216;
+const padding = 20;
+const head = 28;
+const labelHeight = 22;
+/** Between two stacks: whoever is apart is drawn apart. */
+const ocean = 168;
+
+export const nodeHeight = ({ lines }: Node): number => 34 + 18 * lines.length;
+
+/** How wide a text is at most, at 12 pixels. */
+const textWidth = (text: string): number => Math.min(220, 16 + 6.6 * text.length);
+
+/** From left to right: each stack is laid out by itself, then the stacks among each other. So no stack can lie on another one. */
+export function wide(graph: Graph): Drawing {
+  const homes = new Map(graph.groups.flatMap(({ id, nodes }) => nodes.map((node) => [node.id, id] as const)));
+  const far = graph.edges.filter(({ from, to }) => homes.get(from) !== homes.get(to));
+  const near = (group: Group) => graph.edges.filter(({ from, to }) => homes.get(from) === group.id && homes.get(to) === group.id);
+  const inner = graph.groups.map((group) => within(group, near(group), far));
+  const among = new Dagre({ multigraph: true });
+  among.setGraph({ rankdir: "LR", nodesep: 40, ranksep: ocean, marginx: 1, marginy: 1 });
+  among.setDefaultEdgeLabel(() => ({}));
+  for (const { group, width, height } of inner) among.setNode(group.id, { width, height });
+  far.forEach(({ from, to }, index) => {
+    among.setEdge(homes.get(from) ?? from, homes.get(to) ?? to, { weight: 1 }, `${index}`);
+  });
+  layout(among);
+  const moved = inner.map((one) => move(one, cornerOf(among.node(one.group.id))));
+  const find = (id: string) => moved.find(({ group }) => group.id === homes.get(id));
+  const crossing = far.map((edge, index): Line => {
+    const [out, into] = [find(edge.from)?.ports.get(`out ${index}`) ?? [], find(edge.to)?.ports.get(`in ${index}`) ?? []];
+    const [start, end] = [out.at(-1), into[0]];
+    const text = { x: ((start?.x ?? 0) + (end?.x ?? 0)) / 2, y: ((start?.y ?? 0) + (end?.y ?? 0)) / 2, anchor: "middle" as const };
+    return { of: edge, points: [...out, ...into], text, far: true };
+  });
+  const { width = 0, height = 0 } = among.graph();
+  return {
+    width,
+    height,
+    groups: moved.map(({ group, box }) => ({ ...box, of: group })),
+    nodes: moved.flatMap(({ nodes }) => nodes),
+    lines: [...moved.flatMap(({ lines }) => lines), ...crossing],
+  };
+}
+
+/** A stack with its corner at 0, 0. `ports`: how what comes in, and goes out, runs between its edge and its server. */
+interface Inner {
+  readonly group: Group;
+  readonly width: number;
+  readonly height: number;
+  readonly nodes: readonly Placed<Node>[];
+  readonly lines: readonly Line[];
+  readonly ports: ReadonlyMap<string, readonly Point[]>;
+}
+
+/** Whatever leaves the stack, or comes into it, is led to its edge by a node of no size, around the servers on the way. */
+function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inner {
+  const own = new Set(group.nodes.map(({ id }) => id));
+  const plan = new Dagre({ multigraph: true });
+  plan.setGraph({ rankdir: "LR", nodesep: 20, ranksep: 36 });
+  plan.setDefaultEdgeLabel(() => ({}));
+  for (const node of group.nodes) plan.setNode(node.id, { width: nodeWidth, height: nodeHeight(node) });
+  for (const edge of edges) {
+    plan.setEdge(edge.from, edge.to, { width: textWidth(edge.text), height: labelHeight, labelpos: "c" }, "stream");
+  }
+  const ranks = depth(group, edges);
+  const ends: { readonly key: string; readonly from: string; readonly to: string }[] = [];
+  far.forEach(({ from, to }, index) => {
+    if (own.has(from)) {
+      ends.push({ key: `out ${index}`, from, to: `port out ${index}` });
+      plan.setNode(`port out ${index}`, { width: 1, height: 1 });
+      const minlen = Math.max(...ranks.values()) - (ranks.get(from) ?? 0) + 1;
+      plan.setEdge(from, `port out ${index}`, { minlen }, "port");
+    }
+    if (own.has(to)) {
+      ends.push({ key: `in ${index}`, from: `port in ${index}`, to });
+      plan.setNode(`port in ${index}`, { width: 1, height: 1 });
+      plan.setEdge(`port in ${index}`, to, { minlen: 1 + (ranks.get(to) ?? 0) }, "port");
+    }
+  });
+  layout(plan);
+  const boxes = group.nodes.map((node) => ({ of: node, ...boxOf(plan.node(node.id)) }));
+  const [left, right] = [Math.min(...boxes.map(({ x }) => x)), Math.max(...boxes.map((box) => box.x + box.width))];
+  const { height = 0 } = plan.graph();
+  const by = { x: padding - left, y: head + 4 };
+  const width = right - left + 2 * padding;
+  const shift = (points: readonly Point[]) => points.map((point) => add(point, by));
+  const nodes = boxes.map((box) => ({ ...box, ...add(box, by) }));
+  // A line leaves a server in the middle of its right side and comes in on the left, wherever dagre would cut its box.
+  const side = (id: string, part: 0 | 1): readonly Point[] => {
+    const box = nodes.find(({ of }) => of.id === id);
+    return box === undefined ? [] : [{ x: box.x + part * box.width, y: box.y + box.height / 2 }];
+  };
+  const lines = edges.map((edge): Line => {
+    const { points, x, y } = plan.edge(edge.from, edge.to, "stream") as { points: Point[]; x: number; y: number };
+    const way = [...side(edge.from, 1), ...shift(points.slice(1, -1)), ...side(edge.to, 0)];
+    return { of: edge, points: way, text: { ...add({ x, y }, by), anchor: "middle" }, far: false };
+  });
+  const ports = ends.map(({ key, from, to }) => {
+    const points = shift((plan.edge(from, to, "port") as { points: Point[] }).points);
+    const [first, last] = [points[0]?.y ?? 0, points.at(-1)?.y ?? 0];
+    const inside = points.slice(1, -1);
+    // Up to the stack's edge, whatever dagre left between.
+    const way = key.startsWith("out")
+      ? [...side(from, 1), ...inside, { x: width, y: last }]
+      : [{ x: 0, y: first }, ...inside, ...side(to, 0)];
+    return [key, way] as const;
+  });
+  return { group, width, height: height + head + padding + 4, nodes, lines, ports: new Map(ports) };
+}
+
+/** How many streams lie between each server of a stack and the first of its chain. */
+function depth({ nodes }: Group, edges: readonly Edge[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  const of = (id: string, seen: readonly string[]): number => {
+    const edge = edges.find(({ to }) => to === id);
+    return edge === undefined || seen.includes(id) ? 0 : 1 + of(edge.from, [...seen, id]);
+  };
+  for (const { id } of nodes) found.set(id, of(id, []));
+  return found;
+}
+
+function move(inner: Inner, by: Point) {
+  const shift = (points: readonly Point[]) => points.map((point) => add(point, by));
+  return {
+    group: inner.group,
+    box: { ...by, width: inner.width, height: inner.height },
+    nodes: inner.nodes.map((node) => ({ ...node, ...add(node, by) })),
+    lines: inner.lines.map((line) => ({ ...line, points: shift(line.points), text: { ...line.text, ...add(line.text, by) } })),
+    ports: new Map([...inner.ports].map(([key, points]) => [key, shift(points)])),
+  };
+}
+
+const add = ({ x, y }: Point, by: Point): Point => ({ x: x + by.x, y: y + by.y });
+
+/** Dagre speaks of middles. */
+function boxOf({ x = 0, y = 0, width, height }: { x?: number; y?: number; width: number; height: number }): Box {
+  return { x: x - width / 2, y: y - height / 2, width, height };
+}
+
+const cornerOf = (node: Parameters<typeof boxOf>[0]): Point => {
+  const { x, y } = boxOf(node);
+  return { x, y };
+};
+
+/** One below the other, each server under the one that it streams from: for a narrow window. */
+export function narrow(graph: Graph, width: number): Drawing {
+  const groups: Placed<Group>[] = [];
+  const nodes: Placed<Node>[] = [];
+  const gutter = 18;
+  let y = 0;
+  for (const group of inOrder(graph)) {
+    const top = y;
+    y += head + 4;
+    for (const [node, level] of treeOf(group, graph.edges)) {
+      const incoming = graph.edges.some(({ to }) => to === node.id);
+      if (incoming) y += labelHeight;
+      const x = gutter + 10 + Math.min(level, 3) * 16;
+      nodes.push({ of: node, x, y, width: Math.max(160, width - x - 10), height: nodeHeight(node) });
+      y += nodeHeight(node) + 10;
+    }
+    groups.push({ of: group, x: gutter, y: top, width: width - gutter - 1, height: y - top });
+    y += 28;
+  }
+  const boxOfNode = (id: string) => nodes.find(({ of }) => of.id === id);
+  const groupOf = (id: string) => graph.groups.find((group) => group.nodes.some((node) => node.id === id));
+  const lines = graph.edges.flatMap((edge): Line[] => {
+    const [from, to] = [boxOfNode(edge.from), boxOfNode(edge.to)];
+    if (from === undefined || to === undefined) return [];
+    const far = groupOf(edge.from) !== groupOf(edge.to);
+    const into = { x: to.x, y: to.y + to.height / 2 };
+    const text = { x: to.x + 4, y: to.y - 10, anchor: "start" as const };
+    // Downwards beside what is between them: within a stack left of its servers, from one to another in the gutter.
+    const lane = far || from.x >= to.x || from.y > to.y ? (far ? 6 : gutter + 4) : from.x + 8;
+    const straight = lane === from.x + 8;
+    const start = straight ? { x: lane, y: from.y + from.height } : { x: from.x, y: from.y + from.height / 2 };
+    const turn = straight ? [] : [{ x: lane, y: start.y }];
+    return [{ of: edge, points: [start, ...turn, { x: lane, y: into.y }, into], text, far }];
+  });
+  return { width, height: Math.max(0, y - 26), groups, nodes, lines };
+}
+
+/** The stacks, each after those that it streams from. */
+function inOrder({ groups, edges }: Graph): readonly Group[] {
+  const homeOf = (id: string) => groups.find(({ nodes }) => nodes.some((node) => node.id === id));
+  const sorted: Group[] = [];
+  const visit = (group: Group, seen: readonly Group[]) => {
+    if (sorted.includes(group) || seen.includes(group)) return;
+    for (const { from, to } of edges) {
+      const source = homeOf(from);
+      if (homeOf(to) === group && source !== undefined && source !== group) visit(source, [...seen, group]);
+    }
+    sorted.push(group);
+  };
+  for (const group of groups) visit(group, []);
+  return sorted;
+}
+
+/** Servers, each followed by those that stream from it, with how deep they stand. */
+function treeOf({ nodes }: Group, edges: readonly Edge[]): readonly (readonly [Node, number])[] {
+  const out: [Node, number][] = [];
+  const upstreamOf = (id: string) => nodes.find((node) => edges.some(({ from, to }) => to === id && from === node.id));
+  const visit = (node: Node, level: number) => {
+    if (out.some(([each]) => each === node)) return;
+    out.push([node, level]);
+    for (const next of nodes) if (upstreamOf(next.id) === node) visit(next, level + 1);
+  };
+  for (const node of nodes) if (upstreamOf(node.id) === undefined) visit(node, 0);
+  for (const node of nodes) visit(node, 0);
+  return out;
+}
