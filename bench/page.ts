@@ -1,12 +1,12 @@
 // Writing the page of three servers against pgsite status and pgsite drift; how soon a browser shows it, and searches in it.
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
-import { dataOf, readParts, renderPage } from "../cli/page/html.js";
 import type { Rehearsal } from "../cli/rehearsal/rehearsal.js";
 import type { PageReport } from "../servers/page/model.js";
+import { noBrowser, Reader } from "../test/support/browser.js";
+import { healthy, hundred } from "../test/support/syntheticReport.js";
 import { checkout } from "../toolchain/paths.mjs";
 import { compare, median, say, seconds, timed } from "./support/compare.js";
 import { oneStackOfThree, programsOf15, withRehearsal } from "./support/site.js";
@@ -43,61 +43,53 @@ async function writing(rounds: number): Promise<void> {
   });
 }
 
+/** In a real browser, from disk; each round in one that has seen none of it. */
 async function showing(rounds: number): Promise<void> {
-  const { launch } = await import("../test/support/browser.js");
-  const { hundred, healthy } = await import("../test/support/syntheticReport.js");
-  const folder = await mkdtemp(join(tmpdir(), "pgsite-bench-page-"));
-  const browser = await launch();
+  if (noBrowser !== undefined) throw new Error(noBrowser);
+  const reader = await Reader.start();
   try {
-    const parts = await readParts();
     const sites: readonly (readonly [string, PageReport, number])[] = [
       ["3 servers", healthy(), 1],
       ["100 servers", hundred(), 2],
     ];
     for (const [name, report, most] of sites) {
-      const html = renderPage(parts, dataOf(report), false);
-      const path = join(folder, `${name.replace(" ", "-")}.html`);
-      await writeFile(path, html);
-      say(`size of a page of ${name}: ${Math.ceil(Buffer.byteLength(html) / 1000)} kB`);
+      const path = await reader.write(report);
+      say(`size of a page of ${name}: ${Math.ceil((await stat(path)).size / 1000)} kB`);
       const found = { paint: [] as number[], search: [] as number[] };
       for (let round = 0; round < rounds; round += 1) {
-        const page = await browser.newPage();
-        await page.goto(pathToFileURL(path).href);
-        found.paint.push(await page.evaluate(firstPaint));
-        found.search.push(await page.evaluate(search, round % 2 === 0 ? "work_mem" : "server"));
-        await page.close();
+        const { page } = await reader.open(pathToFileURL(path).href);
+        found.paint.push(await page.evaluate<number>(firstPaint));
+        found.search.push(await page.evaluate<number>(searching(round % 2 === 0 ? "work_mem" : "server9")));
+        await page.context().close();
       }
       say(`first paint of ${name} ${seconds(median(found.paint))} target ${most.toFixed(2)} s`);
       say(`search in ${name} ${median(found.search).toFixed(0)} ms target 100 ms`);
     }
   } finally {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
+    await reader.close();
   }
 }
 
-/** In the browser: milliseconds from the navigation until something is seen that is the page's. */
-function firstPaint(): Promise<number> {
-  return new Promise((resolve) => {
-    const look = () => {
-      const entry = performance.getEntriesByName("first-contentful-paint")[0];
-      if (entry !== undefined) resolve(entry.startTime);
-      else setTimeout(look, 10);
-    };
-    look();
-  });
-}
+/** In the browser: milliseconds from the navigation until something of the page is seen. */
+const firstPaint = `new Promise((resolve) => {
+  const look = () => {
+    const [entry] = performance.getEntriesByName("first-contentful-paint");
+    if (entry) resolve(entry.startTime);
+    else setTimeout(look, 10);
+  };
+  look();
+})`;
 
-/** In the browser: milliseconds from a typed word until its results are painted. */
-function search(word: string): Promise<number> {
-  const field = document.querySelector('input[type="search"]') as HTMLInputElement;
-  field.focus();
-  return new Promise((resolve) => {
+/** In the browser: milliseconds from a typed word until what it finds is painted. */
+function searching(word: string): string {
+  return `new Promise((resolve) => {
+    const field = document.querySelector('input[type="search"]');
+    field.focus();
     const began = performance.now();
-    field.value = word;
+    field.value = ${JSON.stringify(word)};
     field.dispatchEvent(new Event("input", { bubbles: true }));
     requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - began)));
-  });
+  })`;
 }
 
 async function main(rounds: number): Promise<void> {
