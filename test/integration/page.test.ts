@@ -209,8 +209,9 @@ describe("pgsite page", { timeout: 120_000 }, () => {
   });
 
   it.each([
-    [["page"], /takes --out FILE, or --serve/],
-    [["page", "--out", "x", "--serve"], /takes --out FILE, or --serve/],
+    [["page"], /takes --out FILE, --to-viewers, or --serve/],
+    [["page", "--out", "x", "--serve"], /takes --out FILE, --to-viewers, or --serve/],
+    [["page", "--to-viewers", "--drift", "none"], /no stack here says where its web viewers have the page/],
     [["page", "--out", "x", "--port", "1"], /--port is of --serve/],
     [["page", "--serve", "--port", "none"], /a port is a number/],
     [["page", "--out", "/nowhere/at/all.html", "--drift", "none"], /\/nowhere\/at/],
