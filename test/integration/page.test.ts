@@ -9,7 +9,7 @@ import type { PageReport, PageStack } from "../../servers/page/model.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { Canaries, canary } from "../support/canary/secrets.js";
 import { LocalSite } from "../support/localSite.js";
-import { serverFolder } from "../support/serverUser.js";
+import { serverFolder, serverUser } from "../support/serverUser.js";
 
 /** The page of a real site: written, served, through a failover by hand, and with a secret wherever one can be. */
 describe("pgsite page", { timeout: 120_000 }, () => {
@@ -206,6 +206,31 @@ describe("pgsite page", { timeout: 120_000 }, () => {
     } finally {
       served.kill("SIGKILL");
     }
+  });
+
+  it("is put where the web viewers have it, as their OS user, which needs nothing of ours", async () => {
+    const folder = await serverFolder("/var/tmp/pgsite-page-www-");
+    try {
+      const user = await serverUser();
+      await site.host().makeDirectory(join(folder, "html"), 0o755);
+      const viewers = { host: "server3", user, folder, page: "html/site.html", applications: {} };
+      site.declare({ primary: "server3", viewers });
+      await sealed();
+      const { exitCode, stdout, stderr } = await pgsite("page", "--to-viewers", "--drift", "none");
+      expect(exitCode, stderr).toBe(0);
+      const path = join(folder, "html", "site.html");
+      expect(stdout).toMatch(/\/html\/site\.html on server3: site, \d+ kB$/);
+      const status = await site.host().stat(path);
+      expect(status).toMatchObject({ owner: user, mode: 0o600 });
+      expect(readdirSync(join(folder, "html"))).toEqual(["site.html"]);
+      const html = readFileSync(path, "utf8");
+      expect(dataIn(html).stacks[0]?.servers).toHaveLength(2);
+      expect(canaries.around(html)).toBe("");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    site.declare({ primary: "server3" });
+    await sealed();
   });
 
   it.each([
