@@ -33,6 +33,7 @@ import type { Server } from "./server.js";
 import { Standalone } from "./standalone.js";
 import { Standby } from "./standby.js";
 import { trustOf } from "./tls.js";
+import { keepViewers } from "./viewers.js";
 
 const classes = { primary: Primary, standby: Standby, mirror: Mirror } as const;
 
@@ -204,6 +205,8 @@ export class Site extends pulumi.ComponentResource {
     runJobs(site, password(site.administrator), this.rollout, this);
     const primary = site.servers.find(({ name }) => name === site.primary);
     if (primary !== undefined) followPrimary(site.name, args.stack.clients, primary, password, this.rollout, this);
+    const { viewers } = args.stack;
+    if (viewers !== undefined) keepViewers(viewers, password, this.rollout, this);
     new Topology(
       `${site.name}-topology`,
       { ...whole, slots: description.slots, ...(description.disposable ? { disposable: true } : {}) },

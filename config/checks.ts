@@ -17,6 +17,7 @@ import { checkSharing } from "./sharing.js";
 import type { Server } from "./site.js";
 import { checkStandalone, replicationRoleOf } from "./standalone.js";
 import { checkUpgrade } from "./upgrade.js";
+import { checkViewers } from "./viewersChecks.js";
 import { checkOwnRoles } from "./wayIn.js";
 
 /** What a stack says of itself that does not fit together. */
@@ -32,6 +33,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkBaseBackup(description),
     ...checkContainers(description),
     ...checkClients(description, raw),
+    ...checkViewers(description, raw),
     ...checkSessionSettings(majorOf(description.postgresql) as Major, description),
     ...checkUpgrade(description),
     ...checkPasswords(description, raw, complete),
@@ -214,7 +216,9 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
   const needed = new Set([
     administrator,
     replicationRoleOf(description, "replicator"),
-    ...description.clients.files.map(({ role }) => role).filter((role) => roles[role] !== undefined),
+    ...[...description.clients.files, ...Object.values(description.viewers?.configurations ?? {})]
+      .flatMap(({ role }) => role ?? [])
+      .filter((role) => roles[role] !== undefined),
   ]);
   const given = rolesWithPassword(raw);
   const stray = given.filter((role) => !needed.has(role) && roles[role] === undefined);

@@ -224,6 +224,23 @@ export const archiveNames = {
   stage: "stage",
 } as const;
 
+/** Of the web viewers, on their host: `NAME-viewers`. The programs of theirs that say these names too are held to them by a test. */
+export const viewersNames = {
+  /** In their folder: httpd.conf and conf.d while httpd tries them. It goes with the try. */
+  staged: ".pgsite-staged",
+  /** In their folder of logs: sums of the configuration that httpd last read. */
+  inForce: "in-force",
+  /** Beside that: whoever moves links, starts or stops holds it. The file is empty. */
+  lock: "viewers.lock",
+  /** What httpd itself writes there. */
+  pidFile: "httpd.pid",
+} as const;
+
+/** What stood in the place of a link, and is kept: viewers. Left to the administrator. */
+export function replacedName(name: string): string {
+  return `${name}.pgsite-replaced`;
+}
+
 /** A link for clients that is being moved, beside the one in whose place it comes. */
 export function newLinkName(name: string): string {
   return `.${name}.pgsite`;

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { parseHbaLine, renderHbaLine } from "../postgres/files/hba/index.js";
 import { folderOf } from "./backups.js";
+import { translateViewers } from "./rehearseViewers.js";
 import { noSchedule } from "./schema/jobs.js";
 import type {
   AccessDescription,
@@ -67,7 +68,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
 
   const { upstream, archiving, tls, ...others } = description;
   const { binaries: _binaries, rehearsal: _rehearsal, expectedGrowth: _, mail: _mail, ...told } = others;
-  const { backups, watch, upgrade, ...rest } = told;
+  const { backups, watch, upgrade, viewers, ...rest } = told;
   return {
     ...rest,
     ...(tls === undefined ? {} : { tls: translateTls(tls, upstream !== undefined) }),
@@ -124,6 +125,7 @@ export function rehearse(description: StackDescription, rehearsal: RehearsalDesc
       : { backups: translateBackups(backups, description, inFolder) }),
     ...(watch === undefined || rehearsal.clients === undefined ? {} : { watch: translateWatch(watch) }),
     ...(upgrade === undefined ? {} : { upgrade: translateUpgrade(upgrade) }),
+    ...(viewers === undefined ? {} : { viewers: translateViewers(viewers, rehearsal.osUser, inFolder) }),
     access: translateAccess(description.access),
     // A rehearsal is taken down with its machine, and changes nothing of it.
     service: { ...description.service, manager: "none" },

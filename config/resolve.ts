@@ -17,6 +17,7 @@ import { maskedSecrets } from "./secrets.js";
 import type { BaseBackupChoice, Server, Site } from "./site.js";
 import { checkTls } from "./tls.js";
 import { wishesOf } from "./upgrade.js";
+import { type Viewers, viewersOf } from "./viewers.js";
 
 /** A stack, resolved: the site as plain data, what its components are made from, and all that is wrong with it. */
 export interface ResolvedStack {
@@ -28,6 +29,8 @@ export interface ResolvedStack {
   readonly containers?: Containers;
   /** What leads programs to the primary. */
   readonly clients: Clients;
+  /** @default the site has none */
+  readonly viewers?: Viewers;
   /** What was translated to the version's own names: shown in the preview. */
   readonly notes: readonly Note[];
 }
@@ -90,12 +93,14 @@ export function resolveStack(
   };
   const containers = containersOf(name, description);
   const clients = clientsOf(description, servers, (host, user) => context.hostSpecOf(host, user));
+  const viewers = viewersOf(description, servers, (host, user) => context.hostSpecOf(host, user));
   return {
     stack: {
       description,
       site,
       inputs,
       clients,
+      ...(viewers === undefined ? {} : { viewers }),
       notes: unique(notes),
       ...(containers === undefined ? {} : { containers }),
     },

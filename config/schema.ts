@@ -21,6 +21,7 @@ import {
   size,
   strict,
 } from "./schema/values.js";
+import { viewers } from "./schema/viewers.js";
 
 /**
  * The stack file: what an administrator may write below `config:` of Pulumi.STACK.yaml, each key with the
@@ -103,6 +104,7 @@ export const stackSchema = strict({
     .default({})
     .describe("Databases by name, made on the writable server; none is ever dropped"),
   clients: clients.prefault({}).describe("What leads programs to the primary, whichever server that is"),
+  viewers: viewers.optional(),
   slots: z
     .array(roleName)
     .default([])
@@ -210,4 +212,5 @@ export type TlsDescription = NonNullable<StackDescription["tls"]>;
 export type BackupsDescription = NonNullable<StackDescription["backups"]>;
 export type WatchDescription = NonNullable<StackDescription["watch"]>;
 export type UpgradeDescription = NonNullable<StackDescription["upgrade"]>;
+export type ViewersDescription = NonNullable<StackDescription["viewers"]>;
 export type RehearsalDescription = NonNullable<StackDescription["rehearsal"]>;

@@ -19,7 +19,7 @@ export interface SecretPlace {
 
 /** What these keys of a stack file hold, as far as there may be secrets in it. */
 export type SecretKeys = Partial<
-  Pick<StackDescription, "settings" | "access" | "servers" | "roles" | "databases" | "archiving" | "hooks" | "clients">
+  Pick<StackDescription, "settings" | "access" | "servers" | "roles" | "databases" | "archiving" | "hooks" | "clients" | "viewers">
 >;
 
 /** Every text of a stack file that holds a secret. Passwords have keys of their own, and are not among them. */
@@ -82,6 +82,7 @@ function textsOf({
   archiving,
   hooks,
   clients,
+  viewers,
 }: SecretKeys): readonly Text[] {
   return [
     ...ofSettings(["settings"], settings),
@@ -98,6 +99,13 @@ function textsOf({
     ...Object.entries(archiving ?? {}).flatMap(([name, command]) => ofCommand(["archiving", name], command)),
     ...ofCommand(["hooks", "fence"], hooks?.fence),
     ...ofCommand(["clients", "hook"], clients?.hook),
+    ...ofLines(["viewers", "httpd", "directives"], viewers?.httpd?.directives),
+    ...each(viewers?.applications, (name, { directives }) =>
+      ofLines(["viewers", "applications", name, "directives"], directives),
+    ),
+    ...each(viewers?.configurations, (name, { options }) =>
+      each(options, (option, text) => ofCommand(["viewers", "configurations", name, "options", option], text)),
+    ),
   ];
 }
 
@@ -127,6 +135,10 @@ function ofAccess(path: Text["path"], access: readonly AccessDescription[] | und
 function ofOption(name: string, value: string): readonly Span[] {
   const whole = secretsInAccess(`${name}="${value.replaceAll('"', "'")}"`);
   return whole.length === 0 ? [] : [{ start: 0, end: value.length }];
+}
+
+function ofLines(path: Text["path"], lines: readonly unknown[] | undefined): readonly Text[] {
+  return (lines ?? []).flatMap((line, index) => ofCommand([...path, index], line));
 }
 
 function ofCommand(path: Text["path"], command: unknown): readonly Text[] {

@@ -50,6 +50,9 @@ export type Thing =
   /** A file elsewhere on a host. */
   | { readonly kind: "host file"; readonly path: string; readonly host: string; readonly part?: FilePart }
   | { readonly kind: "link"; readonly path: string; readonly host: string }
+  /** What the web viewers need there and pgsite does not make. */
+  | { readonly kind: "viewers' need"; readonly unmet: Unmet; readonly host: string }
+  | { readonly kind: "httpd"; readonly host: string }
   | { readonly kind: "service"; readonly name: string; readonly part?: "at boot" }
   /** What a host's cron or systemd runs at given times. */
   | { readonly kind: "schedule"; readonly name: string; readonly host: string; readonly part?: "at boot" | "times" }
@@ -62,6 +65,15 @@ export type Thing =
   | { readonly kind: "role" | "database"; readonly name: string; readonly part?: string }
   | { readonly kind: "schema"; readonly name: string; readonly database: string; readonly part?: "owner" }
   | { readonly kind: "slot"; readonly slot: Slot };
+/** What keeps pgsite from changing anything of the web viewers. */
+export type Unmet =
+  /** `by`: an application, or `httpd`. */
+  | { readonly why: "missing"; readonly path: string; readonly by: string }
+  /** A folder of another OS user's. */
+  | { readonly why: "owner"; readonly path: string; readonly is: string }
+  | { readonly why: "no folder"; readonly path: string }
+  /** Locks lie on a network's file system. */
+  | { readonly why: "network"; readonly path: string; readonly is: string };
 export type FilePart = "content" | "mode" | "owner";
 
 /** What is there, or what is declared. */
@@ -101,6 +113,10 @@ type Plain =
   | "no setting"
   | "no rule"
   | "no link"
+  /** The same, where pgsite keeps beside it what is there. */
+  | "in the way"
+  /** It runs with another configuration than the declared one. */
+  | "not in force"
   | "no certificate"
   | "not presented"
   /** The server runs and does not answer: what it runs with is not known. */

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { hostOf } from "../../hosts/index.js";
 import { LocalHost } from "../../hosts/local.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { say } from "../find.js";
@@ -12,6 +13,7 @@ import { servePage } from "../page/serve.js";
 
 interface Flags {
   readonly out?: string;
+  readonly toViewers?: true;
   readonly stack?: string[];
   readonly drift: PageOptions["drift"];
   readonly serve?: true;
@@ -23,6 +25,7 @@ export function pageCommand(): Command {
   return new Command("page")
     .description("write a page that shows the sites into one HTML file, or serve it to a browser of this machine")
     .option("--out <file>", "the file: whole or not at all, and for its owner alone")
+    .option("--to-viewers", "to the web viewers that a stack declares, as the file that it names (viewers.page)")
     .option("--stack <name...>", "the stacks (default: all)")
     .addOption(
       new Option("--drift <when>", "whether previews look for differences; they take longer than all the rest")
@@ -32,13 +35,14 @@ export function pageCommand(): Command {
     .option("--serve", "serve it on 127.0.0.1, made anew while somebody looks, until Ctrl-C")
     .option("--port <number>", "where (default: any that is free)", portOf)
     .action(async (flags: Flags) => {
-      const { out, serve, port, drift, stack } = flags;
-      if ((out === undefined) === (serve === undefined)) throw new Error("pgsite page takes --out FILE, or --serve");
+      const { out, serve, port, drift, stack, toViewers } = flags;
+      const isWritten = out !== undefined || toViewers === true;
+      if (isWritten === (serve === true)) throw new Error("pgsite page takes --out FILE, --to-viewers, or --serve");
       if (port !== undefined && serve === undefined) throw new Error("--port is of --serve");
       const parts = await readParts();
       const options: PageOptions = { drift, ...(stack === undefined ? {} : { stacks: stack }) };
-      if (out !== undefined) await writePage(resolve(out), parts, await collectPage({ ...options, progress: note }));
-      else await serveUntilEnded(parts, options, port ?? 0);
+      if (serve === true) await serveUntilEnded(parts, options, port ?? 0);
+      else await writePage(parts, await collectPage({ ...options, progress: note }), flags);
     });
 }
 
@@ -53,10 +57,28 @@ function note(line: string): void {
   process.stderr.write(`${shownInLine(line)}\n`);
 }
 
-async function writePage(path: string, parts: PageParts, { report, secrets }: Collected): Promise<void> {
+async function writePage(
+  parts: PageParts,
+  { report, secrets, viewers }: Collected,
+  { out, toViewers }: Flags,
+): Promise<void> {
   const html = renderPage(parts, dataOf(report, secrets), false);
-  await new LocalHost("this machine", userInfo().username).writeFile(path, html, { mode: 0o600 });
-  say(`${path}: ${report.stacks.map(({ stack }) => stack).join(", ")}, ${Math.ceil(html.length / 1000)} kB`);
+  const what = `${report.stacks.map(({ stack }) => stack).join(", ")}, ${Math.ceil(html.length / 1000)} kB`;
+  if (out !== undefined) {
+    const path = resolve(out);
+    await new LocalHost("this machine", userInfo().username).writeFile(path, html, { mode: 0o600 });
+    say(`${path}: ${what}`);
+  }
+  if (toViewers !== true) return;
+  const named = viewers.flatMap(({ host, page }) => (page === undefined ? [] : [{ host, page }]));
+  if (named.length === 0) {
+    throw new Error("no stack here says where its web viewers have the page (viewers: page: html/site.html): docs/viewers.md");
+  }
+  for (const { host, page } of named) {
+    // Its folder is what an `up` makes; httpd runs as the file's owner.
+    await hostOf(host).writeFile(page, html, { mode: 0o600 });
+    say(`${page} on ${host.name}: ${what}`);
+  }
 }
 
 async function serveUntilEnded(parts: PageParts, options: PageOptions, port: number): Promise<void> {

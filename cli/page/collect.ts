@@ -1,3 +1,4 @@
+import type { Viewers } from "../../config/viewers.js";
 import { collectStack } from "../../servers/page/collect.js";
 import type { Update } from "../../servers/page/history.js";
 import type { PageDrift, PageReport } from "../../servers/page/model.js";
@@ -19,6 +20,8 @@ export interface PageOptions {
 /** What a page is made of. */
 export interface Collected {
   readonly report: PageReport;
+  /** The web viewers that the stacks declare. */
+  readonly viewers: readonly Viewers[];
   /** Plain; to be masked wherever they stand. */
   readonly secrets: readonly string[];
 }
@@ -90,6 +93,7 @@ export async function collectSites(
   );
   return {
     report: { format: 1, generatedAt: new Date().toISOString(), stacks },
+    viewers: sites.flatMap(({ viewers }) => viewers ?? []),
     secrets: sites.flatMap(({ site, passwords, secretSettings }) => {
       return [...Object.values(passwords), ...secretValues(site.servers, secretSettings)];
     }),

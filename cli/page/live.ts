@@ -51,7 +51,11 @@ async function stateOf(project: string, sites: readonly PagedSite[]): Promise<st
 
 class LiveStack {
   #history: { readonly at: number; readonly updates: Asked["updates"] } | undefined;
-  #preview: PageDrift = { ...notAsked, reasons: ["a preview looks for differences: they are shown when it has ended"] };
+  #preview: PageDrift = {
+    ...notAsked,
+    outcome: "unknown",
+    reasons: ["a preview looks for differences: they are shown when it has ended"],
+  };
   #previewed = 0;
 
   constructor(

@@ -17,6 +17,7 @@ import { serverConfiguration } from "./serverConfiguration.js";
 import { service } from "./service.js";
 import { topology } from "./topology.js";
 import { upgrade } from "./upgrade.js";
+import { webViewers } from "./webViewers.js";
 
 /** Every type of resource that the provider serves. */
 export const resourceTypes: readonly AnyResourceType[] = [
@@ -38,4 +39,5 @@ export const resourceTypes: readonly AnyResourceType[] = [
   clientLinks,
   jobs,
   mailAlias,
+  webViewers,
 ];

@@ -26,6 +26,7 @@ import { newestInWords } from "../../servers/words/backups.js";
 import type { ResourceType } from "../protocol/resource.js";
 import { say } from "../protocol/say.js";
 import { type ByServer, ofEach, present, whyLeft } from "./byServer.js";
+import { scheduleDifference } from "./schedules.js";
 
 interface ServerJobs {
   readonly host: HostSpec;
@@ -142,26 +143,6 @@ function scheduleDifferences(host: string, found: Found): readonly Difference[] 
   return Object.entries(found).flatMap(([name, differences]) =>
     differences.map((difference) => scheduleDifference({ kind: "schedule", name, host }, difference)),
   );
-}
-
-function scheduleDifference(
-  object: Extract<Difference["object"], { readonly kind: "schedule" }>,
-  difference: ScheduleDifference,
-): Difference {
-  switch (difference.kind) {
-    case "missing":
-      return { object, there: { is: "missing" }, consequence: "install" };
-    case "disabled":
-      return { object: { ...object, part: "at boot" }, there: "off", declared: "on", consequence: "install" };
-    case "stopped":
-      return difference.scheduler === "systemd"
-        ? { object, there: { is: "not run" }, consequence: "install" }
-        : { object, there: { is: "not run" }, consequence: "by hand", severity: "warning" };
-    case "content":
-      return { object, there: { is: "another" }, consequence: "install" };
-    case "permissions":
-      return { object, there: difference.is, declared: difference.shall, consequence: "install" };
-  }
 }
 
 /** Times that were declared, and are now others. */

@@ -17,3 +17,4 @@ export { ServerConfiguration, type ServerConfigurationArgs } from "./serverConfi
 export { Service, type ServiceArgs } from "./service.js";
 export { Topology, type TopologyArgs } from "./topology.js";
 export { Upgrade, type UpgradeArgs } from "./upgrade.js";
+export { WebViewers, type WebViewersArgs } from "./webViewers.js";

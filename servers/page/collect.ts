@@ -62,7 +62,7 @@ export async function collectStack(options: CollectOptions): Promise<PageStack> 
     return facts === undefined ? [] : [{ name, state, timeline, facts }];
   });
   const known = "because" in updates ? [] : updates;
-  const history = historyOf(known, remembered);
+  const history = historyOf(known, remembered, site.primary === undefined);
   const { watch } = site;
   const watched = watch === undefined ? undefined : watchOf({ ...site, watch }, hosts.facts, Date.now() / 1000);
   return {

@@ -33,10 +33,14 @@ export interface Remembered {
 const slack = 60_000;
 const most = 100;
 
-/** All that is remembered, newest first. What cannot be understood is said. */
+/**
+ * All that is remembered, newest first. What cannot be understood is said.
+ * @param mirrorsOnly the primary is in another stack: that one tells of promotions which none of these servers is known to have had
+ */
 export function historyOf(
   updates: readonly Update[],
   servers: readonly Remembered[],
+  mirrorsOnly = false,
 ): { readonly history: readonly PageEvent[]; readonly unknown: readonly string[] } {
   const noted = servers.flatMap(({ name, facts }) =>
     roleChangesIn(facts.roles?.text ?? "").map((change) => ({ server: name, ...change })),
@@ -44,7 +48,7 @@ export function historyOf(
   const upgrades = servers.map(({ name, facts }) => upgradesOf(name, facts));
   const events = [
     ...updates.map(updateEvent),
-    ...promotions(servers, noted, updates),
+    ...promotions(servers, noted, updates).filter(({ server }) => server !== undefined || !mirrorsOnly),
     ...noted.filter(({ what }) => what !== "promoted").map(roleEvent),
     ...upgrades.flatMap((one) => one.events),
   ];

@@ -1,6 +1,6 @@
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import { formatQuantity } from "../../postgres/settings/quantities.js";
-import { formatValue, meaning } from "../../postgres/settings/values.js";
+import { formatValue, isShownAs, meaning } from "../../postgres/settings/values.js";
 import type { Major } from "../../postgres/versions.js";
 import { mask, shownValue } from "../../postgres/secrets/index.js";
 import { runningOtherwise } from "../status/live.js";
@@ -58,7 +58,7 @@ function isOtherCommand(name: string, wanted: string, { value }: LiveSetting): b
 function asPeopleWriteIt(version: Major, name: string, { value, facts }: LiveSetting, wanted: string | undefined): string {
   const setting = findSetting(version, name);
   if (setting === undefined) return facts?.unit === undefined ? value : formatQuantity(version, facts.unit, Number(value));
+  if (wanted !== undefined && isShownAs(setting, wanted, value)) return wanted;
   const means = meaning(setting, value);
-  if (wanted !== undefined && means !== undefined && meaning(setting, wanted) === means) return wanted;
   return means === undefined ? value : formatValue(setting, means);
 }

@@ -1,9 +1,11 @@
+import { replacedName } from "../../config/controlDirectory.js";
 import type { Consequence, DataRefusal, Difference, Found, SettingFound, Thing } from "../../postgres/differences.js";
 import { onOneLine } from "../../postgres/printable.js";
 import { divergenceInWords } from "./divergence.js";
 import { lockedOutInWords, mendInWords } from "./lockedOut.js";
 import { replicationInWords, roleInWords, slotInWords, slotRemedy } from "./positions.js";
 import { supersededWords } from "./problems.js";
+import { needInWords } from "./viewers.js";
 
 /** A difference as people read it: each cell of a table, or together one sentence. */
 export interface ShownDifference {
@@ -77,6 +79,10 @@ function thing(object: Thing): string {
       return `${object.part === undefined ? "" : `the ${object.part} of `}${object.path} on ${object.host}`;
     case "link":
       return `the link ${object.path} on ${object.host}`;
+    case "viewers' need":
+      return needInWords(object.unmet, object.host);
+    case "httpd":
+      return `httpd of the web viewers on ${object.host}`;
     case "service":
       return `the service ${object.name}${object.part === undefined ? "" : ` ${object.part}`}`;
     case "schedule":
@@ -113,6 +119,8 @@ const plain = {
   "no setting": "not a setting",
   "no rule": "not a rule",
   "no link": "no link: move away what is there",
+  "in the way": `no link (\`up\` keeps what is there beside it, as ${replacedName("NAME")})`,
+  "not in force": "running with another configuration than declared",
   "no certificate": "no certificate",
   "not presented": "not the one that it presents",
   silent: "running and does not answer within a few seconds",

@@ -128,6 +128,9 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     expect(printed.found).toContain("postgresql.auto.conf primary_conninfo");
     printed.drift = await pgsite(["drift"]);
     printed.status = await pgsite(["status"]);
+    const page = join(events, "site.html");
+    printed.page = `${await pgsite(["page", "--out", page])}${readFileSync(page, "utf8")}`;
+    for (const held of ["primary_conninfo", "ldap"]) expect(printed.page).toContain(held);
     expect(printed.drift).toContain("ldap");
     expect(await pulumi("refresh", "refresh", ...act)).toBe(0);
     printed.exported = await site.exported();
@@ -184,6 +187,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     "findings",
     "drift",
     "status",
+    "page",
     "refresh",
     "exported",
     "history",

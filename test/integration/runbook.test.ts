@@ -127,6 +127,9 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
     expect(rehearsed).toEqual({ code: 0, said: expect.stringContaining("would promote server3") });
     const { code, said } = await run("server3", "failover");
     expect(said).toContain("server3 takes writes, on timeline 2");
+    expect(readFileSync(join(site.controlDirectory("server3"), "roles.log"), "utf8")).toMatch(
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\tpromoted\tserver2\n$/,
+    );
     expect(said).toMatch(/des10 \(\S+\) has received up to \S+, no more than server3/);
     expect(said).toContain("pgsite:servers: { server2: { lost: true } }");
     expect(code).toBe(0);

@@ -32,6 +32,8 @@ export interface RemoteSiteOptions {
   readonly passwords?: Readonly<Record<string, string>>;
   /** Whether backups, watch and mail of the stack files stay in them, which takes what runs them on the hosts. @default false */
   readonly jobs?: boolean;
+  /** Whether the stack file's web viewers stay in it, which takes Apache on system1. @default false */
+  readonly viewers?: boolean;
   /** Of Pulumi's secrets. @default the same in every test */
   readonly passphrase?: string;
 }
@@ -72,6 +74,7 @@ export class RemoteSite {
     const { texts = {}, changes = [] } = options;
     const { stacks = texts === options.texts ? Object.keys(texts) : ["ctio", "fnal"] } = options;
     const servers = stacks.join() === "ctio" ? ["server2", "server3"] : ["server2", "server3", "des10"];
+    if (options.viewers === true) servers.push("system1");
     await promisify(execFile)(process.execPath, [join(checkout, "toolchain", "build.mjs")]);
     const [net, sandbox] = await Promise.all([
       multiHost([...servers, client]),
@@ -315,6 +318,7 @@ export class RemoteSite {
     document.deleteIn(["config", "pgsite:baseBackup"]);
     if (this.options.jobs !== true)
       for (const key of ["backups", "watch", "mail"]) document.deleteIn(["config", `pgsite:${key}`]);
+    if (this.options.viewers !== true) document.deleteIn(["config", "pgsite:viewers"]);
     const names = Object.keys((document.toJS() as { config: Record<string, object> }).config["pgsite:hosts"] ?? {});
     for (const name of names) {
       const host = this.net.hosts.find((host) => host.name === (name === clientInStack ? client : name));

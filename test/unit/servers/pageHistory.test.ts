@@ -91,6 +91,8 @@ describe("the history", () => {
     const [unsure] = historyOf([], [standby]).history;
     expect(unsure).toMatchObject({ by: "hand", message: "a server took over: timeline 2 begins, from 1 at 0/3000148" });
     expect(unsure).not.toHaveProperty("server");
+    // The stack of the primary tells of it.
+    expect(historyOf([], [standby], true).history).toEqual([]);
   });
 
   it("tells of one by Pulumi: by what it wrote down, or by when it ran; a refresh promotes nobody", () => {

@@ -1,0 +1,66 @@
+import { posix } from "node:path";
+import type { Httpd, HttpdVersion } from "../../config/viewers.js";
+import { httpdWord } from "./quote.js";
+
+/*
+ * What httpd's configuration says otherwise in 2.2 and in 2.4, as rows. No 2.2 was to be had for trying: its column follows its
+ * manual (httpd.apache.org/docs/2.2), and golden files hold it.
+ */
+
+type Lines = (folders: { readonly logs: string }) => readonly string[];
+
+const rows = {
+  /** Where locks lie: never on NFS, where they do not hold. */
+  locks: {
+    "2.2": ({ logs }) => [`LockFile ${httpdWord(posix.join(logs, "accept.lock"))}`],
+    "2.4": ({ logs }) => [`Mutex ${httpdWord(`file:${logs}`)} default`, `DefaultRuntimeDir ${httpdWord(logs)}`],
+  },
+  allow: {
+    "2.2": () => ["Order allow,deny", "Allow from all"],
+    "2.4": () => ["Require all granted"],
+  },
+  deny: {
+    "2.2": () => ["Order deny,allow", "Deny from all"],
+    "2.4": () => ["Require all denied"],
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<HttpdVersion, Lines>>>>;
+
+/** A module of httpd's own: its identifier without `_module`, its file without `mod_` and `.so`. */
+interface BaseModule {
+  readonly name: string;
+  readonly versions: readonly HttpdVersion[];
+}
+
+const both: readonly HttpdVersion[] = ["2.2", "2.4"];
+const baseModules: readonly BaseModule[] = [
+  { name: "authz_core", versions: ["2.4"] },
+  // Order, Allow and Deny.
+  { name: "authz_host", versions: ["2.2"] },
+  // Without it 2.4 starts as nobody.
+  { name: "unixd", versions: ["2.4"] },
+  { name: "log_config", versions: both },
+  { name: "mime", versions: both },
+  { name: "dir", versions: both },
+  { name: "alias", versions: both },
+];
+
+export function dialectLines(what: keyof typeof rows, version: HttpdVersion, logs = ""): readonly string[] {
+  return rows[what][version]({ logs });
+}
+
+/** Loads what httpd needs of its own: distributions compile different ones in. 2.2 has its MPM compiled in. */
+export function baseModuleLines({ version, modules, mpm }: Pick<Httpd, "version" | "modules" | "mpm">): readonly string[] {
+  const names = [
+    ...(version === "2.4" ? [`mpm_${mpm}`] : []),
+    ...baseModules.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),
+  ];
+  return names.flatMap((name) => [
+    `<IfModule !${name}_module>`,
+    `  ${loadModule(name, posix.join(modules, `mod_${name}.so`))}`,
+    "</IfModule>",
+  ]);
+}
+
+export function loadModule(name: string, path: string): string {
+  return `LoadModule ${name}_module ${httpdWord(path)}`;
+}

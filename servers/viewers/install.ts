@@ -1,0 +1,157 @@
+import { posix } from "node:path";
+import { viewersNames } from "../../config/controlDirectory.js";
+import { type Application, configurationsFolder, type Viewers } from "../../config/viewers.js";
+import type { Host } from "../../hosts/host.js";
+import { pointLinks } from "../../installed/links.js";
+import { compare } from "../../installed/listing.js";
+import { applicationFile, viewersMark } from "../../installed/viewers/httpd.js";
+import { foldersOf, productFolders, versionFolder } from "../../installed/viewers/needs.js";
+import { programNames, type ViewersFile, viewersFiles, type ViewersPasswords } from "../../installed/viewers/render.js";
+import { unmetInWords } from "../words/viewers.js";
+import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf } from "./look.js";
+
+/** Says what is done. */
+type Say = (message: string) => Promise<void>;
+
+/** Waits as `viewers` itself does: a stop may take half a minute. */
+const httpdTimeout = 120_000;
+
+/**
+ * Brings the viewers to what is declared. What leads applications to the primary comes first, whatever else is wrong there: a
+ * failover at night is not to wait for a product that is missing. Then all that can be known beforehand, httpd's own test of the
+ * staged configuration, and only then what httpd reads.
+ * @param before those of the last time, whose files may have to go
+ * @throws with one line, and what is live is as before
+ */
+export async function installViewers(
+  host: Host,
+  viewers: Viewers,
+  passwords: ViewersPasswords,
+  { before, say }: { readonly before?: Viewers | undefined; readonly say: Say },
+): Promise<void> {
+  const files = await viewersFiles(viewers, passwords);
+  const look = await lookAtViewers(host, viewers, files);
+  const unmet = unmetOf(look, viewers);
+  const others = unmet.filter(({ why }) => why !== "missing");
+  if (others.length > 0) throw new Error(unmetInWords(host.name, host.user, others));
+  await makeFolders(host, viewers);
+  const changed = await write(host, files.filter(({ kind }) => kind === "secret" || kind === "program"), look);
+  const moved = await follow(host, viewers, linksOf(look, viewers.links));
+  const read = viewers.configurations.map(({ name }) => name).filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
+  await beginAnew(host, concerned(viewers.applications, read), say);
+
+  if (unmet.length > 0) throw new Error(unmetInWords(host.name, host.user, unmet));
+  const httpd = files.filter(({ kind }) => kind === "httpd");
+  if (!viewers.rehearsed) await test(host, viewers, httpd);
+  await write(host, files.filter(({ kind }) => kind === "page"), look);
+  await write(host, httpd, look);
+  const updated = await currentProducts(host, viewers, linksOf(look, viewers.links));
+  if (before !== undefined) await removeLeft(host, viewers, before);
+  if (viewers.rehearsed) return;
+  const { code, stdout, stderr } = await host.run([posix.join(viewers.bin, programNames.viewers), "reload"], {
+    timeout: httpdTimeout,
+  });
+  if (code !== 0) throw new Error(`the web viewers on ${host.name}: ${oneLine(stderr || stdout)}`);
+  await beginAnew(host, updated, say);
+}
+
+async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
+  // Nobody installs products into a rehearsal, and links need somewhere to lead.
+  const rehearsed = viewers.rehearsed ? viewers.applications : [];
+  const products = rehearsed.map((one) => ({ path: versionFolder(one), mode: 0o755 }));
+  for (const { path, mode } of [...foldersOf(viewers), ...products]) {
+    await host.makeDirectory(path, mode).catch((error: unknown) => {
+      const why = error instanceof Error ? oneLine(error.message) : `${error}`;
+      throw new Error(
+        `the web viewers on ${host.name}: ${path} is missing and cannot be made as ${host.user} (${why}): have root make it (install -d -o ${host.user} ${path})`,
+        { cause: error },
+      );
+    });
+  }
+}
+
+/** Files that are not as declared. @returns their paths */
+async function write(host: Host, files: readonly ViewersFile[], look: Awaited<ReturnType<typeof lookAtViewers>>): Promise<readonly string[]> {
+  const differing = compare(declaredOf(files, host.user), listingOf(look, files)).map(({ name }) => name);
+  for (const { path, content, mode } of files) {
+    if (differing.includes(path)) await host.writeFile(path, content, { mode });
+  }
+  return differing;
+}
+
+/** Moves what leads to the primary's configurations. @returns names of links that were moved */
+async function follow(host: Host, viewers: Viewers, is: Viewers["links"]): Promise<readonly string[]> {
+  const folder = configurationsFolder(viewers);
+  const moved = Object.entries(viewers.links).filter(([path, target]) => posix.dirname(path) === folder && is[path] !== target);
+  if (moved.length > 0) await pointLinks(host, folder, byName(moved), { replaces: true });
+  return moved.map(([path]) => posix.basename(path));
+}
+
+/** Moves the products' links, and html's to them. @returns applications that another version of their product runs from now on */
+async function currentProducts(host: Host, viewers: Viewers, is: Viewers["links"]): Promise<readonly Application[]> {
+  const moved = Object.entries(viewers.links).filter(([path, target]) => is[path] !== target);
+  for (const folder of [...productFolders(viewers), viewers.html]) {
+    const there = moved.filter(([path]) => posix.dirname(path) === folder);
+    if (there.length > 0) await pointLinks(host, folder, byName(there), { replaces: true });
+  }
+  return viewers.applications.filter(({ current }) => moved.some(([path]) => path === current));
+}
+
+function byName(links: readonly (readonly [string, string])[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(links.map(([path, target]) => [posix.basename(path), target]));
+}
+
+/** Those that read one of these configurations. */
+function concerned(applications: readonly Application[], read: readonly string[]): readonly Application[] {
+  if (read.length === 0) return [];
+  return applications.filter(({ configuration }) => configuration === undefined || read.includes(configuration));
+}
+
+/** A touch, which the processes of mod_wsgi, and mod_python's importer, notice at their next request. */
+async function beginAnew(host: Host, applications: readonly Application[], say: Say): Promise<void> {
+  for (const { name, script } of applications) {
+    const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
+    if (code === 0) continue;
+    await say(`${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`);
+  }
+}
+
+/** What httpd itself says of the configuration that it is to get. Nothing of it is live meanwhile. */
+async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[]): Promise<void> {
+  const { folder, httpd } = viewers;
+  const staged = posix.join(folder, viewersNames.staged);
+  await host.remove(staged);
+  try {
+    await host.makeDirectory(staged);
+    await host.makeDirectory(posix.join(staged, "conf.d"));
+    for (const { path, content, mode } of files) {
+      await host.writeFile(posix.join(staged, posix.relative(folder, path)), content, { mode });
+    }
+    const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, "httpd.conf")];
+    const { code, stderr, stdout } = await host.run(argv);
+    if (code !== 0) throw new Error(`httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`);
+  } finally {
+    await host.remove(staged);
+  }
+}
+
+/** httpd's own words on one line, without what it only warns of, and with the paths that its files are to have. */
+export function httpdWords(text: string, staged: string, folder: string): string {
+  const lines = text.split("\n").filter((line) => !/^AH00558|: Warning: |^Syntax OK$|^\[[^\]]*:(warn|notice)\]/.test(line));
+  return oneLine(lines.join(" ").replaceAll(staged, folder));
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s+/g, " ");
+}
+
+/** Files of applications that are no longer declared. Nothing includes them; one without our mark is somebody else's. */
+async function removeLeft(host: Host, viewers: Viewers, before: Viewers): Promise<void> {
+  if (before.folder !== viewers.folder) return;
+  const names = viewers.applications.map(({ name }) => name);
+  for (const { name } of before.applications.filter((one) => !names.includes(one.name))) {
+    const path = posix.join(before.folder, applicationFile(name));
+    const text = (await host.readFile(path))?.toString("utf8");
+    if (text?.includes(viewersMark(before)) === true) await host.remove(path);
+  }
+}
