@@ -49,7 +49,8 @@ const textWidth = (text: string): number => Math.min(220, 16 + 6.6 * text.length
 export function wide(graph: Graph): Drawing {
   const homes = new Map(graph.groups.flatMap(({ id, nodes }) => nodes.map((node) => [node.id, id] as const)));
   const far = graph.edges.filter(({ from, to }) => homes.get(from) !== homes.get(to));
-  const near = (group: Group) => graph.edges.filter(({ from, to }) => homes.get(from) === group.id && homes.get(to) === group.id);
+  const near = (group: Group) =>
+    graph.edges.filter(({ from, to }) => homes.get(from) === group.id && homes.get(to) === group.id);
   const inner = graph.groups.map((group) => within(group, near(group), far));
   const among = new Dagre({ multigraph: true });
   among.setGraph({ rankdir: "LR", nodesep: 40, ranksep: ocean, marginx: 1, marginy: 1 });
@@ -62,12 +63,19 @@ export function wide(graph: Graph): Drawing {
   const moved = inner.map((one) => move(one, cornerOf(among.node(one.group.id))));
   const find = (id: string) => moved.find(({ group }) => group.id === homes.get(id));
   const crossing = far.map((edge, index): Line => {
-    const [out, into] = [find(edge.from)?.ports.get(`out ${index}`) ?? [], find(edge.to)?.ports.get(`in ${index}`) ?? []];
+    const [out, into] = [
+      find(edge.from)?.ports.get(`out ${index}`) ?? [],
+      find(edge.to)?.ports.get(`in ${index}`) ?? [],
+    ];
     const points = pointsOf(among.edge(homes.get(edge.from) ?? "", homes.get(edge.to) ?? "", `${index}`));
     // A bend in the middle of two neighbours is dagre's own; around a stack between them there are more.
     const around = points.length > 3 ? points.slice(1, -1) : [];
     const [start, next] = [out.at(-1), around[0] ?? into[0]];
-    const text = { x: ((start?.x ?? 0) + (next?.x ?? 0)) / 2, y: ((start?.y ?? 0) + (next?.y ?? 0)) / 2, anchor: "middle" as const };
+    const text = {
+      x: ((start?.x ?? 0) + (next?.x ?? 0)) / 2,
+      y: ((start?.y ?? 0) + (next?.y ?? 0)) / 2,
+      anchor: "middle" as const,
+    };
     return { of: edge, points: [...out, ...around, ...into], text, far: true };
   });
   const { width = 0, height = 0 } = among.graph();
@@ -131,12 +139,17 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
   const lines = edges.map((edge): Line => {
     const found = plan.edge(edge.from, edge.to, "stream");
     const way = [...side(edge.from, 1), ...shift(pointsOf(found).slice(1, -1)), ...side(edge.to, 0)];
-    return { of: edge, points: way, text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" }, far: false };
+    return {
+      of: edge,
+      points: way,
+      text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" },
+      far: false,
+    };
   });
   const ports = ends.map(({ key, from, to }) => {
     const points = shift(pointsOf(plan.edge(from, to, "port")));
     const [first, last] = [points[0]?.y ?? 0, points.at(-1)?.y ?? 0];
-    const inside = points.slice(1, -1);
+    const inside = points.slice(1, -1).filter(({ x }) => x > 0 && x < width);
     // Up to the stack's edge, whatever dagre left between.
     const way = key.startsWith("out")
       ? [...side(from, 1), ...inside, { x: width, y: last }]
@@ -163,7 +176,11 @@ function move(inner: Inner, by: Point) {
     group: inner.group,
     box: { ...by, width: inner.width, height: inner.height },
     nodes: inner.nodes.map((node) => ({ ...node, ...add(node, by) })),
-    lines: inner.lines.map((line) => ({ ...line, points: shift(line.points), text: { ...line.text, ...add(line.text, by) } })),
+    lines: inner.lines.map((line) => ({
+      ...line,
+      points: shift(line.points),
+      text: { ...line.text, ...add(line.text, by) },
+    })),
     ports: new Map([...inner.ports].map(([key, points]) => [key, shift(points)])),
   };
 }

@@ -22,7 +22,8 @@ export function useReport(first: PageReport, live: boolean): readonly [PageRepor
     const ask = async () => {
       const answer = await newest();
       if (ended) return;
-      if (typeof answer === "string") setConnection(({ reached }) => ({ ...(reached === undefined ? {} : { reached }), lost: answer }));
+      if (typeof answer === "string")
+        setConnection(({ reached }) => ({ ...(reached === undefined ? {} : { reached }), lost: answer }));
       else {
         setConnection({ reached: new Date().toISOString() });
         setReport((old) => (old.generatedAt === answer.generatedAt ? old : answer));

@@ -60,7 +60,7 @@ function SiteCard({ site }: { readonly site: SiteView }) {
       <Problems servers={site.servers} />
       {unknown.length === 0 ? null : (
         <>
-          <h4>Could not be looked at</h4>
+          <h4>Not known</h4>
           <List of={unknown} />
         </>
       )}
@@ -84,7 +84,9 @@ function Problems({ servers }: { readonly servers: readonly ServerView[] }) {
             : <bdi>{message}</bdi>
           </li>
         ))}
-        {shown.length < all.length ? <li class="quiet">and {all.length - shown.length} more in the table of servers</li> : null}
+        {shown.length < all.length ? (
+          <li class="quiet">and {all.length - shown.length} more in the table of servers</li>
+        ) : null}
       </ul>
     </>
   );

@@ -17,11 +17,14 @@ const shapes: Readonly<Record<Mark, { readonly body: string; readonly stroke: st
   none: { body: "", stroke: "M4 8h8" },
 };
 
+/** Seen only: what it says is said beside it. */
+export const silent = { "aria-hidden": "true" } as const;
+
 /** The sign alone, within a drawing. */
 export function SignShape({ mark }: { readonly mark: Mark }) {
   const { body, stroke } = shapes[mark];
   return (
-    <g class={`sign sign-${mark}`} aria-hidden="true">
+    <g class={`sign sign-${mark}`} {...silent}>
       <path class="body" d={body} />
       <path class="stroke" d={stroke} />
     </g>

@@ -1,10 +1,19 @@
 import { markOf } from "../judge.js";
-import { otherVersion, type ServerView, shallWrite, type StackView } from "../sites.js";
+import { otherVersion, type ServerView, type StackView, shallWrite } from "../sites.js";
 import { count, lag, names } from "../words.js";
 import { Part, Sign, Value } from "./parts.js";
-import { Row, Table } from "./table.js";
+import { type Column, Row, Table } from "./table.js";
 
-const head = ["Server", "Declared", "State", "Version", "Timeline", "WAL from", "Lag", "Where"];
+const head: readonly Column[] = [
+  ["Server", 12],
+  ["Declared", 8],
+  ["State", 21],
+  ["Version", 8],
+  ["Timeline", 8],
+  ["WAL from", 13],
+  ["Lag", 9],
+  ["Where", 21],
+];
 
 /** Each server: what it is declared to be beside what it is. */
 export function Servers({ stacks }: { readonly stacks: readonly StackView[] }) {
@@ -70,7 +79,11 @@ function ServerRow({ server }: { readonly server: ServerView }) {
   const senders = data.walSenders ?? [];
   const from = (
     <>
-      {stream === undefined ? <span class="quiet">{writes ? "writes itself" : "nobody"}</span> : <bdi>{stream.from}</bdi>}
+      {stream === undefined ? (
+        <span class="quiet">{writes ? "writes itself" : "nobody"}</span>
+      ) : (
+        <bdi>{stream.from}</bdi>
+      )}
       {stream?.off === undefined ? null : (
         <div class="problems">
           does not stream: <bdi>{stream.off}</bdi>

@@ -1,9 +1,9 @@
 import type { PageSetting } from "../../servers/page/model.js";
-import { isDifferent, type SettingRow, settingsOf, type SettingValue, valueOf, wasAsked } from "../settings.js";
+import { asShown, isDifferent, type SettingRow, type SettingValue, settingsOf, wasAsked } from "../settings.js";
 import type { SiteView } from "../sites.js";
 import { count, names } from "../words.js";
 import { Part, Value } from "./parts.js";
-import { Row, Table } from "./table.js";
+import { type Column, Row, Table } from "./table.js";
 
 /** So many servers have a column each; of more, those that have a setting alike are named together. */
 const columns = 6;
@@ -22,11 +22,14 @@ export function Settings(props: {
     <Part id="settings" title="Settings" note="What servers run with, side by side.">
       <p>
         <label class="check">
-          <input type="checkbox" checked={only} onChange={(event) => onOnly(event.currentTarget.checked)} /> Only differences
+          <input type="checkbox" checked={only} onChange={(event) => onOnly(event.currentTarget.checked)} /> Only
+          differences
         </label>
         <span class="quiet" role="status">
           {" "}
-          {only ? `${different} of ${count(all.length, "setting")}` : `all ${count(all.length, "setting")}, ${different} with differences`}
+          {only
+            ? `${different} of ${count(all.length, "setting")}`
+            : `all ${count(all.length, "setting")}, ${different} with differences`}
         </span>
       </p>
       <div class={only ? "only" : ""}>
@@ -38,11 +41,20 @@ export function Settings(props: {
   );
 }
 
-function SiteSettings(props: { readonly site: SiteView; readonly rows: readonly SettingRow[]; readonly titled: boolean }) {
+function SiteSettings(props: {
+  readonly site: SiteView;
+  readonly rows: readonly SettingRow[];
+  readonly titled: boolean;
+}) {
   const { site, rows, titled } = props;
   const few = site.servers.length <= columns;
-  const served = site.servers.map(({ data }) => data.name);
-  const head = few ? ["Setting", ...served] : ["Setting", "Value, and where"];
+  const served = site.servers.map(({ data }): Column => [data.name, 76 / site.servers.length]);
+  const head: readonly Column[] = few
+    ? [["Setting", 24], ...served]
+    : [
+        ["Setting", 30],
+        ["Value, and where", 70],
+      ];
   return (
     <div class="sub">
       {titled ? (
@@ -52,18 +64,24 @@ function SiteSettings(props: { readonly site: SiteView; readonly rows: readonly 
       ) : null}
       {rows.some(isDifferent) ? null : (
         <p class="quiet">
-          {rows.length === 0 ? "None is known." : "No difference: all servers have all settings alike, and as declared."}
+          {rows.length === 0
+            ? "None is known."
+            : "No difference: all servers have all settings alike, and as declared."}
         </p>
       )}
       {rows.length === 0 ? null : (
-        <Table label={`Settings of ${site.name}`} head={head} wide={few}>
+        <Table label={`Settings of ${site.name}`} head={head}>
           {rows.map((row) => (
             <Row
               key={row.name}
               id={row.id}
               kind={isDifferent(row) ? "different" : "same"}
               first={<Name row={row} />}
-              cells={few ? cellsOf(site, row) : [["Value, and where", <Values key="values" row={row} all={site.servers.length} />]]}
+              cells={
+                few
+                  ? cellsOf(site, row)
+                  : [["Value, and where", <Values key="values" row={row} all={site.servers.length} />]]
+              }
             />
           ))}
         </Table>
@@ -99,7 +117,7 @@ function Setting({ of }: { readonly of: PageSetting }) {
   const asked = of.running !== undefined;
   return (
     <>
-      <Value>{valueOf(of)}</Value>
+      <Value>{asShown(of)}</Value>
       {asked ? null : <span class="quiet"> declared; not asked</span>}
       {of.differs ? (
         <div class="differs">

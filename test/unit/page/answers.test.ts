@@ -12,10 +12,16 @@ const inWords = ({ mark, says, more }: Answer): string =>
 
 function answers(report: PageReport): Readonly<Record<string, string>> {
   const [site] = sitesOf(report);
-  return Object.fromEntries(answersOf(site as NonNullable<typeof site>, written).map((each) => [each.question, inWords(each)]));
+  return Object.fromEntries(
+    answersOf(site as NonNullable<typeof site>, written).map((each) => [each.question, inWords(each)]),
+  );
 }
 
-const of = (...servers: PageServer[]): PageReport => ({ format: 1, generatedAt: written, stacks: [stack({ stack: "ctio", servers })] });
+const of = (...servers: PageServer[]): PageReport => ({
+  format: 1,
+  generatedAt: written,
+  stacks: [stack({ stack: "ctio", servers })],
+});
 const withStack = (given: Partial<PageStack>): PageReport => {
   const servers = [server({ name: "server2", role: "primary" })];
   return { format: 1, generatedAt: written, stacks: [stack({ stack: "ctio", servers, ...given })] };
@@ -47,7 +53,10 @@ describe("who takes writes", () => {
 
 describe("who lags", () => {
   const ask = (given: Partial<PageServer>, off?: string) => {
-    const servers = [server({ name: "server2", role: "primary" }), server({ name: "server3", role: "standby", ...given })];
+    const servers = [
+      server({ name: "server2", role: "primary" }),
+      server({ name: "server3", role: "standby", ...given }),
+    ];
     const streams = [{ server: "server3", from: "server2", ...(off === undefined ? {} : { off }) }];
     return answers(withStack({ servers, streams }))["Who lags"];
   };
@@ -57,9 +66,9 @@ describe("who lags", () => {
     [{ lagBytes: 16_384, lagSeconds: 2 }, "good: nobody; server3 is 16.4 kB behind"],
     // An idle primary makes seconds and no bytes.
     [{ lagBytes: 0, lagSeconds: 86_400 }, "good: nobody"],
-    [{ lagBytes: 2_000, lagSeconds: 90 }, "watch: 1 of 1 server\n  server3 is 2 kB, 1m 30s behind"],
-    [{ lagBytes: 2e9, lagSeconds: 900 }, "watch: 1 of 1 server\n  server3 is 2 GB, 15m behind"],
-    [{ state: "stopped" }, "bad: 1 of 1 server\n  server3 receives nothing: stopped"],
+    [{ lagBytes: 2_000, lagSeconds: 90 }, "watch: server3 is 2 kB, 1m 30s behind"],
+    [{ lagBytes: 2e9, lagSeconds: 900 }, "watch: server3 is 2 GB, 15m behind"],
+    [{ state: "stopped" }, "bad: server3 receives nothing: stopped"],
   ] as const)("%o is %s", (given, said) => {
     expect(ask(given)).toBe(said);
   });
@@ -68,9 +77,11 @@ describe("who lags", () => {
     const { lagBytes, ...silent } = server({ name: "server3", role: "standby" });
     const servers = [server({ name: "server2", role: "primary" }), silent];
     expect(answers(withStack({ servers, streams: [{ server: "server3", from: "server2" }] }))["Who lags"]).toBe(
-      "unknown: 1 of 1 server\n  server3 lag not known",
+      "unknown: server3 lag not known",
     );
-    expect(ask({}, "no route to host")).toContain("server3 does not stream from server2: no route to host");
+    expect(ask({}, "no route to host")).toBe(
+      "bad: server3 is 16.4 kB, 2s behind, and does not stream from server2: no route to host",
+    );
   });
 });
 
@@ -88,10 +99,21 @@ describe("what differs", () => {
 
   it("counts by server, and says what waits for a restart", () => {
     const difference = { object: "max_connections", there: "300", consequence: "restart" };
-    const drift = { ...clean, outcome: "drift", differences: [{ ...difference, server: "a" }, { ...difference, server: "b" }, { ...difference, server: "b" }], refusals: ["b is ahead"] } as const;
-    const servers = [server({ name: "server2", role: "primary", settings: settings({ work_mem: { pendingRestart: true } }) })];
+    const drift = {
+      ...clean,
+      outcome: "drift",
+      differences: [
+        { ...difference, server: "a" },
+        { ...difference, server: "b" },
+        { ...difference, server: "b", object: "work_mem" },
+      ],
+      refusals: ["b is ahead"],
+    } as const;
+    const servers = [
+      server({ name: "server2", role: "primary", settings: settings({ work_mem: { pendingRestart: true } }) }),
+    ];
     expect(answers(withStack({ drift, servers }))["What differs"]).toBe(
-      "bad: 3 differences\n  b: 2 and a: 1\n  server2 waits for a restart\n  pulumi up would refuse: b is ahead",
+      "bad: 3 differences\n  b: max_connections and work_mem\n  a: max_connections\n  server2 waits for a restart\n  pulumi up would refuse: b is ahead",
     );
   });
 });
@@ -101,16 +123,24 @@ describe("the last drill", () => {
 
   it("is the newest, beside the newest whole backup", () => {
     expect(ask({ backups: backups() })).toBe(
-      "good: 2026-11-23T23:10:00.000Z, restored the run 20261122T151000Z\n  newest whole backup: 2026-11-29T15:10:00.000Z on server2",
+      "good: 2026-11-23T15:10:00.000Z, restored the run 20261122T151000Z\n  newest whole backup: 2026-11-29T15:10:00.000Z on server2",
     );
   });
 
   it("is missing, old by the watch's word, or there are no backups", () => {
     expect(ask({})).toBe("none: no backups are declared");
-    expect(ask({ backups: { schedule: "daily", runs: [] } })).toBe("bad: none: there is no backup yet\n  no backup is whole");
+    expect(ask({ backups: { schedule: "daily", runs: [] } })).toBe(
+      "bad: none: there is no backup yet\n  no backup is whole",
+    );
     const runs = backups().runs.map(({ verifiedAt: _, ...run }) => run);
     expect(ask({ backups: { schedule: "daily", runs } })).toContain("watch: none yet: nobody has restored a backup");
-    const incident = { server: "server2", seenBy: "server2", condition: "drillOld", message: "the last drill was 20 days ago", since: written };
+    const incident = {
+      server: "server2",
+      seenBy: "server2",
+      condition: "drillOld",
+      message: "the last drill was 20 days ago",
+      since: written,
+    };
     const watch = { schedule: "hourly", incidents: [incident] };
     expect(ask({ backups: backups(), watch })).toContain("  the last drill was 20 days ago");
   });
@@ -139,7 +169,9 @@ describe("the verdict on a site", () => {
     expect(ask(healthy())).toBe("all is well");
     expect(ask(failover())).toBe("something is wrong");
     const [ctio, fnal] = healthy().stacks as [PageStack, PageStack];
-    expect(ask({ ...healthy(), stacks: [{ ...ctio, unknown: ["server3: its host was silent"] }, fnal] })).toBe("not all is known");
+    expect(ask({ ...healthy(), stacks: [{ ...ctio, unknown: ["server3: its host was silent"] }, fnal] })).toBe(
+      "not all is known",
+    );
   });
 });
 
