@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { graphOf, manyServers, type Node } from "../graph.js";
 import { type Drawing, type Line, narrow, type Placed, wide } from "../layout.js";
@@ -165,24 +166,25 @@ function ServerBox({ node }: { readonly node: Placed<Node> }) {
   const seen = [name, of.role, ...lines].filter((text) => text !== "").join(" ");
   const label = [seen, name === of.name ? "" : of.name, of.more].filter((text) => text !== "").join("; ");
   const inside = (
-    <svg x={x} y={y} width={width} height={height}>
-      <title>{label}</title>
+    <g transform={`translate(${x} ${y})`}>
       <rect class="box" x="1" y="1" width={width - 2} height={height - 2} rx="6" />
       <g transform="translate(12 11)">
         <SignShape mark={of.mark} />
       </g>
       <text class="name" x="36" y="24">
         {name}
-      </text>
+      </text>{" "}
       <text class="role" x={width - 12} y="24" text-anchor="end">
         {of.role}
-      </text>
+      </text>{" "}
       {lines.map((line, index) => (
-        <text key={index} class={index === 0 ? "state" : "fact"} x="12" y={46 + 18 * index}>
-          {line}
-        </text>
+        <Fragment key={index}>
+          <text class={index === 0 ? "state" : "fact"} x="12" y={46 + 18 * index}>
+            {line}
+          </text>{" "}
+        </Fragment>
       ))}
-    </svg>
+    </g>
   );
   if (of.goes === "") {
     return (

@@ -19,7 +19,7 @@ describe.skipIf(noBrowser !== undefined)(
       let report: PageReport = healthy();
       const served = await servePage({
         parts: await readParts(),
-        collect: async () => ({ report, secrets: [] }),
+        collect: async () => ({ report, secrets: [], viewers: [] }),
         port: 0,
       });
       let open = true;
