@@ -254,11 +254,16 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
   ];
   const failed = events.some(({ result }) => result !== "succeeded");
   const mark: Mark = worst([
-    open.length > 0 ? "bad" : "good",
-    incidents.length > 0 || roles.length > 0 || failed ? "watch" : "good",
-    watched.length === 0 ? "unknown" : "good",
+    open.length > 0 ? "bad" : "none",
+    incidents.length > 0 || roles.length > 0 || failed ? "watch" : "none",
+    watched.length > 0 || events.length > 0 ? "good" : "none",
   ]);
-  return { question, mark, says: [parts.length === 0 ? "nothing" : parts.join(", ")], more };
+  return {
+    question,
+    mark,
+    says: [parts.length > 0 ? parts.join(", ") : watched.length === 0 ? "nothing known" : "nothing"],
+    more,
+  };
 }
 
 const incidentLine = ({ server, message, ended }: PageIncident): string =>

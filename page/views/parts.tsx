@@ -51,9 +51,9 @@ export function When({ at, age = false }: { readonly at: string; readonly age?: 
     <span class="when">
       <time dateTime={at}>
         {utc}
-        {local === undefined ? null : <span class="local"> {local}</span>}
+        {local === undefined ? null : <span class="local"> ({local})</span>}
       </time>
-      {age ? <span class="age"> {ago(at, written, live)}</span> : null}
+      {age ? <span class="age">{ago(at, written, live)}</span> : null}
     </span>
   );
 }

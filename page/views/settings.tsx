@@ -70,21 +70,23 @@ function SiteSettings(props: {
         </p>
       )}
       {rows.length === 0 ? null : (
-        <Table label={`Settings of ${site.name}`} head={head}>
-          {rows.map((row) => (
-            <Row
-              key={row.name}
-              id={row.id}
-              kind={isDifferent(row) ? "different" : "same"}
-              first={<Name row={row} />}
-              cells={
-                few
-                  ? cellsOf(site, row)
-                  : [["Value, and where", <Values key="values" row={row} all={site.servers.length} />]]
-              }
-            />
-          ))}
-        </Table>
+        <div class={rows.some(isDifferent) ? "" : "same"}>
+          <Table label={`Settings of ${site.name}`} head={head}>
+            {rows.map((row) => (
+              <Row
+                key={row.name}
+                id={row.id}
+                kind={isDifferent(row) ? "different" : "same"}
+                first={<Name row={row} />}
+                cells={
+                  few
+                    ? cellsOf(site, row)
+                    : [["Value, and where", <Values key="values" row={row} all={site.servers.length} />]]
+                }
+              />
+            ))}
+          </Table>
+        </div>
       )}
     </div>
   );

@@ -1,7 +1,7 @@
 import { Fragment } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { graphOf, manyServers, type Node } from "../graph.js";
-import { type Drawing, type Line, narrow, type Placed, wide } from "../layout.js";
+import { type Drawing, type Line, narrow, type Placed, stacked, wide } from "../layout.js";
 import type { SiteView } from "../sites.js";
 import { count } from "../words.js";
 import { Part, SignShape, silent } from "./parts.js";
@@ -60,10 +60,12 @@ function SiteFigure({ site, titled }: { readonly site: SiteView; readonly titled
   );
 }
 
-/** From left to right where that can still be read, else from top to bottom. */
+/** From left to right where that can still be read, else the stacks one below the other, else everything. */
 function drawn(graph: Parameters<typeof wide>[0], width: number): Drawing {
   const first = wide(graph);
-  return first.width * 0.86 <= width ? first : narrow(graph, width);
+  if (first.width * 0.86 <= width) return first;
+  const second = stacked(graph);
+  return second.width * 0.86 <= width ? second : narrow(graph, width);
 }
 
 /** How wide an element is, now and when the window changes. */
@@ -92,7 +94,7 @@ function Picture({ drawing, name }: { readonly drawing: Drawing; readonly name: 
   return (
     <svg
       class="picture"
-      viewBox={`0 0 ${Math.ceil(width)} ${Math.ceil(height)}`}
+      viewBox={`-1 -1 ${Math.ceil(width) + 2} ${Math.ceil(height) + 2}`}
       width={Math.ceil(width)}
       height={Math.ceil(height)}
       {...group}
@@ -129,11 +131,11 @@ function Stream({ line }: { readonly line: Line }) {
   const end = points.at(-1);
   const off = of.mark === "bad";
   const shown = fitted(of.text, 220, 12);
-  const width = 12 + 6.6 * shown.length;
+  const width = 12 + 7 * shown.length;
   return (
     <g {...image} aria-label={of.label} class={`edge is-${of.mark}`}>
       <title>{of.label}</title>
-      <path class={`stream ${far ? "far" : ""} ${off ? "off" : ""}`} d={path(points, text.anchor === "middle")} />
+      <path class={`stream ${far ? "far" : ""} ${off ? "off" : ""}`} d={path(points)} />
       {end === undefined ? null : <path class="arrow" d={`M${end.x} ${end.y}l-9 -4.5v9Z`} />}
       {text.anchor === "middle" ? (
         <rect class="under" x={text.x - width / 2} y={text.y - 10} width={width} height="20" rx="4" />
@@ -145,13 +147,13 @@ function Stream({ line }: { readonly line: Line }) {
   );
 }
 
-/** Smooth from left to right, with corners from top to bottom. */
-function path(points: Line["points"], smooth: boolean): string {
+/** Smooth where it runs aslant, else with corners. */
+function path(points: Line["points"]): string {
   return points
     .map(({ x, y }, index) => {
       const before = points[index - 1];
       if (before === undefined) return `M${x} ${y}`;
-      if (!smooth) return `L${x} ${y}`;
+      if (before.x === x || before.y === y) return `L${x} ${y}`;
       const middle = (before.x + x) / 2;
       return `C${middle} ${before.y} ${middle} ${y} ${x} ${y}`;
     })

@@ -150,7 +150,7 @@ describe("the last 24 hours", () => {
   const ask = (report: PageReport) => answers(report)["Last 24 hours"];
 
   it("have what goes on first, then what was, and say what nobody watched", () => {
-    expect(ask(withStack({}))).toBe("unknown: nothing\n  no watch is declared: incidents are not known");
+    expect(ask(withStack({}))).toBe("none: nothing known\n  no watch is declared: incidents are not known");
     expect(ask(withStack({ watch: { schedule: "hourly", incidents: [] } }))).toBe("good: nothing");
     expect(ask(failover())?.split("\n").slice(0, 2).join("\n")).toBe(
       "bad: 3 incidents open, 1 role change, 1 backup\n  2026-11-30T04:04:00.000Z: des10: it does not receive WAL from server2 (goes on)",

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Graph, graphOf } from "../../../page/graph.js";
-import { type Box, type Drawing, narrow, wide } from "../../../page/layout.js";
+import { type Box, type Drawing, narrow, stacked, wide } from "../../../page/layout.js";
 import { sitesOf } from "../../../page/sites.js";
 import { server, stack, threeSites, written } from "../../support/syntheticReport.js";
 
@@ -57,6 +57,7 @@ describe("the places of servers", () => {
       fc.property(sizes, (all) => {
         const graph = graphOfSizes(all);
         expect(problems(wide(graph), graph)).toEqual([]);
+        expect(problems(stacked(graph), graph)).toEqual([]);
         expect(problems(narrow(graph, 340), graph)).toEqual([]);
       }),
       { numRuns: 60 },
