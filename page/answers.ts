@@ -105,7 +105,8 @@ function lagOf({ data, stream }: ServerView): { readonly mark: Mark; readonly sa
     : { mark: "good", says: `is ${by} behind` };
 }
 
-function differs({ stacks }: SiteView): Answer {
+function differs(site: SiteView): Answer {
+  const { stacks } = site;
   const question = "What differs";
   const drifts = stacks.map(({ data }) => data.drift);
   const differences = drifts.flatMap((drift) => drift.differences);
@@ -115,7 +116,7 @@ function differs({ stacks }: SiteView): Answer {
     servers.filter(({ data }) => data.settings.some((each) => each.pendingRestart)),
   );
   const more: (readonly Piece[])[] = [
-    ...few(byServer(stacks), "servers under drift"),
+    ...few(byServer(site), "servers under drift"),
     ...(waiting.length === 0
       ? []
       : [
@@ -149,12 +150,12 @@ function differs({ stacks }: SiteView): Answer {
 }
 
 /** A line a server, with what differs there: those of which most does first. */
-function byServer(stacks: SiteView["stacks"]): readonly (readonly Piece[])[] {
-  const lines = stacks.flatMap(({ data, servers }) => {
+function byServer({ stacks, servers }: SiteView): readonly (readonly Piece[])[] {
+  const lines = stacks.flatMap(({ data }) => {
     const { differences } = data.drift;
     return [...new Set(differences.map(({ server }) => server))].map((name) => {
       const objects = differences.filter(({ server }) => server === name).map(({ object }) => object);
-      const view = servers.find((each) => each.data.name === name);
+      const view = servers.find((each) => each.data.name === name && name !== undefined);
       const who: Piece = view === undefined ? (name ?? "the site as a whole") : link(view);
       return { objects, line: [who, `: ${names(objects, 3)}`] };
     });
@@ -227,7 +228,7 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
   const runs = stacks.flatMap(({ data }) => data.backups?.runs ?? []).filter(({ at }) => within(at, written));
   const open = incidents.filter(isOpen);
   const roles = events.filter(({ kind }) => kind === "role");
-  const unwatched = stacks.length - watched.length;
+  const unwatched = stacks.filter(({ data }) => data.watch === undefined).map(({ data }) => data.stack);
   const parts = [
     ...(open.length === 0 ? [] : [`${count(open.length, "incident")} open`]),
     ...(incidents.length === open.length ? [] : [`${count(incidents.length - open.length, "incident")} over`]),
@@ -244,13 +245,7 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
       lines.map(({ at, says }): Piece[] => [{ at }, `: ${says}`]),
       "more under incidents and history",
     ),
-    ...(unwatched === 0
-      ? []
-      : [
-          [
-            `${unwatched === stacks.length ? "no watch is declared" : "not every stack has a watch"}: incidents are not known`,
-          ],
-        ]),
+    ...(unwatched.length === 0 ? [] : [[noWatch(unwatched, stacks.length)]]),
   ];
   const failed = events.some(({ result }) => result !== "succeeded");
   const mark: Mark = worst([
@@ -265,6 +260,9 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
     more,
   };
 }
+
+const noWatch = (unwatched: readonly string[], all: number): string =>
+  `no watch is declared${unwatched.length === all ? "" : ` in ${names(unwatched)}`}: incidents are not known${unwatched.length === all ? "" : " there"}`;
 
 const incidentLine = ({ server, message, ended }: PageIncident): string =>
   `${server}: ${message}${ended === undefined ? " (goes on)" : " (over)"}`;

@@ -2,7 +2,7 @@ import type { PageDifference, PageDrift } from "../../servers/page/model.js";
 import type { Mark } from "../judge.js";
 import type { StackView } from "../sites.js";
 import { count } from "../words.js";
-import { List, Part, Sign, Value } from "./parts.js";
+import { List, Part, Sentence, Sign, Value } from "./parts.js";
 import { type Column, Row, Table } from "./table.js";
 
 const said: Readonly<Record<PageDrift["outcome"], { readonly mark: Mark; readonly says: string }>> = {
@@ -94,7 +94,7 @@ function Sentences(props: { readonly title: string; readonly of: readonly string
         <ol class="plain">
           {of.map((text, index) => (
             <li key={index}>
-              <bdi>{text}</bdi>
+              <Sentence>{text}</Sentence>
             </li>
           ))}
         </ol>

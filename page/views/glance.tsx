@@ -3,7 +3,7 @@ import { answersOf, verdict } from "../answers.js";
 import { ClockContext } from "../context.js";
 import type { ServerView, SiteView } from "../sites.js";
 import { count, names } from "../words.js";
-import { List, Part, Pieces, Sign } from "./parts.js";
+import { List, Part, Pieces, Sentence, Sign } from "./parts.js";
 
 /** What is asked first at night, a card a site. */
 export function Glance({ sites }: { readonly sites: readonly SiteView[] }) {
@@ -81,7 +81,7 @@ function Problems({ servers }: { readonly servers: readonly ServerView[] }) {
             <a href={`#${server.id}`}>
               <bdi>{server.data.name}</bdi>
             </a>
-            : <bdi>{message}</bdi>
+            : <Sentence>{message}</Sentence>
           </li>
         ))}
         {shown.length < all.length ? (

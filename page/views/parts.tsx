@@ -63,11 +63,16 @@ export function Value({ children }: { readonly children: string | number }) {
   return children === "" ? <span class="quiet">empty</span> : <bdi class="value">{children}</bdi>;
 }
 
+/** Words of ours: from left to right, whatever names are in it. */
+export function Sentence({ children }: { readonly children: string }) {
+  return <bdi dir="ltr">{children}</bdi>;
+}
+
 export function Pieces({ of, age = false }: { readonly of: readonly Piece[]; readonly age?: boolean }) {
   return (
     <>
       {of.map((piece, index) => {
-        if (typeof piece === "string") return <bdi key={index}>{piece}</bdi>;
+        if (typeof piece === "string") return <Sentence key={index}>{piece}</Sentence>;
         if ("at" in piece) return <When key={index} at={piece.at} age={age} />;
         return (
           <a key={index} href={`#${piece.go}`}>
@@ -101,7 +106,7 @@ export function List({ of }: { readonly of: readonly string[] }) {
     <ul class="plain">
       {of.map((text, index) => (
         <li key={index}>
-          <bdi>{text}</bdi>
+          <Sentence>{text}</Sentence>
         </li>
       ))}
     </ul>

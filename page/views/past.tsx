@@ -3,7 +3,7 @@ import { isOpen } from "../answers.js";
 import type { Mark } from "../judge.js";
 import type { StackView } from "../sites.js";
 import { bytes, seconds } from "../words.js";
-import { Part, Sign, Value, When } from "./parts.js";
+import { Part, Sentence, Sign, Value, When } from "./parts.js";
 import { type Column, Row, Table } from "./table.js";
 
 /** What has happened: backups, the watch's incidents, rollouts and changes of roles. */
@@ -148,7 +148,7 @@ function IncidentRow({ id, incident }: { readonly id: string; readonly incident:
   );
   const what = (
     <>
-      <bdi>{message}</bdi>
+      <Sentence>{message}</Sentence>
       <div class="quiet">
         condition <Value>{condition}</Value>
       </div>
@@ -207,7 +207,7 @@ function EventRow({ id, event }: { readonly id: string; readonly event: PageEven
   const { mark, says } = results[result];
   const what = (
     <>
-      <bdi>{message}</bdi>
+      <Sentence>{message}</Sentence>
       <div class="quiet">{kinds[kind]}</div>
     </>
   );

@@ -1,7 +1,7 @@
 import { markOf } from "../judge.js";
 import { otherVersion, type ServerView, type StackView, shallWrite } from "../sites.js";
 import { count, lag, names } from "../words.js";
-import { Part, Sign, Value } from "./parts.js";
+import { Part, Sentence, Sign, Value } from "./parts.js";
 import { type Column, Row, Table } from "./table.js";
 
 const head: readonly Column[] = [
@@ -62,7 +62,7 @@ function ServerRow({ server }: { readonly server: ServerView }) {
         <ul class="plain problems">
           {data.problems.map(({ message }, index) => (
             <li key={index}>
-              <bdi>{message}</bdi>
+              <Sentence>{message}</Sentence>
             </li>
           ))}
         </ul>
@@ -86,7 +86,7 @@ function ServerRow({ server }: { readonly server: ServerView }) {
       )}
       {stream?.off === undefined ? null : (
         <div class="problems">
-          does not stream: <bdi>{stream.off}</bdi>
+          does not stream: <Sentence>{stream.off}</Sentence>
         </div>
       )}
       {senders.length === 0 ? null : <div class="quiet">feeds {names(senders, 6)}</div>}

@@ -162,7 +162,7 @@ function path(points: Line["points"]): string {
 
 function ServerBox({ node }: { readonly node: Placed<Node> }) {
   const { of, x, y, width, height } = node;
-  const name = fitted(of.name, width - 48 - 7.5 * of.role.length, 14);
+  const name = fitted(of.name, width - 52 - 7 * of.role.length, 16);
   const lines = of.lines.map((line) => fitted(line, width - 24, 12));
   // What is seen comes first in what is heard, word by word: whoever speaks to the browser says what they see.
   const seen = [name, of.role, ...lines].filter((text) => text !== "").join(" ");
