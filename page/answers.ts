@@ -99,7 +99,7 @@ function differs({ stacks }: SiteView): Answer {
   const waiting = stacks.flatMap(({ servers }) => servers.filter(({ data }) => data.settings.some((each) => each.pendingRestart)));
   const more: (readonly Piece[])[] = [
     ...byServer(differences.map(({ server }) => server ?? "the site")).map((text): Piece[] => [text]),
-    ...(waiting.length === 0 ? [] : [[...list(waiting.slice(0, 4)), waiting.length > 4 ? " and others" : "", " wait for a restart"]]),
+    ...(waiting.length === 0 ? [] : [[...list(waiting.slice(0, 4)), waiting.length > 4 ? " and others" : "", waiting.length === 1 ? " waits for a restart" : " wait for a restart"]]),
     ...few(refusals.map((refusal): Piece[] => [`pulumi up would refuse: ${refusal}`]), "refusals under drift"),
     ...few(reasons.map((reason): Piece[] => [`not known: ${reason}`]), "under drift"),
   ];

@@ -63,9 +63,12 @@ export function wide(graph: Graph): Drawing {
   const find = (id: string) => moved.find(({ group }) => group.id === homes.get(id));
   const crossing = far.map((edge, index): Line => {
     const [out, into] = [find(edge.from)?.ports.get(`out ${index}`) ?? [], find(edge.to)?.ports.get(`in ${index}`) ?? []];
-    const [start, end] = [out.at(-1), into[0]];
-    const text = { x: ((start?.x ?? 0) + (end?.x ?? 0)) / 2, y: ((start?.y ?? 0) + (end?.y ?? 0)) / 2, anchor: "middle" as const };
-    return { of: edge, points: [...out, ...into], text, far: true };
+    const points = pointsOf(among.edge(homes.get(edge.from) ?? "", homes.get(edge.to) ?? "", `${index}`));
+    // A bend in the middle of two neighbours is dagre's own; around a stack between them there are more.
+    const around = points.length > 3 ? points.slice(1, -1) : [];
+    const [start, next] = [out.at(-1), around[0] ?? into[0]];
+    const text = { x: ((start?.x ?? 0) + (next?.x ?? 0)) / 2, y: ((start?.y ?? 0) + (next?.y ?? 0)) / 2, anchor: "middle" as const };
+    return { of: edge, points: [...out, ...around, ...into], text, far: true };
   });
   const { width = 0, height = 0 } = among.graph();
   return {
@@ -126,12 +129,12 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
     return box === undefined ? [] : [{ x: box.x + part * box.width, y: box.y + box.height / 2 }];
   };
   const lines = edges.map((edge): Line => {
-    const { points, x, y } = plan.edge(edge.from, edge.to, "stream") as { points: Point[]; x: number; y: number };
-    const way = [...side(edge.from, 1), ...shift(points.slice(1, -1)), ...side(edge.to, 0)];
-    return { of: edge, points: way, text: { ...add({ x, y }, by), anchor: "middle" }, far: false };
+    const found = plan.edge(edge.from, edge.to, "stream");
+    const way = [...side(edge.from, 1), ...shift(pointsOf(found).slice(1, -1)), ...side(edge.to, 0)];
+    return { of: edge, points: way, text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" }, far: false };
   });
   const ports = ends.map(({ key, from, to }) => {
-    const points = shift((plan.edge(from, to, "port") as { points: Point[] }).points);
+    const points = shift(pointsOf(plan.edge(from, to, "port")));
     const [first, last] = [points[0]?.y ?? 0, points.at(-1)?.y ?? 0];
     const inside = points.slice(1, -1);
     // Up to the stack's edge, whatever dagre left between.
@@ -166,6 +169,8 @@ function move(inner: Inner, by: Point) {
 }
 
 const add = ({ x, y }: Point, by: Point): Point => ({ x: x + by.x, y: y + by.y });
+
+const pointsOf = ({ points }: { readonly points?: readonly Point[] }): readonly Point[] => points ?? [];
 
 /** Dagre speaks of middles. */
 function boxOf({ x = 0, y = 0, width, height }: { x?: number; y?: number; width: number; height: number }): Box {

@@ -28,14 +28,14 @@ export function SignShape({ mark }: { readonly mark: Mark }) {
   );
 }
 
-/** The sign, with its word for whoever does not see it. */
+/** The sign, with its word for whoever does not see it, unless that stands beside it anyway. */
 export function Sign({ mark, word = wordOf[mark] }: { readonly mark: Mark; readonly word?: string }) {
   return (
     <>
       <svg class="sign-box" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
         <SignShape mark={mark} />
       </svg>
-      <span class="unseen">{word}: </span>
+      {word === "" ? null : <span class="unseen">{word}: </span>}
     </>
   );
 }
