@@ -63,7 +63,11 @@ export async function buildBench(name) {
   }
   const output = join("dist", "bench", `${name}.js`);
   // Hosts of tests have programs bundled for them; esbuild finds its own beside it.
-  await bundle({ entry: join("bench", `${name}.ts`), output, external: ["@pulumi/pulumi", "esbuild", "playwright-core"] });
+  await bundle({
+    entry: join("bench", `${name}.ts`),
+    output,
+    external: ["@pulumi/pulumi", "esbuild", "playwright-core"],
+  });
   return join(checkout, output);
 }
 

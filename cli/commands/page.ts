@@ -72,7 +72,9 @@ async function writePage(
   if (toViewers !== true) return;
   const named = viewers.flatMap(({ host, page }) => (page === undefined ? [] : [{ host, page }]));
   if (named.length === 0) {
-    throw new Error("no stack here says where its web viewers have the page (viewers: page: html/site.html): docs/viewers.md");
+    throw new Error(
+      "no stack here says where its web viewers have the page (viewers: page: html/site.html): docs/viewers.md",
+    );
   }
   for (const { host, page } of named) {
     // Its folder is what an `up` makes; httpd runs as the file's owner.

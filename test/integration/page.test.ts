@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { until } from "../../servers/process/until.js";
 import type { PageReport, PageStack } from "../../servers/page/model.js";
+import { until } from "../../servers/process/until.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { Canaries, canary } from "../support/canary/secrets.js";
 import { LocalSite } from "../support/localSite.js";
@@ -94,12 +94,22 @@ describe("pgsite page", { timeout: 120_000 }, () => {
       drift: { outcome: "clean", differences: [], reasons: [], plan: [], refusals: [] },
       backups: { schedule: "Sundays at 11:02, America/Santiago", runs: [] },
       watch: { schedule: "by hand alone", incidents: [] },
-      history: [{ kind: "update", by: "pulumi", result: "succeeded", message: expect.stringMatching(/^pulumi up: \d+ create/) }],
+      history: [
+        { kind: "update", by: "pulumi", result: "succeeded", message: expect.stringMatching(/^pulumi up: \d+ create/) },
+      ],
       unknown: [],
     });
     expect(stack.streams[0]).not.toHaveProperty("off");
     expect(stack.servers).toMatchObject([
-      { name: "server2", host: "server2", role: "primary", state: "read-write", timeline: 1, problems: [], walSenders: ["server3"] },
+      {
+        name: "server2",
+        host: "server2",
+        role: "primary",
+        state: "read-write",
+        timeline: 1,
+        problems: [],
+        walSenders: ["server3"],
+      },
       { name: "server3", role: "standby", state: "in recovery, read-only", lagBytes: 0, problems: [] },
     ]);
     expect(stack.servers[0]).not.toHaveProperty("lagBytes");
@@ -133,7 +143,10 @@ describe("pgsite page", { timeout: 120_000 }, () => {
         `open\tstandbyAbsent\tserver3\twatch-1-1\t1795990000\t1795990000\t0\t`,
       ]),
     );
-    writeFileSync(join(jobs, "watch.over"), "watch-1-0-end\twatch-1-0\tsilent\tcritical\t\t1\t0\t1795900000\t1795903600\tx\n");
+    writeFileSync(
+      join(jobs, "watch.over"),
+      "watch-1-0-end\twatch-1-0\tsilent\tcritical\t\t1\t0\t1795900000\t1795903600\tx\n",
+    );
     const { stack } = await page();
     expect(stack.drift.outcome).toBe("drift");
     expect(stack.drift.differences).toContainEqual({
@@ -184,10 +197,14 @@ describe("pgsite page", { timeout: 120_000 }, () => {
   });
 
   it("is served to this machine's own user, made anew, without a secret, until it is ended", async () => {
-    const served = spawn(process.execPath, [join(checkout, "dist", "pgsite.js"), "page", "--serve", "--drift", "none"], {
-      env: env(),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const served = spawn(
+      process.execPath,
+      [join(checkout, "dist", "pgsite.js"), "page", "--serve", "--drift", "none"],
+      {
+        env: env(),
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     try {
       const url = await addressOf(served);
       const [html, json] = [await text(url), await text(`${url}report.json`)];

@@ -33,7 +33,9 @@ describe.skipIf(why !== undefined)(`the page, of hosts that are silent${why ? ` 
     expect(code, stderr).toBe(0);
     const [, data = ""] = /<script [^>]*id="report"[^>]*>(.*?)<\/script>/s.exec(readFileSync(path, "utf8")) ?? [];
     const [ctio, fnal] = (JSON.parse(data) as PageReport).stacks as [PageStack, PageStack];
-    console.log(`${args.join(" ")}: ${took.toFixed(1)} s; not known: ${[...ctio.unknown, ...fnal.unknown].join(" | ")}`);
+    console.log(
+      `${args.join(" ")}: ${took.toFixed(1)} s; not known: ${[...ctio.unknown, ...fnal.unknown].join(" | ")}`,
+    );
     return { ctio, fnal, took };
   };
   const asPostgres = async (server: string, script: string) => {
