@@ -28,7 +28,12 @@ async function writing(rounds: number): Promise<void> {
     };
     const page = (drift: "now" | "none") => timed(() => pgsite("page", "--out", path, "--drift", drift));
     // Everything is in the page cache from here on.
-    for (const args of [["status", "--json"], ["drift", "--json"], ["page", "--out", path]]) await pgsite(...args);
+    for (const args of [
+      ["status", "--json"],
+      ["drift", "--json"],
+      ["page", "--out", path],
+    ])
+      await pgsite(...args);
     await compare({
       ...{ name: "page", target: 1.3, rounds },
       reference: () => timed(() => pgsite("status", "--json")),

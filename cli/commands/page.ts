@@ -1,8 +1,6 @@
-import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { hostOf } from "../../hosts/index.js";
-import { LocalHost } from "../../hosts/local.js";
 import { shownInLine } from "../../postgres/shown.js";
 import { say } from "../find.js";
 import { interrupted } from "../load.js";
@@ -10,6 +8,7 @@ import { type Collected, collectPage, type PageOptions } from "../page/collect.j
 import { dataOf, type PageParts, readParts, renderPage } from "../page/html.js";
 import { LiveSites } from "../page/live.js";
 import { servePage } from "../page/serve.js";
+import { writeWhole } from "../page/write.js";
 
 interface Flags {
   readonly out?: string;
@@ -66,13 +65,15 @@ async function writePage(
   const what = `${report.stacks.map(({ stack }) => stack).join(", ")}, ${Math.ceil(html.length / 1000)} kB`;
   if (out !== undefined) {
     const path = resolve(out);
-    await new LocalHost("this machine", userInfo().username).writeFile(path, html, { mode: 0o600 });
+    await writeWhole(path, html);
     say(`${path}: ${what}`);
   }
   if (toViewers !== true) return;
   const named = viewers.flatMap(({ host, page }) => (page === undefined ? [] : [{ host, page }]));
   if (named.length === 0) {
-    throw new Error("no stack here says where its web viewers have the page (viewers: page: html/site.html): docs/viewers.md");
+    throw new Error(
+      "no stack here says where its web viewers have the page (viewers: page: html/site.html): docs/viewers.md",
+    );
   }
   for (const { host, page } of named) {
     // Its folder is what an `up` makes; httpd runs as the file's owner.

@@ -1,7 +1,7 @@
 import type { Viewers } from "../../config/viewers.js";
 import { collectStack } from "../../servers/page/collect.js";
-import type { Update } from "../../servers/page/history.js";
 import type { PageDrift, PageReport } from "../../servers/page/model.js";
+import type { Update } from "../../servers/page/update.js";
 import { driftOf } from "../commands/drift.js";
 import { type LoadedSite, loadSites, projectFolder, stacksOf } from "../load.js";
 import { notAsked, pageDrift } from "./drift.js";
@@ -82,10 +82,7 @@ export async function previewOf(project: string, stack: string): Promise<PageDri
 }
 
 /** The servers of several stacks, asked now. */
-export async function collectSites(
-  sites: readonly PagedSite[],
-  asked: (stack: string) => Asked,
-): Promise<Collected> {
+export async function collectSites(sites: readonly PagedSite[], asked: (stack: string) => Asked): Promise<Collected> {
   const stacks = await Promise.all(
     sites.map(({ site, passwords, signal, secretSettings }) =>
       collectStack({ site, passwords, signal, secretSettings, ...asked(site.stack) }),

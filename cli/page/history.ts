@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Update } from "../../servers/page/history.js";
+import type { Update } from "../../servers/page/update.js";
 import { runPulumi } from "../pulumi.js";
 
 /** So many of the newest runs are shown. */
@@ -24,7 +24,18 @@ export async function stackHistory(
   project: string,
   stack: string,
 ): Promise<readonly Update[] | { readonly because: string }> {
-  const args = ["stack", "history", "--json", "--full-dates", "--page-size", `${most}`, "--page", "1", "--stack", stack];
+  const args = [
+    "stack",
+    "history",
+    "--json",
+    "--full-dates",
+    "--page-size",
+    `${most}`,
+    "--page",
+    "1",
+    "--stack",
+    stack,
+  ];
   const { stdout, failure } = await runPulumi(project, args, patience).catch((error: Error) => {
     return { stdout: "", failure: error.message };
   });

@@ -2,7 +2,15 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { PageDrift } from "../../servers/page/model.js";
 import { projectFolder } from "../load.js";
-import { type Asked, type Collected, collectSites, type PagedSite, type PageOptions, pagedSites, previewOf } from "./collect.js";
+import {
+  type Asked,
+  type Collected,
+  collectSites,
+  type PagedSite,
+  type PageOptions,
+  pagedSites,
+  previewOf,
+} from "./collect.js";
 import { notAsked } from "./drift.js";
 import { stackHistory } from "./history.js";
 

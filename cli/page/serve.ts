@@ -6,7 +6,7 @@ import { dataOf, type PageParts, policyOf, renderPage } from "./html.js";
 
 export interface ServeOptions {
   readonly parts: PageParts;
-  readonly collect: () => Promise<Collected>;
+  readonly collect: () => Promise<Pick<Collected, "report" | "secrets">>;
   /** 0: any that is free. */
   readonly port: number;
   /** Hears of what went wrong while the page was served. */

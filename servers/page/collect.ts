@@ -10,11 +10,12 @@ import { reportOn } from "../status/status.js";
 import { lateInWords } from "../words/late.js";
 import { problemInWords } from "../words/problems.js";
 import { backupsOf } from "./backups.js";
+import { historyOf, type Remembered } from "./history.js";
 import { askHost, type HostFacts } from "./hostFacts.js";
-import { historyOf, type Remembered, type Update } from "./history.js";
 import { watchOf } from "./incidents.js";
 import type { PageDrift, PageServer, PageStack, PageStream } from "./model.js";
 import { settingsOf } from "./settings.js";
+import type { Update } from "./update.js";
 
 export interface CollectOptions {
   readonly site: Site;
@@ -179,10 +180,7 @@ function unreadHistory(because: string): string {
 }
 
 /** Of servers that answer. */
-function unaskedSettings(
-  servers: readonly ServerReport[],
-  running: ReadonlyMap<string, unknown>,
-): readonly string[] {
+function unaskedSettings(servers: readonly ServerReport[], running: ReadonlyMap<string, unknown>): readonly string[] {
   return servers
     .filter(({ name, state }) => (state === "read-write" || state === "in recovery, read-only") && !running.has(name))
     .map(({ name }) => `the settings that ${name} runs with: it did not tell them in time`);

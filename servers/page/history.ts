@@ -3,23 +3,16 @@ import type { State } from "../status/observation.js";
 import { journalIn } from "../upgrade/journal.js";
 import { pastUpgradesIn } from "../upgrade/past.js";
 import { type Fork, parseHistory } from "../wal/timelines.js";
-import { roleChangeInWords, timelineInWords, updateInWords, upgradeDoneInWords, upgradeInWords } from "../words/history.js";
+import {
+  roleChangeInWords,
+  timelineInWords,
+  updateInWords,
+  upgradeDoneInWords,
+  upgradeInWords,
+} from "../words/history.js";
 import type { HostFacts } from "./hostFacts.js";
 import type { PageEvent } from "./model.js";
-
-/** A run of Pulumi's on a stack, as its history has it. */
-export interface Update {
-  /** `update`, `refresh`, `destroy` … */
-  readonly kind: string;
-  /** ISO. */
-  readonly began: string;
-  readonly ended?: string;
-  readonly result: PageEvent["result"];
-  /** How many resources, by what was done with them: `create`, `update`, `same` … */
-  readonly changes: Readonly<Record<string, number>>;
-  /** Whoever ran it said so. */
-  readonly message: string;
-}
+import type { Update } from "./update.js";
 
 /** A server, and what its host remembers. */
 export interface Remembered {
@@ -60,7 +53,13 @@ export function historyOf(
 
 function updateEvent(update: Update): PageEvent {
   const { began, ended, result } = update;
-  return { at: secondsOf(Date.parse(ended ?? began)), kind: "update", by: "pulumi", result, message: updateInWords(update) };
+  return {
+    at: secondsOf(Date.parse(ended ?? began)),
+    kind: "update",
+    by: "pulumi",
+    result,
+    message: updateInWords(update),
+  };
 }
 
 type Noted = RoleChange & { readonly server: string };
@@ -123,18 +122,30 @@ function ranAt({ kind, began, ended, result }: Update, time: number): boolean {
   return time > Date.parse(began) - slack && time < end + slack;
 }
 
-function upgradesOf(server: string, facts: HostFacts): { readonly events: readonly PageEvent[]; readonly unknown: readonly string[] } {
+function upgradesOf(
+  server: string,
+  facts: HostFacts,
+): { readonly events: readonly PageEvent[]; readonly unknown: readonly string[] } {
   const past = facts.upgrades === undefined ? [] : pastUpgradesIn(facts.upgrades.text);
   const journal = facts.upgrade === undefined ? undefined : journalIn(facts.upgrade.text);
   const done = (past ?? []).map((one): PageEvent => {
-    return { at: secondsOf(Date.parse(one.done)), kind: "upgrade", server, by: "pulumi", result: "succeeded", message: upgradeDoneInWords(one) };
+    return {
+      at: secondsOf(Date.parse(one.done)),
+      kind: "upgrade",
+      server,
+      by: "pulumi",
+      result: "succeeded",
+      message: upgradeDoneInWords(one),
+    };
   });
   const now: readonly PageEvent[] =
     journal === undefined
       ? []
       : [
           {
-            at: secondsOf(Date.parse(journal.times[journal.phase] ?? journal.times.begun ?? "") || (facts.upgrade?.changed ?? 0)),
+            at: secondsOf(
+              Date.parse(journal.times[journal.phase] ?? journal.times.begun ?? "") || (facts.upgrade?.changed ?? 0),
+            ),
             kind: "upgrade",
             server,
             by: "pulumi",

@@ -39,7 +39,8 @@ export function watchOf(
       incidents: [...open, ...over.slice(0, most)],
     },
     unknown: seen.flatMap(({ name, last, isThere }) => {
-      if (last === undefined) return isThere || site.watch.schedule !== noSchedule ? [silentWatchInWords(name, isThere)] : [];
+      if (last === undefined)
+        return isThere || site.watch.schedule !== noSchedule ? [silentWatchInWords(name, isThere)] : [];
       return isDaily(site.watch) && now - last > tooLong ? [silentWatchInWords(name, true, last)] : [];
     }),
   };
@@ -54,7 +55,11 @@ function isDaily({ schedule }: Watch): boolean {
   return /^\S+\s+\S+\s+\*\s+\*\s+\*$/.test(schedule);
 }
 
-function incidentOf(site: Pick<Site, "servers"> & { readonly watch: Watch }, name: string, incident: Incident): PageIncident {
+function incidentOf(
+  site: Pick<Site, "servers"> & { readonly watch: Watch },
+  name: string,
+  incident: Incident,
+): PageIncident {
   const { condition, object, since, ended } = incident;
   const threshold = incident.threshold === "" ? thresholdOf(site.watch, condition) : incident.threshold;
   return {

@@ -1,8 +1,8 @@
+import { mask, shownValue } from "../../postgres/secrets/index.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import { formatQuantity } from "../../postgres/settings/quantities.js";
 import { formatValue, isShownAs, meaning } from "../../postgres/settings/values.js";
 import type { Major } from "../../postgres/versions.js";
-import { mask, shownValue } from "../../postgres/secrets/index.js";
 import { runningOtherwise } from "../status/live.js";
 import type { LiveSetting } from "../status/runningSettings.js";
 import type { PageSetting } from "./model.js";
@@ -43,7 +43,8 @@ export async function settingsOf({
       name,
       ...(wanted === undefined ? {} : { declared: show(wanted) }),
       ...(there === undefined ? {} : { running: show(asPeopleWriteIt(version, name, there.setting, wanted)) }),
-      differs: wanted !== undefined && there !== undefined && (name in other || isOtherCommand(name, wanted, there.setting)),
+      differs:
+        wanted !== undefined && there !== undefined && (name in other || isOtherCommand(name, wanted, there.setting)),
       ...(there?.setting.pending === true ? { pendingRestart: true as const } : {}),
     };
   });
@@ -55,9 +56,15 @@ function isOtherCommand(name: string, wanted: string, { value }: LiveSetting): b
 }
 
 /** In the words of the stack file where it means the same, else as SHOW prints it: pg_settings has numbers of its base unit. */
-function asPeopleWriteIt(version: Major, name: string, { value, facts }: LiveSetting, wanted: string | undefined): string {
+function asPeopleWriteIt(
+  version: Major,
+  name: string,
+  { value, facts }: LiveSetting,
+  wanted: string | undefined,
+): string {
   const setting = findSetting(version, name);
-  if (setting === undefined) return facts?.unit === undefined ? value : formatQuantity(version, facts.unit, Number(value));
+  if (setting === undefined)
+    return facts?.unit === undefined ? value : formatQuantity(version, facts.unit, Number(value));
   if (wanted !== undefined && isShownAs(setting, wanted, value)) return wanted;
   const means = meaning(setting, value);
   return means === undefined ? value : formatValue(setting, means);

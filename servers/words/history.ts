@@ -1,6 +1,6 @@
 import type { RoleChange } from "../../installed/runbook/roles.js";
 import { shownInLine } from "../../postgres/shown.js";
-import type { Update } from "../page/history.js";
+import type { Update } from "../page/update.js";
 import { lsnOf } from "../sql/sql.js";
 import type { Journal } from "../upgrade/journal.js";
 import type { PastUpgrade } from "../upgrade/past.js";
@@ -19,7 +19,12 @@ export function updateInWords({ kind, changes, message }: Update): string {
 }
 
 /** What became of a server. */
-export function roleChangeInWords({ server, what, other, by }: Omit<RoleChange, "at"> & { readonly server: string }): string {
+export function roleChangeInWords({
+  server,
+  what,
+  other,
+  by,
+}: Omit<RoleChange, "at"> & { readonly server: string }): string {
   const whom = other === undefined ? "another server" : shownInLine(other);
   const script = (name: string) => (by === "hand" ? ` (runbook/${name})` : "");
   switch (what) {

@@ -127,8 +127,8 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
     expect(await look("two")).toEqual(["well again: two: replay is paused"]);
     const over = readFileSync(join(site.control("one"), "jobs", "watch.over"), "utf8");
     expect(incidentsOver(over).map(({ condition, object }) => `${condition} ${object}`)).toEqual([
-      "lagFar two",
       "lag two",
+      "lagFar two",
       "slotWal left",
     ]);
     await site.sql("one", "select pg_drop_replication_slot('left')");

@@ -125,7 +125,7 @@ describe("the page served", () => {
     const collect = async () => {
       asked += 1;
       await new Promise((resolve) => setTimeout(resolve, 50));
-      return { report: report(`asked ${asked} times`), secrets: [], viewers: [] };
+      return { report: report(`asked ${asked} times`), secrets: [] };
     };
     served = await servePage({ parts, port: 0, collect });
   });

@@ -6,8 +6,9 @@ import { describe, expect, it } from "vitest";
 import { roleChangesIn, roleLine } from "../../../installed/runbook/roles.js";
 import { incidentsOver, watchStateIn } from "../../../installed/watch/state.js";
 import { renderConditions } from "../../../postgres/watch/conditions.js";
-import { historyOf, type Remembered, type Update } from "../../../servers/page/history.js";
+import { historyOf, type Remembered } from "../../../servers/page/history.js";
 import { factsIn } from "../../../servers/page/hostFacts.js";
+import type { Update } from "../../../servers/page/update.js";
 import { checkout } from "../../../toolchain/paths.mjs";
 
 const at = (text: string) => Date.parse(text);

@@ -30,9 +30,9 @@ describe("settings of a server on the page", () => {
       { name: "shared_buffers", declared: "128MB", running: "128MB", differs: false },
       { name: "work_mem", declared: "64MB", running: "4MB", differs: true },
     ]);
-    expect(await settingsOf({ version: "15", declared: filedSettings({ "postgresql.conf": "work_mem = 64MB\n" }) })).toEqual([
-      { name: "work_mem", declared: "64MB", differs: false },
-    ]);
+    expect(
+      await settingsOf({ version: "15", declared: filedSettings({ "postgresql.conf": "work_mem = 64MB\n" }) }),
+    ).toEqual([{ name: "work_mem", declared: "64MB", differs: false }]);
   });
 
   it("show no secret: where one can be by PostgreSQL's rules, and as a whole where the stack file has them encrypted", async () => {
