@@ -50,8 +50,13 @@ export function When({ at, age = false }: { readonly at: string; readonly age?: 
   return (
     <span class="when">
       <time dateTime={at}>
-        {utc}
-        {local === undefined ? null : <span class="local"> ({local})</span>}
+        <span class="utc">{utc}</span>
+        {local === undefined ? null : (
+          <>
+            {" "}
+            <span class="local">({local})</span>
+          </>
+        )}
       </time>
       {age ? <span class="age">{ago(at, written, live)}</span> : null}
     </span>

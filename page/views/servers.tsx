@@ -6,13 +6,13 @@ import { type Column, Row, Table } from "./table.js";
 
 const head: readonly Column[] = [
   ["Server", 12],
-  ["Declared", 8],
+  ["Declared", 9],
   ["State", 21],
   ["Version", 8],
-  ["Timeline", 8],
-  ["WAL from", 13],
+  ["Timeline", 9],
+  ["WAL from", 12],
   ["Lag", 9],
-  ["Where", 21],
+  ["Where", 20],
 ];
 
 /** Each server: what it is declared to be beside what it is. */

@@ -110,17 +110,19 @@ function cellsOf(site: SiteView, row: SettingRow) {
   return site.servers.map((server) => {
     const found = row.values.find(({ servers }) => servers.includes(server));
     const none = wasAsked(server) ? "default" : "not known";
-    const shown = found === undefined ? <span class="quiet">{none}</span> : <Setting of={found.setting} />;
+    const shown =
+      found === undefined ? <span class="quiet">{none}</span> : <Setting of={found.setting} asked={wasAsked(server)} />;
     return [server.data.name, shown] as const;
   });
 }
 
-function Setting({ of }: { readonly of: PageSetting }) {
-  const asked = of.running !== undefined;
+function Setting({ of, asked }: { readonly of: PageSetting; readonly asked: boolean }) {
   return (
     <>
       <Value>{asShown(of)}</Value>
-      {asked ? null : <span class="quiet"> declared; not asked</span>}
+      {of.running === undefined ? (
+        <span class="quiet"> declared; {asked ? "the server does not show it" : "not asked"}</span>
+      ) : null}
       {of.differs ? (
         <div class="differs">
           <span aria-hidden="true">≠ </span>declared <Value>{of.declared ?? ""}</Value>
@@ -136,7 +138,8 @@ function Values({ row, all }: { readonly row: SettingRow; readonly all: number }
     <ul class="values">
       {row.values.map((value, index) => (
         <li key={index}>
-          <Setting of={value.setting} /> <span class="quiet">{whereOf(value.servers, all)}</span>
+          <Setting of={value.setting} asked={value.servers.some(wasAsked)} />{" "}
+          <span class="quiet">{whereOf(value.servers, all)}</span>
         </li>
       ))}
       {row.absent.length === 0 ? null : <li class="quiet">default {whereOf(row.absent, all)}</li>}

@@ -133,7 +133,7 @@ describe.skipIf(noBrowser !== undefined)(
     });
 
     it("has nothing beyond its edge, on a phone, a tablet, a desk", async () => {
-      for (const report of [failover(), threeSites(), hostile()]) {
+      for (const report of [failover(), drifted(), threeSites(), hostile()]) {
         const { page } = await show(report);
         await page.getByRole("checkbox", { name: "Only differences" }).uncheck();
         for (const width of [1440, 768, 375]) {
