@@ -73,7 +73,12 @@ function writes({ servers }: SiteView): Answer {
 function behind({ servers }: SiteView): Answer {
   const question = "Who lags";
   const followers = servers.filter(({ data }) => !shallWrite(data) && !["lost", "read-write"].includes(data.state));
-  if (followers.length === 0) return { question, mark: "none", says: ["nobody: there is no standby"], more: [] };
+  if (followers.length === 0) {
+    const taken = servers.some(({ data }) => !shallWrite(data) && data.state === "read-write");
+    if (taken)
+      return { question, mark: "bad", says: ["no server follows: what is declared standby takes writes"], more: [] };
+    return { question, mark: "none", says: ["nobody: there is no standby"], more: [] };
+  }
   const told = followers.map((server) => ({ server, ...lagOf(server) }));
   const wrong = told.filter(({ mark }) => mark !== "good");
   const mark = worst(told.map((each) => each.mark));
@@ -264,8 +269,12 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
 const noWatch = (unwatched: readonly string[], all: number): string =>
   `no watch is declared${unwatched.length === all ? "" : ` in ${names(unwatched)}`}: incidents are not known${unwatched.length === all ? "" : " there"}`;
 
-const incidentLine = ({ server, message, ended }: PageIncident): string =>
-  `${server}: ${message}${ended === undefined ? " (goes on)" : " (over)"}`;
+/** Its sentence is of whoever saw it: "from this server". */
+const incidentLine = (incident: PageIncident): string =>
+  `${incident.seenBy} sees${isOpen(incident) ? "" : " no longer"}: ${incident.message}`;
 
-const eventLine = ({ server, message, by, result }: PageEvent): string =>
-  `${server === undefined ? "" : `${server}: `}${message}${by === "hand" ? ", by hand" : ""}${result === "succeeded" ? "" : ` (${result})`}`;
+/** What changed a role names its server. */
+const eventLine = ({ kind, server, message, by, result }: PageEvent): string => {
+  const who = server === undefined || kind === "role" ? "" : `${server}: `;
+  return `${who}${message}${by === "hand" ? ", by hand" : ""}${result === "succeeded" ? "" : ` (${result})`}`;
+};

@@ -115,7 +115,7 @@ function stackEntries({ id, data, servers }: StackView): readonly Entry[] {
       );
     }),
     ...data.history.map(({ at, kind, server, by, result, message }, index) => {
-      const title = `${server === undefined ? "" : `${server}: `}${message}`;
+      const title = server === undefined || kind === "role" ? message : `${server}: ${message}`;
       return entry(
         "History",
         `event-${place}-${index}`,

@@ -76,7 +76,7 @@ function SiteSettings(props: {
               <Row
                 key={row.name}
                 id={row.id}
-                kind={isDifferent(row) ? "different" : "same"}
+                kind={kindOf(row)}
                 first={<Name row={row} />}
                 cells={
                   few
@@ -91,6 +91,9 @@ function SiteSettings(props: {
     </div>
   );
 }
+
+/** Not as declared stands out; what only is not the same everywhere may well be meant so: an address, a connection string. */
+const kindOf = (row: SettingRow): string => (row.drifted || row.waits ? "different" : row.uneven ? "uneven" : "same");
 
 function Name({ row: { name, drifted, waits, uneven } }: { readonly row: SettingRow }) {
   const said = [

@@ -57,7 +57,7 @@ describe.skipIf(noBrowser !== undefined)(
       );
       expect(await answer(page, "Last 24 hours").innerText()).toMatch(/3 incidents open, 1 role change/);
       expect(await answer(page, "Last 24 hours").innerText()).toContain(
-        "became the primary, on timeline 4 (runbook: failover), by hand",
+        "server3 took over from server2 (runbook/failover): timeline 4 begins, from 3 at 0/5D2A9F8, by hand",
       );
       const links = page.getByRole("list", { name: "Servers" }).getByRole("link");
       expect(await links.count()).toBe(3);

@@ -104,14 +104,14 @@ export function backups(): PageBackups {
 }
 
 const rollouts = (): readonly PageEvent[] => [
-  { at: before(52), kind: "update", by: "pulumi", result: "succeeded", message: "up: 2 resources changed" },
+  { at: before(52), kind: "update", by: "pulumi", result: "succeeded", message: "pulumi up: 2 update, 61 same" },
   {
     at: before(412),
     kind: "role",
     server: "server2",
     by: "pulumi",
     result: "succeeded",
-    message: "became the primary, on timeline 3 (switchover)",
+    message: "server2 took over from server3: timeline 3 begins, from 2 at 0/4C1B2E0",
   },
   {
     at: before(412),
@@ -119,9 +119,9 @@ const rollouts = (): readonly PageEvent[] => [
     server: "server3",
     by: "pulumi",
     result: "succeeded",
-    message: "became a standby of server2",
+    message: "server3 follows server2",
   },
-  { at: before(900), kind: "update", by: "pulumi", result: "failed", message: "up: it was interrupted" },
+  { at: before(900), kind: "update", by: "pulumi", result: "failed", message: "pulumi up: 1 update" },
 ];
 
 const watch = (incidents: readonly PageIncident[] = []) => ({ schedule: "at minute 1 of every hour", incidents });
@@ -130,7 +130,7 @@ const over: PageIncident = {
   server: "server3",
   seenBy: "server2",
   condition: "standbyAbsent",
-  message: "standby server3 does not stream",
+  message: "The standby server3 does not stream from this server.",
   since: before(310),
   ended: before(309),
 };
@@ -281,21 +281,21 @@ export function failover(): PageReport {
         server: "server2",
         seenBy: "server3",
         condition: "peerHost",
-        message: "the host of server2 does not answer",
+        message: "The host of server server2 does not answer: nothing comes back from 192.0.2.3.",
         since: before(3.1),
       },
       {
         server: "des10",
         seenBy: "des10",
         condition: "notReceiving",
-        message: "it does not receive WAL from server2",
+        message: "The server does not receive WAL from server2.",
         since: before(2.1),
       },
       {
         server: "server3",
         seenBy: "server3",
         condition: "role",
-        message: "it is not what it is declared to be",
+        message: "The server takes writes, and is declared standby.",
         since: before(2.1),
       },
       over,
@@ -307,7 +307,7 @@ export function failover(): PageReport {
         server: "server3",
         by: "hand",
         result: "succeeded",
-        message: "became the primary, on timeline 4 (runbook: failover)",
+        message: "server3 took over from server2 (runbook/failover): timeline 4 begins, from 3 at 0/5D2A9F8",
       },
       ...rollouts(),
     ],
@@ -391,7 +391,13 @@ export function threeSites(): PageReport {
         backups: { ...backups(), schedule: "daily at 01:30, UTC" },
         watch: watch(),
         history: [
-          { at: before(7), kind: "upgrade", by: "pulumi", result: "succeeded", message: "upgraded from 17 to 18" },
+          {
+            at: before(7),
+            kind: "upgrade",
+            by: "pulumi",
+            result: "succeeded",
+            message: "upgraded from PostgreSQL 17 to 18 by pg_upgrade; clients waited 42s",
+          },
         ],
       }),
       stack({ stack: "momentum", site: "momentum", servers: [msyspg], streams: [], drift: clean }),
@@ -433,7 +439,7 @@ export function hundred(): PageReport {
         kind: "update",
         by: "pulumi",
         result: "succeeded",
-        message: `up: ${index} resources changed`,
+        message: `pulumi up: ${index} update`,
       }),
     );
     return stack({

@@ -73,6 +73,10 @@ describe("who lags", () => {
     expect(ask(given)).toBe(said);
   });
 
+  it("is no standby that took over", () => {
+    expect(ask({ state: "read-write" })).toBe("bad: no server follows: what is declared standby takes writes");
+  });
+
   it("is not known, or why one does not stream", () => {
     const { lagBytes, ...silent } = server({ name: "server3", role: "standby" });
     const servers = [server({ name: "server2", role: "primary" }), silent];
@@ -153,7 +157,7 @@ describe("the last 24 hours", () => {
     expect(ask(withStack({}))).toBe("none: nothing known\n  no watch is declared: incidents are not known");
     expect(ask(withStack({ watch: { schedule: "hourly", incidents: [] } }))).toBe("good: nothing");
     expect(ask(failover())?.split("\n").slice(0, 2).join("\n")).toBe(
-      "bad: 3 incidents open, 1 role change, 1 backup\n  2026-11-30T04:04:00.000Z: des10: it does not receive WAL from server2 (goes on)",
+      "bad: 3 incidents open, 1 role change, 1 backup\n  2026-11-30T04:04:00.000Z: des10 sees: The server does not receive WAL from server2.",
     );
     // Of 13 days ago.
     expect(ask(healthy())).toBe("good: 1 backup");

@@ -16,10 +16,12 @@ describe("a search", () => {
       "Settings: max_connections = 300",
     ]);
     expect(find(healthy(), "192.0.2.4")).toEqual(["Servers: server3"]);
-    expect(find(healthy(), "timeline 3 became")).toEqual([
-      "History: server2: became the primary, on timeline 3 (switchover)",
+    expect(find(healthy(), "timeline 3 TOOK")).toEqual([
+      "History: server2 took over from server3: timeline 3 begins, from 2 at 0/4C1B2E0",
     ]);
-    expect(find(healthy(), "standbyabsent")).toEqual(["Incidents: server3: standby server3 does not stream"]);
+    expect(find(healthy(), "standbyabsent")).toEqual([
+      "Incidents: server3: The standby server3 does not stream from this server.",
+    ]);
     expect(find(healthy(), "20261129t")).toEqual(["Backups: 20261129T151000Z"]);
     expect(find(healthy(), "  ")).toEqual([]);
   });
