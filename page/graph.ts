@@ -1,5 +1,5 @@
 import type { PageStream } from "../servers/page/model.js";
-import { lags, type Mark, markOf, worst } from "./judge.js";
+import { inRecovery, lags, type Mark, markOf, worst } from "./judge.js";
 import type { ServerView, SiteView, StackView } from "./sites.js";
 import { bytes, count, lag, names, seconds } from "./words.js";
 
@@ -114,6 +114,9 @@ function edgeOf(from: string, to: string, { data }: ServerView, stream: PageStre
   if (stream.off !== undefined) {
     const label = `${data.name} does not stream from ${stream.from}: ${stream.off}`;
     return { from, to, mark: "bad", text: "✕ does not stream", label };
+  }
+  if (!inRecovery(data)) {
+    return { from, to, mark: "bad", text: "✕ does not stream", label: `${data.name} does not stream: ${data.state}` };
   }
   const late = data.lagBytes !== undefined && data.lagBytes > 0 && data.lagSeconds !== undefined;
   const time = late ? ` · ${seconds(data.lagSeconds ?? 0)}` : "";

@@ -107,7 +107,13 @@ export function wide(graph: Graph): Drawing {
     among.setEdge(homeOf(from), homeOf(to), { weight: 1 }, `${index}`);
   });
   layout(among);
-  const moved = inner.map((one) => move(one, cornerOf(among.node(one.group.id))));
+  // Dagre has the middles of a column in line. With their left sides in line, what comes in stays outside of the others.
+  const middle = ({ group }: Inner) => among.node(group.id).x ?? 0;
+  const left = (one: Inner) =>
+    Math.max(...inner.filter((each) => middle(each) === middle(one)).map((each) => each.width));
+  const moved = inner.map((one) => {
+    return move(one, { x: middle(one) - left(one) / 2, y: boxOf(among.node(one.group.id)).y });
+  });
   const between = ({ from, to }: Edge, index: number) => {
     const points = pointsOf(among.edge(homeOf(from), homeOf(to), `${index}`));
     // A bend in the middle of two neighbours is dagre's own; around a stack between them there are more.
@@ -162,7 +168,7 @@ interface Inner {
 function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inner {
   const own = new Set(group.nodes.map(({ id }) => id));
   const plan = new Dagre({ multigraph: true });
-  plan.setGraph({ rankdir: "LR", nodesep: 20, ranksep: 36 });
+  plan.setGraph({ rankdir: "LR", nodesep: 20, ranksep: 56 });
   plan.setDefaultEdgeLabel(() => ({}));
   for (const node of group.nodes) plan.setNode(node.id, { width: nodeWidth, height: nodeHeight(node) });
   for (const edge of edges) {
@@ -198,13 +204,14 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
   };
   const lines = edges.map((edge): Line => {
     const found = plan.edge(edge.from, edge.to, "stream");
-    const way = [...side(edge.from, 1), ...shift(pointsOf(found).slice(1, -1)), ...side(edge.to, 0)];
-    return {
-      of: edge,
-      points: way,
-      text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" },
-      far: false,
-    };
+    const text = add({ x: found.x ?? 0, y: found.y ?? 0 }, by);
+    // It turns before its own text, and so before those of its neighbours.
+    const before = { x: text.x - textWidth(edge.text) / 2, y: text.y };
+    const inside = shift(pointsOf(found).slice(1, -1)).flatMap((point) =>
+      point.x === text.x ? [before, point] : [point],
+    );
+    const way = [...side(edge.from, 1), ...inside, ...side(edge.to, 0)];
+    return { of: edge, points: way, text: { ...text, anchor: "middle" }, far: false };
   });
   const ports = ends.map(({ key, from, to }) => {
     const points = shift(pointsOf(plan.edge(from, to, "port")));
@@ -253,11 +260,6 @@ const pointsOf = ({ points }: { readonly points?: readonly Point[] }): readonly 
 function boxOf({ x = 0, y = 0, width, height }: { x?: number; y?: number; width: number; height: number }): Box {
   return { x: x - width / 2, y: y - height / 2, width, height };
 }
-
-const cornerOf = (node: Parameters<typeof boxOf>[0]): Point => {
-  const { x, y } = boxOf(node);
-  return { x, y };
-};
 
 /** The widest that one column of servers is. */
 const column = 560;
