@@ -52,7 +52,10 @@ function writes({ servers }: SiteView): Answer {
     if (declared.length === 0 && !servers.some(({ data }) => shallWrite(data))) {
       return { question, mark: "unknown", says: ["no stack of this page has its primary"], more: [] };
     }
-    const more = declared.map((each): Piece[] => [link(each), ` is declared ${each.data.role}, and is: ${each.data.state}`]);
+    const more = declared.map((each): Piece[] => [
+      link(each),
+      ` is declared ${each.data.role}, and is: ${each.data.state}`,
+    ]);
     return { question, mark: "bad", says: ["no server that answers"], more };
   }
   if (other !== undefined) {
@@ -60,48 +63,82 @@ function writes({ servers }: SiteView): Answer {
   }
   const line = writer.data.timeline === undefined ? "" : `, on timeline ${writer.data.timeline}`;
   if (shallWrite(writer.data)) return { question, mark: "good", says: [link(writer), line], more: [] };
-  const more = declared.map((each): Piece[] => [link(each), ` is declared ${each.data.role}, and is: ${each.data.state}`]);
+  const more = declared.map((each): Piece[] => [
+    link(each),
+    ` is declared ${each.data.role}, and is: ${each.data.state}`,
+  ]);
   return { question, mark: "bad", says: [link(writer), `${line}; it is declared ${writer.data.role}`], more };
 }
 
 function behind({ servers }: SiteView): Answer {
   const question = "Who lags";
-  const followers = servers.filter(({ data }) => !shallWrite(data) && data.state !== "lost");
-  if (followers.length === 0) return { question, mark: "none", says: ["nobody: there is no standby"], more: [] };
+  const followers = servers.filter(({ data }) => !shallWrite(data) && !["lost", "read-write"].includes(data.state));
+  if (followers.length === 0) {
+    const taken = servers.some(({ data }) => !shallWrite(data) && data.state === "read-write");
+    if (taken)
+      return { question, mark: "bad", says: ["no server follows: what is declared standby takes writes"], more: [] };
+    return { question, mark: "none", says: ["nobody: there is no standby"], more: [] };
+  }
   const told = followers.map((server) => ({ server, ...lagOf(server) }));
   const wrong = told.filter(({ mark }) => mark !== "good");
   const mark = worst(told.map((each) => each.mark));
   if (wrong.length > 0) {
     const more = wrong.map(({ server, says }): Piece[] => [link(server), ` ${says}`]);
-    return { question, mark, says: [`${wrong.length} of ${count(followers.length, "server")}`], more: few(more, "more in the table of servers") };
+    const [only] = more;
+    if (only !== undefined && more.length === 1) return { question, mark, says: only, more: [] };
+    const says = [`${wrong.length} of ${count(followers.length, "server")}`];
+    return { question, mark, says, more: few(more, "more in the table of servers") };
   }
   const [farthest] = [...followers].sort((a, b) => (b.data.lagBytes ?? 0) - (a.data.lagBytes ?? 0));
   const by = farthest?.data.lagBytes ?? 0;
-  const says = by === 0 || farthest === undefined ? ["nobody"] : ["nobody; ", link(farthest), ` is ${bytes(by)} behind`];
+  const says =
+    by === 0 || farthest === undefined ? ["nobody"] : ["nobody; ", link(farthest), ` is ${bytes(by)} behind`];
   return { question, mark, says, more: [] };
 }
 
 function lagOf({ data, stream }: ServerView): { readonly mark: Mark; readonly says: string } {
-  if (data.state === "read-write") return { mark: "bad", says: "takes writes itself" };
-  if (!inRecovery(data)) return { mark: data.state === "starting" ? "watch" : "bad", says: `receives nothing: ${data.state}` };
+  if (!inRecovery(data))
+    return { mark: data.state === "starting" ? "watch" : "bad", says: `receives nothing: ${data.state}` };
   const by = lag(data) ?? "not known";
-  if (stream?.off !== undefined) return { mark: "bad", says: `does not stream from ${stream.from}: ${stream.off}` };
+  if (stream?.off !== undefined) {
+    const last = data.lagBytes === undefined ? "" : `is ${by} behind, and `;
+    return { mark: "bad", says: `${last}does not stream from ${stream.from}: ${stream.off}` };
+  }
   if (lags(data)) return { mark: data.late === undefined ? "watch" : "good", says: `is ${by} behind` };
-  return data.lagBytes === undefined ? { mark: "unknown", says: `lag ${by}` } : { mark: "good", says: `is ${by} behind` };
+  return data.lagBytes === undefined
+    ? { mark: "unknown", says: `lag ${by}` }
+    : { mark: "good", says: `is ${by} behind` };
 }
 
-function differs({ stacks }: SiteView): Answer {
+function differs(site: SiteView): Answer {
+  const { stacks } = site;
   const question = "What differs";
   const drifts = stacks.map(({ data }) => data.drift);
   const differences = drifts.flatMap((drift) => drift.differences);
   const refusals = drifts.flatMap((drift) => drift.refusals);
   const reasons = drifts.flatMap((drift) => drift.reasons);
-  const waiting = stacks.flatMap(({ servers }) => servers.filter(({ data }) => data.settings.some((each) => each.pendingRestart)));
+  const waiting = stacks.flatMap(({ servers }) =>
+    servers.filter(({ data }) => data.settings.some((each) => each.pendingRestart)),
+  );
   const more: (readonly Piece[])[] = [
-    ...byServer(differences.map(({ server }) => server ?? "the site")).map((text): Piece[] => [text]),
-    ...(waiting.length === 0 ? [] : [[...list(waiting.slice(0, 4)), waiting.length > 4 ? " and others" : "", waiting.length === 1 ? " waits for a restart" : " wait for a restart"]]),
-    ...few(refusals.map((refusal): Piece[] => [`pulumi up would refuse: ${refusal}`]), "refusals under drift"),
-    ...few(reasons.map((reason): Piece[] => [`not known: ${reason}`]), "under drift"),
+    ...few(byServer(site), "servers under drift"),
+    ...(waiting.length === 0
+      ? []
+      : [
+          [
+            ...list(waiting.slice(0, 4)),
+            waiting.length > 4 ? " and others" : "",
+            waiting.length === 1 ? " waits for a restart" : " wait for a restart",
+          ],
+        ]),
+    ...few(
+      refusals.map((refusal): Piece[] => [`pulumi up would refuse: ${refusal}`]),
+      "refusals under drift",
+    ),
+    ...few(
+      reasons.map((reason): Piece[] => [`not known: ${reason}`]),
+      "under drift",
+    ),
   ];
   const outcomes = drifts.map(({ outcome }) => outcome);
   const unasked = outcomes.includes("not asked");
@@ -111,17 +148,24 @@ function differs({ stacks }: SiteView): Answer {
     unasked || outcomes.includes("unknown") ? "unknown" : "good",
   ]);
   const found = count(differences.length, "difference");
-  if (differences.length > 0) return { question, mark, says: [found, ...(unasked ? ["; not every stack was asked"] : [])], more };
+  if (differences.length > 0)
+    return { question, mark, says: [found, ...(unasked ? ["; not every stack was asked"] : [])], more };
   if (unasked) return { question, mark, says: ["not asked when this was written"], more };
   return { question, mark, says: [outcomes.includes("unknown") ? "not all is known" : "nothing"], more };
 }
 
-/** `server3: 2`, the most first. */
-function byServer(servers: readonly string[]): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const server of servers) counts.set(server, (counts.get(server) ?? 0) + 1);
-  const sorted = [...counts].sort(([, a], [, b]) => b - a).map(([server, number]) => `${server}: ${number}`);
-  return sorted.length === 0 ? [] : [names(sorted, 6)];
+/** A line a server, with what differs there: those of which most does first. */
+function byServer({ stacks, servers }: SiteView): readonly (readonly Piece[])[] {
+  const lines = stacks.flatMap(({ data }) => {
+    const { differences } = data.drift;
+    return [...new Set(differences.map(({ server }) => server))].map((name) => {
+      const objects = differences.filter(({ server }) => server === name).map(({ object }) => object);
+      const view = servers.find((each) => each.data.name === name && name !== undefined);
+      const who: Piece = view === undefined ? (name ?? "the site as a whole") : link(view);
+      return { objects, line: [who, `: ${names(objects, 3)}`] };
+    });
+  });
+  return lines.sort((a, b) => b.objects.length - a.objects.length).map(({ line }) => line);
 }
 
 /** Conditions of the watch (postgres/watch) that mean: a backup or a drill is older than it may be. */
@@ -132,8 +176,14 @@ function drill({ stacks }: SiteView): Answer {
   const kept = stacks.flatMap(({ data }) => (data.backups === undefined ? [] : [data.backups]));
   if (kept.length === 0) return { question, mark: "none", says: ["no backups are declared"], more: [] };
   const runs = kept.flatMap((each) => each.runs);
-  const drilled = newest(runs.filter(({ verifiedAt }) => verifiedAt !== undefined), ({ verifiedAt }) => verifiedAt ?? "");
-  const whole = newest(runs.filter(({ state }) => state === "whole"), ({ at }) => at);
+  const drilled = newest(
+    runs.filter(({ verifiedAt }) => verifiedAt !== undefined),
+    ({ verifiedAt }) => verifiedAt ?? "",
+  );
+  const whole = newest(
+    runs.filter(({ state }) => state === "whole"),
+    ({ at }) => at,
+  );
   const last = newest(runs, ({ at }) => at);
   const open = stacks.flatMap(({ data }) => data.watch?.incidents ?? []).filter(isOpen);
   const old = open.filter(({ condition }) => oldConditions.includes(condition));
@@ -155,7 +205,10 @@ const noDrill = (kept: readonly PageBackups[]): string =>
 
 /** Of runs, the last by a time. */
 function newest(runs: readonly PageRun[], at: (run: PageRun) => string): PageRun | undefined {
-  return runs.reduce<PageRun | undefined>((best, run) => (best === undefined || at(run) > at(best) ? run : best), undefined);
+  return runs.reduce<PageRun | undefined>(
+    (best, run) => (best === undefined || at(run) > at(best) ? run : best),
+    undefined,
+  );
 }
 
 export const isOpen = ({ ended }: PageIncident): boolean => ended === undefined;
@@ -180,7 +233,7 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
   const runs = stacks.flatMap(({ data }) => data.backups?.runs ?? []).filter(({ at }) => within(at, written));
   const open = incidents.filter(isOpen);
   const roles = events.filter(({ kind }) => kind === "role");
-  const unwatched = stacks.length - watched.length;
+  const unwatched = stacks.filter(({ data }) => data.watch === undefined).map(({ data }) => data.stack);
   const parts = [
     ...(open.length === 0 ? [] : [`${count(open.length, "incident")} open`]),
     ...(incidents.length === open.length ? [] : [`${count(incidents.length - open.length, "incident")} over`]),
@@ -193,20 +246,35 @@ function lastDay({ stacks }: SiteView, written: string): Answer {
     ...events.map((each) => ({ at: each.at, says: eventLine(each), first: false })),
   ].sort((a, b) => Number(b.first) - Number(a.first) || b.at.localeCompare(a.at));
   const more: (readonly Piece[])[] = [
-    ...few(lines.map(({ at, says }): Piece[] => [{ at }, `: ${says}`]), "more under incidents and history"),
-    ...(unwatched === 0 ? [] : [[`${unwatched === stacks.length ? "no watch is declared" : "not every stack has a watch"}: incidents are not known`]]),
+    ...few(
+      lines.map(({ at, says }): Piece[] => [{ at }, `: ${says}`]),
+      "more under incidents and history",
+    ),
+    ...(unwatched.length === 0 ? [] : [[noWatch(unwatched, stacks.length)]]),
   ];
   const failed = events.some(({ result }) => result !== "succeeded");
   const mark: Mark = worst([
-    open.length > 0 ? "bad" : "good",
-    incidents.length > 0 || roles.length > 0 || failed ? "watch" : "good",
-    watched.length === 0 ? "unknown" : "good",
+    open.length > 0 ? "bad" : "none",
+    incidents.length > 0 || roles.length > 0 || failed ? "watch" : "none",
+    watched.length > 0 || events.length > 0 ? "good" : "none",
   ]);
-  return { question, mark, says: [parts.length === 0 ? "nothing" : parts.join(", ")], more };
+  return {
+    question,
+    mark,
+    says: [parts.length > 0 ? parts.join(", ") : watched.length === 0 ? "nothing known" : "nothing"],
+    more,
+  };
 }
 
-const incidentLine = ({ server, message, ended }: PageIncident): string =>
-  `${server}: ${message}${ended === undefined ? " (goes on)" : " (over)"}`;
+const noWatch = (unwatched: readonly string[], all: number): string =>
+  `no watch is declared${unwatched.length === all ? "" : ` in ${names(unwatched)}`}: incidents are not known${unwatched.length === all ? "" : " there"}`;
 
-const eventLine = ({ server, message, by, result }: PageEvent): string =>
-  `${server === undefined ? "" : `${server}: `}${message}${by === "hand" ? ", by hand" : ""}${result === "succeeded" ? "" : ` (${result})`}`;
+/** Its sentence is of whoever saw it: "from this server". */
+const incidentLine = (incident: PageIncident): string =>
+  `${incident.seenBy} sees${isOpen(incident) ? "" : " no longer"}: ${incident.message}`;
+
+/** What changed a role names its server. */
+const eventLine = ({ kind, server, message, by, result }: PageEvent): string => {
+  const who = server === undefined || kind === "role" ? "" : `${server}: `;
+  return `${who}${message}${by === "hand" ? ", by hand" : ""}${result === "succeeded" ? "" : ` (${result})`}`;
+};

@@ -69,9 +69,12 @@ export function App({ first, live }: { readonly first: PageReport; readonly live
       </main>
       <footer>
         <p>
-          Written by pgsite from the same report as <code>pgsite status</code> and <code>pgsite drift</code>. Times are UTC
-          {zone(new Date()) === "UTC" ? ", which is this browser's time zone" : `, beside this browser's: ${zone(new Date())}`}. It
-          loads nothing from anywhere{live ? " but its own report" : ""}.
+          Written by pgsite from the same report as <code>pgsite status</code> and <code>pgsite drift</code>. Times are
+          UTC
+          {zone(new Date()) === "UTC"
+            ? ", which is this browser's time zone"
+            : `, beside this browser's: ${zone(new Date())}`}
+          . It loads nothing from anywhere{live ? " but its own report" : ""}.
         </p>
       </footer>
     </ClockContext.Provider>
@@ -117,7 +120,8 @@ function Age({ written, live }: { readonly written: string; readonly live: boole
   if (live || !(old > day)) return null;
   return (
     <p class="banner" role="status">
-      This page was written {span(old)} ago. What it says may be true no longer: write it anew with <code>pgsite page</code>.
+      This page was written {span(old)} ago. What it says may be true no longer: write it anew with{" "}
+      <code>pgsite page</code>.
     </p>
   );
 }
@@ -136,7 +140,14 @@ function partsOf(sites: readonly SiteView[]): readonly PartOfPage[] {
   return [
     { id: "glance", name: "At a glance" },
     { id: "topology", name: "Topology" },
-    { id: "servers", name: "Servers", ...noted(stacks.reduce((sum, { servers }) => sum + servers.length, 0), "") },
+    {
+      id: "servers",
+      name: "Servers",
+      ...noted(
+        stacks.reduce((sum, { servers }) => sum + servers.length, 0),
+        "",
+      ),
+    },
     { id: "drift", name: "Drift", ...noted(differences, "") },
     { id: "backups", name: "Backups" },
     { id: "incidents", name: "Incidents", ...noted(open, " open") },

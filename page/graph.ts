@@ -25,8 +25,8 @@ export interface Node {
   readonly mark: Mark;
   /** Its further lines, the first says how it is. */
   readonly lines: readonly string[];
-  /** What is read out for it. */
-  readonly label: string;
+  /** What is heard beside these, and shown by whoever points at it. */
+  readonly more: string;
 }
 
 export interface Edge {
@@ -56,7 +56,8 @@ export function graphOf(site: SiteView, collapsed: ReadonlySet<string>): Graph {
     const [from, to] = [nodeOf.get(source?.id ?? "") ?? outsideId(stream.from), nodeOf.get(server.id) ?? server.id];
     return from === to ? [] : [edgeOf(from, to, server, stream)];
   });
-  const outside = strangers.size === 0 ? [] : [{ id: "outside", title: "not on this page", nodes: [...strangers].map(outsideNode) }];
+  const outside =
+    strangers.size === 0 ? [] : [{ id: "outside", title: "not on this page", nodes: [...strangers].map(outsideNode) }];
   return { groups: [...outside, ...groups.filter(({ nodes }) => nodes.length > 0)], edges: merged(edges) };
 }
 
@@ -67,7 +68,7 @@ const outsideId = (name: string): string => `outside ${name}`;
 
 function outsideNode(name: string): Node {
   const lines = ["its stack is not shown"];
-  return { id: outsideId(name), goes: "", name, role: "", mark: "none", lines, label: `${name}: ${lines[0]}` };
+  return { id: outsideId(name), goes: "", name, role: "", mark: "none", lines, more: "" };
 }
 
 function serverNode(server: ServerView): Node {
@@ -85,9 +86,7 @@ function serverNode(server: ServerView): Node {
     role: data.role,
     mark,
     lines: [state, ...(second === "" ? [] : [second]), host],
-    label: [`${data.name}, declared ${data.role}: ${state}`, line, ...data.problems.map(({ message }) => message)]
-      .filter((text) => text !== "")
-      .join("; "),
+    more: data.problems.map(({ message }) => message).join("; "),
   };
 }
 
@@ -100,7 +99,15 @@ function wholeNode({ id, data, servers }: StackView): Node {
     troubled.length === 0 ? "all well" : `${troubled.length} not well: ${names(troubled, 2)}`,
   ];
   const name = count(servers.length, "server");
-  return { id, goes: `servers-${id}`, name, role: "", mark: worst(marks), lines, label: `${data.stack}: ${name}; ${lines[0]}; ${lines[1]}` };
+  return {
+    id,
+    goes: `servers-${id}`,
+    name,
+    role: "",
+    mark: worst(marks),
+    lines,
+    more: `stack ${data.stack}`,
+  };
 }
 
 function edgeOf(from: string, to: string, { data }: ServerView, stream: PageStream): Edge {
@@ -127,6 +134,8 @@ function merged(edges: readonly Edge[]): readonly Edge[] {
     if (first === undefined || all.length === 1) return all;
     const off = all.filter(({ mark }) => mark === "bad").length;
     const text = `${count(all.length, "stream")}${off === 0 ? "" : `, ✕ ${off} off`}`;
-    return [{ ...first, mark: worst(all.map(({ mark }) => mark)), text, label: all.map(({ label }) => label).join("; ") }];
+    return [
+      { ...first, mark: worst(all.map(({ mark }) => mark)), text, label: all.map(({ label }) => label).join("; ") },
+    ];
   });
 }

@@ -40,44 +40,112 @@ const labelHeight = 22;
 /** Between two stacks: whoever is apart is drawn apart. */
 const ocean = 168;
 
-export const nodeHeight = ({ lines }: Node): number => 34 + 18 * lines.length;
+export const nodeHeight = ({ lines }: Node): number => 40 + 18 * lines.length;
 
 /** How wide a text is at most, at 12 pixels. */
-const textWidth = (text: string): number => Math.min(220, 16 + 6.6 * text.length);
+const textWidth = (text: string): number => Math.min(230, 16 + 7 * text.length);
 
-/** From left to right: each stack is laid out by itself, then the stacks among each other. So no stack can lie on another one. */
-export function wide(graph: Graph): Drawing {
+/** Each stack laid out by itself, and the streams between two of them. */
+function parts(graph: Graph) {
   const homes = new Map(graph.groups.flatMap(({ id, nodes }) => nodes.map((node) => [node.id, id] as const)));
+  const isIn = (group: Group) => (id: string) => homes.get(id) === group.id;
   const far = graph.edges.filter(({ from, to }) => homes.get(from) !== homes.get(to));
-  const near = (group: Group) => graph.edges.filter(({ from, to }) => homes.get(from) === group.id && homes.get(to) === group.id);
-  const inner = graph.groups.map((group) => within(group, near(group), far));
+  const inner = graph.groups.map((group) => {
+    const own = isIn(group);
+    return within(
+      group,
+      graph.edges.filter(({ from, to }) => own(from) && own(to)),
+      far,
+    );
+  });
+  return { far, inner, homeOf: (id: string) => homes.get(id) ?? id };
+}
+
+/** All of it, of stacks that have their places. `between`: the way of a stream from the edge of its stack to that of the other. */
+function whole(
+  moved: readonly ReturnType<typeof move>[],
+  far: readonly Edge[],
+  homeOf: (id: string) => string,
+  between: (edge: Edge, index: number, start: Point, end: Point) => readonly Point[],
+): Omit<Drawing, "width" | "height"> {
+  const find = (id: string) => moved.find(({ group }) => group.id === homeOf(id));
+  const crossing = far.map((edge, index): Line => {
+    const [out, into] = [
+      find(edge.from)?.ports.get(`out ${index}`) ?? [],
+      find(edge.to)?.ports.get(`in ${index}`) ?? [],
+    ];
+    const [start, end] = [out.at(-1) ?? origin, into[0] ?? origin];
+    const way = between(edge, index, start, end);
+    // Its text stands where it crosses to the other stack: in the middle of the longest piece.
+    const [from, to] = longest([start, ...way, end]);
+    const text = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, anchor: "middle" as const };
+    return { of: edge, points: [...out, ...way, ...into], text, far: true };
+  });
+  return {
+    groups: moved.map(({ group, box }) => ({ ...box, of: group })),
+    nodes: moved.flatMap(({ nodes }) => nodes),
+    lines: [...moved.flatMap(({ lines }) => lines), ...crossing],
+  };
+}
+
+const origin: Point = { x: 0, y: 0 };
+
+function longest(points: readonly Point[]): readonly [Point, Point] {
+  const pieces = points.slice(1).map((point, index) => [points[index] ?? origin, point] as const);
+  const length = ([a, b]: readonly [Point, Point]) => Math.abs(a.x - b.x) + Math.abs(a.y - b.y);
+  return pieces.reduce((best, piece) => (length(piece) > length(best) ? piece : best), pieces[0] ?? [origin, origin]);
+}
+
+/** From left to right: the stacks among each other by dagre, as boxes, so that none can lie on another one. */
+export function wide(graph: Graph): Drawing {
+  const { far, inner, homeOf } = parts(graph);
   const among = new Dagre({ multigraph: true });
   among.setGraph({ rankdir: "LR", nodesep: 40, ranksep: ocean, marginx: 1, marginy: 1 });
   among.setDefaultEdgeLabel(() => ({}));
   for (const { group, width, height } of inner) among.setNode(group.id, { width, height });
   far.forEach(({ from, to }, index) => {
-    among.setEdge(homes.get(from) ?? from, homes.get(to) ?? to, { weight: 1 }, `${index}`);
+    among.setEdge(homeOf(from), homeOf(to), { weight: 1 }, `${index}`);
   });
   layout(among);
   const moved = inner.map((one) => move(one, cornerOf(among.node(one.group.id))));
-  const find = (id: string) => moved.find(({ group }) => group.id === homes.get(id));
-  const crossing = far.map((edge, index): Line => {
-    const [out, into] = [find(edge.from)?.ports.get(`out ${index}`) ?? [], find(edge.to)?.ports.get(`in ${index}`) ?? []];
-    const points = pointsOf(among.edge(homes.get(edge.from) ?? "", homes.get(edge.to) ?? "", `${index}`));
+  const between = ({ from, to }: Edge, index: number) => {
+    const points = pointsOf(among.edge(homeOf(from), homeOf(to), `${index}`));
     // A bend in the middle of two neighbours is dagre's own; around a stack between them there are more.
-    const around = points.length > 3 ? points.slice(1, -1) : [];
-    const [start, next] = [out.at(-1), around[0] ?? into[0]];
-    const text = { x: ((start?.x ?? 0) + (next?.x ?? 0)) / 2, y: ((start?.y ?? 0) + (next?.y ?? 0)) / 2, anchor: "middle" as const };
-    return { of: edge, points: [...out, ...around, ...into], text, far: true };
-  });
-  const { width = 0, height = 0 } = among.graph();
-  return {
-    width,
-    height,
-    groups: moved.map(({ group, box }) => ({ ...box, of: group })),
-    nodes: moved.flatMap(({ nodes }) => nodes),
-    lines: [...moved.flatMap(({ lines }) => lines), ...crossing],
+    return points.length > 3 ? points.slice(1, -1) : [];
   };
+  const { width = 0, height = 0 } = among.graph();
+  return { width, height, ...whole(moved, far, homeOf, between) };
+}
+
+/** The stacks one below the other, each from left to right; what runs between them goes by the gap above the lower one. */
+export function stacked(graph: Graph): Drawing {
+  const { far, inner, homeOf } = parts(graph);
+  const lane = 10;
+  const side = 12 + lane * far.length;
+  const gap = 44 + lane * far.length;
+  const width = Math.max(...inner.map((one) => one.width), 0) + 2 * side;
+  const order = inOrder(graph).flatMap(({ id }) => inner.filter(({ group }) => group.id === id));
+  let y = far.some(({ to }) => homeOf(to) === order[0]?.group.id) ? gap : 0;
+  const moved = order.map((one) => {
+    const placed = move(one, { x: side, y });
+    y += one.height + gap;
+    return placed;
+  });
+  const between = ({ to }: Edge, index: number, start: Point, end: Point) => {
+    const top = moved.find(({ group }) => group.id === homeOf(to))?.box.y ?? 0;
+    const [right, left, height] = [
+      width - 6 - lane * index,
+      6 + lane * index,
+      top - gap / 2 + lane * (index - (far.length - 1) / 2),
+    ];
+    return [
+      { x: right, y: start.y },
+      { x: right, y: height },
+      { x: left, y: height },
+      { x: left, y: end.y },
+    ];
+  };
+  return { width, height: y - gap, ...whole(moved, far, homeOf, between) };
 }
 
 /** A stack with its corner at 0, 0. `ports`: how what comes in, and goes out, runs between its edge and its server. */
@@ -131,12 +199,17 @@ function within(group: Group, edges: readonly Edge[], far: readonly Edge[]): Inn
   const lines = edges.map((edge): Line => {
     const found = plan.edge(edge.from, edge.to, "stream");
     const way = [...side(edge.from, 1), ...shift(pointsOf(found).slice(1, -1)), ...side(edge.to, 0)];
-    return { of: edge, points: way, text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" }, far: false };
+    return {
+      of: edge,
+      points: way,
+      text: { ...add({ x: found.x ?? 0, y: found.y ?? 0 }, by), anchor: "middle" },
+      far: false,
+    };
   });
   const ports = ends.map(({ key, from, to }) => {
     const points = shift(pointsOf(plan.edge(from, to, "port")));
     const [first, last] = [points[0]?.y ?? 0, points.at(-1)?.y ?? 0];
-    const inside = points.slice(1, -1);
+    const inside = points.slice(1, -1).filter(({ x }) => x > 0 && x < width);
     // Up to the stack's edge, whatever dagre left between.
     const way = key.startsWith("out")
       ? [...side(from, 1), ...inside, { x: width, y: last }]
@@ -163,7 +236,11 @@ function move(inner: Inner, by: Point) {
     group: inner.group,
     box: { ...by, width: inner.width, height: inner.height },
     nodes: inner.nodes.map((node) => ({ ...node, ...add(node, by) })),
-    lines: inner.lines.map((line) => ({ ...line, points: shift(line.points), text: { ...line.text, ...add(line.text, by) } })),
+    lines: inner.lines.map((line) => ({
+      ...line,
+      points: shift(line.points),
+      text: { ...line.text, ...add(line.text, by) },
+    })),
     ports: new Map([...inner.ports].map(([key, points]) => [key, shift(points)])),
   };
 }
@@ -182,8 +259,12 @@ const cornerOf = (node: Parameters<typeof boxOf>[0]): Point => {
   return { x, y };
 };
 
+/** The widest that one column of servers is. */
+const column = 560;
+
 /** One below the other, each server under the one that it streams from: for a narrow window. */
-export function narrow(graph: Graph, width: number): Drawing {
+export function narrow(graph: Graph, room: number): Drawing {
+  const width = Math.min(room, column);
   const groups: Placed<Group>[] = [];
   const nodes: Placed<Node>[] = [];
   const gutter = 18;

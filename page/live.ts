@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PageReport } from "../servers/page/model.js";
+import { readReport } from "./read.js";
 
 /** How it stands with whoever makes the report anew. */
 export interface Connection {
@@ -22,7 +23,8 @@ export function useReport(first: PageReport, live: boolean): readonly [PageRepor
     const ask = async () => {
       const answer = await newest();
       if (ended) return;
-      if (typeof answer === "string") setConnection(({ reached }) => ({ ...(reached === undefined ? {} : { reached }), lost: answer }));
+      if (typeof answer === "string")
+        setConnection(({ reached }) => ({ ...(reached === undefined ? {} : { reached }), lost: answer }));
       else {
         setConnection({ reached: new Date().toISOString() });
         setReport((old) => (old.generatedAt === answer.generatedAt ? old : answer));
@@ -43,7 +45,7 @@ async function newest(): Promise<PageReport | string> {
   try {
     const answer = await fetch("report.json", { cache: "no-store" });
     if (!answer.ok) return `it answers with status ${answer.status}`;
-    return (await answer.json()) as PageReport;
+    return readReport(await answer.text());
   } catch {
     return "it does not answer";
   }

@@ -1,4 +1,4 @@
-import { settingsOf, valueOf } from "./settings.js";
+import { asShown, settingsOf } from "./settings.js";
 import type { SiteView, StackView } from "./sites.js";
 import { bytes, names } from "./words.js";
 
@@ -21,7 +21,11 @@ export type Section = (typeof sections)[number];
 
 export interface Found {
   readonly total: number;
-  readonly sections: readonly { readonly section: Section; readonly total: number; readonly entries: readonly Entry[] }[];
+  readonly sections: readonly {
+    readonly section: Section;
+    readonly total: number;
+    readonly entries: readonly Entry[];
+  }[];
 }
 
 export function indexOf(sites: readonly SiteView[]): Index {
@@ -31,7 +35,10 @@ export function indexOf(sites: readonly SiteView[]): Index {
 
 /** All words must be in it, anywhere. `most`: entries of one section that are shown. */
 export function search({ entries }: Index, text: string, most = 8): Found {
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   if (words.length === 0) return { total: 0, sections: [] };
   const hits = entries.filter(({ lower }) => words.every((word) => lower.includes(word)));
   const bySection = sections.flatMap((section) => {
@@ -41,7 +48,13 @@ export function search({ entries }: Index, text: string, most = 8): Found {
   return { total: hits.length, sections: bySection };
 }
 
-function entry(section: Section, id: string, title: string, detail: string, ...more: readonly (string | undefined)[]): Entry {
+function entry(
+  section: Section,
+  id: string,
+  title: string,
+  detail: string,
+  ...more: readonly (string | undefined)[]
+): Entry {
   const all = [title, detail, ...more].filter((text) => text !== undefined).join("\n");
   return { section, id, title, detail, lower: all.toLowerCase() };
 }
@@ -51,11 +64,24 @@ function stackEntries({ id, data, servers }: StackView): readonly Entry[] {
   const place = id.slice("stack-".length);
   return [
     ...servers.map((server) => {
-      const { name, role, state, host, address, port, dataDirectory, version, timeline, systemIdentifier, problems } = server.data;
+      const { name, role, state, host, address, port, dataDirectory, version, timeline, systemIdentifier, problems } =
+        server.data;
       const line = timeline === undefined ? undefined : `timeline ${timeline}`;
       const messages = problems.map(({ message }) => message);
       const detail = [`${role}, ${state}`, ...messages].join("; ");
-      return entry("Servers", server.id, name, detail, of, host, `${address}:${port}`, dataDirectory, version, line, systemIdentifier);
+      return entry(
+        "Servers",
+        server.id,
+        name,
+        detail,
+        of,
+        host,
+        `${address}:${port}`,
+        dataDirectory,
+        version,
+        line,
+        systemIdentifier,
+      );
     }),
     ...data.drift.differences.map(({ server, object, there, declared, consequence }, index) => {
       const title = `${server === undefined ? "" : `${server}: `}${object}`;
@@ -64,15 +90,41 @@ function stackEntries({ id, data, servers }: StackView): readonly Entry[] {
     }),
     ...(data.backups?.runs ?? []).map(({ name, server, place: where, state, bytes: size, verifiedAt }, index) => {
       const proven = verifiedAt === undefined ? "no drill" : `drill ${verifiedAt}`;
-      return entry("Backups", `run-${place}-${index}`, name, `${server}, ${where}: ${state}`, of, proven, size === undefined ? "" : bytes(size));
+      return entry(
+        "Backups",
+        `run-${place}-${index}`,
+        name,
+        `${server}, ${where}: ${state}`,
+        of,
+        proven,
+        size === undefined ? "" : bytes(size),
+      );
     }),
     ...(data.watch?.incidents ?? []).map(({ server, seenBy, condition, message, since, ended }, index) => {
       const when = ended === undefined ? "goes on" : "over";
-      return entry("Incidents", `incident-${place}-${index}`, `${server}: ${message}`, when, of, seenBy, condition, since, ended);
+      return entry(
+        "Incidents",
+        `incident-${place}-${index}`,
+        `${server}: ${message}`,
+        when,
+        of,
+        seenBy,
+        condition,
+        since,
+        ended,
+      );
     }),
     ...data.history.map(({ at, kind, server, by, result, message }, index) => {
-      const title = `${server === undefined ? "" : `${server}: `}${message}`;
-      return entry("History", `event-${place}-${index}`, title, `${by === "hand" ? "by hand" : "by Pulumi"}, ${result}`, of, at, kind);
+      const title = server === undefined || kind === "role" ? message : `${server}: ${message}`;
+      return entry(
+        "History",
+        `event-${place}-${index}`,
+        title,
+        `${by === "hand" ? "by hand" : "by Pulumi"}, ${result}`,
+        of,
+        at,
+        kind,
+      );
     }),
   ];
 }
@@ -85,7 +137,7 @@ function settingEntries(site: SiteView): readonly Entry[] {
       const declared = setting.differs ? `, declared ${setting.declared}` : "";
       const waits = setting.pendingRestart === true ? ", waits for a restart" : "";
       const detail = `${names(all, 3)}${declared}${waits}`;
-      return entry("Settings", id, `${name} = ${valueOf(setting)}`, detail, site.name, all.join(" "));
+      return entry("Settings", id, `${name} = ${asShown(setting)}`, detail, site.name, all.join(" "));
     }),
   );
 }

@@ -25,7 +25,7 @@ export interface SettingValue {
 export const isDifferent = ({ drifted, waits, uneven }: SettingRow): boolean => drifted || waits || uneven;
 
 /** What it is now, as far as known. */
-export const valueOf = ({ running, declared }: PageSetting): string => running ?? declared ?? "";
+export const asShown = ({ running, declared }: PageSetting): string => running ?? declared ?? "";
 
 /** Whether it was asked what it runs with. */
 export const wasAsked = ({ data }: ServerView): boolean => data.settings.some(({ running }) => running !== undefined);
@@ -57,7 +57,7 @@ export function settingsOf(site: SiteView): readonly SettingRow[] {
       drifted: values.some(({ setting }) => setting.differs),
       waits: values.some(({ setting }) => setting.pendingRestart === true),
       absent,
-      uneven: absent.length > 0 || new Set(values.map(({ setting }) => valueOf(setting))).size > 1,
+      uneven: absent.length > 0 || new Set(values.map(({ setting }) => asShown(setting))).size > 1,
     };
   });
 }

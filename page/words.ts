@@ -74,8 +74,8 @@ export function zone(date: Date): string {
 /** How far behind its upstream a server is. Undefined where that does not apply. */
 export function lag({ state, lagBytes, lagSeconds, late }: PageServer): string | undefined {
   const why = late === undefined ? "" : ` (${late})`;
-  if (state === "read-write") return undefined;
-  if (lagBytes === undefined) return state.startsWith("in recovery") ? `not known${why}` : undefined;
+  if (state !== "in recovery, read-only" && state !== "in recovery, refuses queries") return undefined;
+  if (lagBytes === undefined) return `not known${why}`;
   const time = lagBytes === 0 || lagSeconds === undefined ? "" : `, ${seconds(lagSeconds)}`;
   return `${bytes(lagBytes)}${time}${why}`;
 }

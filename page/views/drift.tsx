@@ -2,8 +2,8 @@ import type { PageDifference, PageDrift } from "../../servers/page/model.js";
 import type { Mark } from "../judge.js";
 import type { StackView } from "../sites.js";
 import { count } from "../words.js";
-import { List, Part, Sign, Value } from "./parts.js";
-import { Row, Table } from "./table.js";
+import { List, Part, Sentence, Sign, Value } from "./parts.js";
+import { type Column, Row, Table } from "./table.js";
 
 const said: Readonly<Record<PageDrift["outcome"], { readonly mark: Mark; readonly says: string }>> = {
   clean: { mark: "good", says: "Everything is as declared." },
@@ -11,6 +11,13 @@ const said: Readonly<Record<PageDrift["outcome"], { readonly mark: Mark; readonl
   unknown: { mark: "unknown", says: "Not all could be compared." },
   "not asked": { mark: "unknown", says: "Not asked when this page was written (--drift none)." },
 };
+
+const head: readonly Column[] = [
+  ["What", 36],
+  ["Is", 25],
+  ["Declared", 25],
+  ["Undone by", 14],
+];
 
 /** In what real servers differ from the stack files, and what undoing it takes. */
 export function Drift({ stacks }: { readonly stacks: readonly StackView[] }) {
@@ -35,12 +42,16 @@ function StackDrift({ stack: { id, title, data } }: { readonly stack: StackView 
       </h3>
       <p class="with-sign">
         <Sign mark={mark} />
-        <span>{[...(differences.length === 0 ? [] : [`${count(differences.length, "difference")}.`]), says].join(" ").trim()}</span>
+        <span>
+          {[...(differences.length === 0 ? [] : [`${count(differences.length, "difference")}.`]), says]
+            .join(" ")
+            .trim()}
+        </span>
       </p>
       {servers.map((server) => (
         <div key={server ?? ""}>
           <h4>{server === undefined ? "The site as a whole" : <bdi>{server}</bdi>}</h4>
-          <Table label={`Differences of ${server ?? "the site"} in ${title}`} head={["What", "Is", "Declared", "Undone by"]}>
+          <Table label={`Differences of ${server ?? "the site"} in ${title}`} head={head}>
             {numbered
               .filter(({ difference }) => difference.server === server)
               .map(({ difference, anchor }) => (
@@ -83,7 +94,7 @@ function Sentences(props: { readonly title: string; readonly of: readonly string
         <ol class="plain">
           {of.map((text, index) => (
             <li key={index}>
-              <bdi>{text}</bdi>
+              <Sentence>{text}</Sentence>
             </li>
           ))}
         </ol>

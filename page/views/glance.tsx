@@ -3,7 +3,7 @@ import { answersOf, verdict } from "../answers.js";
 import { ClockContext } from "../context.js";
 import type { ServerView, SiteView } from "../sites.js";
 import { count, names } from "../words.js";
-import { List, Part, Pieces, Sign } from "./parts.js";
+import { List, Part, Pieces, Sentence, Sign } from "./parts.js";
 
 /** What is asked first at night, a card a site. */
 export function Glance({ sites }: { readonly sites: readonly SiteView[] }) {
@@ -60,7 +60,7 @@ function SiteCard({ site }: { readonly site: SiteView }) {
       <Problems servers={site.servers} />
       {unknown.length === 0 ? null : (
         <>
-          <h4>Could not be looked at</h4>
+          <h4>Not known</h4>
           <List of={unknown} />
         </>
       )}
@@ -81,10 +81,12 @@ function Problems({ servers }: { readonly servers: readonly ServerView[] }) {
             <a href={`#${server.id}`}>
               <bdi>{server.data.name}</bdi>
             </a>
-            : <bdi>{message}</bdi>
+            : <Sentence>{message}</Sentence>
           </li>
         ))}
-        {shown.length < all.length ? <li class="quiet">and {all.length - shown.length} more in the table of servers</li> : null}
+        {shown.length < all.length ? (
+          <li class="quiet">and {all.length - shown.length} more in the table of servers</li>
+        ) : null}
       </ul>
     </>
   );

@@ -17,11 +17,14 @@ const shapes: Readonly<Record<Mark, { readonly body: string; readonly stroke: st
   none: { body: "", stroke: "M4 8h8" },
 };
 
+/** Seen only: what it says is said beside it. */
+export const silent = { "aria-hidden": "true" } as const;
+
 /** The sign alone, within a drawing. */
 export function SignShape({ mark }: { readonly mark: Mark }) {
   const { body, stroke } = shapes[mark];
   return (
-    <g class={`sign sign-${mark}`} aria-hidden="true">
+    <g class={`sign sign-${mark}`} {...silent}>
       <path class="body" d={body} />
       <path class="stroke" d={stroke} />
     </g>
@@ -47,10 +50,15 @@ export function When({ at, age = false }: { readonly at: string; readonly age?: 
   return (
     <span class="when">
       <time dateTime={at}>
-        {utc}
-        {local === undefined ? null : <span class="local"> {local}</span>}
+        <span class="utc">{utc}</span>
+        {local === undefined ? null : (
+          <>
+            {" "}
+            <span class="local">({local})</span>
+          </>
+        )}
       </time>
-      {age ? <span class="age"> {ago(at, written, live)}</span> : null}
+      {age ? <span class="age">{ago(at, written, live)}</span> : null}
     </span>
   );
 }
@@ -60,11 +68,16 @@ export function Value({ children }: { readonly children: string | number }) {
   return children === "" ? <span class="quiet">empty</span> : <bdi class="value">{children}</bdi>;
 }
 
+/** Words of ours: from left to right, whatever names are in it. */
+export function Sentence({ children }: { readonly children: string }) {
+  return <bdi dir="ltr">{children}</bdi>;
+}
+
 export function Pieces({ of, age = false }: { readonly of: readonly Piece[]; readonly age?: boolean }) {
   return (
     <>
       {of.map((piece, index) => {
-        if (typeof piece === "string") return <bdi key={index}>{piece}</bdi>;
+        if (typeof piece === "string") return <Sentence key={index}>{piece}</Sentence>;
         if ("at" in piece) return <When key={index} at={piece.at} age={age} />;
         return (
           <a key={index} href={`#${piece.go}`}>
@@ -98,7 +111,7 @@ export function List({ of }: { readonly of: readonly string[] }) {
     <ul class="plain">
       {of.map((text, index) => (
         <li key={index}>
-          <bdi>{text}</bdi>
+          <Sentence>{text}</Sentence>
         </li>
       ))}
     </ul>

@@ -3,8 +3,8 @@ import { isOpen } from "../answers.js";
 import type { Mark } from "../judge.js";
 import type { StackView } from "../sites.js";
 import { bytes, seconds } from "../words.js";
-import { Part, Sign, Value, When } from "./parts.js";
-import { Row, Table } from "./table.js";
+import { Part, Sentence, Sign, Value, When } from "./parts.js";
+import { type Column, Row, Table } from "./table.js";
 
 /** What has happened: backups, the watch's incidents, rollouts and changes of roles. */
 
@@ -12,9 +12,39 @@ interface Props {
   readonly stacks: readonly StackView[];
 }
 
+const runColumns: readonly Column[] = [
+  ["Run", 22],
+  ["State", 11],
+  ["Drill", 22],
+  ["Server", 9],
+  ["Place", 20],
+  ["Size", 8],
+  ["Took", 8],
+];
+
+const incidentColumns: readonly Column[] = [
+  ["Since", 22],
+  ["State", 22],
+  ["Server", 12],
+  ["What", 32],
+  ["Seen by", 12],
+];
+
+const eventColumns: readonly Column[] = [
+  ["When", 28],
+  ["What", 39],
+  ["Server", 12],
+  ["By", 9],
+  ["Result", 12],
+];
+
 export function Backups({ stacks }: Props) {
   return (
-    <Part id="backups" title="Backups" note="A drill restores a backup into a scratch server: what no drill has restored is not proven.">
+    <Part
+      id="backups"
+      title="Backups"
+      note="A drill restores a backup into a scratch server: what no drill has restored is not proven."
+    >
       {stacks.map(({ id, title, data: { backups } }) => (
         <div key={id} class="sub">
           <h3>
@@ -29,7 +59,7 @@ export function Backups({ stacks }: Props) {
               <span>There is no backup yet.</span>
             </p>
           ) : (
-            <Table label={`Backups of ${title}`} head={["Run", "State", "Drill", "Server", "Place", "Size", "Took"]}>
+            <Table label={`Backups of ${title}`} head={runColumns}>
               {backups.runs.map((run, index) => (
                 <RunRow key={index} id={`run-${id.slice(6)}-${index}`} run={run} newest={run.name === backups.whole} />
               ))}
@@ -63,7 +93,10 @@ function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRu
   );
   const cells = [
     ["State", state],
-    ["Drill", run.verifiedAt === undefined ? <span class="quiet">none</span> : <When key="drill" at={run.verifiedAt} age />],
+    [
+      "Drill",
+      run.verifiedAt === undefined ? <span class="quiet">none</span> : <When key="drill" at={run.verifiedAt} age />,
+    ],
     ["Server", <bdi key="server">{run.server}</bdi>],
     ["Place", <Value key="place">{run.place}</Value>],
     ["Size", run.bytes === undefined ? <span class="quiet">not known</span> : bytes(run.bytes)],
@@ -89,7 +122,7 @@ export function Incidents({ stacks }: Props) {
               <span>None.</span>
             </p>
           ) : (
-            <Table label={`Incidents of ${title}`} head={["Since", "State", "Server", "What", "Seen by"]}>
+            <Table label={`Incidents of ${title}`} head={incidentColumns}>
               {watch.incidents.map((incident, index) => (
                 <IncidentRow key={index} id={`incident-${id.slice(6)}-${index}`} incident={incident} />
               ))}
@@ -115,7 +148,7 @@ function IncidentRow({ id, incident }: { readonly id: string; readonly incident:
   );
   const what = (
     <>
-      <bdi>{message}</bdi>
+      <Sentence>{message}</Sentence>
       <div class="quiet">
         condition <Value>{condition}</Value>
       </div>
@@ -130,11 +163,19 @@ function IncidentRow({ id, incident }: { readonly id: string; readonly incident:
   return <Row id={id} first={<When at={since} age />} cells={cells} />;
 }
 
-const kinds: Readonly<Record<PageEvent["kind"], string>> = { update: "rollout", role: "role change", upgrade: "upgrade" };
+const kinds: Readonly<Record<PageEvent["kind"], string>> = {
+  update: "rollout",
+  role: "role change",
+  upgrade: "upgrade",
+};
 
 export function History({ stacks }: Props) {
   return (
-    <Part id="history" title="History" note="Rollouts, upgrades and changes of roles, newest first; those made by hand too.">
+    <Part
+      id="history"
+      title="History"
+      note="Rollouts, upgrades and changes of roles, newest first; those made by hand too."
+    >
       {stacks.map(({ id, title, data: { history } }) => (
         <div key={id} class="sub">
           <h3>
@@ -143,7 +184,7 @@ export function History({ stacks }: Props) {
           {history.length === 0 ? (
             <p class="quiet">Nothing is known.</p>
           ) : (
-            <Table label={`History of ${title}`} head={["When", "What", "Server", "By", "Result"]}>
+            <Table label={`History of ${title}`} head={eventColumns}>
               {history.map((event, index) => (
                 <EventRow key={index} id={`event-${id.slice(6)}-${index}`} event={event} />
               ))}
@@ -166,7 +207,7 @@ function EventRow({ id, event }: { readonly id: string; readonly event: PageEven
   const { mark, says } = results[result];
   const what = (
     <>
-      <bdi>{message}</bdi>
+      <Sentence>{message}</Sentence>
       <div class="quiet">{kinds[kind]}</div>
     </>
   );

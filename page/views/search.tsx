@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Entry, indexOf, search } from "../search.js";
 import type { SiteView } from "../sites.js";
 import { count } from "../words.js";
+import { silent } from "./parts.js";
 
 /** Search over all that the page shows: `/` goes there, arrows go through what is found, Escape ends it. */
 export function Search({ sites, onGo }: { readonly sites: readonly SiteView[]; readonly onGo: (id: string) => void }) {
@@ -23,7 +24,7 @@ export function Search({ sites, onGo }: { readonly sites: readonly SiteView[]; r
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const all = links();
-    const at = all.findIndex((link) => link === document.activeElement);
+    const at = all.indexOf(document.activeElement as HTMLAnchorElement);
     if (event.key === "Escape") end();
     else if (event.key === "ArrowDown") all[Math.min(at + 1, all.length - 1)]?.focus();
     else if (event.key === "ArrowUp") at <= 0 ? field.current?.focus() : all[at - 1]?.focus();
@@ -46,7 +47,7 @@ export function Search({ sites, onGo }: { readonly sites: readonly SiteView[]; r
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </label>
-      <kbd aria-hidden="true">/</kbd>
+      <kbd {...silent}>/</kbd>
       <p class="unseen" role="status" aria-live="polite">
         {words === "" ? "" : `${count(found.total, "result")} in ${count(found.sections.length, "section")}`}
       </p>
@@ -73,7 +74,13 @@ export function Search({ sites, onGo }: { readonly sites: readonly SiteView[]; r
   );
 }
 
-function Result({ entry: { id, title, detail }, onGo }: { readonly entry: Entry; readonly onGo: (id: string) => void }) {
+function Result({
+  entry: { id, title, detail },
+  onGo,
+}: {
+  readonly entry: Entry;
+  readonly onGo: (id: string) => void;
+}) {
   return (
     <a
       href={`#${id}`}

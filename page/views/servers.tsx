@@ -1,10 +1,19 @@
 import { markOf } from "../judge.js";
-import { otherVersion, type ServerView, shallWrite, type StackView } from "../sites.js";
+import { otherVersion, type ServerView, type StackView, shallWrite } from "../sites.js";
 import { count, lag, names } from "../words.js";
-import { Part, Sign, Value } from "./parts.js";
-import { Row, Table } from "./table.js";
+import { Part, Sentence, Sign, Value } from "./parts.js";
+import { type Column, Row, Table } from "./table.js";
 
-const head = ["Server", "Declared", "State", "Version", "Timeline", "WAL from", "Lag", "Where"];
+const head: readonly Column[] = [
+  ["Server", 12],
+  ["Declared", 9],
+  ["State", 21],
+  ["Version", 8],
+  ["Timeline", 9],
+  ["WAL from", 12],
+  ["Lag", 9],
+  ["Where", 20],
+];
 
 /** Each server: what it is declared to be beside what it is. */
 export function Servers({ stacks }: { readonly stacks: readonly StackView[] }) {
@@ -53,7 +62,7 @@ function ServerRow({ server }: { readonly server: ServerView }) {
         <ul class="plain problems">
           {data.problems.map(({ message }, index) => (
             <li key={index}>
-              <bdi>{message}</bdi>
+              <Sentence>{message}</Sentence>
             </li>
           ))}
         </ul>
@@ -70,10 +79,14 @@ function ServerRow({ server }: { readonly server: ServerView }) {
   const senders = data.walSenders ?? [];
   const from = (
     <>
-      {stream === undefined ? <span class="quiet">{writes ? "writes itself" : "nobody"}</span> : <bdi>{stream.from}</bdi>}
+      {stream === undefined ? (
+        <span class="quiet">{writes ? "writes itself" : "nobody"}</span>
+      ) : (
+        <bdi>{stream.from}</bdi>
+      )}
       {stream?.off === undefined ? null : (
         <div class="problems">
-          does not stream: <bdi>{stream.off}</bdi>
+          does not stream: <Sentence>{stream.off}</Sentence>
         </div>
       )}
       {senders.length === 0 ? null : <div class="quiet">feeds {names(senders, 6)}</div>}

@@ -1,30 +1,42 @@
 import type { ComponentChildren } from "preact";
 
 /** On a narrow window a row becomes a card. A browser may then forget that it is a table, so each part says what it is. */
-const is = Object.fromEntries(
-  ["table", "rowgroup", "row", "columnheader", "rowheader", "cell"].map((role) => [role, { role }]),
-);
+const is = {
+  table: { role: "table" },
+  group: { role: "rowgroup" },
+  row: { role: "row" },
+  column: { role: "columnheader" },
+  header: { role: "rowheader" },
+  cell: { role: "cell" },
+} as const;
+
+/** A column: its name, and its part of the width in percent. */
+export type Column = readonly [name: string, percent: number];
 
 /** `head`: the columns, the first has what a row is about. `label`: what the table is called for whoever hears it. */
 export function Table(props: {
   readonly label: string;
-  readonly head: readonly string[];
-  readonly wide?: boolean;
+  readonly head: readonly Column[];
   readonly children: ComponentChildren;
 }) {
-  const { label, head, wide = false, children } = props;
+  const { label, head, children } = props;
   return (
-    <table class={wide ? "cards wide" : "cards"} aria-label={label} {...is.table}>
-      <thead {...is.rowgroup}>
+    <table class="cards" aria-label={label} {...is.table}>
+      <colgroup>
+        {head.map(([, percent], index) => (
+          <col key={index} width={`${percent}%`} />
+        ))}
+      </colgroup>
+      <thead {...is.group}>
         <tr {...is.row}>
-          {head.map((name, index) => (
-            <th key={index} scope="col" {...is.columnheader}>
+          {head.map(([name], index) => (
+            <th key={index} scope="col" {...is.column}>
               <bdi>{name}</bdi>
             </th>
           ))}
         </tr>
       </thead>
-      <tbody {...is.rowgroup}>{children}</tbody>
+      <tbody {...is.group}>{children}</tbody>
     </table>
   );
 }
@@ -39,7 +51,7 @@ export function Row(props: {
   const { id, kind, first, cells } = props;
   return (
     <tr {...(id === undefined ? {} : { id })} {...(kind === undefined ? {} : { class: kind })} {...is.row}>
-      <th scope="row" {...is.rowheader}>
+      <th scope="row" {...is.header}>
         {first}
       </th>
       {cells.map(([name, content], index) => (

@@ -1,9 +1,10 @@
+import { Fragment } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { graphOf, manyServers, type Node } from "../graph.js";
-import { type Drawing, type Line, narrow, type Placed, wide } from "../layout.js";
+import { type Drawing, type Line, narrow, type Placed, stacked, wide } from "../layout.js";
 import type { SiteView } from "../sites.js";
 import { count } from "../words.js";
-import { Part, SignShape } from "./parts.js";
+import { Part, SignShape, silent } from "./parts.js";
 
 /** Who streams from whom: drawn as elements, so that it is read, jumped through and printed as the rest is. */
 export function Topology({ sites }: { readonly sites: readonly SiteView[] }) {
@@ -13,8 +14,8 @@ export function Topology({ sites }: { readonly sites: readonly SiteView[] }) {
         <SiteFigure key={site.id} site={site} titled={sites.length > 1} />
       ))}
       <p class="note legend">
-        <LegendLine kind="" /> streams <LegendLine kind="far" /> streams to another stack <LegendLine kind="off" /> ✕ does not
-        stream. WAL runs along the arrows. A server leads to its row below.
+        <LegendLine kind="" /> streams <LegendLine kind="far" /> streams to another stack <LegendLine kind="off" /> ✕
+        does not stream. WAL runs along the arrows. A server leads to its row below.
       </p>
     </Part>
   );
@@ -59,10 +60,12 @@ function SiteFigure({ site, titled }: { readonly site: SiteView; readonly titled
   );
 }
 
-/** From left to right where that can still be read, else from top to bottom. */
+/** From left to right where that can still be read, else the stacks one below the other, else everything. */
 function drawn(graph: Parameters<typeof wide>[0], width: number): Drawing {
   const first = wide(graph);
-  return first.width * 0.86 <= width ? first : narrow(graph, width);
+  if (first.width * 0.86 <= width) return first;
+  const second = stacked(graph);
+  return second.width * 0.86 <= width ? second : narrow(graph, width);
 }
 
 /** How wide an element is, now and when the window changes. */
@@ -81,26 +84,27 @@ function useWidth() {
   return [width, frame] as const;
 }
 
-const listItem = { role: "listitem" };
-const list = { role: "list" };
-const image = { role: "img" };
+const listItem = { role: "listitem" } as const;
+const list = { role: "list" } as const;
+const image = { role: "img" } as const;
+const group = { role: "group" } as const;
 
 function Picture({ drawing, name }: { readonly drawing: Drawing; readonly name: string }) {
   const { width, height, groups, nodes, lines } = drawing;
   return (
     <svg
       class="picture"
-      viewBox={`0 0 ${Math.ceil(width)} ${Math.ceil(height)}`}
+      viewBox={`-1 -1 ${Math.ceil(width) + 2} ${Math.ceil(height) + 2}`}
       width={Math.ceil(width)}
       height={Math.ceil(height)}
-      role="group"
+      {...group}
       aria-label={`Servers and streams of ${name}`}
     >
       {groups.map(({ of, ...box }) => (
-        <g key={of.id} class="group" aria-hidden="true">
+        <g key={of.id} class="group" {...silent}>
           <rect {...box} rx="10" />
           <text x={box.x + 14} y={box.y + 20}>
-            {fit(of.title, box.width - 28, 12)}
+            {fitted(of.title, box.width - 28, 12)}
           </text>
         </g>
       ))}
@@ -126,12 +130,12 @@ function Stream({ line }: { readonly line: Line }) {
   const { of, points, text, far } = line;
   const end = points.at(-1);
   const off = of.mark === "bad";
-  const shown = fit(of.text, 220, 12);
-  const width = 12 + 6.6 * shown.length;
+  const shown = fitted(of.text, 220, 12);
+  const width = 12 + 7 * shown.length;
   return (
     <g {...image} aria-label={of.label} class={`edge is-${of.mark}`}>
       <title>{of.label}</title>
-      <path class={`stream ${far ? "far" : ""} ${off ? "off" : ""}`} d={path(points, text.anchor === "middle")} />
+      <path class={`stream ${far ? "far" : ""} ${off ? "off" : ""}`} d={path(points)} />
       {end === undefined ? null : <path class="arrow" d={`M${end.x} ${end.y}l-9 -4.5v9Z`} />}
       {text.anchor === "middle" ? (
         <rect class="under" x={text.x - width / 2} y={text.y - 10} width={width} height="20" rx="4" />
@@ -143,13 +147,13 @@ function Stream({ line }: { readonly line: Line }) {
   );
 }
 
-/** Smooth from left to right, with corners from top to bottom. */
-function path(points: Line["points"], smooth: boolean): string {
+/** Smooth where it runs aslant, else with corners. */
+function path(points: Line["points"]): string {
   return points
     .map(({ x, y }, index) => {
       const before = points[index - 1];
       if (before === undefined) return `M${x} ${y}`;
-      if (!smooth) return `L${x} ${y}`;
+      if (before.x === x || before.y === y) return `L${x} ${y}`;
       const middle = (before.x + x) / 2;
       return `C${middle} ${before.y} ${middle} ${y} ${x} ${y}`;
     })
@@ -158,42 +162,48 @@ function path(points: Line["points"], smooth: boolean): string {
 
 function ServerBox({ node }: { readonly node: Placed<Node> }) {
   const { of, x, y, width, height } = node;
+  const name = fitted(of.name, width - 52 - 7 * of.role.length, 16);
+  const lines = of.lines.map((line) => fitted(line, width - 24, 12));
+  // What is seen comes first in what is heard, word by word: whoever speaks to the browser says what they see.
+  const seen = [name, of.role, ...lines].filter((text) => text !== "").join(" ");
+  const label = [seen, name === of.name ? "" : of.name, of.more].filter((text) => text !== "").join("; ");
   const inside = (
-    <svg x={x} y={y} width={width} height={height}>
-      <title>{of.label}</title>
+    <g transform={`translate(${x} ${y})`}>
       <rect class="box" x="1" y="1" width={width - 2} height={height - 2} rx="6" />
       <g transform="translate(12 11)">
         <SignShape mark={of.mark} />
       </g>
       <text class="name" x="36" y="24">
-        {fit(of.name, width - 48 - 7.5 * of.role.length, 14)}
-      </text>
+        {name}
+      </text>{" "}
       <text class="role" x={width - 12} y="24" text-anchor="end">
         {of.role}
-      </text>
-      {of.lines.map((line, index) => (
-        <text key={index} class={index === 0 ? "state" : "fact"} x="12" y={46 + 18 * index}>
-          {fit(line, width - 24, 12)}
-        </text>
+      </text>{" "}
+      {lines.map((line, index) => (
+        <Fragment key={index}>
+          <text class={index === 0 ? "state" : "fact"} x="12" y={46 + 18 * index}>
+            {line}
+          </text>{" "}
+        </Fragment>
       ))}
-    </svg>
+    </g>
   );
   if (of.goes === "") {
     return (
-      <g {...image} class="node outside" aria-label={of.label}>
+      <g {...image} class="node outside" aria-label={label}>
         {inside}
       </g>
     );
   }
   return (
-    <a class={`node is-${of.mark}`} href={`#${of.goes}`} aria-label={of.label}>
+    <a class={`node is-${of.mark}`} href={`#${of.goes}`} aria-label={label}>
       {inside}
     </a>
   );
 }
 
 /** As much of a text as has room: SVG has no ellipsis of its own. Letters of the far east are twice as wide. */
-function fit(text: string, room: number, size: number): string {
+function fitted(text: string, room: number, size: number): string {
   let used = 0;
   let shown = "";
   for (const letter of text) {

@@ -81,18 +81,47 @@ export function backups(): PageBackups {
   const runs = [15, 183, 351, 519, 687].map((hours, index) => {
     const at = before(hours);
     const name = `${at.slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
-    const place = index === 0 ? "server2:/raid2/database/db_backup/server2" : "server3:/raid3/database/db_backup/server2";
+    const place =
+      index === 0 ? "server2:/raid2/database/db_backup/server2" : "server3:/raid3/database/db_backup/server2";
     const drill = index === 0 ? {} : { verifiedAt: before(hours - 24) };
-    return { name, at, server: "server2", place, bytes: 31_200_000_000 - index * 90_000_000, seconds: 5460 - index * 40, state: "whole" as const, ...drill };
+    return {
+      name,
+      at,
+      server: "server2",
+      place,
+      bytes: 31_200_000_000 - index * 90_000_000,
+      seconds: 5460 - index * 40,
+      state: "whole" as const,
+      ...drill,
+    };
   });
-  return { schedule: "Sundays at 11:02, America/Santiago", runs, whole: runs[0]?.name ?? "", verified: runs[1]?.name ?? "" };
+  return {
+    schedule: "Sundays at 11:02, America/Santiago",
+    runs,
+    whole: runs[0]?.name ?? "",
+    verified: runs[1]?.name ?? "",
+  };
 }
 
 const rollouts = (): readonly PageEvent[] => [
-  { at: before(52), kind: "update", by: "pulumi", result: "succeeded", message: "up: 2 resources changed" },
-  { at: before(412), kind: "role", server: "server2", by: "pulumi", result: "succeeded", message: "became the primary, on timeline 3 (switchover)" },
-  { at: before(412), kind: "role", server: "server3", by: "pulumi", result: "succeeded", message: "became a standby of server2" },
-  { at: before(900), kind: "update", by: "pulumi", result: "failed", message: "up: it was interrupted" },
+  { at: before(52), kind: "update", by: "pulumi", result: "succeeded", message: "pulumi up: 2 update, 61 same" },
+  {
+    at: before(412),
+    kind: "role",
+    server: "server2",
+    by: "pulumi",
+    result: "succeeded",
+    message: "server2 took over from server3: timeline 3 begins, from 2 at 0/4C1B2E0",
+  },
+  {
+    at: before(412),
+    kind: "role",
+    server: "server3",
+    by: "pulumi",
+    result: "succeeded",
+    message: "server3 follows server2",
+  },
+  { at: before(900), kind: "update", by: "pulumi", result: "failed", message: "pulumi up: 1 update" },
 ];
 
 const watch = (incidents: readonly PageIncident[] = []) => ({ schedule: "at minute 1 of every hour", incidents });
@@ -101,7 +130,7 @@ const over: PageIncident = {
   server: "server3",
   seenBy: "server2",
   condition: "standbyAbsent",
-  message: "standby server3 does not stream",
+  message: "The standby server3 does not stream from this server.",
   since: before(310),
   ended: before(309),
 };
@@ -113,8 +142,20 @@ const ctioServers = (): PageServer[] => [
 
 const fnal = (given: Partial<PageStack> = {}, mirror: Partial<PageServer> = {}): PageStack => {
   const hot = { hot_standby: { declared: "on", running: "on" } };
-  const des10 = server({ name: "des10", role: "mirror", dataDirectory: "/data/database/sispi_db", settings: settings(hot), ...mirror });
-  return stack({ stack: "fnal", servers: [des10], streams: [{ server: "des10", from: "server2" }], history: rollouts().slice(3), ...given });
+  const des10 = server({
+    name: "des10",
+    role: "mirror",
+    dataDirectory: "/data/database/sispi_db",
+    settings: settings(hot),
+    ...mirror,
+  });
+  return stack({
+    stack: "fnal",
+    servers: [des10],
+    streams: [{ server: "des10", from: "server2" }],
+    history: rollouts().slice(3),
+    ...given,
+  });
 };
 
 /** Three servers, all well. */
@@ -141,13 +182,47 @@ export function drifted(): PageReport {
   const drift: PageDrift = {
     outcome: "drift",
     differences: [
-      { server: "server3", object: "postgresql.conf max_connections", there: "300", declared: "400", consequence: "restart in order" },
-      { server: "server3", object: "postgresql.conf line 71 work_mem", there: "64MB", declared: "32MB", consequence: "reload" },
-      { server: "server3", object: "log_min_duration_statement of the running server", there: "250ms", declared: "its default", consequence: "reload" },
-      { server: "server3", object: "mode and owner of pg_hba.conf", there: "0644 root", declared: "0600 postgres", consequence: "install" },
-      { server: "server2", object: "pg_hba.conf line 12, host all all 0.0.0.0/0 trust,", there: "not declared: it lets in without a password", consequence: "reload" },
+      {
+        server: "server3",
+        object: "postgresql.conf max_connections",
+        there: "300",
+        declared: "400",
+        consequence: "restart in order",
+      },
+      {
+        server: "server3",
+        object: "postgresql.conf line 71 work_mem",
+        there: "64MB",
+        declared: "32MB",
+        consequence: "reload",
+      },
+      {
+        server: "server3",
+        object: "log_min_duration_statement of the running server",
+        there: "250ms",
+        declared: "its default",
+        consequence: "reload",
+      },
+      {
+        server: "server3",
+        object: "mode and owner of pg_hba.conf",
+        there: "0644 root",
+        declared: "0600 postgres",
+        consequence: "install",
+      },
+      {
+        server: "server2",
+        object: "pg_hba.conf line 12, host all all 0.0.0.0/0 trust,",
+        there: "not declared: it lets in without a password",
+        consequence: "reload",
+      },
       { server: "server2", object: "role reader", there: "missing", consequence: "SQL" },
-      { object: "the link /usr/remote/software/www/html/cfg/constants.cfg on system1", there: "constants.cfg_server3", declared: "constants.cfg_server2", consequence: "install" },
+      {
+        object: "the link /usr/remote/software/www/html/cfg/constants.cfg on system1",
+        there: "constants.cfg_server3",
+        declared: "constants.cfg_server2",
+        consequence: "install",
+      },
     ],
     reasons: [],
     plan: [
@@ -176,7 +251,12 @@ export function failover(): PageReport {
   const dead: PageServer = {
     ...rest,
     state: "unreachable",
-    problems: [{ code: "hostUnreachable", message: "server2 cannot be reached: connect to host 192.0.2.3 port 22: No route to host" }],
+    problems: [
+      {
+        code: "hostUnreachable",
+        message: "server2 cannot be reached: connect to host 192.0.2.3 port 22: No route to host",
+      },
+    ],
     settings: settings().map(({ running: _, ...setting }) => setting),
   };
   const { lagBytes, lagSeconds, ...promoted } = server3;
@@ -197,28 +277,73 @@ export function failover(): PageReport {
     streams: [],
     backups: backups(),
     watch: watch([
-      { server: "server2", seenBy: "server3", condition: "peerHost", message: "the host of server2 does not answer", since: before(3.1) },
-      { server: "des10", seenBy: "des10", condition: "notReceiving", message: "it does not receive WAL from server2", since: before(2.1) },
-      { server: "server3", seenBy: "server3", condition: "role", message: "it is not what it is declared to be", since: before(2.1) },
+      {
+        server: "server2",
+        seenBy: "server3",
+        condition: "peerHost",
+        message: "The host of server server2 does not answer: nothing comes back from 192.0.2.3.",
+        since: before(3.1),
+      },
+      {
+        server: "des10",
+        seenBy: "des10",
+        condition: "notReceiving",
+        message: "The server does not receive WAL from server2.",
+        since: before(2.1),
+      },
+      {
+        server: "server3",
+        seenBy: "server3",
+        condition: "role",
+        message: "The server takes writes, and is declared standby.",
+        since: before(2.1),
+      },
       over,
     ]),
     history: [
-      { at: before(2.6), kind: "role", server: "server3", by: "hand", result: "succeeded", message: "became the primary, on timeline 4 (runbook: failover)" },
+      {
+        at: before(2.6),
+        kind: "role",
+        server: "server3",
+        by: "hand",
+        result: "succeeded",
+        message: "server3 took over from server2 (runbook/failover): timeline 4 begins, from 3 at 0/5D2A9F8",
+      },
       ...rollouts(),
     ],
     drift: {
       outcome: "drift",
       differences: [
-        { server: "server3", object: "role", there: "takes writes", declared: "streams from server2", consequence: "by hand" },
-        { server: "des10", object: "replication", there: "does not stream", declared: "streams from server2", consequence: "wait" },
+        {
+          server: "server3",
+          object: "role",
+          there: "takes writes",
+          declared: "streams from server2",
+          consequence: "by hand",
+        },
+        {
+          server: "des10",
+          object: "replication",
+          there: "does not stream",
+          declared: "streams from server2",
+          consequence: "wait",
+        },
       ],
       reasons: ["server2: its host cannot be reached"],
       plan: [],
-      refusals: ["server3 takes writes and is declared standby: declare it primary, and server2 lost (docs/failover.md)"],
+      refusals: [
+        "server3 takes writes and is declared standby: declare it primary, and server2 lost (docs/failover.md)",
+      ],
     },
     unknown: ["server2: its host cannot be reached, so its backups and its watch are not known"],
   });
-  const off = [{ server: "des10", from: "server2", off: "its log says: could not connect to the primary server: No route to host" }];
+  const off = [
+    {
+      server: "des10",
+      from: "server2",
+      off: "its log says: could not connect to the primary server: No route to host",
+    },
+  ];
   return { format: 1, generatedAt: written, stacks: [ctio, fnal({ streams: off, watch: watch() }, mirror)] };
 }
 
@@ -231,14 +356,31 @@ export function threeSites(): PageReport {
   const eighteen = { version: "18.1", port: 5432, dataDirectory: "/srv/postgresql/18/main", timeline: 1 };
   const names = ["archive1", "archive2", "archive3", "archive4", "archive5"];
   const archive = names.map((name, index) =>
-    server({ ...eighteen, name, role: index === 0 ? "primary" : "standby", state: index === 0 ? "read-write" : "in recovery, read-only" }),
+    server({
+      ...eighteen,
+      name,
+      role: index === 0 ? "primary" : "standby",
+      state: index === 0 ? "read-write" : "in recovery, read-only",
+    }),
   );
-  const msyspg = server({ name: "msyspg", role: "standalone", host: "momentum", version: "9.0.4", port: 5432, dataDirectory: "/var/db/msyspg", timeline: 1 });
+  const msyspg = server({
+    name: "msyspg",
+    role: "standalone",
+    host: "momentum",
+    version: "9.0.4",
+    port: 5432,
+    dataDirectory: "/var/db/msyspg",
+    timeline: 1,
+  });
   return {
     format: 1,
     generatedAt: written,
     stacks: [
-      { ...ctio, servers: [...ctio.servers, third, more], streams: [...ctio.streams, { server: "server4", from: "server2" }, { server: "server5", from: "server3" }] },
+      {
+        ...ctio,
+        servers: [...ctio.servers, third, more],
+        streams: [...ctio.streams, { server: "server4", from: "server2" }, { server: "server5", from: "server3" }],
+      },
       { ...far, servers: [...far.servers, second], streams: [...far.streams, { server: "des11", from: "des10" }] },
       stack({
         stack: "archive",
@@ -248,7 +390,15 @@ export function threeSites(): PageReport {
         drift: { ...clean, outcome: "not asked" },
         backups: { ...backups(), schedule: "daily at 01:30, UTC" },
         watch: watch(),
-        history: [{ at: before(7), kind: "upgrade", by: "pulumi", result: "succeeded", message: "upgraded from 17 to 18" }],
+        history: [
+          {
+            at: before(7),
+            kind: "upgrade",
+            by: "pulumi",
+            result: "succeeded",
+            message: "upgraded from PostgreSQL 17 to 18 by pg_upgrade; clients waited 42s",
+          },
+        ],
       }),
       stack({ stack: "momentum", site: "momentum", servers: [msyspg], streams: [], drift: clean }),
     ],
@@ -258,7 +408,10 @@ export function threeSites(): PageReport {
 /** A hundred servers of one site in four stacks, each with 120 settings. */
 export function hundred(): PageReport {
   const more = Object.fromEntries(
-    Array.from({ length: 102 }, (_, index) => [`custom_setting_number_${index}`, { declared: `${index * 7} kB`, running: `${index * 7} kB` }]),
+    Array.from({ length: 102 }, (_, index) => [
+      `custom_setting_number_${index}`,
+      { declared: `${index * 7} kB`, running: `${index * 7} kB` },
+    ]),
   );
   const stacks = [40, 30, 20, 10].map((size, place): PageStack => {
     const servers = Array.from({ length: size }, (_, index) => {
@@ -267,14 +420,38 @@ export function hundred(): PageReport {
       const role = first ? (place === 0 ? "primary" : "mirror") : place === 0 ? "standby" : "mirror";
       const other = index % 13 === 5 ? { work_mem: { running: `${index}MB`, differs: true } } : {};
       const slow = index % 17 === 9 ? { lagBytes: 900_000_000 + index, lagSeconds: 300 } : {};
-      const down = index === 7 ? { state: "stopped" as const, problems: [{ code: "stopped", message: "it does not run: run pulumi up, or pgsite start" }] } : {};
+      const down =
+        index === 7
+          ? {
+              state: "stopped" as const,
+              problems: [{ code: "stopped", message: "it does not run: run pulumi up, or pgsite start" }],
+            }
+          : {};
       return server({ name, role, settings: settings({ ...more, ...other }), ...slow, ...down });
     });
     const root = servers[0] as PageServer;
     const streams = servers.slice(1).map((each) => ({ server: each.name, from: root.name }));
     const far = place === 0 ? [] : [{ server: root.name, from: "node0-00" }];
-    const history = Array.from({ length: 60 }, (_, index): PageEvent => ({ at: before(30 + 24 * index), kind: "update", by: "pulumi", result: "succeeded", message: `up: ${index} resources changed` }));
-    return stack({ stack: `region${place}`, site: "large", version: "9.0", servers, streams: [...far, ...streams], backups: backups(), watch: watch(), history });
+    const history = Array.from(
+      { length: 60 },
+      (_, index): PageEvent => ({
+        at: before(30 + 24 * index),
+        kind: "update",
+        by: "pulumi",
+        result: "succeeded",
+        message: `pulumi up: ${index} update`,
+      }),
+    );
+    return stack({
+      stack: `region${place}`,
+      site: "large",
+      version: "9.0",
+      servers,
+      streams: [...far, ...streams],
+      backups: backups(),
+      watch: watch(),
+      history,
+    });
   });
   return { format: 1, generatedAt: written, stacks };
 }
@@ -299,7 +476,15 @@ export function hostile(): PageReport {
     [quotes]: { running: comment },
   });
   const servers = [
-    { ...first, name: image, host: script, dataDirectory: long, settings: bad, walSenders: [long, image], problems: [{ code: "unanswered", message: `${quotes} ${script}` }] },
+    {
+      ...first,
+      name: image,
+      host: script,
+      dataDirectory: long,
+      settings: bad,
+      walSenders: [long, image],
+      problems: [{ code: "unanswered", message: `${quotes} ${script}` }],
+    },
     { ...second, name: rightToLeft, host: long, address: quotes, late: image },
     server({ name: long, role: "standby", state: "stopped" }),
   ];
@@ -319,9 +504,25 @@ export function hostile(): PageReport {
       plan: [script, long],
       refusals: [quotes],
     },
-    backups: { schedule: image, runs: [{ ...(run as NonNullable<typeof run>), name: script, place: long, server: rightToLeft, at: quotes }], whole: script },
-    watch: { schedule: script, incidents: [{ server: long, seenBy: image, condition: script, message: rightToLeft, since: before(1) }] },
-    history: [{ at: before(1), kind: "role", by: "hand", result: "failed", server: rightToLeft, message: `${script}${comment}${long}` }],
+    backups: {
+      schedule: image,
+      runs: [{ ...(run as NonNullable<typeof run>), name: script, place: long, server: rightToLeft, at: quotes }],
+      whole: script,
+    },
+    watch: {
+      schedule: script,
+      incidents: [{ server: long, seenBy: image, condition: script, message: rightToLeft, since: before(1) }],
+    },
+    history: [
+      {
+        at: before(1),
+        kind: "role",
+        by: "hand",
+        result: "failed",
+        server: rightToLeft,
+        message: `${script}${comment}${long}`,
+      },
+    ],
     unknown: [script, rightToLeft],
   });
   return { format: 1, generatedAt: written, stacks: [one] };

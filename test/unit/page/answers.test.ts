@@ -12,10 +12,16 @@ const inWords = ({ mark, says, more }: Answer): string =>
 
 function answers(report: PageReport): Readonly<Record<string, string>> {
   const [site] = sitesOf(report);
-  return Object.fromEntries(answersOf(site as NonNullable<typeof site>, written).map((each) => [each.question, inWords(each)]));
+  return Object.fromEntries(
+    answersOf(site as NonNullable<typeof site>, written).map((each) => [each.question, inWords(each)]),
+  );
 }
 
-const of = (...servers: PageServer[]): PageReport => ({ format: 1, generatedAt: written, stacks: [stack({ stack: "ctio", servers })] });
+const of = (...servers: PageServer[]): PageReport => ({
+  format: 1,
+  generatedAt: written,
+  stacks: [stack({ stack: "ctio", servers })],
+});
 const withStack = (given: Partial<PageStack>): PageReport => {
   const servers = [server({ name: "server2", role: "primary" })];
   return { format: 1, generatedAt: written, stacks: [stack({ stack: "ctio", servers, ...given })] };
@@ -47,7 +53,10 @@ describe("who takes writes", () => {
 
 describe("who lags", () => {
   const ask = (given: Partial<PageServer>, off?: string) => {
-    const servers = [server({ name: "server2", role: "primary" }), server({ name: "server3", role: "standby", ...given })];
+    const servers = [
+      server({ name: "server2", role: "primary" }),
+      server({ name: "server3", role: "standby", ...given }),
+    ];
     const streams = [{ server: "server3", from: "server2", ...(off === undefined ? {} : { off }) }];
     return answers(withStack({ servers, streams }))["Who lags"];
   };
@@ -57,20 +66,26 @@ describe("who lags", () => {
     [{ lagBytes: 16_384, lagSeconds: 2 }, "good: nobody; server3 is 16.4 kB behind"],
     // An idle primary makes seconds and no bytes.
     [{ lagBytes: 0, lagSeconds: 86_400 }, "good: nobody"],
-    [{ lagBytes: 2_000, lagSeconds: 90 }, "watch: 1 of 1 server\n  server3 is 2 kB, 1m 30s behind"],
-    [{ lagBytes: 2e9, lagSeconds: 900 }, "watch: 1 of 1 server\n  server3 is 2 GB, 15m behind"],
-    [{ state: "stopped" }, "bad: 1 of 1 server\n  server3 receives nothing: stopped"],
+    [{ lagBytes: 2_000, lagSeconds: 90 }, "watch: server3 is 2 kB, 1m 30s behind"],
+    [{ lagBytes: 2e9, lagSeconds: 900 }, "watch: server3 is 2 GB, 15m behind"],
+    [{ state: "stopped" }, "bad: server3 receives nothing: stopped"],
   ] as const)("%o is %s", (given, said) => {
     expect(ask(given)).toBe(said);
+  });
+
+  it("is no standby that took over", () => {
+    expect(ask({ state: "read-write" })).toBe("bad: no server follows: what is declared standby takes writes");
   });
 
   it("is not known, or why one does not stream", () => {
     const { lagBytes, ...silent } = server({ name: "server3", role: "standby" });
     const servers = [server({ name: "server2", role: "primary" }), silent];
     expect(answers(withStack({ servers, streams: [{ server: "server3", from: "server2" }] }))["Who lags"]).toBe(
-      "unknown: 1 of 1 server\n  server3 lag not known",
+      "unknown: server3 lag not known",
     );
-    expect(ask({}, "no route to host")).toContain("server3 does not stream from server2: no route to host");
+    expect(ask({}, "no route to host")).toBe(
+      "bad: server3 is 16.4 kB, 2s behind, and does not stream from server2: no route to host",
+    );
   });
 });
 
@@ -88,10 +103,21 @@ describe("what differs", () => {
 
   it("counts by server, and says what waits for a restart", () => {
     const difference = { object: "max_connections", there: "300", consequence: "restart" };
-    const drift = { ...clean, outcome: "drift", differences: [{ ...difference, server: "a" }, { ...difference, server: "b" }, { ...difference, server: "b" }], refusals: ["b is ahead"] } as const;
-    const servers = [server({ name: "server2", role: "primary", settings: settings({ work_mem: { pendingRestart: true } }) })];
+    const drift = {
+      ...clean,
+      outcome: "drift",
+      differences: [
+        { ...difference, server: "a" },
+        { ...difference, server: "b" },
+        { ...difference, server: "b", object: "work_mem" },
+      ],
+      refusals: ["b is ahead"],
+    } as const;
+    const servers = [
+      server({ name: "server2", role: "primary", settings: settings({ work_mem: { pendingRestart: true } }) }),
+    ];
     expect(answers(withStack({ drift, servers }))["What differs"]).toBe(
-      "bad: 3 differences\n  b: 2 and a: 1\n  server2 waits for a restart\n  pulumi up would refuse: b is ahead",
+      "bad: 3 differences\n  b: max_connections and work_mem\n  a: max_connections\n  server2 waits for a restart\n  pulumi up would refuse: b is ahead",
     );
   });
 });
@@ -101,16 +127,24 @@ describe("the last drill", () => {
 
   it("is the newest, beside the newest whole backup", () => {
     expect(ask({ backups: backups() })).toBe(
-      "good: 2026-11-23T23:10:00.000Z, restored the run 20261122T151000Z\n  newest whole backup: 2026-11-29T15:10:00.000Z on server2",
+      "good: 2026-11-23T15:10:00.000Z, restored the run 20261122T151000Z\n  newest whole backup: 2026-11-29T15:10:00.000Z on server2",
     );
   });
 
   it("is missing, old by the watch's word, or there are no backups", () => {
     expect(ask({})).toBe("none: no backups are declared");
-    expect(ask({ backups: { schedule: "daily", runs: [] } })).toBe("bad: none: there is no backup yet\n  no backup is whole");
+    expect(ask({ backups: { schedule: "daily", runs: [] } })).toBe(
+      "bad: none: there is no backup yet\n  no backup is whole",
+    );
     const runs = backups().runs.map(({ verifiedAt: _, ...run }) => run);
     expect(ask({ backups: { schedule: "daily", runs } })).toContain("watch: none yet: nobody has restored a backup");
-    const incident = { server: "server2", seenBy: "server2", condition: "drillOld", message: "the last drill was 20 days ago", since: written };
+    const incident = {
+      server: "server2",
+      seenBy: "server2",
+      condition: "drillOld",
+      message: "the last drill was 20 days ago",
+      since: written,
+    };
     const watch = { schedule: "hourly", incidents: [incident] };
     expect(ask({ backups: backups(), watch })).toContain("  the last drill was 20 days ago");
   });
@@ -120,10 +154,10 @@ describe("the last 24 hours", () => {
   const ask = (report: PageReport) => answers(report)["Last 24 hours"];
 
   it("have what goes on first, then what was, and say what nobody watched", () => {
-    expect(ask(withStack({}))).toBe("unknown: nothing\n  no watch is declared: incidents are not known");
+    expect(ask(withStack({}))).toBe("none: nothing known\n  no watch is declared: incidents are not known");
     expect(ask(withStack({ watch: { schedule: "hourly", incidents: [] } }))).toBe("good: nothing");
     expect(ask(failover())?.split("\n").slice(0, 2).join("\n")).toBe(
-      "bad: 3 incidents open, 1 role change, 1 backup\n  2026-11-30T04:04:00.000Z: des10: it does not receive WAL from server2 (goes on)",
+      "bad: 3 incidents open, 1 role change, 1 backup\n  2026-11-30T04:04:00.000Z: des10 sees: The server does not receive WAL from server2.",
     );
     // Of 13 days ago.
     expect(ask(healthy())).toBe("good: 1 backup");
@@ -139,7 +173,9 @@ describe("the verdict on a site", () => {
     expect(ask(healthy())).toBe("all is well");
     expect(ask(failover())).toBe("something is wrong");
     const [ctio, fnal] = healthy().stacks as [PageStack, PageStack];
-    expect(ask({ ...healthy(), stacks: [{ ...ctio, unknown: ["server3: its host was silent"] }, fnal] })).toBe("not all is known");
+    expect(ask({ ...healthy(), stacks: [{ ...ctio, unknown: ["server3: its host was silent"] }, fnal] })).toBe(
+      "not all is known",
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Graph, graphOf } from "../../../page/graph.js";
-import { type Box, type Drawing, narrow, wide } from "../../../page/layout.js";
+import { type Box, type Drawing, narrow, stacked, wide } from "../../../page/layout.js";
 import { sitesOf } from "../../../page/sites.js";
 import { server, stack, threeSites, written } from "../../support/syntheticReport.js";
 
@@ -21,38 +21,43 @@ function problems({ groups, nodes, lines, width, height }: Drawing, graph: Graph
   return [
     ...pairs(nodes).flatMap(([a, b]) => (apart(a, b) ? [] : [`${a.of.id} lies on ${b.of.id}`])),
     ...pairs(groups).flatMap(([a, b]) => (apart(a, b) ? [] : [`${a.of.id} lies on ${b.of.id}`])),
-    ...groups.flatMap((group) => group.of.nodes.flatMap(({ id }) => {
-      const node = nodes.find(({ of }) => of.id === id);
-      return node !== undefined && inside(node, group) ? [] : [`${id} is not in its stack`];
-    })),
+    ...groups.flatMap((group) =>
+      group.of.nodes.flatMap(({ id }) => {
+        const node = nodes.find(({ of }) => of.id === id);
+        return node !== undefined && inside(node, group) ? [] : [`${id} is not in its stack`];
+      }),
+    ),
     ...groups.flatMap((group) => (inside(group, whole) ? [] : [`${group.of.id} is cut off`])),
-    ...points.flatMap(({ x, y }) => (Number.isFinite(x + y) && x >= -0.01 && x <= width + 0.01 ? [] : [`a line runs to ${x}, ${y}`])),
+    ...points.flatMap(({ x, y }) =>
+      Number.isFinite(x + y) && x >= -0.01 && x <= width + 0.01 ? [] : [`a line runs to ${x}, ${y}`],
+    ),
     ...(lines.length === graph.edges.length ? [] : ["a stream is missing"]),
   ];
 }
 
 /** Stacks of any sizes; each server streams from any other, itself, or one that nobody knows. */
-const sites = fc
-  .array(fc.array(fc.nat(14), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 4 })
-  .map((sizes) => {
-    const names = sizes.flatMap((own, place) => own.map((_, index) => `s${place}-${index}`));
-    const stacks = sizes.map((own, place) => {
-      const servers = own.map((_, index) => server({ name: `s${place}-${index}`, role: "standby" }));
-      const streams = own.flatMap((from, index) => {
-        const upstream = names[from] ?? "stranger";
-        return from === 14 ? [] : [{ server: `s${place}-${index}`, from: upstream }];
-      });
-      return stack({ stack: `s${place}`, servers, streams });
+const sizes = fc.array(fc.array(fc.nat(14), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 4 });
+
+function graphOfSizes(all: readonly (readonly number[])[]): Graph {
+  const names = all.flatMap((own, place) => own.map((_, index) => `s${place}-${index}`));
+  const stacks = all.map((own, place) => {
+    const servers = own.map((_, index) => server({ name: `s${place}-${index}`, role: "standby", settings: [] }));
+    const streams = own.flatMap((from, index) => {
+      return from === 14 ? [] : [{ server: `s${place}-${index}`, from: names[from] ?? "stranger" }];
     });
-    return sitesOf({ format: 1, generatedAt: written, stacks });
+    return stack({ stack: `s${place}`, servers, streams });
   });
+  const [site] = sitesOf({ format: 1, generatedAt: written, stacks });
+  return graphOf(site as NonNullable<typeof site>, new Set());
+}
 
 describe("the places of servers", () => {
   it("never lie on each other, whoever streams from whom", () => {
     fc.assert(
-      fc.property(sites, ([site]) => {
-        const graph = graphOf(site as NonNullable<typeof site>, new Set());
+      fc.property(sizes, (all) => {
+        const graph = graphOfSizes(all);
         expect(problems(wide(graph), graph)).toEqual([]);
+        expect(problems(stacked(graph), graph)).toEqual([]);
         expect(problems(narrow(graph, 340), graph)).toEqual([]);
       }),
       { numRuns: 60 },
