@@ -228,12 +228,12 @@ export const archiveNames = {
 export const viewersNames = {
   /** In their folder: httpd.conf and conf.d while httpd tries them. It goes with the try. */
   staged: ".pgsite-staged",
-  /** In their folder of logs: sums of the configuration that httpd last read. */
+  /** In their folder: what httpd read before, while it is told to read anew. It goes when that is done, or is put back. */
+  before: ".pgsite-before",
+  /** In their folder of logs: sums of the configuration that httpd last read; of a second httpd, with its suffix. */
   inForce: "in-force",
   /** Beside that: whoever moves links, starts or stops holds it. The file is empty. */
   lock: "viewers.lock",
-  /** What httpd itself writes there. */
-  pidFile: "httpd.pid",
 } as const;
 
 /** What stood in the place of a link, and is kept: viewers. Left to the administrator. */

@@ -19,7 +19,10 @@ export interface SecretPlace {
 
 /** What these keys of a stack file hold, as far as there may be secrets in it. */
 export type SecretKeys = Partial<
-  Pick<StackDescription, "settings" | "access" | "servers" | "roles" | "databases" | "archiving" | "hooks" | "clients" | "viewers">
+  Pick<
+    StackDescription,
+    "settings" | "access" | "servers" | "roles" | "databases" | "archiving" | "hooks" | "clients" | "viewers"
+  >
 >;
 
 /** Every text of a stack file that holds a secret. Passwords have keys of their own, and are not among them. */

@@ -44,6 +44,8 @@ export interface Httpd {
   readonly mpm: "prefork" | "worker" | "event";
   /** As `Listen` takes it: `8080`, `192.0.2.50:8080`. */
   readonly listen: string;
+  /** Of a second httpd on 127.0.0.1 for mod_python's applications: mod_wsgi from 4.0 on is in none with it. @default one for all */
+  readonly pythonPort?: number;
   readonly serverName: string;
   readonly directives: readonly string[];
 }
@@ -141,7 +143,9 @@ export function viewersOf(
   };
 }
 
-function httpdOf({ httpd }: ViewersDescription, host: HostSpec): Httpd {
+function httpdOf({ httpd, applications }: ViewersDescription, host: HostSpec): Httpd {
+  const kinds = Object.values(applications).map(({ kind }) => kind);
+  const isMixed = kinds.includes("wsgi") && kinds.includes("mod_python");
   const { version, program, modules, mpm, address, port, directives } = httpd;
   const place = address !== undefined && isIPv6(address) ? `[${address}]` : address;
   const name = httpd.serverName ?? host.address;
@@ -152,6 +156,7 @@ function httpdOf({ httpd }: ViewersDescription, host: HostSpec): Httpd {
     wsgi: httpd.wsgi ?? posix.join(modules, "mod_wsgi.so"),
     python: httpd.python ?? posix.join(modules, "mod_python.so"),
     mpm,
+    ...(isMixed && (httpd.separate ?? version === "2.4") ? { pythonPort: httpd.pythonPort } : {}),
     listen: place === undefined ? `${port}` : `${place}:${port}`,
     serverName: `${isIPv6(name) ? `[${name}]` : name}:${port}`,
     directives,
@@ -182,7 +187,7 @@ function applicationOf(viewers: ViewersDescription, name: string): Application {
       sessions: described.sessions ?? posix.join(viewers.logs, "tmp", "mp_sessions"),
     };
   }
-  const { processes, threads, pythonHome, pythonPath } = described;
+  const { processes = 2, threads = 5, pythonHome, pythonPath = [] } = described;
   return {
     kind: "wsgi",
     ...all,

@@ -24,6 +24,9 @@ export function checkViewers(description: StackDescription, raw: RawConfiguratio
     ...(viewers.httpd.version === "2.2" && viewers.httpd.mpm === "event"
       ? [error("viewers.httpd.mpm", "event comes with 2.4; allowed at 2.2: prefork, worker")]
       : []),
+    ...(viewers.httpd.separate !== false && viewers.httpd.pythonPort === viewers.httpd.port
+      ? [error("viewers.httpd.pythonPort", "is the first httpd's: mod_python's has one of its own")]
+      : []),
     ...checkApplications(viewers),
     ...checkPage(viewers),
     ...Object.keys(viewers.configurations).flatMap((name) => checkConfiguration(description, viewers, name, raw)),
@@ -39,7 +42,10 @@ function checkApplications(viewers: ViewersDescription): Problem[] {
   const urlOf = (name: string) => applications[name]?.url ?? `/${name}`;
   return names.flatMap((name, index) => {
     const path = `viewers.applications.${name}`;
-    const { version, configuration, link, kind, script } = applications[name] as (typeof applications)[string];
+    const described = applications[name] as (typeof applications)[string];
+    const { version, configuration, link, kind, script } = described;
+    const strange =
+      kind === "wsgi" ? (["sessions"] as const) : (["processes", "threads", "pythonHome", "pythonPath"] as const);
     const before = names.slice(0, index);
     const twin = before.find((other) => urlOf(other) === urlOf(name));
     const other = before.find(
@@ -48,10 +54,18 @@ function checkApplications(viewers: ViewersDescription): Problem[] {
     );
     const module = posix.basename(script ?? `${name}.py`);
     return [
+      ...strange.flatMap((key) =>
+        described[key] === undefined ? [] : [error(`${path}.${key}`, `is none of ${kind}'s`)],
+      ),
       ...(twin === undefined ? [] : [error(`${path}.url`, `is ${urlOf(name)}, where ${twin} is already`)]),
       ...(other === undefined || version === undefined
         ? []
-        : [error(`${path}.version`, `is another than ${other}'s, and both are of the product ${productOf(viewers, name)}`)]),
+        : [
+            error(
+              `${path}.version`,
+              `is another than ${other}'s, and both are of the product ${productOf(viewers, name)}`,
+            ),
+          ]),
       ...(configuration === undefined || configurations[configuration] !== undefined
         ? []
         : [error(`${path}.configuration`, `there is no "${configuration}" among viewers.configurations`)]),
@@ -83,9 +97,13 @@ function checkConfiguration(
   const files = Object.keys(servers).map((server) => configurationName(name, server));
   const taken = files.find((file) => configurations[file] !== undefined);
   const password = role === undefined ? "" : (raw[`pgsite:${passwordKey(role)}`] ?? "");
-  const way = quotes ? "it has both kinds of quotes, or a backslash or $ beside '," : "it has a %, a # or ; after a blank, a blank at an end,";
+  const way = quotes
+    ? "it has both kinds of quotes, or a backslash or $ beside ',"
+    : "it has a %, a # or ; after a blank, a blank at an end,";
   const fits = (key: string, value: string) =>
-    canBeInIni(value, quotes) ? [] : [error(key, `cannot stand in ${name}, an ini file: ${way} or a control character`)];
+    canBeInIni(value, quotes)
+      ? []
+      : [error(key, `cannot stand in ${name}, an ini file: ${way} or a control character`)];
   return [
     ...(taken === undefined ? [] : [error(path, `its file for a server, ${taken}, is another configuration's link`)]),
     ...(role === undefined || role === administrator || roles[role] !== undefined

@@ -26,7 +26,9 @@ export async function readLinks(
   const { code, stdout, stderr } = await host.run(["sh", "-c", reading, "sh", folder, ...names]);
   if (code !== 0 && code !== 3) throw new Error(`the links in ${folder} cannot be read: ${stderr.trim()}`);
   const found = stdout.split("\0");
-  return Object.fromEntries(names.map((name, index) => [name, code === 3 ? missingLink : (found[index] ?? missingLink)]));
+  return Object.fromEntries(
+    names.map((name, index) => [name, code === 3 ? missingLink : (found[index] ?? missingLink)]),
+  );
 }
 
 /** Looks at all before it moves one: programs that find half of their files at another server are worse off than before. */

@@ -27,6 +27,10 @@ const needed = {
   "btrfs-progs": "/usr/sbin/mkfs.btrfs",
   patchelf: "/usr/bin/patchelf",
   chromium: "/usr/bin/chromium",
+  apache2: "/usr/sbin/apache2",
+  "libapache2-mod-wsgi-py3": "/usr/lib/apache2/modules/mod_wsgi.so",
+  "libapache2-mod-python": "/usr/lib/apache2/modules/mod_python.so",
+  "python3-psycopg2": "/usr/lib/python3/dist-packages/psycopg2/__init__.py",
   "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
 };
 

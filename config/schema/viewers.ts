@@ -27,34 +27,42 @@ const directives = z
   .array(z.string().regex(/^[^\0\r\n]*[^\0\r\n\\]$/, "a directive is one line, and goes on in no other"))
   .default([]);
 
-const common = {
+const application = strict({
+  kind: z
+    .enum(["wsgi", "mod_python"])
+    .describe("By mod_wsgi, in processes of its own; or by mod_python, within httpd's"),
   url: url.optional().describe("Where it is found (by default /APPLICATION)"),
   product: part.optional().describe("Its folder among the products (by default its name)"),
   version: part
     .optional()
     .describe("The folder in the product's that its link current leads to (by default the link is left as it is)"),
   link: flag.default(true).describe("Whether html has a link of its name to the product's current"),
+  script: within
+    .optional()
+    .describe(
+      "What it runs, in the product's current folder (by default wsgi/APPLICATION.wsgi; of mod_python APPLICATION.py)",
+    ),
   configuration: part
     .optional()
     .describe("The one of configurations: that it reads: it begins anew when that leads elsewhere (by default any)"),
+  processes: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("wsgi: how many processes it has (by default 2)"),
+  threads: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("wsgi: how many threads each has (by default 5)"),
+  pythonHome: viewersPath.optional().describe("wsgi: its virtual environment (by default the interpreter's own)"),
+  pythonPath: z.array(viewersPath).optional().describe("wsgi: folders in which it finds modules"),
+  sessions: viewersPath.optional().describe("mod_python: where its sessions lie (by default LOGS/tmp/mp_sessions)"),
   directives: directives.describe("Lines of httpd's configuration for this application, as they are"),
-};
-
-const wsgi = strict({
-  kind: z.literal("wsgi").describe("mod_wsgi, in processes of its own"),
-  ...common,
-  script: within.optional().describe("In the product's current folder (by default wsgi/APPLICATION.wsgi)"),
-  processes: z.coerce.number().int().min(1).max(64).default(2).describe("How many processes it has"),
-  threads: z.coerce.number().int().min(1).max(256).default(5).describe("How many threads each has"),
-  pythonHome: viewersPath.optional().describe("Its virtual environment (by default the interpreter's own)"),
-  pythonPath: z.array(viewersPath).default([]).describe("Folders in which it finds modules"),
-});
-
-const modPython = strict({
-  kind: z.literal("mod_python").describe("mod_python, within httpd's processes"),
-  ...common,
-  script: within.optional().describe("The module of its handler, in the product's current folder (by default APPLICATION.py)"),
-  sessions: viewersPath.optional().describe("Where its sessions lie (by default LOGS/tmp/mp_sessions)"),
 });
 
 const configuration = strict({
@@ -67,7 +75,9 @@ const configuration = strict({
     .regex(/^[A-Za-z0-9_.:-]+$/, "a section is of letters, digits, _, ., : and -")
     .default("database")
     .describe("The section in which the lines stand"),
-  quotes: flag.default(false).describe("Whether values stand in quotes: PHP wants them, Python's configparser does not"),
+  quotes: flag
+    .default(false)
+    .describe("Whether values stand in quotes: PHP wants them, Python's configparser does not"),
   mode: z
     .string()
     .regex(/^0[0-7]{3}$/, 'a mode is four octal digits in quotes: "0640"')
@@ -115,12 +125,19 @@ export const viewers = strict({
       .refine((number) => number >= 1024, "takes root below 1024, and httpd runs as an unprivileged user: 8080")
       .default(8080)
       .describe("Its port"),
+    separate: flag
+      .optional()
+      .describe(
+        "Whether mod_python has an httpd of its own on 127.0.0.1, to which the first one leads: mod_wsgi from 4.0 on refuses to be in one with it (by default yes at 2.4, no at 2.2)",
+      ),
+    pythonPort: port
+      .refine((number) => number >= 1024, "takes root below 1024, and httpd runs as an unprivileged user: 8090")
+      .default(8090)
+      .describe("The port of that httpd of its own"),
     serverName: address.optional().describe("How it calls itself (by default the host's address)"),
     directives: directives.describe("More lines of httpd.conf, as they are"),
   }).prefault({}),
-  applications: z
-    .record(applicationName, z.discriminatedUnion("kind", [wsgi, modPython]))
-    .describe("The viewers by name, each a file in conf.d"),
+  applications: z.record(applicationName, application).describe("The viewers by name, each a file in conf.d"),
   configurations: z
     .record(part, configuration)
     .default({})
@@ -131,4 +148,6 @@ export const viewers = strict({
     .regex(/^html(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+$/, "the page lies below html: html/site.html")
     .optional()
     .describe("The file below FOLDER into which a schedule may put the site's page (pgsite page --out)"),
-}).describe("The web viewers: Apache, its applications, and the links by which they find the primary (docs/viewers.md)");
+}).describe(
+  "The web viewers: Apache, its applications, and the links by which they find the primary (docs/viewers.md)",
+);

@@ -1,13 +1,13 @@
 import { posix } from "node:path";
 import type { Httpd, HttpdVersion } from "../../config/viewers.js";
-import { httpdWord } from "./quote.js";
+import { httpdWord, pythonString } from "./quote.js";
 
 /*
  * What httpd's configuration says otherwise in 2.2 and in 2.4, as rows. No 2.2 was to be had for trying: its column follows its
  * manual (httpd.apache.org/docs/2.2), and golden files hold it.
  */
 
-type Lines = (folders: { readonly logs: string }) => readonly string[];
+type Lines = (folders: { readonly logs: string; readonly modules: string }) => readonly string[];
 
 const rows = {
   /** Where locks lie: never on NFS, where they do not hold. */
@@ -22,6 +22,11 @@ const rows = {
   deny: {
     "2.2": () => ["Order deny,allow", "Deny from all"],
     "2.4": () => ["Require all denied"],
+  },
+  /** Where mod_python finds a handler. 3.3, of 2.2's time, notices by its own importer that a module was touched; 3.5 has none. */
+  handlers: {
+    "2.2": ({ modules }) => [`PythonOption mod_python.importer.path ${httpdWord(`[${pythonString(modules)}]`)}`],
+    "2.4": ({ modules }) => [`PythonPath ${httpdWord(`[${pythonString(modules)}] + sys.path`)}`],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<HttpdVersion, Lines>>>>;
 
@@ -43,16 +48,29 @@ const baseModules: readonly BaseModule[] = [
   { name: "dir", versions: both },
   { name: "alias", versions: both },
 ];
+/** What leads to the httpd of mod_python. */
+const proxyModules: readonly BaseModule[] = [
+  { name: "proxy", versions: both },
+  { name: "proxy_http", versions: both },
+];
 
-export function dialectLines(what: keyof typeof rows, version: HttpdVersion, logs = ""): readonly string[] {
-  return rows[what][version]({ logs });
+export function dialectLines(
+  what: keyof typeof rows,
+  version: HttpdVersion,
+  { logs = "", modules = "" }: { readonly logs?: string; readonly modules?: string } = {},
+): readonly string[] {
+  return rows[what][version]({ logs, modules });
 }
 
 /** Loads what httpd needs of its own: distributions compile different ones in. 2.2 has its MPM compiled in. */
-export function baseModuleLines({ version, modules, mpm }: Pick<Httpd, "version" | "modules" | "mpm">): readonly string[] {
+export function baseModuleLines(
+  { version, modules, mpm }: Pick<Httpd, "version" | "modules" | "mpm">,
+  { leads }: { readonly leads: boolean },
+): readonly string[] {
+  const all = [...baseModules, ...(leads ? proxyModules : [])];
   const names = [
     ...(version === "2.4" ? [`mpm_${mpm}`] : []),
-    ...baseModules.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),
+    ...all.filter(({ versions }) => versions.includes(version)).map(({ name }) => name),
   ];
   return names.flatMap((name) => [
     `<IfModule !${name}_module>`,

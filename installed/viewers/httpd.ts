@@ -6,9 +6,8 @@ import {
   type Viewers,
   type WsgiApplication,
 } from "../../config/viewers.js";
-import { viewersNames } from "../../config/controlDirectory.js";
 import { baseModuleLines, dialectLines, loadModule } from "./dialects.js";
-import { httpdWord, pythonString } from "./quote.js";
+import { httpdWord } from "./quote.js";
 
 /** Says whose a file is: one without it in conf.d is somebody else's. */
 export function viewersMark({ site }: Pick<Viewers, "site">): string {
@@ -41,31 +40,56 @@ function section(name: string, argument: string, lines: readonly string[]): read
   return [`<${name} ${httpdWord(argument)}>`, ...lines.map((line) => `  ${line}`), `</${name}>`];
 }
 
+/** One httpd: what its files are told apart by, and the applications that it runs itself. */
+export interface Instance {
+  readonly suffix: "" | "-python";
+  readonly applications: readonly Application[];
+}
+
+/** The httpd that people reach, and that of mod_python's where it has one of its own. */
+export function instancesOf({ httpd, applications }: Viewers): readonly Instance[] {
+  if (httpd.pythonPort === undefined) return [{ suffix: "", applications }];
+  return [
+    { suffix: "", applications: applications.filter(({ kind }) => kind === "wsgi") },
+    { suffix: "-python", applications: applications.filter(({ kind }) => kind === "mod_python") },
+  ];
+}
+
+/**
+ * Whether all of an httpd's applications are mod_python's: they begin anew by a graceful restart of it, which lets its processes serve
+ * to the end what they have begun. With mod_wsgi in it, that would cut off what the processes of that serve, and a touch is all there is.
+ */
+export function beginsAnew({ applications }: Instance): boolean {
+  return applications.length > 0 && applications.every(({ kind }) => kind === "mod_python");
+}
+
 /**
  * httpd.conf. There is no ServerRoot in it, and no path that begins there but those of conf.d: `httpd -d` says where it is, so that
  * the same bytes are tried in one folder and live in another. No User: it runs as whoever starts it.
  */
-export function renderHttpdConf(viewers: Viewers): string {
-  const { httpd, html, logs, applications } = viewers;
-  const { version } = httpd;
+export function renderHttpdConf(viewers: Viewers, { suffix, applications }: Instance): string {
+  const { httpd, html, logs } = viewers;
+  const { version, pythonPort } = httpd;
   const has = (kind: Application["kind"]) => applications.some((one) => one.kind === kind);
   const file = (name: string) => httpdWord(posix.join(logs, name));
+  const led =
+    suffix === "" && pythonPort !== undefined ? viewers.applications.filter(({ kind }) => kind === "mod_python") : [];
   return text([
     ...viewersHeading(viewers).map((line) => `# ${line}`),
     "",
     `ServerName ${httpd.serverName}`,
-    `Listen ${httpd.listen}`,
-    `PidFile ${file(viewersNames.pidFile)}`,
-    ...dialectLines("locks", version, logs),
+    `Listen ${suffix === "" ? httpd.listen : `127.0.0.1:${pythonPort}`}`,
+    `PidFile ${file(`httpd${suffix}.pid`)}`,
+    ...dialectLines("locks", version, { logs }),
     "",
-    ...baseModuleLines(httpd),
+    ...baseModuleLines(httpd, { leads: led.length > 0 }),
     ...(has("mod_python") ? [loadModule("python", httpd.python)] : []),
     ...(has("wsgi") ? [loadModule("wsgi", httpd.wsgi)] : []),
     "",
-    `ErrorLog ${file("error_log")}`,
+    `ErrorLog ${file(`error_log${suffix}`)}`,
     "LogLevel warn",
     'LogFormat "%h %l %u %t \\"%r\\" %>s %b" common',
-    `CustomLog ${file("access_log")} common`,
+    `CustomLog ${file(`access_log${suffix}`)} common`,
     "ServerTokens Prod",
     "TraceEnable Off",
     "",
@@ -81,9 +105,20 @@ export function renderHttpdConf(viewers: Viewers): string {
     "",
     ...(has("wsgi") ? [`WSGISocketPrefix ${file("wsgi")}`] : []),
     ...(has("mod_python") ? [`PythonOption mod_python.mutex_directory ${httpdWord(logs)}`] : []),
+    ...led.flatMap(({ url }) => leadLines(url, `http://127.0.0.1:${pythonPort}${url}`)),
     ...applications.map(({ name }) => `Include ${httpdWord(applicationFile(name))}`),
-    ...httpd.directives,
+    ...(suffix === "" ? httpd.directives : []),
   ]);
+}
+
+/** From the httpd that people reach to that of mod_python, which nobody else reaches. */
+function leadLines(url: string, to: string): readonly string[] {
+  return [
+    "ProxyPreserveHost On",
+    // A connection that is kept would be found closed after the other has begun anew.
+    `ProxyPass ${httpdWord(url)} ${httpdWord(to)} disablereuse=On`,
+    `ProxyPassReverse ${httpdWord(url)} ${httpdWord(to)}`,
+  ];
 }
 
 /** The file of an application, from the folder that has httpd.conf. */
@@ -112,8 +147,8 @@ function wsgi({ httpd: { version } }: Viewers, application: WsgiApplication): re
     `processes=${processes}`,
     `threads=${threads}`,
     "display-name=%{GROUP}",
-    ...(pythonHome === undefined ? [] : [httpdWord(`python-home=${pythonHome}`)]),
-    ...(pythonPath.length === 0 ? [] : [httpdWord(`python-path=${pythonPath.join(":")}`)]),
+    ...(pythonHome === undefined ? [] : [`python-home=${httpdWord(pythonHome)}`]),
+    ...(pythonPath.length === 0 ? [] : [`python-path=${httpdWord(pythonPath.join(":"))}`]),
   ];
   return [
     `WSGIDaemonProcess ${words.join(" ")}`,
@@ -127,7 +162,7 @@ function wsgi({ httpd: { version } }: Viewers, application: WsgiApplication): re
   ];
 }
 
-/** Within httpd's own processes. mod_python's importer, not sys.path: it alone notices that a module was touched. */
+/** Within httpd's own processes. */
 function modPython({ httpd: { version } }: Viewers, application: ModPythonApplication): readonly string[] {
   const { url, script, sessions } = application;
   const option = (name: string, value: string) => `PythonOption mod_python.${name} ${httpdWord(value)}`;
@@ -136,7 +171,7 @@ function modPython({ httpd: { version } }: Viewers, application: ModPythonApplic
       ...dialectLines("allow", version),
       "SetHandler mod_python",
       `PythonHandler ${posix.basename(script, ".py")}`,
-      option("importer.path", `[${pythonString(posix.dirname(script))}]`),
+      ...dialectLines("handlers", version, { modules: posix.dirname(script) }),
       "PythonAutoReload On",
       option("session.session_type", "FileSession"),
       option("session.database_directory", sessions),

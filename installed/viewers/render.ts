@@ -12,7 +12,16 @@ import {
 import { quote } from "../../hosts/quote.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
 import type { InstalledFile } from "../folder.js";
-import { applicationFile, renderApplication, renderHttpdConf, robots, viewersHeading } from "./httpd.js";
+import {
+  applicationFile,
+  beginsAnew,
+  type Instance,
+  instancesOf,
+  renderApplication,
+  renderHttpdConf,
+  robots,
+  viewersHeading,
+} from "./httpd.js";
 
 /** A file of the viewers, by its absolute path. */
 export interface ViewersFile extends InstalledFile {
@@ -52,25 +61,31 @@ export function httpdFiles(viewers: Viewers): readonly ViewersFile[] {
   });
   return [
     ...viewers.applications.map((one) => file(applicationFile(one.name), renderApplication(viewers, one))),
-    file("httpd.conf", renderHttpdConf(viewers)),
+    ...instancesOf(viewers).map((one) => file(mainFile(one), renderHttpdConf(viewers, one))),
   ];
 }
 
-/** Paths of what httpd reads, from the folder, in the order in which their sum is made. */
-export function httpdNames({ applications }: Pick<Viewers, "applications">): readonly string[] {
-  return ["httpd.conf", ...applications.map(({ name }) => applicationFile(name))];
+function mainFile({ suffix }: Pick<Instance, "suffix">): string {
+  return `httpd${suffix}.conf`;
+}
+
+/** Paths of what one httpd reads, from the folder, in the order in which their sum is made. */
+export function httpdNames(instance: Instance): readonly string[] {
+  return [mainFile(instance), ...instance.applications.map(({ name }) => applicationFile(name))];
 }
 
 function secretFiles(viewers: Viewers, passwords: ViewersPasswords): readonly ViewersFile[] {
   const folder = configurationsFolder(viewers);
   const { configurations, servers, bin } = viewers;
   const files = configurations.flatMap((one) =>
-    servers.map((server): ViewersFile => ({
-      path: posix.join(folder, configurationName(one.name, server.name)),
-      content: renderConfiguration(viewers, one, server, passwords),
-      mode: one.mode,
-      kind: "secret",
-    })),
+    servers.map(
+      (server): ViewersFile => ({
+        path: posix.join(folder, configurationName(one.name, server.name)),
+        content: renderConfiguration(viewers, one, server, passwords),
+        mode: one.mode,
+        kind: "secret",
+      }),
+    ),
   );
   const asked = askedAs(viewers);
   const { role } = asked;
@@ -136,7 +151,8 @@ export function renderSettings(viewers: Viewers): string {
     role,
     database,
     passfile: posix.join(bin, passfileName),
-    pid_file: viewersNames.pidFile,
+    suffixes: suffixes(instancesOf(viewers)),
+    renewed: suffixes(instancesOf(viewers).filter(beginsAnew)),
     in_force: viewersNames.inForce,
     lock_file: viewersNames.lock,
   };
@@ -146,19 +162,27 @@ export function renderSettings(viewers: Viewers): string {
   );
 }
 
+function suffixes(instances: readonly Instance[]): string {
+  return instances.map(({ suffix }) => (suffix === "" ? "-" : suffix)).join(" ");
+}
+
 /** What its lines call, the programs define. */
 export function renderTables(viewers: Viewers): string {
-  const { servers, configurations, applications } = viewers;
+  const { servers, configurations } = viewers;
   const line = (kind: string, ...words: readonly string[]) => [kind, ...words.map(quote)].join(" ");
   return shellText(viewers, [
     "# Servers: NAME ADDRESS PORT",
     ...servers.map(({ name, address, port }) => line("server", name, address, `${port}`)),
     "# Links, each to the file PATH_SERVER beside it",
     ...configurations.map(({ name }) => line("link", posix.join(configurationsFolder(viewers), name))),
-    "# Applications, what a touch of has them begin anew, and the configuration that they read (none: any)",
-    ...applications.map(({ name, script, configuration = "" }) => line("begin", name, script, configuration)),
-    "# What httpd reads",
-    ...httpdNames(viewers).map((name) => line("conf", name)),
+    "# Applications: NAME, the script of which a touch has it begin anew (none: its httpd does), the configuration that it reads (none: any)",
+    ...instancesOf(viewers).flatMap((one) =>
+      one.applications.map(({ name, script, configuration = "" }) =>
+        line("begin", name, beginsAnew(one) ? "" : script, configuration),
+      ),
+    ),
+    "# What httpd reads, and which: PATH SUFFIX",
+    ...instancesOf(viewers).flatMap((one) => httpdNames(one).map((name) => line("conf", name, one.suffix))),
   ]);
 }
 
@@ -179,4 +203,3 @@ async function scriptsOfViewers(): Promise<Readonly<Record<string, string>>> {
   );
   return scripts;
 }
-

@@ -1,5 +1,4 @@
 import type { Viewers } from "../../config/viewers.js";
-import { HostUnreachable } from "../../hosts/host.js";
 import { listingText } from "../../installed/listing.js";
 import { fileDifferences } from "../../installed/listingDifferences.js";
 import type { Scheduler } from "../../installed/schedule/render.js";
@@ -55,11 +54,11 @@ export const webViewers: ResourceType<WebViewersArgs, WebViewersState> = {
   async check(context, args, actual) {
     const viewers = { ...args.viewers, links: args.links };
     const files = await render(args);
-    const { declaredOf, declaredSum } = await import("../../servers/viewers/look.js");
+    const { declaredOf, declaredHttpd } = await import("../../servers/viewers/look.js");
     const shall: Observed = {
       links: args.links,
       ...textsOf(files, (some) => listingText(declaredOf(some, viewers.host.user))),
-      httpd: viewers.rehearsed ? "" : `runs ${declaredSum(viewers)}`,
+      httpd: declaredHttpd(viewers),
       unmet: [],
       boot: [],
     };
@@ -78,7 +77,8 @@ export const webViewers: ResourceType<WebViewersArgs, WebViewersState> = {
   create: (context, state) => apply(context, state),
 
   async read(_context, _id, known) {
-    if (known === undefined) throw new Error("web viewers cannot be imported: declare them, and `pulumi up` adopts them");
+    if (known === undefined)
+      throw new Error("web viewers cannot be imported: declare them, and `pulumi up` adopts them");
     const viewers = { ...known.viewers, links: known.links };
     const found = await import("../../servers/viewers/look.js");
     const { bootDifferences } = await import("../../servers/viewers/boot.js");
@@ -124,21 +124,30 @@ function textsOf(
   };
 }
 
-/** A first preview must work where the host cannot be reached. */
+/** What a first preview waits for the host of the viewers, in milliseconds: it must work where nobody answers. */
+const patience = 2500;
+
 async function unmetOfNew(
   context: Context,
   viewers: Viewers,
   files: readonly ViewersFile[],
 ): Promise<readonly Unmet[]> {
   if (viewers.rehearsed) return [];
+  const { lookAtViewers, unmetOf } = await import("../../servers/viewers/look.js");
+  const looking = hostOf(viewers.host).then((host) => lookAtViewers(host, viewers, files));
+  const waiting = new Promise<undefined>((resolve) => setTimeout(resolve, patience, undefined).unref());
   try {
-    const { lookAtViewers, unmetOf } = await import("../../servers/viewers/look.js");
-    return unmetOf(await lookAtViewers(await hostOf(viewers.host), viewers, files), viewers);
+    const look = await Promise.race([looking, waiting]);
+    if (look !== undefined) return unmetOf(look, viewers);
+    looking.catch(() => undefined);
+    await context.log(
+      "warning",
+      `${viewers.host.name} has not answered: what the web viewers need there is not known yet`,
+    );
   } catch (error) {
-    const unreachable = error instanceof HostUnreachable;
-    await context.log("warning", unreachable ? `the web viewers: ${messageOf(error)}` : messageOf(error));
-    return [];
+    await context.log("warning", `what the web viewers need is not known yet: ${messageOf(error)}`);
   }
+  return [];
 }
 
 function differences(host: string, shall: Observed, is: Observed): readonly Difference[] {
@@ -194,7 +203,10 @@ async function apply(context: Context, state: WebViewersState, actual?: WebViewe
     say: (message) => context.log("warning", message),
   });
   if (viewers.rehearsed) {
-    await context.log("info", `${viewers.host.name}: files and links of the web viewers; neither httpd nor its test of them is rehearsed`);
+    await context.log(
+      "info",
+      `${viewers.host.name}: files and links of the web viewers; neither httpd nor its test of them is rehearsed`,
+    );
   }
   const { __scheduler: _, ...rest } = state;
   const { startAtBoot } = await import("../../servers/viewers/boot.js");

@@ -10,8 +10,8 @@ import {
   type ScheduleDifference,
 } from "../../installed/schedule.js";
 import { bootSchedule } from "../../installed/viewers/boot.js";
-import { hostOf } from "../status/look.js";
 import { scheduleHosts } from "../process/scheduleHosts.js";
+import { hostOf } from "../status/look.js";
 
 type Placed = Omit<Viewers, "links">;
 

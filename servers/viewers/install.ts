@@ -4,11 +4,12 @@ import { type Application, configurationsFolder, type Viewers } from "../../conf
 import type { Host } from "../../hosts/host.js";
 import { pointLinks } from "../../installed/links.js";
 import { compare } from "../../installed/listing.js";
-import { applicationFile, viewersMark } from "../../installed/viewers/httpd.js";
+import { must } from "../../installed/must.js";
+import { applicationFile, beginsAnew, instancesOf, viewersMark } from "../../installed/viewers/httpd.js";
 import { foldersOf, productFolders, versionFolder } from "../../installed/viewers/needs.js";
-import { programNames, type ViewersFile, viewersFiles, type ViewersPasswords } from "../../installed/viewers/render.js";
+import { programNames, type ViewersFile, type ViewersPasswords, viewersFiles } from "../../installed/viewers/render.js";
 import { unmetInWords } from "../words/viewers.js";
-import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf } from "./look.js";
+import { declaredOf, linksOf, listingOf, lookAtViewers, unmetOf, type ViewersLook } from "./look.js";
 
 /** Says what is done. */
 type Say = (message: string) => Promise<void>;
@@ -35,24 +36,67 @@ export async function installViewers(
   const others = unmet.filter(({ why }) => why !== "missing");
   if (others.length > 0) throw new Error(unmetInWords(host.name, host.user, others));
   await makeFolders(host, viewers);
-  const changed = await write(host, files.filter(({ kind }) => kind === "secret" || kind === "program"), look);
+  const changed = await write(
+    host,
+    files.filter(({ kind }) => kind === "secret"),
+    look,
+  );
   const moved = await follow(host, viewers, linksOf(look, viewers.links));
-  const read = viewers.configurations.map(({ name }) => name).filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
-  await beginAnew(host, concerned(viewers.applications, read), say);
+  const read = viewers.configurations
+    .map(({ name }) => name)
+    .filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
+  await beginAnew(host, viewers, concerned(viewers.applications, read), look, say);
 
   if (unmet.length > 0) throw new Error(unmetInWords(host.name, host.user, unmet));
   const httpd = files.filter(({ kind }) => kind === "httpd");
   if (!viewers.rehearsed) await test(host, viewers, httpd);
-  await write(host, files.filter(({ kind }) => kind === "page"), look);
+  await write(
+    host,
+    files.filter(({ kind }) => kind === "page"),
+    look,
+  );
+  const runs = instancesOf(viewers).every(({ suffix }) => look.httpd[suffix].runs);
+  if (runs) await keepBefore(host, viewers);
+  await write(
+    host,
+    files.filter(({ kind }) => kind === "program"),
+    look,
+  );
   await write(host, httpd, look);
   const updated = await currentProducts(host, viewers, linksOf(look, viewers.links));
-  if (before !== undefined) await removeLeft(host, viewers, before);
   if (viewers.rehearsed) return;
-  const { code, stdout, stderr } = await host.run([posix.join(viewers.bin, programNames.viewers), "reload"], {
-    timeout: httpdTimeout,
-  });
-  if (code !== 0) throw new Error(`the web viewers on ${host.name}: ${oneLine(stderr || stdout)}`);
-  await beginAnew(host, updated, say);
+  const failed = await run(host, viewers, "reload");
+  if (failed !== undefined) {
+    const back = runs ? await putBack(host, viewers) : "";
+    throw new Error(`the web viewers on ${host.name}: ${failed}${back}`);
+  }
+  if (runs) await host.remove(posix.join(viewers.folder, viewersNames.before));
+  if (before !== undefined) await removeLeft(host, viewers, before);
+  await beginAnew(host, viewers, updated, look, say);
+}
+
+/** Has the viewers' own program do something. @returns why it did not */
+async function run(host: Host, { bin }: Viewers, what: "reload" | "renew"): Promise<string | undefined> {
+  const argv = [posix.join(bin, programNames.viewers), what];
+  const { code, stdout, stderr } = await host.run(argv, { timeout: httpdTimeout });
+  return code === 0 ? undefined : oneLine(stderr || stdout);
+}
+
+/** What httpd reads now, in case that it does not start with what its own test has passed: modules may mind each other only then. */
+const keeping = `cd -- "$1" && rm -rf -- "$2" && mkdir -m 700 -- "$2" && cp -pR conf.d "$2" && cp -p -- httpd*.conf "$3/viewers.settings" "$3/viewers.tables" "$2"`;
+const puttingBack = `cd -- "$1" && mv -f -- "$2"/conf.d/* conf.d && mv -f -- "$2"/httpd*.conf . && mv -f -- "$2"/viewers.* "$3" && rm -rf -- "$2"`;
+
+async function keepBefore(host: Host, { folder, bin }: Viewers): Promise<void> {
+  await must(host, ["sh", "-c", keeping, "sh", folder, viewersNames.before, bin]);
+}
+
+/** Puts that in force again. @returns what came of it, as the end of a sentence */
+async function putBack(host: Host, viewers: Viewers): Promise<string> {
+  await must(host, ["sh", "-c", puttingBack, "sh", viewers.folder, viewersNames.before, viewers.bin]);
+  const failed = await run(host, viewers, "reload");
+  return failed === undefined
+    ? "; the configuration that it had before is in force again"
+    : `; nor is it in force again with the configuration that it had before: ${failed}`;
 }
 
 async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
@@ -71,7 +115,7 @@ async function makeFolders(host: Host, viewers: Viewers): Promise<void> {
 }
 
 /** Files that are not as declared. @returns their paths */
-async function write(host: Host, files: readonly ViewersFile[], look: Awaited<ReturnType<typeof lookAtViewers>>): Promise<readonly string[]> {
+async function write(host: Host, files: readonly ViewersFile[], look: ViewersLook): Promise<readonly string[]> {
   const differing = compare(declaredOf(files, host.user), listingOf(look, files)).map(({ name }) => name);
   for (const { path, content, mode } of files) {
     if (differing.includes(path)) await host.writeFile(path, content, { mode });
@@ -82,7 +126,9 @@ async function write(host: Host, files: readonly ViewersFile[], look: Awaited<Re
 /** Moves what leads to the primary's configurations. @returns names of links that were moved */
 async function follow(host: Host, viewers: Viewers, is: Viewers["links"]): Promise<readonly string[]> {
   const folder = configurationsFolder(viewers);
-  const moved = Object.entries(viewers.links).filter(([path, target]) => posix.dirname(path) === folder && is[path] !== target);
+  const moved = Object.entries(viewers.links).filter(
+    ([path, target]) => posix.dirname(path) === folder && is[path] !== target,
+  );
   if (moved.length > 0) await pointLinks(host, folder, byName(moved), { replaces: true });
   return moved.map(([path]) => posix.basename(path));
 }
@@ -107,13 +153,36 @@ function concerned(applications: readonly Application[], read: readonly string[]
   return applications.filter(({ configuration }) => configuration === undefined || read.includes(configuration));
 }
 
-/** A touch, which the processes of mod_wsgi, and mod_python's importer, notice at their next request. */
-async function beginAnew(host: Host, applications: readonly Application[], say: Say): Promise<void> {
-  for (const { name, script } of applications) {
-    const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
-    if (code === 0) continue;
-    await say(`${name} on ${host.name} was not told to begin anew, and may go on with what it has read: ${oneLine(stderr)}. Make ${script} ${host.user}'s, or have httpd begin anew (viewers restart)`);
+/**
+ * A touch, which the processes of mod_wsgi notice at their next request, one after the other; or a graceful restart of an httpd that has
+ * mod_python's applications to itself, whose processes serve to the end what they have begun.
+ */
+async function beginAnew(
+  host: Host,
+  viewers: Viewers,
+  applications: readonly Application[],
+  { httpd }: ViewersLook,
+  say: Say,
+): Promise<void> {
+  if (viewers.rehearsed) return;
+  let renews = false;
+  for (const instance of instancesOf(viewers)) {
+    for (const { name, script } of instance.applications.filter((one) => applications.includes(one))) {
+      if (beginsAnew(instance)) {
+        renews ||= httpd[instance.suffix].runs;
+        continue;
+      }
+      const { code, stderr } = await host.run(["sh", "-c", 'exec touch -c -- "$1"', "sh", script]);
+      if (code !== 0) await say(notAnew(name, host, `${oneLine(stderr)}: make ${script} ${host.user}'s`));
+    }
   }
+  if (!renews) return;
+  const failed = await run(host, viewers, "renew");
+  if (failed !== undefined) await say(notAnew("what mod_python runs", host, failed));
+}
+
+function notAnew(name: string, host: Host, why: string): string {
+  return `${name} on ${host.name} was not told to begin anew, and may go on with what it has read (${why}): viewers restart, on ${host.name}, has all begin anew`;
 }
 
 /** What httpd itself says of the configuration that it is to get. Nothing of it is live meanwhile. */
@@ -127,9 +196,14 @@ async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[])
     for (const { path, content, mode } of files) {
       await host.writeFile(posix.join(staged, posix.relative(folder, path)), content, { mode });
     }
-    const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, "httpd.conf")];
-    const { code, stderr, stdout } = await host.run(argv);
-    if (code !== 0) throw new Error(`httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`);
+    for (const { suffix } of instancesOf(viewers)) {
+      const argv = [httpd.program, "-t", "-d", staged, "-f", posix.join(staged, `httpd${suffix}.conf`)];
+      const { code, stderr, stdout } = await host.run(argv);
+      if (code === 0) continue;
+      throw new Error(
+        `httpd on ${host.name} does not take the viewers' configuration, and what is live stays: ${httpdWords(stderr + stdout, staged, folder)}`,
+      );
+    }
   } finally {
     await host.remove(staged);
   }
@@ -137,7 +211,9 @@ async function test(host: Host, viewers: Viewers, files: readonly ViewersFile[])
 
 /** httpd's own words on one line, without what it only warns of, and with the paths that its files are to have. */
 export function httpdWords(text: string, staged: string, folder: string): string {
-  const lines = text.split("\n").filter((line) => !/^AH00558|: Warning: |^Syntax OK$|^\[[^\]]*:(warn|notice)\]/.test(line));
+  const lines = text
+    .split("\n")
+    .filter((line) => !/^AH00558|: Warning: |^Syntax OK$|^\[[^\]]*:(warn|notice)\]/.test(line));
   return oneLine(lines.join(" ").replaceAll(staged, folder));
 }
 

@@ -5,9 +5,10 @@ import type { Viewers } from "../../config/viewers.js";
 import { shortOf } from "../../hosts/digest.js";
 import type { Host } from "../../hosts/host.js";
 import { type FileFacts, factsOf, hashedFactsOf, type Listing } from "../../installed/listing.js";
+import { type Instance, instancesOf } from "../../installed/viewers/httpd.js";
 import { linkMarks } from "../../installed/viewers/marks.js";
 import { foldersOf, type Need, needsOf, productFolders } from "../../installed/viewers/needs.js";
-import { httpdFiles, type ViewersFile } from "../../installed/viewers/render.js";
+import { httpdFiles, httpdNames, type ViewersFile } from "../../installed/viewers/render.js";
 import type { Unmet } from "../../postgres/differences.js";
 
 /** What stands at a path. */
@@ -22,15 +23,21 @@ export interface Entry {
   readonly target: string;
 }
 
+/** One httpd as it is. */
+export interface Running {
+  readonly runs: boolean;
+  /** The sum of all that it last read; empty where nobody knows. */
+  readonly inForce: string;
+}
+
 /** The viewers as they are on their host. */
 export interface ViewersLook {
   /** By path; what is missing, or cannot be seen, has none. */
   readonly entries: ReadonlyMap<string, Entry>;
   /** SHA-256 of files that can be read, by path. */
   readonly sums: ReadonlyMap<string, string>;
-  readonly runs: boolean;
-  /** The sum of all that httpd last read; empty where nobody knows. */
-  readonly inForce: string;
+  /** By the suffix of each httpd. */
+  readonly httpd: Readonly<Record<Instance["suffix"], Running>>;
   /** Of the folder of logs. */
   readonly fileSystem: string;
 }
@@ -44,12 +51,14 @@ shift 2
 find "$@" -maxdepth 0 -printf '%p\\0%y\\0%Y\\0%m\\0%u\\0%l\\0' 2>/dev/null
 printf '\\0'
 stat -f -c %T -- "$logs" 2>/dev/null || echo
-pid=$(head -n 1 "$logs/${viewersNames.pidFile}" 2>/dev/null)
-case $pid in
-  '' | *[!0-9]*) echo ;;
-  *) if [ -r "/proc/$pid/cmdline" ] && tr '\\000' '\\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$folder/httpd.conf"; then echo runs; else echo; fi ;;
-esac
-{ head -n 1 "$logs/${viewersNames.inForce}" 2>/dev/null; echo; } | head -n 1
+for suffix in '' -python; do
+  pid=$(head -n 1 "$logs/httpd$suffix.pid" 2>/dev/null)
+  case $pid in
+    '' | *[!0-9]*) echo ;;
+    *) if [ -r "/proc/$pid/cmdline" ] && tr '\\000' '\\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$folder/httpd$suffix.conf"; then echo runs; else echo; fi ;;
+  esac
+  { head -n 1 "$logs/${viewersNames.inForce}$suffix" 2>/dev/null; echo; } | head -n 1
+done
 while [ -n "$1" ]; do shift; done
 shift
 find "$@" -maxdepth 0 -type f -exec sha256sum {} + 2>/dev/null
@@ -80,7 +89,7 @@ export function parseLook(text: string): ViewersLook {
     entries.set(path, { type, leadsTo, mode: Number.parseInt(mode, 8), owner, target });
   }
   const rest = words.slice(index + 1).join("\0");
-  const [fileSystem = "", runs = "", inForce = "", ...sums] = rest.split("\n");
+  const [fileSystem = "", runs = "", inForce = "", pythonRuns = "", pythonInForce = "", ...sums] = rest.split("\n");
   return {
     entries,
     sums: new Map(
@@ -89,8 +98,10 @@ export function parseLook(text: string): ViewersLook {
         return sum === undefined || path === undefined ? [] : [[path, sum] as const];
       }),
     ),
-    runs: runs === "runs",
-    inForce,
+    httpd: {
+      "": { runs: runs === "runs", inForce },
+      "-python": { runs: pythonRuns === "runs", inForce: pythonInForce },
+    },
     fileSystem,
   };
 }
@@ -145,18 +156,21 @@ function isMet(entry: Entry | undefined, { type }: Need): boolean {
   return entry?.leadsTo === (type === "file" ? "f" : "d");
 }
 
-/** What httpd is to have read. */
-export function declaredSum(viewers: Viewers): string {
+/** `runs 3f2a…` with the sums of what each httpd is to have read. */
+export function declaredHttpd(viewers: Viewers): string {
+  if (viewers.rehearsed) return "";
   const files = new Map(httpdFiles(viewers).map(({ path, content }) => [path, content]));
-  const main = posix.join(viewers.folder, "httpd.conf");
-  const order = [main, ...[...files.keys()].filter((path) => path !== main)];
-  const sum = createHash("sha256");
-  for (const path of order) sum.update(files.get(path) ?? "");
-  return shortOf(sum.digest("hex"));
+  const sums = instancesOf(viewers).map((instance) => {
+    const sum = createHash("sha256");
+    for (const name of httpdNames(instance)) sum.update(files.get(posix.join(viewers.folder, name)) ?? "");
+    return shortOf(sum.digest("hex"));
+  });
+  return `runs ${sums.join(" ")}`;
 }
 
-/** `runs 3f2a…` with the sum of what it has read, `stopped`, or nothing of what is rehearsed. */
-export function httpdOf({ runs, inForce }: ViewersLook, { rehearsed }: Viewers): string {
-  if (rehearsed) return "";
-  return runs ? `runs ${shortOf(inForce)}` : "stopped";
+/** The same as it is; `stopped` where one of them does not run, and nothing of what is rehearsed. */
+export function httpdOf({ httpd }: ViewersLook, viewers: Viewers): string {
+  if (viewers.rehearsed) return "";
+  const all = instancesOf(viewers).map(({ suffix }) => httpd[suffix]);
+  return all.every(({ runs }) => runs) ? `runs ${all.map(({ inForce }) => shortOf(inForce)).join(" ")}` : "stopped";
 }

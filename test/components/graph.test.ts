@@ -97,6 +97,18 @@ describe("the resources of a stack", () => {
     expect(inputsOf("after")).toEqual(inputsOf("before"));
   });
 
+  it("lead the web viewers to the primary once the rollout has made it that, and by their links alone", () => {
+    const of = (name: string) => graph(name).filter(({ type }) => type === "pgsite:index:WebViewers");
+    const [before] = of("before");
+    const [after] = of("after");
+    expect(before).toMatchObject({ name: "sispi-viewers", parent: "sispi", dependsOn: ["sispi-rollout"] });
+    const cfg = "/usr/remote/software/www/html/cfg/constants.cfg";
+    const linked = (one: typeof before) => (one?.inputs.links as Record<string, string>)[cfg];
+    expect([linked(before), linked(after)]).toEqual(["constants.cfg_server2", "constants.cfg_server3"]);
+    expect({ ...after?.inputs, links: {} }).toEqual({ ...before?.inputs, links: {} });
+    expect(of("mirror")).toEqual([]);
+  });
+
   it("need no alias for a server that changes its role", () => {
     expect([...graph("before"), ...graph("after"), ...graph("mirror")].filter(({ aliases }) => aliases > 0)).toEqual(
       [],

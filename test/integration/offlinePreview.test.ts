@@ -62,6 +62,7 @@ const plans: Readonly<Record<string, readonly string[]>> = {
     "create pgsite:index:DatabaseBackups sispi-backups",
     "create pgsite:index:Jobs sispi-backups-jobs",
     ...watch,
+    "create pgsite:index:WebViewers sispi-viewers",
   ],
   fnal: [
     "create pgsite:index:Site sispi",

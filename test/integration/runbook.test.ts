@@ -177,6 +177,11 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
     const back = await run("server2", "rejoin", "server3");
     expect(back).toEqual({ code: 0, said: expect.stringMatching(/^server2 streams from server3/m) });
     expect(await streams("server3")).toEqual(["des10 streaming", "server2 streaming"]);
+    const roles = (server: string) => readFileSync(join(site.controlDirectory(server), "roles.log"), "utf8");
+    expect([roles("des10"), roles("server2")].map((text) => text.replace(/^\S+/, "TIME"))).toEqual([
+      "TIME\tfollows\tserver3\n",
+      "TIME\trejoined\tserver3\n",
+    ]);
   });
 
   it("shows in the preview who takes writes, and the line that adopts it; adopting it changes nothing on the servers", async () => {

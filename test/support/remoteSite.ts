@@ -287,7 +287,7 @@ export class RemoteSite {
 
   /** The parents of the data directories: what an administrator mounts there. */
   async #makeDisks(): Promise<void> {
-    const servers = this.net.hosts.filter(({ name }) => name !== client);
+    const servers = this.net.hosts.filter(({ name }) => name in dataDirectories);
     await Promise.all(
       servers.map((host) => {
         const parent = join(dataDirectories[host.name] as string, "..");

@@ -14,6 +14,7 @@ import {
   keptDirectory,
   keptNames,
   leftOverName,
+  replacedName,
   runbookEnding,
   temporaryEnding,
   upgradeNames,
@@ -29,6 +30,7 @@ const endings = [
   controlDirectoryOf(""),
   asideName(""),
   leftOverName(""),
+  replacedName(""),
   keptDirectory("", ""),
   runbookEnding,
   temporaryEnding,
@@ -149,7 +151,12 @@ describe("the runbook's scripts", () => {
   });
 
   it("say the same endings, and the same name in what they keep", () => {
-    expect(saidIn(/\$\w+(\.[a-z]+-[a-z]*)/g)).toEqual([keptDirectory("", ""), leftOverName(""), runbookEnding]);
+    expect(saidIn(/\$\w+(\.[a-z]+-[a-z]*)/g)).toEqual([
+      keptDirectory("", ""),
+      leftOverName(""),
+      replacedName(""),
+      runbookEnding,
+    ]);
     expect(saidIn(/([\w.]*\bpgsite\.\w+|\w+\.pgsite\b)/g)).toEqual([
       // Of the folder "$1".
       controlDirectoryOf("1"),
