@@ -1,7 +1,9 @@
 import { Fragment } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { narrow } from "../column.js";
 import { graphOf, manyServers, type Node } from "../graph.js";
-import { type Drawing, type Line, narrow, type Placed, stacked, wide } from "../layout.js";
+import { stacked, wide } from "../layout.js";
+import type { Drawing, Line, Placed } from "../places.js";
 import type { SiteView } from "../sites.js";
 import { count } from "../words.js";
 import { Part, SignShape, silent } from "./parts.js";

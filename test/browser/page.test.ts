@@ -2,16 +2,8 @@ import { statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printable } from "../../postgres/printable.js";
 import { noBrowser, type Opened, Reader, violations, widerThanWindow } from "../support/browser.js";
-import {
-  drifted,
-  failover,
-  healthy,
-  hostile,
-  hostileTexts,
-  hundred,
-  threeSites,
-  written,
-} from "../support/syntheticReport.js";
+import { written } from "../support/syntheticParts.js";
+import { drifted, failover, healthy, hostile, hostileTexts, hundred, threeSites } from "../support/syntheticReport.js";
 
 /** The page in a real Chromium, from a file: by what somebody sees, hears and presses. */
 describe.skipIf(noBrowser !== undefined)(

@@ -3,7 +3,8 @@ import { type Answer, answersOf, type Piece, verdict } from "../../../page/answe
 import { sitesOf } from "../../../page/sites.js";
 import { moment, names, span } from "../../../page/words.js";
 import type { PageReport, PageServer, PageStack } from "../../../servers/page/model.js";
-import { backups, failover, healthy, server, settings, stack, written } from "../../support/syntheticReport.js";
+import { backups, server, settings, stack, written } from "../../support/syntheticParts.js";
+import { failover, healthy } from "../../support/syntheticReport.js";
 
 const plain = (piece: Piece): string => (typeof piece === "string" ? piece : "at" in piece ? piece.at : piece.text);
 

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { narrow } from "../../../page/column.js";
 import { type Graph, graphOf } from "../../../page/graph.js";
-import { type Box, type Drawing, narrow, stacked, wide } from "../../../page/layout.js";
+import { stacked, wide } from "../../../page/layout.js";
+import type { Box, Drawing } from "../../../page/places.js";
 import { sitesOf } from "../../../page/sites.js";
-import { server, stack, threeSites, written } from "../../support/syntheticReport.js";
+import { server, stack, written } from "../../support/syntheticParts.js";
+import { threeSites } from "../../support/syntheticReport.js";
 
 const apart = (a: Box, b: Box): boolean =>
   a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;

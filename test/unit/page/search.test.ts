@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { indexOf, search } from "../../../page/search.js";
 import { isDifferent, settingsOf } from "../../../page/settings.js";
 import { sitesOf } from "../../../page/sites.js";
-import { drifted, healthy, hundred, server, settings, stack, written } from "../../support/syntheticReport.js";
+import { server, settings, stack, written } from "../../support/syntheticParts.js";
+import { drifted, healthy, hundred } from "../../support/syntheticReport.js";
 
 const find = (report: Parameters<typeof sitesOf>[0], text: string) =>
   search(indexOf(sitesOf(report)), text).sections.map(({ section, entries }) => {
