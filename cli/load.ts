@@ -6,7 +6,9 @@ import { passwordKey, type RawConfiguration } from "../config/parse.js";
 import { resolveStack } from "../config/resolve.js";
 import { notMade, type Passwords, type Site } from "../config/site.js";
 import { withAuthority } from "../config/tls.js";
+import type { Viewers } from "../config/viewers.js";
 import { declareLost } from "../hosts/lost.js";
+import { defined } from "../postgres/defined.js";
 import { shownInLine } from "../postgres/shown.js";
 import { receiveHandover } from "./context/receive.js";
 import { knownStacks, runPulumi } from "./pulumi.js";
@@ -21,6 +23,8 @@ export interface LoadedSite {
   readonly passwords: Passwords;
   /** Fires when the command must stop: the `up` that it belongs to is gone, or the user pressed Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Its web viewers; of a site that an `up` hands over they are not said. @default it has none */
+  readonly viewers?: Viewers;
   /** Whether an `up` runs the command: a rollout comes after it. @default false */
   readonly inUp?: boolean;
 }
@@ -106,14 +110,14 @@ async function loadFromPulumi(project: string, stack: string): Promise<LoadedSit
       `Pulumi.${stack}.yaml has ${errors.length} problems:\n${errors.map(({ path, message }) => `  ${shownInLine(`${path}: ${message}`)}`).join("\n")}`,
     );
   }
-  const { site } = resolved;
+  const { site, viewers } = resolved;
   const passwords = Object.fromEntries(
     [site.administrator, site.replicationRole].flatMap((role) => {
       const password = raw[`pgsite:${passwordKey(role)}`];
       return password === undefined ? [] : [[role, password]];
     }),
   );
-  return { site: await demanding(project, site), passwords, signal: interrupted() };
+  return { site: await demanding(project, site), passwords, ...defined({ viewers }), signal: interrupted() };
 }
 
 /** The site with the authority that its servers must prove themselves by: the given one, or the stack's own, an output of it. */
@@ -150,12 +154,17 @@ export async function stacksOf(project: string): Promise<string[]> {
   return stacks;
 }
 
+/** One for all who ask: a command that lives on reads its stacks more than once. */
+let ending: AbortSignal | undefined;
+
 /**
  * Fires when the user, or whoever else, ends the command, which then has the time to tidy up; a second time ends it at once.
  * The listeners stay: execa's own would end the process as soon as nobody else listens.
  */
 export function interrupted(): AbortSignal {
+  if (ending !== undefined) return ending;
   const controller = new AbortController();
+  ending = controller.signal;
   for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(status);

@@ -88,6 +88,8 @@ export const controlNames = {
   moveWork: "move-work",
   /** What a rejoin has kept already, and how to go on: rejoin. It goes when the server's data are those of a standby. */
   begunRejoin: "rejoin.json",
+  /** What became of the server by the runbook's scripts, a line each time (installed/runbook/roles.ts). Appended to. */
+  roles: "roles.log",
   /** Where the runbook's rejoin keeps what it is about to rewind. It goes when the data are those of a standby. */
   rewinding: "rewinding",
   /** A folder of WAL, label and control file for an archive that another host keeps: archive create. It goes when that ends. */
@@ -163,6 +165,14 @@ export const upgradeNames = {
   configuration: "configuration",
   /** That which the old one had, until a rollback. */
   configurationBefore: "configuration.before",
+} as const;
+
+/** In the folder of what the host's jobs remember, of the watch. */
+export const watchNames = {
+  /** What it goes by from run to run: incidents that go on, and since when. */
+  state: "watch.state",
+  /** Incidents that are over, a line each, the last 200: for whoever asks what happened. */
+  over: "watch.over",
 } as const;
 
 /** In the folder of the program that brings history after an upgrade: it connects by this where the OS user is not the superuser's namesake. */

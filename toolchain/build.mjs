@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
 import { rooms } from "./floors.mjs";
 import { installPackages } from "./packages.mjs";
+import { buildPage, pageFiles } from "./page.mjs";
 import { checkout } from "./paths.mjs";
 import { locked, must, recall, remember, say, ToolchainError } from "./steps.mjs";
 
@@ -48,7 +49,7 @@ export async function build() {
     say("building dist/");
     const missing = targets.filter(({ entry }) => !existsSync(join(checkout, entry)));
     if (missing.length > 0) throw new ToolchainError(`there is no ${missing.map(({ entry }) => entry).join(", ")}`);
-    await Promise.all(targets.map(bundle));
+    await Promise.all([...targets.map(bundle), buildPage()]);
     remember(stamp, { state });
   });
 }
@@ -62,7 +63,11 @@ export async function buildBench(name) {
   }
   const output = join("dist", "bench", `${name}.js`);
   // Hosts of tests have programs bundled for them; esbuild finds its own beside it.
-  await bundle({ entry: join("bench", `${name}.ts`), output, external: ["@pulumi/pulumi", "esbuild"] });
+  await bundle({
+    entry: join("bench", `${name}.ts`),
+    output,
+    external: ["@pulumi/pulumi", "esbuild", "playwright-core"],
+  });
   return join(checkout, output);
 }
 
@@ -86,7 +91,7 @@ function stateOfSources() {
 }
 
 function outputsPresent() {
-  return targets.every(({ output }) => existsSync(join(checkout, output)));
+  return [...targets.map(({ output }) => output), ...pageFiles].every((path) => existsSync(join(checkout, path)));
 }
 
 /** Files that are generated from the stack file's schema and from the watch's tables, and what prints them. */

@@ -26,6 +26,7 @@ const needed = {
   xfsprogs: "/usr/sbin/mkfs.xfs",
   "btrfs-progs": "/usr/sbin/mkfs.btrfs",
   patchelf: "/usr/bin/patchelf",
+  chromium: "/usr/bin/chromium",
   apache2: "/usr/sbin/apache2",
   "libapache2-mod-wsgi-py3": "/usr/lib/apache2/modules/mod_wsgi.so",
   "libapache2-mod-python": "/usr/lib/apache2/modules/mod_python.so",

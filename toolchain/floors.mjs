@@ -12,6 +12,7 @@ export const floors = [
   [
     { room: "provider/", holds: "Pulumi's protocol and the resource types; nothing that acts by itself" },
     { room: "cli/", holds: "the program `pgsite` and its commands" },
+    { room: "page/", holds: "the site's page, in a browser" },
   ],
   [{ room: "servers/", holds: "looks at real servers and acts on them" }],
   [

@@ -91,6 +91,12 @@ function importIn(node) {
 function resolve(from, specifier, tree) {
   if (specifier === undefined) return { path: undefined, to: undefined };
   const path = posix.join(posix.dirname(from), specifier);
-  const candidates = [path.replace(/\.([cm]?)js$/, ".$1ts"), path, `${path}.ts`, `${path}/index.ts`];
+  const candidates = [
+    path.replace(/\.([cm]?)js$/, ".$1ts"),
+    path.replace(/\.js$/, ".tsx"),
+    path,
+    `${path}.ts`,
+    `${path}/index.ts`,
+  ];
   return { path, to: candidates.find((candidate) => tree.has(candidate)) };
 }

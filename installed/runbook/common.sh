@@ -72,6 +72,13 @@ act() {
   "$@" || fail "could not $words; what was said before was done"
 }
 
+# journal WORD NAME: what became of this server, for whoever asks later. What is done is done, also where that cannot be written.
+journal() {
+  [ "$dry" = no ] || return 0
+  { printf '%s\t%s\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" >>"$control/roles.log"; } 2>/dev/null ||
+    say "  $control/roles.log cannot be written: the history of the site will not tell of this"
+}
+
 # Everything belongs to the server's OS user, and what root made would not.
 only_as_user() {
   [ "$(id -un)" = "$user" ] || refuse "this is for the OS user $user: su -s /bin/sh $user -c \"$0 …\""

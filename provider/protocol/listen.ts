@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { needPeers, userBehind } from "./peer.js";
+import { needPeers, userBehind } from "../../hosts/peer.js";
 
 /**
  * Has `server` answer on a port of loopback that the kernel chooses, and only programs of our own OS user: whoever else

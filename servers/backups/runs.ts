@@ -52,20 +52,30 @@ export function programsFolder(server: Pick<Server, "controlDirectory">): string
   return controlPath(server, "backups");
 }
 
-/** The runs in all places of a stack, as its servers see them, all at once. A place that several see is told once. */
-export async function runsOf(site: Site, signal: AbortSignal): Promise<RunsReport> {
+/**
+ * The runs in all places of a stack, as its servers see them, all at once. A place that several see is told once.
+ * @param patience milliseconds after which a server is not waited for any longer. @default it is
+ */
+export async function runsOf(site: Site, signal: AbortSignal, patience?: number): Promise<RunsReport> {
   const seen = await Promise.all(
     serversWithJobs(site).map(async (server) => {
       const places = new Collected(site, server);
+      const late = patience === undefined ? undefined : AbortSignal.timeout(patience);
+      const either = late === undefined ? signal : AbortSignal.any([signal, late]);
       try {
         const ended = await runInstalled(
-          { host: hostOf(server.host), folder: programsFolder(server), program: "runs", signal },
+          { host: hostOf(server.host), folder: programsFolder(server), program: "runs", signal: either },
           (event) => places.take(event),
         );
         // 1 says that a place does not answer, and was told.
         if (ended.code > 1) return { places: [], unknown: [{ server: server.name, message: ended.stderr }] };
         return { places: places.all, unknown: [] };
       } catch (error) {
+        signal.throwIfAborted();
+        if (late?.aborted === true) {
+          const message = `no answer within ${(patience as number) / 1000} s`;
+          return { places: [], unknown: [{ server: server.name, message }] };
+        }
         if (!isOfHost(error)) throw error;
         return { places: [], unknown: [{ server: server.name, message: (error as Error).message }] };
       }

@@ -32,7 +32,7 @@ export async function failOver(options: FailoverOptions): Promise<FailedOver> {
       await runFence(fence, { lost: from, next: to.server.name }, signal === undefined ? {} : { signal });
     }
     await report(`${to.server.name}: promoting`);
-    await promote(options);
+    await promote(options, from);
   });
   return forkOf(to);
 }

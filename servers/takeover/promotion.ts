@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import { roleLine } from "../../installed/runbook/roles.js";
 import { atLeast } from "../../postgres/versions.js";
 import { causesIn, logMark, logSince } from "../process/log.js";
 import { pauseOf } from "../process/paused.js";
@@ -27,9 +29,10 @@ const promoting = 60_000;
 /**
  * Has a standby take writes, whatever made it one; where it does so already, only what is left over of that is done. What
  * must be true before is for the caller to see to: a promotion cannot be taken back.
+ * @param from the server that it takes over from, for the history of the site
  * @throws where it does not take writes in time, with the reason from its log
  */
-export async function promote({ to, login, signal }: PromotionOptions): Promise<void> {
+export async function promote({ to, login, signal }: PromotionOptions, from: string): Promise<void> {
   const { server, host } = to;
   await resumeReplay(to.server, login, signal);
   const mark = await logMark(host, server);
@@ -47,10 +50,20 @@ export async function promote({ to, login, signal }: PromotionOptions): Promise<
       `${server.name} was told to take over and does not take writes after ${promoting / 1000} s${cause === undefined ? "" : `: its log says "${cause.line}"`}; it has all data; run pulumi up again`,
     );
   }
-  // Its control file names the new timeline after a checkpoint, which would else take its time.
-  await withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint"));
+  await Promise.all([
+    // Its control file names the new timeline after a checkpoint, which would else take its time.
+    withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint")),
+    ...(code === 0 ? [noteRole(to, from)] : []),
+  ]);
   // What made it a standby, as the server renamed it: one more of that name, and nobody knows which was last.
   if (!atLeast(server.version, "12")) await host.remove(join(server.dataDirectory, "recovery.done"));
+}
+
+/** In the journal that the runbook keeps too. What is done is done, also where that cannot be written. */
+async function noteRole({ host, server }: Member, from: string): Promise<void> {
+  const line = roleLine({ at: new Date().toISOString(), what: "promoted", other: from, by: "pulumi" });
+  const script = 'umask 077; printf %s "$1" >>"$2"';
+  await host.run(["sh", "-c", script, "sh", line, controlPath(server, "roles")]).catch(() => undefined);
 }
 
 /** Until 12 a promotion waits for ever where somebody paused replay. */

@@ -66,7 +66,7 @@ export async function switchOver(options: SwitchoverOptions): Promise<void> {
       await report(`${to.server.name}: has it all?`);
       await proveAll(options);
       await report(`${to.server.name}: promoting`);
-      await promote(options);
+      await promote(options, from.server.name);
     }),
   );
 }

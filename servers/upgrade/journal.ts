@@ -133,12 +133,19 @@ export async function readJournal(
   const path = upgradePath(directories, "journal");
   const content = await host.readFile(path);
   if (content === undefined) return undefined;
+  const journal = journalIn(content.toString("utf8"));
+  if (journal !== undefined) return journal;
+  throw new Error(
+    `${path} on ${host.name} is not the journal of an upgrade that this pgsite understands: finish it with the pgsite that began it`,
+  );
+}
+
+/** Undefined where it is none that this pgsite understands. */
+export function journalIn(text: string): Journal | undefined {
   try {
-    return schema.parse(JSON.parse(content.toString("utf8")));
+    return schema.parse(JSON.parse(text));
   } catch {
-    throw new Error(
-      `${path} on ${host.name} is not the journal of an upgrade that this pgsite understands: finish it with the pgsite that began it`,
-    );
+    return undefined;
   }
 }
 

@@ -43,11 +43,18 @@ export async function pastUpgrades(
 ): Promise<readonly PastUpgrade[]> {
   const content = await host.readFile(controlPath(directories, "upgrades"));
   if (content === undefined) return [];
+  const past = pastUpgradesIn(content.toString("utf8"));
+  if (past !== undefined) return past;
+  const path = controlPath(directories, "upgrades");
+  throw new Error(`${path} on ${host.name} is not what this pgsite understands of earlier upgrades: move it away`);
+}
+
+/** Undefined where it is none that this pgsite understands. */
+export function pastUpgradesIn(text: string): readonly PastUpgrade[] | undefined {
   try {
-    return schema.parse(JSON.parse(content.toString("utf8")));
+    return schema.parse(JSON.parse(text));
   } catch {
-    const path = controlPath(directories, "upgrades");
-    throw new Error(`${path} on ${host.name} is not what this pgsite understands of earlier upgrades: move it away`);
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { filled, messages, valueInWords } from "../../installed/watch/messages.js";
+import type { Incident } from "../../installed/watch/state.js";
 import { conditions } from "../../postgres/watch/conditions.js";
 import type { Unasked, WatchedCondition } from "../watch/ask.js";
 
@@ -26,6 +27,23 @@ export function watchedInWords({
   return status === "open"
     ? `${sentence} Since ${timeInWords(since)}.`
     : `${sentence} It is not mailed of yet, or follows from something else.`;
+}
+
+/** The sentence about an incident that a watch has mailed of: as its mail began. */
+export function incidentInWords({ condition, object, value, threshold, detail }: Incident): string {
+  const message = messages[condition];
+  if (message === undefined) return `${condition} ${object}`.trim();
+  const unit = conditions.find(({ name }) => name === condition)?.tests[0].unit ?? "count";
+  const [v, t] = [value, threshold].map((number) => valueInWords(unit, number)) as [string, string];
+  return filled(message.begins, { o: object, v, t, d: detail });
+}
+
+/** That a watch has not looked as it should, so that nobody knows of what it would have seen. @param last seconds since 1970 */
+export function silentWatchInWords(server: string, isThere: boolean, last?: number): string {
+  if (last !== undefined) return `the watch of ${server} looked last ${timeInWords(last)}: does cron run there?`;
+  return isThere
+    ? `what the watch of ${server} remembers is of another version of it`
+    : `the watch of ${server} has not looked yet`;
 }
 
 /** Why a server's watch could not be asked, and what to do. */

@@ -144,6 +144,9 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     for (const name of ["backup", "drill", "backups", "watch"])
       printed[name] = await pgsite([name, ...(name === "drill" ? ["--server", "server2"] : [])]);
     expect(printed.drill).toContain("counts as verified");
+    const page = join(events, "site.html");
+    printed.page = `${await pgsite(["page", "--out", page])}${readFileSync(page, "utf8")}`;
+    for (const held of ["primary_conninfo", "ldap", '"verifiedAt":"20']) expect(printed.page).toContain(held);
     expect(await pulumi("healing", "up", ...act), printed.healing).toBe(0);
   });
 
@@ -184,6 +187,7 @@ describe("secrets of each kind, in files, processes and all that is printed", { 
     "findings",
     "drift",
     "status",
+    "page",
     "refresh",
     "exported",
     "history",

@@ -127,6 +127,9 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
     expect(rehearsed).toEqual({ code: 0, said: expect.stringContaining("would promote server3") });
     const { code, said } = await run("server3", "failover");
     expect(said).toContain("server3 takes writes, on timeline 2");
+    expect(readFileSync(join(site.controlDirectory("server3"), "roles.log"), "utf8")).toMatch(
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\tpromoted\tserver2\n$/,
+    );
     expect(said).toMatch(/des10 \(\S+\) has received up to \S+, no more than server3/);
     expect(said).toContain("pgsite:servers: { server2: { lost: true } }");
     expect(code).toBe(0);
@@ -174,6 +177,11 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
     const back = await run("server2", "rejoin", "server3");
     expect(back).toEqual({ code: 0, said: expect.stringMatching(/^server2 streams from server3/m) });
     expect(await streams("server3")).toEqual(["des10 streaming", "server2 streaming"]);
+    const roles = (server: string) => readFileSync(join(site.controlDirectory(server), "roles.log"), "utf8");
+    expect([roles("des10"), roles("server2")].map((text) => text.replace(/^\S+/, "TIME"))).toEqual([
+      "TIME\tfollows\tserver3\n",
+      "TIME\trejoined\tserver3\n",
+    ]);
   });
 
   it("shows in the preview who takes writes, and the line that adopts it; adopting it changes nothing on the servers", async () => {

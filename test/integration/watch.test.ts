@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { renderWatched } from "../../cli/commands/watch.js";
 import type { Server } from "../../config/site.js";
 import type { WatchFacts } from "../../installed/watch/render.js";
+import { incidentsOver } from "../../installed/watch/state.js";
 import { atLeast, majors } from "../../postgres/versions.js";
 import { conditions } from "../../postgres/watch/conditions.js";
 import { renderProbe } from "../../postgres/watch/probe.js";
@@ -124,6 +125,12 @@ describe.skipIf(!existsSync(join(programs15, "psql")))("the watch of real server
       "well again: one: the replication slot left keeps 0 bytes of WAL",
     ]);
     expect(await look("two")).toEqual(["well again: two: replay is paused"]);
+    const over = readFileSync(join(site.control("one"), "jobs", "watch.over"), "utf8");
+    expect(incidentsOver(over).map(({ condition, object }) => `${condition} ${object}`)).toEqual([
+      "lag two",
+      "lagFar two",
+      "slotWal left",
+    ]);
     await site.sql("one", "select pg_drop_replication_slot('left')");
     expect(await look("one")).toEqual([
       "well again: one: nobody uses the replication slot left",

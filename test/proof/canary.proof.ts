@@ -88,6 +88,11 @@ describe.skipIf(why !== undefined)(`secrets of each kind, on all machines of a s
     printed.set(name, `${stdout}${stderr}`);
     return code;
   };
+  const page = async (name: string) => {
+    const path = join(events, "site.html");
+    expect(await pgsite(name, ["page", "--out", path]), printed.get(name)).toBe(0);
+    printed.set(`${name}, the file`, readFileSync(path, "utf8"));
+  };
   const asPostgres = async (name: string, server: string, words: string) => {
     const { code, stdout, stderr } = await site
       .host(server)
@@ -160,6 +165,7 @@ describe.skipIf(why !== undefined)(`secrets of each kind, on all machines of a s
     await pgsite("drift --json", ["drift", "--json"]);
     await pgsite("status", ["status"]);
     await pgsite("status --json", ["status", "--json"]);
+    await page("page");
     await pgsite("preflight", ["preflight", "--stack", "ctio"]);
     await pgsite(
       "import",
@@ -207,6 +213,7 @@ describe.skipIf(why !== undefined)(`secrets of each kind, on all machines of a s
     ctio();
     await worked("up after the runbook", "ctio", "up");
     await pgsite("status after the runbook", ["status"]);
+    await page("page after the runbook");
   });
 
   it("another password of a role, and once more passwords by hand, which stay in the servers' own files", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type End, endOf, isCertain } from "../../../provider/protocol/peer.js";
+import { type End, endOf, isCertain } from "../../../hosts/peer.js";
 
 const entry =
   " 0100007F:9C4A 0100007F:A3F1 01 00000000:00000000 00:00000000 00000000  1001        0 48213 1 0000000000000000 20 4";

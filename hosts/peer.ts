@@ -54,7 +54,7 @@ export function isCertain(before: End, after: End, mine: End, own: number): bool
 export async function needPeers(): Promise<void> {
   const file = await open(table, "r").catch((error: Error) => {
     throw new Error(
-      `pgsite's provider answers its own OS user alone, and cannot tell who calls: ${error.message}. Mount /proc`,
+      `pgsite answers its own OS user alone on loopback, and cannot tell who calls: ${error.message}. Mount /proc`,
     );
   });
   await file.close();

@@ -1,0 +1,41 @@
+import type { PageServer } from "../servers/page/model.js";
+import { type ServerView, shallWrite } from "./sites.js";
+
+/** How a thing stands. What decides is data: states, codes, numbers; never a sentence. */
+export type Mark = "good" | "watch" | "bad" | "unknown" | "none";
+
+/** From the worst on. */
+const order: readonly Mark[] = ["bad", "watch", "unknown", "good", "none"];
+
+export function worst(marks: readonly Mark[]): Mark {
+  return order.find((mark) => marks.includes(mark)) ?? "none";
+}
+
+/** One file of WAL, and a minute: what a standby may be behind before the page calls it that. */
+const [segment, minute] = [16 * 1024 ** 2, 60];
+
+export function lags({ lagBytes, lagSeconds }: PageServer): boolean {
+  return lagBytes !== undefined && (lagBytes >= segment || (lagBytes > 0 && (lagSeconds ?? 0) >= minute));
+}
+
+export const inRecovery = ({ state }: PageServer): boolean =>
+  state === "in recovery, read-only" || state === "in recovery, refuses queries";
+
+/** How a server stands, by what it is and what it is declared to be. */
+export function markOf({ data, stream }: ServerView): Mark {
+  if (data.state === "lost") return "watch";
+  if (data.problems.length > 0) return "bad";
+  if (data.state === "starting") return "watch";
+  if (shallWrite(data) ? data.state !== "read-write" : !inRecovery(data)) return "bad";
+  if (stream?.off !== undefined) return "bad";
+  return lags(data) ? "watch" : "good";
+}
+
+/** What each mark is called beside its sign: nothing is said by colour alone. */
+export const wordOf: Readonly<Record<Mark, string>> = {
+  good: "well",
+  watch: "look",
+  bad: "wrong",
+  unknown: "not known",
+  none: "none",
+};
