@@ -222,6 +222,7 @@ describe("pgsite page", { timeout: 120_000 }, () => {
       expect(html).toContain(" data-live");
       const state = (given: string) => (JSON.parse(given) as PageReport).stacks[0]?.servers[0]?.state;
       expect(state(json)).toBe("stopped");
+      if (process.getuid?.() === 0) expect(await asStranger(url)).toBe("cut off");
       site.declare({ primary: "server3" });
       await sealed();
       await site.up();
@@ -283,6 +284,13 @@ async function text(url: string): Promise<string> {
   const answer = await fetch(url);
   expect(answer.status).toBe(200);
   return answer.text();
+}
+
+/** What another user of this machine gets. */
+async function asStranger(url: string): Promise<string> {
+  const script = `require("node:http").get(${JSON.stringify(url)}, ({ statusCode }) => console.log(statusCode)).on("error", () => console.log("cut off"))`;
+  const { stdout } = await execa(process.execPath, ["-e", script], { uid: 65534, gid: 65534, cwd: "/" });
+  return stdout;
 }
 
 /** Where it says that it is. */
