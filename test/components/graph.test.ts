@@ -105,7 +105,7 @@ describe("the resources of a stack", () => {
     const cfg = "/usr/remote/software/www/html/cfg/constants.cfg";
     const linked = (one: typeof before) => (one?.inputs.links as Record<string, string>)[cfg];
     expect([linked(before), linked(after)]).toEqual(["constants.cfg_server2", "constants.cfg_server3"]);
-    expect({ ...after?.inputs, links: {} }).toEqual({ ...before?.inputs, links: {} });
+    expect({ ...(after?.inputs ?? {}), links: {} }).toEqual({ ...(before?.inputs ?? {}), links: {} });
     expect(of("mirror")).toEqual([]);
   });
 

@@ -102,7 +102,9 @@ describe("the viewers' files", () => {
   it.each(["2.2", "2.4"] as const)("are those of the golden files in the dialect of %s", async (version) => {
     const all = await viewersFiles(viewers(version), { viewer: "it's a#word;" });
     const files =
-      version === "2.4" ? all.filter(({ content }) => !/^#(!| shellcheck)/.test(content)) : httpdFiles(viewers(version));
+      version === "2.4"
+        ? all.filter(({ content }) => !/^#(!| shellcheck)/.test(content))
+        : httpdFiles(viewers(version));
     const place = join(golden, `viewers-${version}`);
     const named = files.map(({ path, content }) => [relative(folder, path), content] as const);
     if (process.env.GOLDEN === "write") {
