@@ -45,7 +45,11 @@ export async function installViewers(
   const read = viewers.configurations
     .map(({ name }) => name)
     .filter((name) => moved.includes(name) || changed.some((path) => posix.basename(path).startsWith(`${name}_`)));
-  await beginAnew(host, viewers, concerned(viewers.applications, read), look, say);
+  if (moved.length > 0 && instancesOf(viewers).some(({ suffix }) => look.httpd[suffix].runs)) {
+    // Of a dead server's connections a process may hang, and not notice a touch: the program ends it.
+    const failed = await run(host, viewers, "renew");
+    if (failed !== undefined) await say(notAnew("what the viewers run", host, failed));
+  } else await beginAnew(host, viewers, concerned(viewers.applications, read), look, say);
 
   if (unmet.length > 0) throw new Error(unmetInWords(host.name, host.user, unmet));
   const httpd = files.filter(({ kind }) => kind === "httpd");
