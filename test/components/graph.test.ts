@@ -103,7 +103,7 @@ describe("the resources of a stack", () => {
     const [after] = of("after");
     expect(before).toMatchObject({ name: "sispi-viewers", parent: "sispi", dependsOn: ["sispi-rollout"] });
     const cfg = "/usr/remote/software/www/html/cfg/constants.cfg";
-    const linked = (one: typeof before) => ((one?.inputs ?? {}).links as Record<string, string>)[cfg];
+    const linked = (one: typeof before) => (one?.inputs.links as Record<string, string> | undefined)?.[cfg];
     expect([linked(before), linked(after)]).toEqual(["constants.cfg_server2", "constants.cfg_server3"]);
     expect({ ...(after?.inputs ?? {}), links: {} }).toEqual({ ...(before?.inputs ?? {}), links: {} });
     expect(of("mirror")).toEqual([]);
