@@ -14,6 +14,7 @@ const onALaptop = (changes: Record<string, string> = {}) =>
       server3: { address: "172.28.5.13", container: { image: "postgres:15", name: "the-standby", volume: "/raid3" } },
       des10: "192.0.2.10",
       "decam-dev-client": "192.0.2.20",
+      system1: "192.0.2.30",
     }),
     ...changes,
   });
