@@ -134,7 +134,8 @@ describe("a stack whose hosts are containers", () => {
 
   it("makes nothing of a container that is named alone: it is there already", async () => {
     const there = (name: string) => ({ address: "172.28.5.9", container: { name } });
-    const hosts = { server2: there("db-1"), server3: there("db-2"), des10: "192.0.2.10", "decam-dev-client": "::1" };
+    const others = { des10: "192.0.2.10", "decam-dev-client": "::1", system1: "::2" };
+    const hosts = { server2: there("db-1"), server3: there("db-2"), ...others };
     const found = await graphOf("ctio", onALaptop({ "pgsite:hosts": JSON.stringify(hosts) }));
     expect(docker(found)).toEqual([]);
     expect(found.filter(({ type }) => type === "pgsite:index:Service")).toEqual([]);
