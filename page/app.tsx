@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { PageReport } from "../servers/page/model.js";
 import { ClockContext } from "./context.js";
+import { differingIn } from "./differences.js";
 import { type Connection, useReport } from "./live.js";
 import { type SiteView, sitesOf } from "./sites.js";
 import { Drift } from "./views/drift.js";
@@ -134,7 +135,7 @@ interface PartOfPage {
 
 function partsOf(sites: readonly SiteView[]): readonly PartOfPage[] {
   const stacks = sites.flatMap((site) => site.stacks.map(({ data }) => data));
-  const differences = stacks.reduce((sum, { drift }) => sum + drift.differences.length, 0);
+  const differences = stacks.reduce((sum, stack) => sum + differingIn(stack).length, 0);
   const open = stacks.flatMap(({ watch }) => watch?.incidents ?? []).filter(({ ended }) => ended === undefined).length;
   const noted = (number: number, word: string) => (number === 0 ? {} : { note: `${number}${word}` });
   return [

@@ -1,6 +1,6 @@
 import type { PageEvent, PageIncident, PageRun } from "../../servers/page/model.js";
-import { isOpen } from "../answers.js";
 import type { Mark } from "../judge.js";
+import { isOpen } from "../lately.js";
 import type { StackView } from "../sites.js";
 import { bytes, seconds } from "../words.js";
 import { Part, Sentence, Sign, Value, When } from "./parts.js";
@@ -51,17 +51,34 @@ export function Backups({ stacks }: Props) {
             <bdi>{title}</bdi>
             {backups === undefined ? null : <span class="quiet"> {backups.schedule}</span>}
           </h3>
+          {backups?.unasked ? (
+            <p class="with-sign">
+              <Sign mark="watch" />
+              <span>A place could not be looked at: what follows is what is known, and there may be newer ones.</span>
+            </p>
+          ) : null}
           {backups === undefined ? (
             <p class="quiet">No backups are declared.</p>
           ) : backups.runs.length === 0 ? (
             <p class="with-sign">
-              <Sign mark="bad" />
-              <span>There is no backup yet.</span>
+              <Sign mark={backups.unasked ? "unknown" : "bad"} />
+              <span>{backups.unasked ? "None is known." : "There is no backup yet."}</span>
             </p>
           ) : (
             <Table label={`Backups of ${title}`} head={runColumns}>
               {backups.runs.map((run, index) => (
-                <RunRow key={index} id={`run-${id.slice(6)}-${index}`} run={run} newest={run.name === backups.whole} />
+                <RunRow
+                  key={index}
+                  id={`run-${id.slice(6)}-${index}`}
+                  run={run}
+                  newest={
+                    run.name !== backups.whole
+                      ? ""
+                      : backups.unasked
+                        ? ", newest whole that is known"
+                        : ", newest whole"
+                  }
+                />
               ))}
             </Table>
           )}
@@ -73,7 +90,7 @@ export function Backups({ stacks }: Props) {
 
 const runMarks: Readonly<Record<PageRun["state"], Mark>> = { whole: "good", partial: "watch", damaged: "bad" };
 
-function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRun; readonly newest: boolean }) {
+function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRun; readonly newest: string }) {
   const first = (
     <>
       <When at={run.at} />
@@ -87,7 +104,7 @@ function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRu
       <Sign mark={runMarks[run.state]} />
       <span>
         {run.state}
-        {newest ? ", newest whole" : ""}
+        {newest}
       </span>
     </span>
   );

@@ -1,3 +1,5 @@
+import { differencesOf } from "../differences.js";
+import { inCount } from "../differs.js";
 import { markOf } from "../judge.js";
 import { otherVersion, type ServerView, type StackView, shallWrite } from "../sites.js";
 import { count, lag, names } from "../words.js";
@@ -122,13 +124,17 @@ function Where({ server: { data } }: { readonly server: ServerView }) {
   );
 }
 
-/** Settings with which a server does not run as declared. */
-function Unlike({ server: { data } }: { readonly server: ServerView }) {
-  const unlike = data.settings.filter(({ differs, pendingRestart }) => differs || pendingRestart === true);
+/** What differs of a server, and where it is told. */
+function Unlike({ server }: { readonly server: ServerView }) {
+  const unlike = differencesOf(server);
   if (unlike.length === 0) return null;
   return (
-    <div class="quiet">
-      {count(unlike.length, "setting")} not as declared: <bdi>{names(unlike.map(({ name }) => name))}</bdi>
+    <div>
+      <span class="differs">
+        <span aria-hidden="true">≠ </span>
+        <a href="#drift">{inCount(unlike)}</a>
+      </span>
+      : <bdi>{names(unlike.map(({ difference }) => difference.object))}</bdi>
     </div>
   );
 }
