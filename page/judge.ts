@@ -38,6 +38,11 @@ function runs({ data, stream }: ServerView): Mark {
   return lags(data) ? "watch" : "good";
 }
 
+/** Servers, the worst first, else in their order. */
+export function worstFirst(servers: readonly ServerView[]): readonly ServerView[] {
+  return [...servers].sort((a, b) => order.indexOf(markOf(a)) - order.indexOf(markOf(b)));
+}
+
 /** What each mark is called beside its sign: nothing is said by colour alone. */
 export const wordOf: Readonly<Record<Mark, string>> = {
   good: "well",

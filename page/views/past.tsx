@@ -186,7 +186,12 @@ const kinds: Readonly<Record<PageEvent["kind"], string>> = {
   upgrade: "upgrade",
 };
 
-export function History({ stacks }: Props) {
+/** So many events of a stack are seen at once. */
+const recent = 10;
+
+/** `folded`: older events are out of sight. They are there all the same, for printing and for whoever jumps to them. */
+export function History(props: Props & { readonly folded: boolean; readonly onFolded: (folded: boolean) => void }) {
+  const { stacks, folded, onFolded } = props;
   return (
     <Part
       id="history"
@@ -201,11 +206,20 @@ export function History({ stacks }: Props) {
           {history.length === 0 ? (
             <p class="quiet">Nothing is known.</p>
           ) : (
-            <Table label={`History of ${title}`} head={eventColumns}>
-              {history.map((event, index) => (
-                <EventRow key={index} id={`event-${id.slice(6)}-${index}`} event={event} />
-              ))}
-            </Table>
+            <div class={folded ? "only" : ""}>
+              <Table label={`History of ${title}`} head={eventColumns}>
+                {history.map((event, index) => (
+                  <EventRow key={index} id={`event-${id.slice(6)}-${index}`} event={event} older={index >= recent} />
+                ))}
+              </Table>
+              {history.length > recent ? (
+                <p class="buttons">
+                  <button type="button" aria-expanded={!folded} onClick={() => onFolded(!folded)}>
+                    {folded ? `show ${history.length - recent} older` : "only the newest"}
+                  </button>
+                </p>
+              ) : null}
+            </div>
           )}
         </div>
       ))}
@@ -219,7 +233,8 @@ const results: Readonly<Record<PageEvent["result"], { readonly mark: Mark; reado
   "in-progress": { mark: "watch", says: "in progress" },
 };
 
-function EventRow({ id, event }: { readonly id: string; readonly event: PageEvent }) {
+function EventRow(props: { readonly id: string; readonly event: PageEvent; readonly older: boolean }) {
+  const { id, event, older } = props;
   const { at, kind, server, by, result, message } = event;
   const { mark, says } = results[result];
   const what = (
@@ -240,5 +255,5 @@ function EventRow({ id, event }: { readonly id: string; readonly event: PageEven
       </span>,
     ],
   ] as const;
-  return <Row id={id} kind={kind} first={<When at={at} age />} cells={cells} />;
+  return <Row id={id} kind={older ? "older" : kind} first={<When at={at} age />} cells={cells} />;
 }
