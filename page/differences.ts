@@ -10,8 +10,17 @@ export interface Differing {
   readonly waits: boolean;
 }
 
+/** Of stacks that were looked through: each server of a hundred asks again. */
+const known = new WeakMap<PageStack, readonly Differing[]>();
+
 /** First what the preview found, in its order: their places are anchors of the page. */
-export function differingIn({ drift, servers }: Pick<PageStack, "drift" | "servers">): readonly Differing[] {
+export function differingIn(stack: PageStack): readonly Differing[] {
+  const found = known.get(stack) ?? lookThrough(stack);
+  known.set(stack, found);
+  return found;
+}
+
+function lookThrough({ drift, servers }: PageStack): readonly Differing[] {
   const found = drift.differences.map((difference): Differing => ({ difference, waits: false }));
   const named = new Set(drift.differences.map(({ server, setting }) => `${server} ${setting?.toLowerCase()}`));
   const beside = servers.flatMap(({ name, settings }) =>

@@ -40,7 +40,10 @@ function runs({ data, stream }: ServerView): Mark {
 
 /** Servers, the worst first, else in their order. */
 export function worstFirst(servers: readonly ServerView[]): readonly ServerView[] {
-  return [...servers].sort((a, b) => order.indexOf(markOf(a)) - order.indexOf(markOf(b)));
+  return servers
+    .map((server) => ({ server, place: order.indexOf(markOf(server)) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ server }) => server);
 }
 
 /** What each mark is called beside its sign: nothing is said by colour alone. */

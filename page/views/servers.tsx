@@ -56,11 +56,16 @@ export function Servers(props: {
             {servers.length === 0 ? (
               <p class="quiet">It declares no server.</p>
             ) : (
-              <Table label={`Servers of ${title}`} head={head}>
-                {(many ? worstFirst(servers) : servers).map((server) => (
-                  <ServerRow key={server.id} server={server} />
-                ))}
-              </Table>
+              <>
+                {many && only && servers.every((server) => markOf(server) === "good") ? (
+                  <p class="quiet screen">All are well.</p>
+                ) : null}
+                <Table label={`Servers of ${title}`} head={head}>
+                  {(many ? worstFirst(servers) : servers).map((server) => (
+                    <ServerRow key={server.id} server={server} />
+                  ))}
+                </Table>
+              </>
             )}
           </div>
         ))}
