@@ -172,6 +172,7 @@ function partsOf(sites: readonly SiteView[]): readonly PartOfPage[] {
     { id: "incidents", name: "Incidents", ...noted(open, " open") },
     { id: "history", name: "History" },
     { id: "settings", name: "Settings" },
+    { id: "words", name: "Words" },
   ];
 }
 

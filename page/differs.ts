@@ -4,7 +4,7 @@ import { type Answer, few, link, type Pieces } from "./pieces.js";
 import type { SiteView, StackView } from "./sites.js";
 import { count, names } from "./words.js";
 
-/** So many differences are told, a line each. */
+/** So many differences are told at most, a line each; one of the lines may lead to the rest. */
 const most = 8;
 
 export function differs({ stacks }: SiteView): Answer {
@@ -17,7 +17,7 @@ export function differs({ stacks }: SiteView): Answer {
   const hardest = [...all].sort((a, b) => hardness(b.difference) - hardness(a.difference));
   const reasons = drifts.flatMap((drift) => drift.reasons);
   const more = [
-    ...few(hardest.map(line), { go: "drift", text: "more under drift" }, most),
+    ...few(hardest.map(line), { go: "drift", text: "more under drift" }, most - 1),
     ...few(
       reasons.map((reason): Pieces => [`not known: ${reason}`]),
       { go: "drift", text: "more under drift" },

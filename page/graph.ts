@@ -78,7 +78,8 @@ function serverNode(server: ServerView): Node {
   const line = data.timeline === undefined ? "" : `timeline ${data.timeline}`;
   const problems = data.problems.length === 0 ? [] : [count(data.problems.length, "problem")];
   const differing = differencesOf(server).length;
-  const different = differing === 0 ? [] : [count(differing, "difference")];
+  // There is room for one of the two.
+  const different = differing === 0 || problems.length > 0 ? [] : [count(differing, "difference")];
   const state = data.state === "read-write" ? "takes writes (read-write)" : data.state;
   const host = data.host === data.name ? `${data.address}:${data.port}` : `on ${data.host}, port ${data.port}`;
   const second = [line, ...problems, ...different].filter((text) => text !== "").join(" · ");

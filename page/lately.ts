@@ -111,7 +111,7 @@ const noWatch = (unwatched: readonly string[], all: number): string =>
 
 /** Its sentence is of whoever saw it, and speaks of "the server" or "this server": so both are named. */
 const incidentLine = ({ seenBy, server, message, ended }: PageIncident): Pieces => [
-  `${seenBy}, of ${server === seenBy ? "itself" : server}: ${message}`,
+  `${seenBy} says of ${server === seenBy ? "itself" : server}: ${message}`,
   ...(ended === undefined ? [] : [" Over since ", { at: ended }]),
 ];
 

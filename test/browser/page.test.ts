@@ -126,6 +126,7 @@ describe.skipIf(noBrowser !== undefined)(
       for (const [make, colorScheme, sought] of ways) {
         const { page } = await show(make(), { colorScheme });
         await page.getByRole("checkbox", { name: "Only differences" }).uncheck();
+        await page.getByText("What they mean here").click();
         await page.getByRole("searchbox").fill(sought);
         expect(await violations(page)).toEqual([]);
         await page.context().close();
@@ -201,6 +202,9 @@ describe.skipIf(noBrowser !== undefined)(
       expect(await older.first().isVisible()).toBe(true);
       await page.evaluate("location.hash = 'server-0-1'");
       await expect.poll(seen).toBe(41);
+      await page.setViewportSize({ width: 375, height: 800 });
+      expect(await widerThanWindow(page)).toEqual([]);
+      await page.setViewportSize({ width: 1280, height: 800 });
       // From a key to the painted results: the best of five, since others work on this machine too.
       const tries = await page.evaluate(`(async () => {
         const field = document.querySelector("input[type=search]");

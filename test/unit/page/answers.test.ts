@@ -137,6 +137,11 @@ describe("what differs", () => {
         "  role reader: missing",
       ].join("\n"),
     );
+    // At most eight lines, one of them a link to the rest.
+    const many = { ...drift, differences: Array.from({ length: 9 }, () => ({ ...difference, server: "server2" })) };
+    const lines = answers(withStack({ drift: many, servers: [server({ name: "server2", role: "primary" })] }));
+    expect(lines["What differs"]?.split("\n").slice(1)).toHaveLength(8);
+    expect(lines["What differs"]).toContain("  and 2 more under drift");
   });
 });
 
@@ -239,10 +244,10 @@ describe("the last 24 hours", () => {
     expect(ask(failover())).toBe(
       [
         "bad: 3 incidents open, 1 role change",
-        "  2026-11-30T03:01:00.000Z: server3, of server2: The host of server server2 does not answer: nothing comes back from 192.0.2.3.",
+        "  2026-11-30T03:01:00.000Z: server3 says of server2: The host of server server2 does not answer: nothing comes back from 192.0.2.3.",
         "  2026-11-30T03:34:00.000Z: server3 took over from server2 (runbook/failover): timeline 4 begins, from 3 at 0/5D2A9F8, by hand",
-        "  2026-11-30T04:01:00.000Z: server3, of itself: The server is not what the stack file declares: it takes writes.",
-        "  2026-11-30T04:01:00.000Z: des10, of itself: The standby does not receive WAL from server2.",
+        "  2026-11-30T04:01:00.000Z: server3 says of itself: The server is not what the stack file declares: it takes writes.",
+        "  2026-11-30T04:01:00.000Z: des10 says of itself: The standby does not receive WAL from server2.",
       ].join("\n"),
     );
     // Of 13 days ago.
