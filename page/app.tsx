@@ -2,10 +2,12 @@ import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import type { PageReport } from "../servers/page/model.js";
 import { ClockContext } from "./context.js";
+import { differingIn } from "./differences.js";
 import { type Connection, useReport } from "./live.js";
 import { type SiteView, sitesOf } from "./sites.js";
 import { Drift } from "./views/drift.js";
 import { Glance } from "./views/glance.js";
+import { Glossary } from "./views/glossary.js";
 import { When } from "./views/parts.js";
 import { Backups, History, Incidents } from "./views/past.js";
 import { Search } from "./views/search.js";
@@ -21,7 +23,9 @@ export function App({ first, live }: { readonly first: PageReport; readonly live
   const sites = useMemo(() => sitesOf(report), [report]);
   const clock = useMemo(() => ({ written: report.generatedAt, live }), [report, live]);
   const [only, setOnly] = useState(true);
-  const go = useJumps(() => setOnly(false));
+  const [unwell, setUnwell] = useState(true);
+  const [folded, setFolded] = useState(true);
+  const go = useJumps({ same: () => setOnly(false), well: () => setUnwell(false), older: () => setFolded(false) });
   const title = names(sites.map(({ name }) => name));
   useEffect(() => {
     document.title = `${title} – pgsite`;
@@ -43,7 +47,7 @@ export function App({ first, live }: { readonly first: PageReport; readonly live
           <Search sites={sites} onGo={go} />
           <ThemeSwitch />
         </div>
-        <Age written={report.generatedAt} live={live} />
+        <Old written={report.generatedAt} live={live} />
       </header>
       <nav aria-label="Parts of this page">
         <ul>
@@ -60,12 +64,13 @@ export function App({ first, live }: { readonly first: PageReport; readonly live
       <main id="main" tabIndex={-1}>
         <Glance sites={sites} />
         <Topology sites={sites} />
-        <Servers stacks={stacks} />
+        <Servers stacks={stacks} only={unwell} onOnly={setUnwell} />
         <Drift stacks={stacks} />
         <Backups stacks={stacks} />
         <Incidents stacks={stacks} />
-        <History stacks={stacks} />
+        <History stacks={stacks} folded={folded} onFolded={setFolded} />
         <Settings sites={sites} only={only} onOnly={setOnly} />
+        <Glossary />
       </main>
       <footer>
         <p>
@@ -88,6 +93,9 @@ function Written(props: { readonly report: PageReport; readonly live: boolean; r
     <p class="written">
       {live ? "Report of " : "Written "}
       <When at={report.generatedAt} />
+      <span class="screen">
+        <Age written={report.generatedAt} />
+      </span>
       {live ? <Live reached={reached}>asks for a newer one every 10 s</Live> : null}
       {lost === undefined ? null : (
         <strong role="alert" class="lost">
@@ -109,14 +117,25 @@ function Live({ reached, children }: { readonly reached: string | undefined; rea
 
 const day = 86_400_000;
 
-/** A page in a file grows old without showing it: it says so itself. */
-function Age({ written, live }: { readonly written: string; readonly live: boolean }) {
+/** How old a report is, by this browser's clock. */
+function useAge(written: string): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 60_000);
+    const timer = setInterval(() => setNow(Date.now()), 30_000);
     return () => clearInterval(timer);
   }, []);
-  const old = now - Date.parse(written);
+  return now - Date.parse(written);
+}
+
+/** A clock that is behind the writer's says nothing of an age. */
+function Age({ written }: { readonly written: string }) {
+  const old = useAge(written);
+  return old >= 0 ? <span class={old > day ? "old" : "quiet"}>, {span(old)} ago</span> : null;
+}
+
+/** A page in a file grows old without showing it: it says so itself. */
+function Old({ written, live }: { readonly written: string; readonly live: boolean }) {
+  const old = useAge(written);
   if (live || !(old > day)) return null;
   return (
     <p class="banner" role="status">
@@ -134,7 +153,7 @@ interface PartOfPage {
 
 function partsOf(sites: readonly SiteView[]): readonly PartOfPage[] {
   const stacks = sites.flatMap((site) => site.stacks.map(({ data }) => data));
-  const differences = stacks.reduce((sum, { drift }) => sum + drift.differences.length, 0);
+  const differences = stacks.reduce((sum, stack) => sum + differingIn(stack).length, 0);
   const open = stacks.flatMap(({ watch }) => watch?.incidents ?? []).filter(({ ended }) => ended === undefined).length;
   const noted = (number: number, word: string) => (number === 0 ? {} : { note: `${number}${word}` });
   return [
@@ -153,14 +172,15 @@ function partsOf(sites: readonly SiteView[]): readonly PartOfPage[] {
     { id: "incidents", name: "Incidents", ...noted(open, " open") },
     { id: "history", name: "History" },
     { id: "settings", name: "Settings" },
+    { id: "words", name: "Words" },
   ];
 }
 
 /**
- * Goes to a thing of the page and says so to whoever hears it, by the focus. A row of the settings that the filter keeps out of
- * sight is brought into sight first (`reveal`).
+ * Goes to a thing of the page and says so to whoever hears it, by the focus. A row that is kept out of sight is brought into sight
+ * first, by its class (`reveal`).
  */
-function useJumps(reveal: () => void): (id: string) => void {
+function useJumps(reveal: Readonly<Record<string, () => void>>): (id: string) => void {
   const [target, setTarget] = useState<{ readonly id: string }>();
   useEffect(() => {
     const onHash = () => setTarget({ id: location.hash.slice(1) });
@@ -171,8 +191,7 @@ function useJumps(reveal: () => void): (id: string) => void {
   useEffect(() => {
     const element = target && document.getElementById(target.id);
     if (!element) return;
-    const hidden = element.classList.contains("same");
-    if (hidden) reveal();
+    for (const kind of element.classList) reveal[kind]?.();
     const frame = requestAnimationFrame(() => {
       if (element.tabIndex < 0) element.setAttribute("tabindex", "-1");
       element.scrollIntoView({ block: element.matches("tr") ? "center" : "start" });

@@ -1,4 +1,5 @@
 import type { PageStream } from "../servers/page/model.js";
+import { differencesOf } from "./differences.js";
 import { inRecovery, lags, type Mark, markOf, worst } from "./judge.js";
 import type { ServerView, SiteView, StackView } from "./sites.js";
 import { bytes, count, lag, names, seconds } from "./words.js";
@@ -76,9 +77,12 @@ function serverNode(server: ServerView): Node {
   const mark = markOf(server);
   const line = data.timeline === undefined ? "" : `timeline ${data.timeline}`;
   const problems = data.problems.length === 0 ? [] : [count(data.problems.length, "problem")];
+  const differing = differencesOf(server).length;
+  // There is room for one of the two.
+  const different = differing === 0 || problems.length > 0 ? [] : [count(differing, "difference")];
   const state = data.state === "read-write" ? "takes writes (read-write)" : data.state;
   const host = data.host === data.name ? `${data.address}:${data.port}` : `on ${data.host}, port ${data.port}`;
-  const second = [line, ...problems].filter((text) => text !== "").join(" · ");
+  const second = [line, ...problems, ...different].filter((text) => text !== "").join(" · ");
   return {
     id,
     goes: id,
@@ -93,10 +97,9 @@ function serverNode(server: ServerView): Node {
 function wholeNode({ id, data, servers }: StackView): Node {
   const marks = servers.map(markOf);
   const writers = servers.filter((each) => each.data.state === "read-write").map((each) => each.data.name);
-  const troubled = servers.filter((_, index) => marks[index] !== "good").map((each) => each.data.name);
   const lines = [
     writers.length === 0 ? "none takes writes" : `${names(writers, 2)} takes writes`,
-    troubled.length === 0 ? "all well" : `${troubled.length} not well: ${names(troubled, 2)}`,
+    ...troubles(servers),
   ];
   const name = count(servers.length, "server");
   return {
@@ -108,6 +111,26 @@ function wholeNode({ id, data, servers }: StackView): Node {
     lines,
     more: `stack ${data.stack}`,
   };
+}
+
+/** In numbers, since a box has little room: `1 stopped, 2 lag, 3 differ`, and how far the last one is behind. */
+function troubles(servers: readonly ServerView[]): readonly string[] {
+  const down = servers.filter(({ data }) => data.state !== "read-write" && data.state !== "lost" && !inRecovery(data));
+  const states = [...new Set(down.map(({ data }) => data.state))];
+  const behind = servers.filter(({ data }) => lags(data) && data.late === undefined);
+  const differing = servers.filter((server) => differencesOf(server).length > 0);
+  const found = [
+    ...states.map((state) => `${down.filter(({ data }) => data.state === state).length} ${state}`),
+    ...(behind.length === 0 ? [] : [`${behind.length} ${behind.length === 1 ? "lags" : "lag"}`]),
+    ...(differing.length === 0 ? [] : [`${differing.length} ${differing.length === 1 ? "differs" : "differ"}`]),
+  ];
+  const bad = servers.filter((server) => markOf(server) !== "good").length;
+  if (bad === 0) return ["all well"];
+  const [last] = [...behind].sort((a, b) => (b.data.lagBytes ?? 0) - (a.data.lagBytes ?? 0));
+  return [
+    found.length === 0 ? `${bad} not well` : found.join(", "),
+    ...(last === undefined ? [] : [`worst lag ${lag(last.data)}`]),
+  ];
 }
 
 function edgeOf(from: string, to: string, { data }: ServerView, stream: PageStream): Edge {

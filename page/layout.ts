@@ -42,6 +42,7 @@ function whole(
   far: readonly Edge[],
   homeOf: (id: string) => string,
   between: (edge: Edge, index: number, start: Point, end: Point) => readonly Point[],
+  bears: (piece: Piece) => boolean = () => true,
 ): Omit<Drawing, "width" | "height"> {
   const find = (id: string) => moved.find(({ group }) => group.id === homeOf(id));
   const crossing = far.map((edge, index): Line => {
@@ -51,8 +52,8 @@ function whole(
     ];
     const [start, end] = [out.at(-1) ?? origin, into[0] ?? origin];
     const way = between(edge, index, start, end);
-    // Its text stands where it crosses to the other stack: in the middle of the longest piece.
-    const [from, to] = longest([start, ...way, end]);
+    // Its text stands where it crosses to the other stack: in the middle of its longest piece, or of the longest level one.
+    const [from, to] = longest(piecesOf([start, ...way, end]).filter(bears));
     const text = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2, anchor: "middle" as const };
     return { of: edge, points: [...out, ...way, ...into], text, far: true };
   });
@@ -65,11 +66,18 @@ function whole(
 
 const origin: Point = { x: 0, y: 0 };
 
-function longest(points: readonly Point[]): readonly [Point, Point] {
-  const pieces = points.slice(1).map((point, index) => [points[index] ?? origin, point] as const);
-  const length = ([a, b]: readonly [Point, Point]) => Math.abs(a.x - b.x) + Math.abs(a.y - b.y);
+type Piece = readonly [Point, Point];
+
+const piecesOf = (points: readonly Point[]): readonly Piece[] =>
+  points.slice(1).map((point, index) => [points[index] ?? origin, point] as const);
+
+function longest(pieces: readonly Piece[]): Piece {
+  const length = ([a, b]: Piece) => Math.abs(a.x - b.x) + Math.abs(a.y - b.y);
   return pieces.reduce((best, piece) => (length(piece) > length(best) ? piece : best), pieces[0] ?? [origin, origin]);
 }
+
+/** Those that are level: beside one that runs down at the edge there is no room for a text. */
+const isLevel = ([a, b]: Piece): boolean => a.y === b.y;
 
 /** From left to right: the stacks among each other by dagre, as boxes, so that none can lie on another one. */
 export function wide(graph: Graph): Drawing {
@@ -103,22 +111,23 @@ export function stacked(graph: Graph): Drawing {
   const { far, inner, homeOf } = parts(graph);
   const lane = 10;
   const side = 12 + lane * far.length;
-  const gap = 44 + lane * far.length;
+  // What runs into a stack has its text above it, one below the other.
+  const into = (id: string) => far.filter(({ to }) => homeOf(to) === id);
+  const gapAbove = (id: string) => 44 + labelHeight * Math.max(0, into(id).length - 1);
   const width = Math.max(...inner.map((one) => one.width), 0) + 2 * side;
   const order = inOrder(graph).flatMap(({ id }) => inner.filter(({ group }) => group.id === id));
-  let y = far.some(({ to }) => homeOf(to) === order[0]?.group.id) ? gap : 0;
-  const moved = order.map((one) => {
+  let y = 0;
+  const moved = order.map((one, index) => {
+    if (index > 0 || into(one.group.id).length > 0) y += gapAbove(one.group.id);
     const placed = move(one, { x: side, y });
-    y += one.height + gap;
+    y += one.height;
     return placed;
   });
-  const between = ({ to }: Edge, index: number, start: Point, end: Point) => {
-    const top = moved.find(({ group }) => group.id === homeOf(to))?.box.y ?? 0;
-    const [right, left, height] = [
-      width - 6 - lane * index,
-      6 + lane * index,
-      top - gap / 2 + lane * (index - (far.length - 1) / 2),
-    ];
+  const between = (edge: Edge, index: number, start: Point, end: Point) => {
+    const home = homeOf(edge.to);
+    const top = moved.find(({ group }) => group.id === home)?.box.y ?? 0;
+    const above = into(home).length - 1 - into(home).indexOf(edge);
+    const [right, left, height] = [width - 6 - lane * index, 6 + lane * index, top - 22 - labelHeight * above];
     return [
       { x: right, y: start.y },
       { x: right, y: height },
@@ -126,7 +135,7 @@ export function stacked(graph: Graph): Drawing {
       { x: left, y: end.y },
     ];
   };
-  return { width, height: y - gap, ...whole(moved, far, homeOf, between) };
+  return { width, height: y, ...whole(moved, far, homeOf, between, isLevel) };
 }
 
 /** A stack with its corner at 0, 0. `ports`: how what comes in, and goes out, runs between its edge and its server. */

@@ -1,3 +1,4 @@
+import { differingIn } from "./differences.js";
 import { asShown, settingsOf } from "./settings.js";
 import type { SiteView, StackView } from "./sites.js";
 import { bytes, names } from "./words.js";
@@ -83,7 +84,7 @@ function stackEntries({ id, data, servers }: StackView): readonly Entry[] {
         systemIdentifier,
       );
     }),
-    ...data.drift.differences.map(({ server, object, there, declared, consequence }, index) => {
+    ...differingIn(data).map(({ difference: { server, object, there, declared, consequence } }, index) => {
       const title = `${server === undefined ? "" : `${server}: `}${object}`;
       const wanted = declared === undefined ? "" : `, declared ${declared}`;
       return entry("Drift", `drift-${place}-${index}`, title, `is ${there}${wanted}`, of, consequence);

@@ -1,4 +1,5 @@
 import type { PageSetting } from "../servers/page/model.js";
+import { driftsIn } from "./differences.js";
 import type { ServerView, SiteView } from "./sites.js";
 
 /** A setting of a site: on which servers it is what. */
@@ -7,7 +8,7 @@ export interface SettingRow {
   readonly name: string;
   /** Servers that have it alike, the most of them first. */
   readonly values: readonly SettingValue[];
-  /** Servers run with another value than declared. */
+  /** Servers run with another value than declared, or have one in their files. */
   readonly drifted: boolean;
   /** It waits for a restart somewhere. */
   readonly waits: boolean;
@@ -54,7 +55,9 @@ export function settingsOf(site: SiteView): readonly SettingRow[] {
       id: `setting-${site.id}-${index}`,
       name,
       values,
-      drifted: values.some(({ setting }) => setting.differs),
+      drifted: values.some(
+        ({ setting, servers }) => setting.differs || servers.some((server) => driftsIn(server, name)),
+      ),
       waits: values.some(({ setting }) => setting.pendingRestart === true),
       absent,
       uneven: absent.length > 0 || new Set(values.map(({ setting }) => asShown(setting))).size > 1,

@@ -8,17 +8,23 @@ export const bytes = (count: number): string => prettyBytes(count);
 
 export const seconds = (count: number): string => prettyMilliseconds(Math.round(count) * 1000, { unitCount: 2 });
 
-const spans = [
-  [86_400, "day"],
-  [3600, "hour"],
-  [60, "minute"],
+const units = [
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "min"],
 ] as const;
 
-/** How long, in the largest unit that holds a whole one: `6 days`. */
+/** How long, in the largest unit that holds a whole one, and the next one: `6 d 15 h`. */
 export function span(milliseconds: number): string {
-  const whole = Math.max(0, milliseconds) / 1000;
-  for (const [length, unit] of spans) if (whole >= length) return count(Math.floor(whole / length), unit);
-  return "less than a minute";
+  let rest = Math.max(0, milliseconds) / 1000;
+  const parts = units.map(([length, unit]) => {
+    const whole = Math.floor(rest / length);
+    rest -= whole * length;
+    return { whole, text: `${whole} ${unit}` };
+  });
+  const first = parts.findIndex(({ whole }) => whole > 0);
+  const shown = first < 0 ? [] : parts.slice(first, first + 2).filter(({ whole }) => whole > 0);
+  return shown.length === 0 ? "less than a minute" : shown.map(({ text }) => text).join(" ");
 }
 
 /** `1 server`, `3 servers`. */
@@ -39,7 +45,7 @@ export function ago(at: string, written: string, live: boolean): string {
   const passed = Date.parse(written) - Date.parse(at);
   if (Number.isNaN(passed)) return "";
   if (passed < 0) return live ? "not yet" : "later than this was written";
-  return live ? `${span(passed)} ago` : `${span(passed)} before this was written`;
+  return `${span(passed)} ${live ? "ago" : "before"}`;
 }
 
 /** A moment by UTC and by this browser's clock. `zone`: how far that is from UTC, left out if it is not. */

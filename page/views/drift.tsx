@@ -1,7 +1,8 @@
 import type { PageDifference, PageDrift } from "../../servers/page/model.js";
-import type { Mark } from "../judge.js";
+import { differingIn } from "../differences.js";
+import { inCount } from "../differs.js";
+import { type Mark, worst } from "../judge.js";
 import type { StackView } from "../sites.js";
-import { count } from "../words.js";
 import { List, Part, Sentence, Sign, Value } from "./parts.js";
 import { type Column, Row, Table } from "./table.js";
 
@@ -31,8 +32,12 @@ export function Drift({ stacks }: { readonly stacks: readonly StackView[] }) {
 }
 
 function StackDrift({ stack: { id, title, data } }: { readonly stack: StackView }) {
-  const { outcome, differences, reasons, plan, refusals } = data.drift;
-  const { mark, says } = said[outcome];
+  const { outcome, reasons, plan, refusals } = data.drift;
+  const differing = differingIn(data);
+  const differences = differing.map(({ difference }) => difference);
+  const beside = outcome === "clean" && differing.length > 0;
+  const open = differences.some((difference) => difference.open);
+  const { mark, says } = beside ? { mark: "watch" as const, says: "The files are as declared." } : said[outcome];
   const numbered = differences.map((difference, index) => ({ difference, anchor: `drift-${id.slice(6)}-${index}` }));
   const servers = [...new Set(differences.map(({ server }) => server))];
   return (
@@ -41,12 +46,10 @@ function StackDrift({ stack: { id, title, data } }: { readonly stack: StackView 
         <bdi>{title}</bdi>
       </h3>
       <p class="with-sign">
-        <Sign mark={mark} />
-        <span>
-          {[...(differences.length === 0 ? [] : [`${count(differences.length, "difference")}.`]), says]
-            .join(" ")
-            .trim()}
-        </span>
+        <Sign
+          mark={worst([mark, open || refusals.length > 0 ? "bad" : "none", differing.length > 0 ? "watch" : "none"])}
+        />
+        <span>{[...(differing.length === 0 ? [] : [`${inCount(differing)}.`]), says].join(" ").trim()}</span>
       </p>
       {servers.map((server) => (
         <div key={server ?? ""}>
@@ -68,13 +71,13 @@ function StackDrift({ stack: { id, title, data } }: { readonly stack: StackView 
 }
 
 function DriftRow({ anchor, difference }: { readonly anchor: string; readonly difference: PageDifference }) {
-  const { object, there, declared, consequence } = difference;
+  const { object, there, declared, consequence, open } = difference;
   const cells = [
     ["Is", <Value key="is">{there}</Value>],
     ["Declared", declared === undefined ? <span class="quiet">–</span> : <Value key="declared">{declared}</Value>],
     ["Undone by", <Consequence key="by" of={consequence} />],
   ] as const;
-  return <Row id={anchor} first={<bdi>{object}</bdi>} cells={cells} />;
+  return <Row id={anchor} kind={open ? "is-bad" : ""} first={<bdi>{object}</bdi>} cells={cells} />;
 }
 
 /** What interrupts clients, or nothing of pgsite's undoes, stands out. */

@@ -1,6 +1,7 @@
 import { useContext } from "preact/hooks";
 import { answersOf, verdict } from "../answers.js";
 import { ClockContext } from "../context.js";
+import { nextOf } from "../next.js";
 import type { ServerView, SiteView } from "../sites.js";
 import { count, names } from "../words.js";
 import { List, Part, Pieces, Sentence, Sign } from "./parts.js";
@@ -35,6 +36,7 @@ function SiteCard({ site }: { readonly site: SiteView }) {
         PostgreSQL {versions.join(", ")} · {count(site.servers.length, "server")} ·{" "}
         {site.stacks.length === 1 ? "stack" : "stacks"} <bdi>{names(site.stacks.map(({ data }) => data.stack))}</bdi>
       </p>
+      <Next site={site} />
       <dl class="answers">
         {answers.map(({ question, mark: own, says, more }) => (
           <div key={question}>
@@ -68,6 +70,23 @@ function SiteCard({ site }: { readonly site: SiteView }) {
   );
 }
 
+function Next({ site }: { readonly site: SiteView }) {
+  const lines = nextOf(site);
+  if (lines.length === 0) return null;
+  return (
+    <div class="next">
+      <strong>Do next</strong>
+      <ul class="more">
+        {lines.map((line, index) => (
+          <li key={index}>
+            <Pieces of={line} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
 function Problems({ servers }: { readonly servers: readonly ServerView[] }) {
   const all = servers.flatMap((server) => server.data.problems.map(({ message }) => ({ server, message })));
   if (all.length === 0) return null;
@@ -85,7 +104,9 @@ function Problems({ servers }: { readonly servers: readonly ServerView[] }) {
           </li>
         ))}
         {shown.length < all.length ? (
-          <li class="quiet">and {all.length - shown.length} more in the table of servers</li>
+          <li class="quiet">
+            and <a href="#servers">{all.length - shown.length} more in the table of servers</a>
+          </li>
         ) : null}
       </ul>
     </>

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import type { Piece } from "../answers.js";
 import { ClockContext } from "../context.js";
 import { type Mark, wordOf } from "../judge.js";
+import type { Piece } from "../pieces.js";
 import { ago, moment } from "../words.js";
 
 /** Each mark has a shape of its own, so that it is told without its colour; drawn, since not every font has such signs. */

@@ -1,6 +1,6 @@
 import type { PageEvent, PageIncident, PageRun } from "../../servers/page/model.js";
-import { isOpen } from "../answers.js";
 import type { Mark } from "../judge.js";
+import { isOpen } from "../lately.js";
 import type { StackView } from "../sites.js";
 import { bytes, seconds } from "../words.js";
 import { Part, Sentence, Sign, Value, When } from "./parts.js";
@@ -51,17 +51,34 @@ export function Backups({ stacks }: Props) {
             <bdi>{title}</bdi>
             {backups === undefined ? null : <span class="quiet"> {backups.schedule}</span>}
           </h3>
+          {backups?.unasked ? (
+            <p class="with-sign">
+              <Sign mark="watch" />
+              <span>A place could not be looked at: what follows is what is known, and there may be newer ones.</span>
+            </p>
+          ) : null}
           {backups === undefined ? (
             <p class="quiet">No backups are declared.</p>
           ) : backups.runs.length === 0 ? (
             <p class="with-sign">
-              <Sign mark="bad" />
-              <span>There is no backup yet.</span>
+              <Sign mark={backups.unasked ? "unknown" : "bad"} />
+              <span>{backups.unasked ? "None is known." : "There is no backup yet."}</span>
             </p>
           ) : (
             <Table label={`Backups of ${title}`} head={runColumns}>
               {backups.runs.map((run, index) => (
-                <RunRow key={index} id={`run-${id.slice(6)}-${index}`} run={run} newest={run.name === backups.whole} />
+                <RunRow
+                  key={index}
+                  id={`run-${id.slice(6)}-${index}`}
+                  run={run}
+                  newest={
+                    run.name !== backups.whole
+                      ? ""
+                      : backups.unasked
+                        ? ", newest whole that is known"
+                        : ", newest whole"
+                  }
+                />
               ))}
             </Table>
           )}
@@ -73,7 +90,7 @@ export function Backups({ stacks }: Props) {
 
 const runMarks: Readonly<Record<PageRun["state"], Mark>> = { whole: "good", partial: "watch", damaged: "bad" };
 
-function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRun; readonly newest: boolean }) {
+function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRun; readonly newest: string }) {
   const first = (
     <>
       <When at={run.at} />
@@ -87,7 +104,7 @@ function RunRow({ id, run, newest }: { readonly id: string; readonly run: PageRu
       <Sign mark={runMarks[run.state]} />
       <span>
         {run.state}
-        {newest ? ", newest whole" : ""}
+        {newest}
       </span>
     </span>
   );
@@ -169,7 +186,12 @@ const kinds: Readonly<Record<PageEvent["kind"], string>> = {
   upgrade: "upgrade",
 };
 
-export function History({ stacks }: Props) {
+/** So many events of a stack are seen at once. */
+const recent = 10;
+
+/** `folded`: older events are out of sight. They are there all the same, for printing and for whoever jumps to them. */
+export function History(props: Props & { readonly folded: boolean; readonly onFolded: (folded: boolean) => void }) {
+  const { stacks, folded, onFolded } = props;
   return (
     <Part
       id="history"
@@ -184,11 +206,20 @@ export function History({ stacks }: Props) {
           {history.length === 0 ? (
             <p class="quiet">Nothing is known.</p>
           ) : (
-            <Table label={`History of ${title}`} head={eventColumns}>
-              {history.map((event, index) => (
-                <EventRow key={index} id={`event-${id.slice(6)}-${index}`} event={event} />
-              ))}
-            </Table>
+            <div class={folded ? "only" : ""}>
+              <Table label={`History of ${title}`} head={eventColumns}>
+                {history.map((event, index) => (
+                  <EventRow key={index} id={`event-${id.slice(6)}-${index}`} event={event} older={index >= recent} />
+                ))}
+              </Table>
+              {history.length > recent ? (
+                <p class="buttons">
+                  <button type="button" aria-expanded={!folded} onClick={() => onFolded(!folded)}>
+                    {folded ? `show ${history.length - recent} older` : "only the newest"}
+                  </button>
+                </p>
+              ) : null}
+            </div>
           )}
         </div>
       ))}
@@ -202,7 +233,8 @@ const results: Readonly<Record<PageEvent["result"], { readonly mark: Mark; reado
   "in-progress": { mark: "watch", says: "in progress" },
 };
 
-function EventRow({ id, event }: { readonly id: string; readonly event: PageEvent }) {
+function EventRow(props: { readonly id: string; readonly event: PageEvent; readonly older: boolean }) {
+  const { id, event, older } = props;
   const { at, kind, server, by, result, message } = event;
   const { mark, says } = results[result];
   const what = (
@@ -223,5 +255,5 @@ function EventRow({ id, event }: { readonly id: string; readonly event: PageEven
       </span>,
     ],
   ] as const;
-  return <Row id={id} kind={kind} first={<When at={at} age />} cells={cells} />;
+  return <Row id={id} kind={older ? "older" : kind} first={<When at={at} age />} cells={cells} />;
 }

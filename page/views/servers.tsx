@@ -1,4 +1,7 @@
-import { markOf } from "../judge.js";
+import { differencesOf } from "../differences.js";
+import { inCount } from "../differs.js";
+import { manyServers } from "../graph.js";
+import { markOf, worstFirst } from "../judge.js";
 import { otherVersion, type ServerView, type StackView, shallWrite } from "../sites.js";
 import { count, lag, names } from "../words.js";
 import { Part, Sentence, Sign, Value } from "./parts.js";
@@ -16,29 +19,57 @@ const head: readonly Column[] = [
 ];
 
 /** Each server: what it is declared to be beside what it is. */
-export function Servers({ stacks }: { readonly stacks: readonly StackView[] }) {
+export function Servers(props: {
+  readonly stacks: readonly StackView[];
+  /** Of many servers only those that are not well are seen. */
+  readonly only: boolean;
+  readonly onOnly: (only: boolean) => void;
+}) {
+  const { stacks, only, onOnly } = props;
+  const all = stacks.flatMap(({ servers }) => servers);
+  const many = all.length > manyServers;
+  const unwell = many ? all.filter((server) => markOf(server) !== "good").length : 0;
   return (
     <Part id="servers" title="Servers" note="What is declared, beside what is. ≠ marks what is not as declared.">
-      {stacks.map(({ id, title, data, servers }) => (
-        <div key={id} id={`servers-${id}`} class="sub">
-          <h3>
-            <bdi>{title}</bdi>
-            <span class="quiet">
-              {" "}
-              PostgreSQL {data.version}, {count(servers.length, "server")}
-            </span>
-          </h3>
-          {servers.length === 0 ? (
-            <p class="quiet">It declares no server.</p>
-          ) : (
-            <Table label={`Servers of ${title}`} head={head}>
-              {servers.map((server) => (
-                <ServerRow key={server.id} server={server} />
-              ))}
-            </Table>
-          )}
-        </div>
-      ))}
+      {many ? (
+        <p class="screen">
+          <label class="check">
+            <input type="checkbox" checked={only} onChange={(event) => onOnly(event.currentTarget.checked)} /> Only what
+            is not well
+          </label>
+          <span class="quiet" role="status">
+            {" "}
+            {only ? `${unwell} of ${count(all.length, "server")}` : `all ${count(all.length, "server")}`}
+          </span>
+        </p>
+      ) : null}
+      <div class={many && only ? "only" : ""}>
+        {stacks.map(({ id, title, data, servers }) => (
+          <div key={id} id={`servers-${id}`} class="sub">
+            <h3>
+              <bdi>{title}</bdi>
+              <span class="quiet">
+                {" "}
+                PostgreSQL {data.version}, {count(servers.length, "server")}
+              </span>
+            </h3>
+            {servers.length === 0 ? (
+              <p class="quiet">It declares no server.</p>
+            ) : (
+              <>
+                {many && only && servers.every((server) => markOf(server) === "good") ? (
+                  <p class="quiet screen">All are well.</p>
+                ) : null}
+                <Table label={`Servers of ${title}`} head={head}>
+                  {(many ? worstFirst(servers) : servers).map((server) => (
+                    <ServerRow key={server.id} server={server} />
+                  ))}
+                </Table>
+              </>
+            )}
+          </div>
+        ))}
+      </div>
     </Part>
   );
 }
@@ -101,7 +132,7 @@ function ServerRow({ server }: { readonly server: ServerView }) {
     ["Lag", lag(data) ?? <span class="quiet">–</span>],
     ["Where", <Where key="where" server={server} />],
   ] as const;
-  return <Row id={server.id} kind={`is-${mark}`} first={first} cells={cells} />;
+  return <Row id={server.id} kind={`is-${mark} ${mark === "good" ? "well" : ""}`} first={first} cells={cells} />;
 }
 
 function Where({ server: { data } }: { readonly server: ServerView }) {
@@ -122,13 +153,17 @@ function Where({ server: { data } }: { readonly server: ServerView }) {
   );
 }
 
-/** Settings with which a server does not run as declared. */
-function Unlike({ server: { data } }: { readonly server: ServerView }) {
-  const unlike = data.settings.filter(({ differs, pendingRestart }) => differs || pendingRestart === true);
+/** What differs of a server, and where it is told. */
+function Unlike({ server }: { readonly server: ServerView }) {
+  const unlike = differencesOf(server);
   if (unlike.length === 0) return null;
   return (
-    <div class="quiet">
-      {count(unlike.length, "setting")} not as declared: <bdi>{names(unlike.map(({ name }) => name))}</bdi>
+    <div>
+      <span class="differs">
+        <span aria-hidden="true">≠ </span>
+        <a href="#drift">{inCount(unlike)}</a>
+      </span>
+      : <bdi>{names(unlike.map(({ difference }) => difference.object))}</bdi>
     </div>
   );
 }

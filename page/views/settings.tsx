@@ -1,4 +1,5 @@
 import type { PageSetting } from "../../servers/page/model.js";
+import { driftsIn } from "../differences.js";
 import { asShown, isDifferent, type SettingRow, type SettingValue, settingsOf, wasAsked } from "../settings.js";
 import type { SiteView } from "../sites.js";
 import { count, names } from "../words.js";
@@ -25,7 +26,10 @@ export function Settings(props: {
           <input type="checkbox" checked={only} onChange={(event) => onOnly(event.currentTarget.checked)} /> Only
           differences
         </label>
-        <span class="quiet" role="status">
+        <span class="quiet printed">
+          {all.length} settings, {different} with differences
+        </span>
+        <span class="quiet screen" role="status">
           {" "}
           {only
             ? `${different} of ${count(all.length, "setting")}`
@@ -62,13 +66,7 @@ function SiteSettings(props: {
           <bdi>{site.name}</bdi>
         </h3>
       ) : null}
-      {rows.some(isDifferent) ? null : (
-        <p class="quiet">
-          {rows.length === 0
-            ? "None is known."
-            : "No difference: all servers have all settings alike, and as declared."}
-        </p>
-      )}
+      {rows.some(isDifferent) ? null : <p class="quiet">{rows.length === 0 ? "None is known." : alike(site)}</p>}
       {rows.length === 0 ? null : (
         <div class={rows.some(isDifferent) ? "" : "same"}>
           <Table label={`Settings of ${site.name}`} head={head}>
@@ -90,6 +88,14 @@ function SiteSettings(props: {
       )}
     </div>
   );
+}
+
+/** What the settings of servers say. Of the files, only what was asked. */
+function alike({ stacks, servers }: SiteView): string {
+  if (!servers.every(wasAsked)) return "No difference is known: not every server was asked for its settings.";
+  const compared = stacks.every(({ data }) => data.drift.outcome === "clean");
+  if (compared) return "No difference: all servers have all settings alike, and as declared.";
+  return "All servers run with all settings alike. Their files were not all compared with what is declared.";
 }
 
 /** Not as declared stands out; what only is not the same everywhere may well be meant so: an address, a connection string. */
@@ -114,12 +120,17 @@ function cellsOf(site: SiteView, row: SettingRow) {
     const found = row.values.find(({ servers }) => servers.includes(server));
     const none = wasAsked(server) ? "default" : "not known";
     const shown =
-      found === undefined ? <span class="quiet">{none}</span> : <Setting of={found.setting} asked={wasAsked(server)} />;
+      found === undefined ? (
+        <span class="quiet">{none}</span>
+      ) : (
+        <Setting of={found.setting} asked={wasAsked(server)} drifts={driftsIn(server, row.name)} />
+      );
     return [server.data.name, shown] as const;
   });
 }
 
-function Setting({ of, asked }: { readonly of: PageSetting; readonly asked: boolean }) {
+function Setting(props: { readonly of: PageSetting; readonly asked: boolean; readonly drifts: boolean }) {
+  const { of, asked, drifts } = props;
   return (
     <>
       <Value>{asShown(of)}</Value>
@@ -129,6 +140,10 @@ function Setting({ of, asked }: { readonly of: PageSetting; readonly asked: bool
       {of.differs ? (
         <div class="differs">
           <span aria-hidden="true">≠ </span>declared <Value>{of.declared ?? ""}</Value>
+        </div>
+      ) : drifts ? (
+        <div class="differs">
+          <span aria-hidden="true">≠ </span>not as declared: see drift
         </div>
       ) : null}
       {of.pendingRestart === true ? <div class="quiet">waits for a restart</div> : null}
@@ -141,7 +156,11 @@ function Values({ row, all }: { readonly row: SettingRow; readonly all: number }
     <ul class="values">
       {row.values.map((value, index) => (
         <li key={index}>
-          <Setting of={value.setting} asked={value.servers.some(wasAsked)} />{" "}
+          <Setting
+            of={value.setting}
+            asked={value.servers.some(wasAsked)}
+            drifts={value.servers.some((server) => driftsIn(server, row.name))}
+          />{" "}
           <span class="quiet">{whereOf(value.servers, all)}</span>
         </li>
       ))}

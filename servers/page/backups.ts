@@ -15,6 +15,7 @@ export function backupsOf(
   const runs = report.places
     .flatMap((place) => place.runs.map((run) => runOf(place, run)))
     .sort((left, right) => right.name.localeCompare(left.name) || left.place.localeCompare(right.place));
+  const unasked = report.unknown.length > 0 || report.places.some(({ unreachable }) => unreachable !== undefined);
   const [whole, verified] = [newestRun(report, "whole"), newestRun(report, "verified")];
   return {
     backups: {
@@ -22,6 +23,7 @@ export function backupsOf(
       runs: runs.slice(0, most),
       ...(whole === undefined ? {} : { whole: whole.name }),
       ...(verified === undefined ? {} : { verified: verified.name }),
+      ...(unasked ? { unasked } : {}),
     },
     unknown: [
       ...report.places.flatMap(({ at, folder, unreachable }) =>

@@ -88,8 +88,12 @@ export interface PageDrift {
 export interface PageDifference {
   readonly server?: string;
   readonly object: string;
+  /** The setting that it is about. */
+  readonly setting?: string;
   readonly there: string;
   readonly declared?: string;
+  /** Somebody is let in without a password, and nobody declared that. */
+  readonly open?: true;
   /** What undoing it takes: one of `consequences` (postgres/differences.ts), in words. */
   readonly consequence: string;
 }
@@ -102,6 +106,8 @@ export interface PageBackups {
   /** Names of the newest whole run, and of the newest that a drill has restored. */
   readonly whole?: string;
   readonly verified?: string;
+  /** A place could not be looked at: there may be newer runs. */
+  readonly unasked?: true;
 }
 
 export interface PageRun {

@@ -24,7 +24,8 @@ export function sentence(difference: Difference): string {
   const { server, object, there, declared, consequence } = shownDifference(difference);
   const place = server === undefined ? "" : `${server}: `;
   const wanted = declared === undefined ? "" : `, declared ${declared}`;
-  return onOneLine(`${place}${object} is ${there}${wanted}: ${consequence}`);
+  const pause = difference.object.kind === "rule" && difference.object.line !== undefined ? "," : "";
+  return onOneLine(`${place}${object}${pause} is ${there}${wanted}: ${consequence}`);
 }
 
 export function shownDifference({ server, object, there, declared, consequence }: Difference): ShownDifference {
@@ -70,7 +71,7 @@ function thing(object: Thing): string {
     case "rule":
       return object.line === undefined
         ? `pg_hba.conf ${object.rule}`
-        : `pg_hba.conf line ${object.line}, ${object.rule},`;
+        : `pg_hba.conf line ${object.line}, ${object.rule}`;
     case "rule order":
       return "the order of rules in pg_hba.conf";
     case "rules in force":

@@ -163,6 +163,7 @@ describe("pgsite page", { timeout: 120_000 }, () => {
     expect(stack.drift.differences).toContainEqual({
       server: "server3",
       object: "postgresql.auto.conf work_mem",
+      setting: "work_mem",
       there: "4MB",
       declared: "64MB",
       consequence: "reload",

@@ -1,7 +1,15 @@
-import type { PageEvent, PageReport, PageServer, PageStack } from "../../servers/page/model.js";
+import type { PageDifference, PageEvent, PageReport, PageServer, PageStack } from "../../servers/page/model.js";
 import { backups, before, ctioServers, server, settings, stack, watch, written } from "./syntheticParts.js";
 
 /** What is too large, or means harm. */
+
+const nameOf = (place: number, index: number): string => `node${place}-${String(index).padStart(2, "0")}`;
+
+/** Whom the first of a stack feeds. The one that is stopped is not among them. */
+const others = (place: number, size: number): readonly string[] => [
+  ...Array.from({ length: size - 1 }, (_, index) => nameOf(place, index + 1)).filter((_, index) => index !== 6),
+  ...(place === 0 ? [1, 2, 3].map((other) => nameOf(other, 0)) : []),
+];
 
 /** A hundred servers of one site in four stacks, each with 120 settings. */
 export function hundred(): PageReport {
@@ -13,7 +21,7 @@ export function hundred(): PageReport {
   );
   const stacks = [40, 30, 20, 10].map((size, place): PageStack => {
     const servers = Array.from({ length: size }, (_, index) => {
-      const name = `node${place}-${String(index).padStart(2, "0")}`;
+      const name = nameOf(place, index);
       const first = index === 0;
       const role = first ? (place === 0 ? "primary" : "mirror") : place === 0 ? "standby" : "mirror";
       const other = index % 13 === 5 ? { work_mem: { running: `${index}MB`, differs: true } } : {};
@@ -25,9 +33,24 @@ export function hundred(): PageReport {
               problems: [{ code: "stopped", message: "it does not run: run pulumi up, or pgsite start" }],
             }
           : {};
-      return server({ name, role, settings: settings({ ...more, ...other }), ...slow, ...down });
+      const all = settings({ ...more, ...other });
+      const senders = first ? { walSenders: others(place, size) } : {};
+      const own = index === 7 ? all.map(({ running: _, ...setting }) => setting) : all;
+      return server({ name, role, settings: own, ...slow, ...senders, ...down });
     });
     const root = servers[0] as PageServer;
+    const down = servers.filter(({ state }) => state === "stopped");
+    const differences = servers.flatMap(({ name, state, settings: own }): PageDifference[] => [
+      ...(state === "stopped"
+        ? [{ server: name, object: "the server", there: "stopped", declared: "running", consequence: "start" }]
+        : []),
+      ...own
+        .filter(({ differs }) => differs)
+        .map(({ name: setting, running = "", declared = "" }) => {
+          const object = `postgresql.conf ${setting}`;
+          return { server: name, object, setting, there: running, declared, consequence: "reload" };
+        }),
+    ]);
     const streams = servers.slice(1).map((each) => ({ server: each.name, from: root.name }));
     const far = place === 0 ? [] : [{ server: root.name, from: "node0-00" }];
     const history = Array.from(
@@ -46,8 +69,20 @@ export function hundred(): PageReport {
       version: "9.0",
       servers,
       streams: [...far, ...streams],
-      backups: backups(),
-      watch: watch(),
+      drift: {
+        ...{ outcome: "drift", differences, reasons: [], refusals: [] },
+        plan: differences.map(({ server, consequence }) => `${server}: ${consequence}`),
+      },
+      backups: backups({ server: root.name, copies: nameOf(place, 1) }),
+      watch: watch(
+        down.map(({ name }) => ({
+          server: name,
+          seenBy: name,
+          condition: "silent",
+          message: "The server does not answer.",
+          since: before(4.15),
+        })),
+      ),
       history,
     });
   });

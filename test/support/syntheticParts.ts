@@ -75,31 +75,48 @@ export function stack(given: Partial<PageStack> & Pick<PageStack, "stack" | "ser
   return { site: "sispi", version: "9.0", streams, drift: clean, history: [], unknown: [], ...given };
 }
 
-/** Sundays, five of them; a drill on each Monday after. */
-export function backups(): PageBackups {
-  const runs = [15, 183, 351, 519, 687].map((hours, index) => {
+/** Whose backups: who makes them, who has the copies, in which folder, and by which schedule. */
+export interface BackupsGiven {
+  readonly server: string;
+  readonly copies: string;
+  readonly folder: string;
+  readonly copiesFolder: string;
+  readonly schedule: string;
+  /** Hours since the newest, and between two of them. */
+  readonly newest: number;
+  readonly every: number;
+}
+
+const sundays: BackupsGiven = {
+  server: "server2",
+  copies: "server3",
+  folder: "/raid2/database/db_backup/server2",
+  copiesFolder: "/raid3/database/db_backup/server2",
+  schedule: "Sundays at 11:02, America/Santiago",
+  // 14:02 UTC.
+  newest: 16 + 8 / 60,
+  every: 168,
+};
+
+/** Five of them by the schedule, the older ones copies; a drill on the day after each. */
+export function backups(given: Partial<BackupsGiven> = {}): PageBackups {
+  const { server, copies, folder, copiesFolder, schedule, newest, every } = { ...sundays, ...given };
+  const runs = [0, 1, 2, 3, 4].map((index) => {
+    const hours = newest + index * every;
     const at = before(hours);
-    const name = `${at.slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
-    const place =
-      index === 0 ? "server2:/raid2/database/db_backup/server2" : "server3:/raid3/database/db_backup/server2";
-    const drill = index === 0 ? {} : { verifiedAt: before(hours - 24) };
+    const drill = index === 0 ? {} : { verifiedAt: before(hours - 23) };
     return {
-      name,
+      name: `${at.slice(0, 19).replaceAll(/[-:]/g, "")}Z`,
       at,
-      server: "server2",
-      place,
+      server,
+      place: index === 0 ? `${server}:${folder}` : `${copies}:${copiesFolder}`,
       bytes: 31_200_000_000 - index * 90_000_000,
       seconds: 5460 - index * 40,
       state: "whole" as const,
       ...drill,
     };
   });
-  return {
-    schedule: "Sundays at 11:02, America/Santiago",
-    runs,
-    whole: runs[0]?.name ?? "",
-    verified: runs[1]?.name ?? "",
-  };
+  return { schedule, runs, whole: runs[0]?.name ?? "", verified: runs[1]?.name ?? "" };
 }
 
 export const rollouts = (): readonly PageEvent[] => [
@@ -133,8 +150,9 @@ export const over: PageIncident = {
   seenBy: "server2",
   condition: "standbyAbsent",
   message: "The standby server3 does not stream from this server.",
-  since: before(310),
-  ended: before(309),
+  // The watch looks at minute 1.
+  since: before(310.15),
+  ended: before(309.15),
 };
 
 export const ctioServers = (): PageServer[] => [

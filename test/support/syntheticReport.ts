@@ -45,6 +45,7 @@ export function drifted(): PageReport {
       {
         server: "server3",
         object: "postgresql.conf max_connections",
+        setting: "max_connections",
         there: "300",
         declared: "400",
         consequence: "restart in order",
@@ -52,6 +53,7 @@ export function drifted(): PageReport {
       {
         server: "server3",
         object: "postgresql.conf line 71 work_mem",
+        setting: "work_mem",
         there: "64MB",
         declared: "32MB",
         consequence: "reload",
@@ -59,6 +61,7 @@ export function drifted(): PageReport {
       {
         server: "server3",
         object: "log_min_duration_statement of the running server",
+        setting: "log_min_duration_statement",
         there: "250ms",
         declared: "its default",
         consequence: "reload",
@@ -72,11 +75,12 @@ export function drifted(): PageReport {
       },
       {
         server: "server2",
-        object: "pg_hba.conf line 12, host all all 0.0.0.0/0 trust,",
-        there: "not declared: it lets in without a password",
+        object: 'pg_hba.conf line 12, "host all all 0.0.0.0/0 trust"',
+        there: "there, lets in without a password, and not declared",
         consequence: "reload",
+        open: true,
       },
-      { server: "server2", object: "role reader", there: "missing", consequence: "SQL" },
+      { server: "server2", object: "role reader", there: "missing", declared: "there", consequence: "SQL" },
       {
         object: "the link /usr/remote/software/www/html/cfg/constants.cfg on system1",
         there: "constants.cfg_server3",
@@ -86,10 +90,11 @@ export function drifted(): PageReport {
     ],
     reasons: [],
     plan: [
-      "server3: install postgresql.conf and pg_hba.conf",
+      "server3: install postgresql.conf and pg_hba.conf, take back log_min_duration_statement",
       "server3: restart, then wait until it streams from server2",
       "server2: install pg_hba.conf, reload",
       "server2: make the role reader",
+      "system1: install the link constants.cfg",
     ],
     refusals: [],
   };
@@ -128,35 +133,30 @@ export function failover(): PageReport {
   };
   const mirror: Partial<PageServer> = {
     lagBytes: 48_400_000,
-    lagSeconds: 10_980,
+    lagSeconds: 11_700,
     problems: [{ code: "notStreaming", message: "it does not stream from server2" }],
   };
+  const { runs, ...kept } = backups();
   const ctio = stack({
     stack: "ctio",
     servers: [dead, writer],
     streams: [],
-    backups: backups(),
+    // What lies on server2 cannot be looked at.
+    backups: { ...kept, runs: runs.slice(1), whole: runs[1]?.name ?? "", unasked: true },
     watch: watch([
       {
         server: "server2",
         seenBy: "server3",
         condition: "peerHost",
         message: "The host of server server2 does not answer: nothing comes back from 192.0.2.3.",
-        since: before(3.1),
-      },
-      {
-        server: "des10",
-        seenBy: "des10",
-        condition: "notReceiving",
-        message: "The server does not receive WAL from server2.",
-        since: before(2.1),
+        since: before(3.15),
       },
       {
         server: "server3",
         seenBy: "server3",
         condition: "role",
-        message: "The server takes writes, and is declared standby.",
-        since: before(2.1),
+        message: "The server is not what the stack file declares: it takes writes.",
+        since: before(2.15),
       },
       over,
     ]),
@@ -177,16 +177,9 @@ export function failover(): PageReport {
         {
           server: "server3",
           object: "role",
-          there: "takes writes",
+          there: "primary (it takes writes)",
           declared: "streams from server2",
           consequence: "by hand",
-        },
-        {
-          server: "des10",
-          object: "replication",
-          there: "does not stream",
-          declared: "streams from server2",
-          consequence: "wait",
         },
       ],
       reasons: ["server2: its host cannot be reached"],
@@ -197,14 +190,43 @@ export function failover(): PageReport {
     },
     unknown: ["server2: its host cannot be reached, so its backups and its watch are not known"],
   });
-  const off = [
+  const far = fnal(
     {
-      server: "des10",
-      from: "server2",
-      off: "its log says: could not connect to the primary server: No route to host",
+      streams: [
+        {
+          server: "des10",
+          from: "server2",
+          off: "its log says: could not connect to the primary server: No route to host",
+        },
+      ],
+      watch: watch([
+        {
+          server: "des10",
+          seenBy: "des10",
+          condition: "notReceiving",
+          message: "The standby does not receive WAL from server2.",
+          since: before(2.15),
+        },
+      ]),
+      drift: {
+        outcome: "drift",
+        differences: [
+          {
+            server: "des10",
+            object: "replication",
+            there: "does not stream",
+            declared: "streams from server2",
+            consequence: "wait",
+          },
+        ],
+        reasons: [],
+        plan: [],
+        refusals: [],
+      },
     },
-  ];
-  return { format: 1, generatedAt: written, stacks: [ctio, fnal({ streams: off, watch: watch() }, mirror)] };
+    mirror,
+  );
+  return { format: 1, generatedAt: written, stacks: [ctio, far] };
 }
 
 /** Twelve servers in three sites; one of them with a chain, one alone. */
@@ -212,6 +234,10 @@ export function threeSites(): PageReport {
   const [ctio, far] = healthy().stacks as [PageStack, PageStack];
   const third = server({ name: "server4", role: "standby", lagBytes: 2_100_000_000, lagSeconds: 912 });
   const more = server({ name: "server5", role: "standby", lagBytes: 4096, lagSeconds: 1 });
+  const fed: Readonly<Record<string, readonly string[]>> = {
+    server2: ["server3", "des10", "server4"],
+    server3: ["server5"],
+  };
   const second = server({ name: "des11", role: "mirror", lagBytes: 220_000, lagSeconds: 4 });
   const eighteen = { version: "18.1", port: 5432, dataDirectory: "/srv/postgresql/18/main", timeline: 1 };
   const names = ["archive1", "archive2", "archive3", "archive4", "archive5"];
@@ -221,6 +247,7 @@ export function threeSites(): PageReport {
       name,
       role: index === 0 ? "primary" : "standby",
       state: index === 0 ? "read-write" : "in recovery, read-only",
+      ...(index === 0 ? { walSenders: names.slice(1) } : {}),
     }),
   );
   const msyspg = server({
@@ -238,17 +265,24 @@ export function threeSites(): PageReport {
     stacks: [
       {
         ...ctio,
-        servers: [...ctio.servers, third, more],
+        servers: [...ctio.servers.map((each) => ({ ...each, walSenders: fed[each.name] ?? [] })), third, more],
         streams: [...ctio.streams, { server: "server4", from: "server2" }, { server: "server5", from: "server3" }],
       },
-      { ...far, servers: [...far.servers, second], streams: [...far.streams, { server: "des11", from: "des10" }] },
+      {
+        ...far,
+        servers: [...far.servers.map((each) => ({ ...each, walSenders: ["des11"] })), second],
+        streams: [...far.streams, { server: "des11", from: "des10" }],
+      },
       stack({
         stack: "archive",
         site: "desarchive",
         version: "18",
         servers: archive,
         drift: { ...clean, outcome: "not asked" },
-        backups: { ...backups(), schedule: "daily at 01:30, UTC" },
+        backups: backups({
+          ...{ server: "archive1", copies: "archive2", folder: "/srv/backups/archive1" },
+          ...{ copiesFolder: "/srv/backups/archive1", schedule: "daily at 01:30, UTC", newest: 4 + 40 / 60, every: 24 },
+        }),
         watch: watch(),
         history: [
           {

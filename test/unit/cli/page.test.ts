@@ -118,6 +118,37 @@ describe("drift on the page", () => {
   });
 });
 
+describe("a difference on the page", () => {
+  it("says of which setting it is, whether it lets anybody in, and that what is missing is declared", () => {
+    const nothing = { stack: "a", outcome: "drift", reasons: [], unknown: [], plan: [] } as const;
+    const { differences } = pageDrift({
+      ...nothing,
+      rollout: { steps: [], refusals: [] },
+      differences: [
+        {
+          ...{ object: "rule", there: "there", consequence: "reload" },
+          facts: { object: { kind: "rule", rule: "host" }, there: { is: "undeclared", open: true } },
+        },
+        {
+          ...{ object: "role r", there: "missing", consequence: "SQL" },
+          facts: { object: { kind: "role", name: "r" }, there: { is: "missing" } },
+        },
+        {
+          ...{ object: "x", there: "1", declared: "2", consequence: "reload" },
+          facts: { object: { kind: "setting", file: "postgresql.conf", name: "x" }, there: "1", declared: "2" },
+        },
+        { object: "y", there: "changed", consequence: "pulumi up" },
+      ],
+    });
+    expect(differences).toEqual([
+      { object: "rule", there: "there", consequence: "reload", open: true },
+      { object: "role r", there: "missing", declared: "there", consequence: "SQL" },
+      { object: "x", setting: "x", there: "1", declared: "2", consequence: "reload" },
+      { object: "y", there: "changed", consequence: "pulumi up" },
+    ]);
+  });
+});
+
 describe("the page served", () => {
   let served: Served;
   let asked = 0;

@@ -6,7 +6,7 @@ import { stacked, wide } from "../../../page/layout.js";
 import type { Box, Drawing } from "../../../page/places.js";
 import { sitesOf } from "../../../page/sites.js";
 import { server, stack, written } from "../../support/syntheticParts.js";
-import { threeSites } from "../../support/syntheticReport.js";
+import { hundred, threeSites } from "../../support/syntheticReport.js";
 
 const apart = (a: Box, b: Box): boolean =>
   a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
@@ -80,11 +80,29 @@ describe("the places of servers", () => {
     ]);
   });
 
+  it("have room for the text of each stream between stacks, one below the other, on any window", () => {
+    const [site] = sitesOf(hundred());
+    const all = site as NonNullable<typeof site>;
+    const graph = graphOf(all, new Set(all.stacks.map(({ id }) => id)));
+    const { lines, width, groups } = stacked(graph);
+    expect(width).toBeLessThan(375);
+    const texts = lines.map(({ text, of }): Box => {
+      const room = 12 + 7 * of.text.length;
+      return { x: text.x - room / 2, y: text.y - 10, width: room, height: 20 };
+    });
+    expect(texts).toHaveLength(3);
+    for (const text of texts) {
+      expect(inside(text, { x: 0, y: 0, width, height: 10_000 })).toBe(true);
+      expect(groups.every((group) => apart(text, group))).toBe(true);
+    }
+    expect(pairs(texts).every(([a, b]) => apart(a, b))).toBe(true);
+  });
+
   it("keep a stack together that is one node", () => {
     const [sispi] = sitesOf(threeSites());
     const { groups, edges } = graphOf(sispi as NonNullable<typeof sispi>, new Set(["stack-0"]));
     expect(groups.map(({ nodes }) => nodes.map(({ name }) => name))).toEqual([["4 servers"], ["des10", "des11"]]);
     expect(edges.map(({ from, to }) => `${from} → ${to}`)).toEqual(["stack-0 → server-1-0", "server-1-0 → server-1-1"]);
-    expect(groups[0]?.nodes[0]?.lines).toEqual(["server2 takes writes", "1 not well: server4"]);
+    expect(groups[0]?.nodes[0]?.lines).toEqual(["server2 takes writes", "1 lags", "worst lag 2.1 GB, 15m 12s"]);
   });
 });
