@@ -187,31 +187,6 @@ describe.skipIf(why !== undefined)(`the web viewers${why ? ` (${why})` : ""}`, {
     await healed();
   });
 
-  it("of mod_python begin anew on a busy machine, and every request is answered at its first try", async () => {
-    const onOneCore = `for one in $(cat ${webLogs}/httpd-python.pid) $(pgrep -P $(cat ${webLogs}/httpd-python.pid)); do taskset -p -c`;
-    await viewers.shell(`${onOneCore} 0 $one; done`);
-    const busy = await viewers.shell(
-      `for n in $(seq 6); do setsid timeout 60 taskset -c 0 sh -c 'while :; do :; done' >/dev/null 2>&1 </dev/null & echo $!; done`,
-    );
-    try {
-      const client = viewers.ask(["ECL"], 500);
-      await client.until((asked) => asked.length > 5);
-      const before = await viewers.shell(`grep -c resuming ${webLogs}/error_log-python`);
-      expect((await viewers.asOwner(`${www}/bin/viewers renew`)).code).toBe(0);
-      const from = client.asked.length;
-      await client.until((asked) => asked.length > from + 30, 60);
-      const asked = await client.end();
-      expect(await viewers.shell(`grep -c resuming ${webLogs}/error_log-python`)).not.toBe(before);
-      const slowest = Math.max(...asked.map((one) => one.answered - one.asked));
-      console.log(`${asked.length} requests, the slowest after ${slowest} ms`);
-      expect(asked.filter(({ failed }) => failed !== undefined)).toEqual([]);
-    } finally {
-      await viewers.shell(
-        `kill ${busy.trim().split("\n").join(" ")}; ${onOneCore} 0-$(($(nproc --all) - 1)) $one; done`,
-      );
-    }
-  });
-
   /** Has the client ask through what happens, and looks at what it was answered. */
   const through = async (
     server: string,
