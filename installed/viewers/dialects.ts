@@ -7,7 +7,18 @@ import { httpdWord, pythonString } from "./quote.js";
  * manual (httpd.apache.org/docs/2.2), and golden files hold it.
  */
 
-type Lines = (folders: { readonly logs: string; readonly modules: string }) => readonly string[];
+/** What lines may say. */
+interface Said {
+  readonly logs: string;
+  readonly modules: string;
+  /** mod_python's handlers. */
+  readonly scripts: readonly string[];
+}
+
+type Lines = (said: Said) => readonly string[];
+
+/** The main one, which C extensions want (psycopg2 among them), by the name that mod_python has for it. */
+const interpreter = "main_interpreter";
 
 const rows = {
   /** Where locks lie: never on NFS, where they do not hold. */
@@ -27,6 +38,19 @@ const rows = {
   handlers: {
     "2.2": ({ modules }) => [`PythonOption mod_python.importer.path ${httpdWord(`[${pythonString(modules)}]`)}`],
     "2.4": ({ modules }) => [`PythonPath ${httpdWord(`[${pythonString(modules)}] + sys.path`)}`],
+  },
+  /**
+   * Handlers that a process has before it takes its first request. One that imported them within it would count as busy: httpd starts
+   * another for each request that comes meanwhile, each of which imports too, and on a busy machine none gets there any more. 3.3's
+   * importer wants more than a name.
+   */
+  imports: {
+    "2.2": () => [],
+    "2.4": ({ scripts }) => [
+      `PythonInterpreter ${interpreter}`,
+      `PythonPath ${httpdWord(`[${folders(scripts).map(pythonString).join(", ")}] + sys.path`)}`,
+      ...scripts.map((script) => `PythonImport ${httpdWord(posix.basename(script, ".py"))} ${interpreter}`),
+    ],
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<HttpdVersion, Lines>>>>;
 
@@ -57,9 +81,13 @@ const proxyModules: readonly BaseModule[] = [
 export function dialectLines(
   what: keyof typeof rows,
   version: HttpdVersion,
-  { logs = "", modules = "" }: { readonly logs?: string; readonly modules?: string } = {},
+  { logs = "", modules = "", scripts = [] }: Partial<Said> = {},
 ): readonly string[] {
-  return rows[what][version]({ logs, modules });
+  return rows[what][version]({ logs, modules, scripts });
+}
+
+function folders(scripts: readonly string[]): readonly string[] {
+  return [...new Set(scripts.map((script) => posix.dirname(script)))];
 }
 
 /** Loads what httpd needs of its own: distributions compile different ones in. 2.2 has its MPM compiled in. */

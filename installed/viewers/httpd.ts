@@ -105,6 +105,9 @@ export function renderHttpdConf(viewers: Viewers, { suffix, applications }: Inst
     "",
     ...(has("wsgi") ? [`WSGISocketPrefix ${file("wsgi")}`] : []),
     ...(has("mod_python") ? [`PythonOption mod_python.mutex_directory ${httpdWord(logs)}`] : []),
+    ...(beginsAnew({ suffix, applications })
+      ? dialectLines("imports", version, { scripts: applications.map(({ script }) => script) })
+      : []),
     ...led.flatMap(({ url }) => leadLines(url, `http://127.0.0.1:${pythonPort}${url}`)),
     ...applications.map(({ name }) => `Include ${httpdWord(applicationFile(name))}`),
     ...(suffix === "" ? httpd.directives : []),

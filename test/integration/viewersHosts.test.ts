@@ -56,7 +56,7 @@ describe.skipIf(why !== undefined)(
 
     it("follow a switchover in the same up: no request lost that is tried once more, no reload, all from the new primary, and the next preview shows nothing", async () => {
       const before = await viewers.httpd();
-      const client = viewers.ask();
+      const client = viewers.ask(applicationNames, 400);
       await client.until((asked) => asked.length > 10);
       viewers.site.declare("ctio", [["primary"], "server3"]);
       await viewers.site.up("ctio");

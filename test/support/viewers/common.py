@@ -9,7 +9,7 @@ import psycopg2
 BEGAN = time.time()
 FOLDER = "/usr/remote/software/www/html/cfg/"
 # Longer than a switchover takes: a client that tries once more, then, finds the new primary.
-RETRY_AFTER = "12"
+RETRY_AFTER = "15"
 
 
 def read(name):
