@@ -2,7 +2,7 @@ import type { Viewers } from "../../config/viewers.js";
 import { collectStack } from "../../servers/page/collect.js";
 import type { PageDrift, PageReport } from "../../servers/page/model.js";
 import type { Update } from "../../servers/page/update.js";
-import { driftOf } from "../commands/drift.js";
+import { driftOf } from "../drift/preview.js";
 import { type LoadedSite, loadSites, projectFolder, stacksOf } from "../load.js";
 import { notAsked, pageDrift } from "./drift.js";
 import { encryptedSettings } from "./encrypted.js";

@@ -1,7 +1,7 @@
 import { isFound } from "../../postgres/differences.js";
 import type { PageDifference, PageDrift } from "../../servers/page/model.js";
 import { refusalInWords } from "../../servers/words/refusals.js";
-import type { StackDrift } from "../commands/drift.js";
+import type { StackDrift } from "../drift/digest.js";
 
 export const notAsked: PageDrift = { outcome: "not asked", differences: [], reasons: [], plan: [], refusals: [] };
 

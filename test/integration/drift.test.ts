@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StackDrift } from "../../cli/commands/drift.js";
+import type { StackDrift } from "../../cli/drift/digest.js";
 import { Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import { until } from "../../servers/process/until.js";
 import { checkout } from "../../toolchain/paths.mjs";
