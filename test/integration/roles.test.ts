@@ -43,6 +43,8 @@ it("previews a changed primary as updates alone, is as before when it is taken b
       "update pgsite:index:ServerConfiguration server2-configuration",
       "update pgsite:index:ServerConfiguration server3-configuration",
       "update pgsite:index:Topology sispi-topology",
+      // The links of the viewers follow the primary.
+      "update pgsite:index:WebViewers sispi-viewers",
     ];
     const planned = async () =>
       (await previewSteps(rehearsal, "ctio")).map(({ op, type, name }) => `${op} ${type} ${name}`).sort();
