@@ -114,10 +114,12 @@ line_of() {
   value=
   { IFS= read -r value; } 2>/dev/null < "$1"
 }
-line_of /proc/sys/vm/overcommit_memory
-say overcommit "$value"
-line_of /proc/sys/kernel/shmmax
-say shmmax "$value"
+# A number of /proc/sys is there for one read alone, and dash reads byte by byte: it would take the first digit for all of it.
+grep -s '' /proc/sys/vm/overcommit_memory /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_nonlocal_bind \\
+  /proc/sys/net/ipv4/ip_unprivileged_port_start | sed -n 's/^.*overcommit_memory:/overcommit=/p
+  s/^.*shmmax:/shmmax=/p
+  s/^.*ip_nonlocal_bind:/nonlocal=/p
+  s/^.*ip_unprivileged_port_start:/unprivileged=/p'
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
   size=${sizeOfPool}
@@ -135,10 +137,6 @@ fi
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print "listens=" $2 " " $10 }'
 awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }' /proc/net/fib_trie 2>/dev/null | sort -u
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
-line_of /proc/sys/net/ipv4/ip_nonlocal_bind
-say nonlocal "$value"
-line_of /proc/sys/net/ipv4/ip_unprivileged_port_start
-say unprivileged "$value"
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"

@@ -78,6 +78,7 @@ export function replayedBy({ receiver, recovering }: RecoveryTitles): string | u
   if (receiver === undefined || recovering === undefined) return undefined;
   const [, log = "", segment = ""] = /^.{8}(.{8})(.{8})$/.exec(recovering) ?? [];
   const start = (BigInt(`0x${log}`) << 32n) + BigInt(`0x${segment}`) * BigInt(segmentSize);
-  const isThere = bytesOfLsn(receiver) >= start && bytesOfLsn(receiver) < start + BigInt(segmentSize);
+  // What ends where the segment does is all of it.
+  const isThere = bytesOfLsn(receiver) >= start && bytesOfLsn(receiver) <= start + BigInt(segmentSize);
   return isThere ? receiver : lsnOf(start);
 }
