@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Branch, divergence, parseHistory } from "../../../servers/wal/timelines.js";
+import { parseHistory } from "../../../servers/wal/forks.js";
+import { type Branch, divergence } from "../../../servers/wal/timelines.js";
 import { divergenceInWords } from "../../../servers/words/divergence.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
@@ -21,8 +22,12 @@ describe("a history file", () => {
     ]);
   });
 
-  it("tells nothing where it is one of 9.2, which names files", () => {
-    expect(parseHistory("1\t000000010000000000000003\tno recovery target specified\n")).toEqual([]);
+  it("names the segment in which each was left where it is one of 9.2 and earlier", () => {
+    const text = "1\t000000010000000000000003\tno recovery target specified\n\n2\t0000000200000001000000FE\tbefore\n";
+    expect(parseHistory(text)).toEqual([
+      { timeline: 1, segment: "000000010000000000000003" },
+      { timeline: 2, segment: "0000000200000001000000FE" },
+    ]);
   });
 });
 
