@@ -297,8 +297,9 @@ describe.skipIf(whyNoSuchSite !== undefined)(
 
     it("comes back after a reboot of all hosts, /run emptied: by the script of System V, and by postgres's crontab", async () => {
       await Promise.all(["server2", "server3"].map((name) => site.reboot(name)));
+      // A guard waits up to a minute for a peer that is a warm standby already, and says nothing.
       await expect
-        .poll(() => site.streaming("server2").catch(String), { timeout: 40_000 })
+        .poll(() => site.streaming("server2").catch(String), { timeout: 100_000 })
         .toEqual([`server3 ${site.host("server3").address} streaming`]);
       expect((await site.host("server2").must(["stat", "-c", "%a %U", "/run/postgresql"])).trim()).toBe("755 postgres");
     });

