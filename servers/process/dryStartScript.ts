@@ -108,18 +108,15 @@ if try "$@" || { [ "$code" != 124 ] && try "$@"; }; then say passed yes; fi
 say code "$code"
 
 say now "$(date +%s)"
-sed -n 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' /proc/meminfo 2>/dev/null
+# A number of the kernel's comes by one read alone: dash, which reads letter by letter, gets its first.
+sed -n -e 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' -e 's/^[0-9][0-9]*$/shmmax=&/p' /proc/meminfo /proc/sys/kernel/shmmax 2>/dev/null
 # The one line of a file of the kernel's, without a program for each.
 line_of() {
   value=
   { IFS= read -r value; } 2>/dev/null < "$1"
 }
-# A number of /proc/sys is there for one read alone, and dash reads byte by byte: it would take the first digit for all of it.
-grep -s '' /proc/sys/vm/overcommit_memory /proc/sys/kernel/shmmax /proc/sys/net/ipv4/ip_nonlocal_bind \\
-  /proc/sys/net/ipv4/ip_unprivileged_port_start | sed -n 's/^.*overcommit_memory:/overcommit=/p
-  s/^.*shmmax:/shmmax=/p
-  s/^.*ip_nonlocal_bind:/nonlocal=/p
-  s/^.*ip_unprivileged_port_start:/unprivileged=/p'
+line_of /proc/sys/vm/overcommit_memory
+say overcommit "$value"
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
   size=${sizeOfPool}
@@ -137,6 +134,9 @@ fi
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print "listens=" $2 " " $10 }'
 awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }' /proc/net/fib_trie 2>/dev/null | sort -u
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
+line_of /proc/sys/net/ipv4/ip_nonlocal_bind
+say nonlocal "$value"
+sed -n 's/^[0-9][0-9]*$/unprivileged=&/p' /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"
