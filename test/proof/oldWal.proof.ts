@@ -1,15 +1,19 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { atLeast } from "../../postgres/versions.js";
 import { maybeSamePast } from "../../postgres/wal/forks.js";
 import { bytesOfLsn } from "../../servers/sql/sql.js";
+import { partedAt } from "../../servers/wal/divergence.js";
 import { endOfReceived } from "../../servers/wal/endOfWal.js";
 import { historyOf } from "../../servers/wal/forks.js";
-import { branchOf } from "../../servers/wal/timelines.js";
-import { lsnText } from "../../servers/wal/walSegments.js";
+import { endOfWal, hasWal } from "../../servers/wal/shutdownCheckpoint.js";
+import { type Branch, branchOf, divergence, forkOf } from "../../servers/wal/timelines.js";
+import { lsnText, segmentAt, startOf } from "../../servers/wal/walSegments.js";
 import { OldCluster, type RawServer } from "../support/oldPair.js";
 import { atOldServers } from "../support/oldServers.js";
 
+const size = 16 * 1024 * 1024;
 const rounds = Number(process.env.ROUNDS ?? 8);
 
 /** Numbers that look random, the same in every run. */
@@ -92,6 +96,108 @@ atOldServers("the WAL", (programs) => {
       primary = standby;
     }
   }, 600_000);
+
+  it("is cut off where the checkpoint of a shutdown ends, which a standby has or has not", async () => {
+    const standby = await cluster.standbyOf(primary, "switched");
+    await standby.start();
+    for (let tries = 0; tries < 30; tries++) await primary.query(sql());
+    await standby.until(async () => (await place(standby)) >= (await bytesOfQuery(primary)));
+    await primary.stop();
+    const end = await endOfWal(cluster.host, primary.data, major);
+    const at = (server: RawServer) => ({ host: cluster.host, dataDirectory: server.data });
+    if (end === undefined) throw new Error("it was shut down");
+    await standby.until(() => hasWal(at(primary), at(standby), major, end));
+    const { position, timeline } = (await endOfReceived(cluster.host, standby.data, major)) ?? {};
+    const last = end.at(-1);
+    expect(startOf(last?.segment ?? "", size) + BigInt(last?.bytes ?? 0)).toBeGreaterThan((position ?? 0n) - 8n);
+    expect(startOf(last?.segment ?? "", size) + BigInt(last?.bytes ?? 0)).toBeLessThanOrEqual(position ?? 0n);
+    await standby.kill();
+    const path = join(standby.data, "pg_xlog", last?.segment ?? "");
+    const flip = `printf '\\377' | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null`;
+    const kept = `${path}.kept`;
+    await cluster.must(["cp", "-p", path, kept]);
+    await cluster.must(["sh", "-c", flip, "sh", path, `${(last?.bytes ?? 1) - 1}`]);
+    expect(await hasWal(at(primary), at(standby), major, end)).toBe(false);
+    await cluster.must(["mv", kept, path]);
+    expect(await hasWal(at(primary), at(standby), major, end)).toBe(true);
+    await standby.start();
+    await standby.promote();
+    const [own, theirs] = await Promise.all([branch(primary), branch(standby)]);
+    expect(theirs.parents?.at(-1)).toEqual({ timeline, until: position });
+    // The old primary ended where the new one left: nothing of its own.
+    expect([divergence(own, theirs), await parted(primary, standby)]).toEqual([undefined, undefined]);
+    primary = standby;
+  }, 120_000);
+
+  it("tells who went on beyond a promotion, as long as the primary has that of it; else it says that nobody knows", async () => {
+    const heir = await cluster.standbyOf(primary, "heir");
+    const behind = await cluster.standbyOf(primary, "behind");
+    await heir.start();
+    await behind.start();
+    await primary.query(sql());
+    await behind.until(async () => (await place(behind)) >= (await bytesOfQuery(primary)));
+    await behind.kill();
+    await primary.query("select pg_switch_xlog()");
+    for (let tries = 0; tries < 20; tries++) await primary.query(row());
+    await heir.until(async () => (await place(heir)) >= (await bytesOfQuery(primary)));
+    await heir.kill();
+    await primary.query(row());
+    await primary.kill();
+    await heir.start();
+    await heir.promote();
+    const fork = (await branch(heir)).parents?.at(-1);
+    expect(fork?.latest).toBeUndefined();
+    expect(forkOf(await branch(primary), await branch(heir))).toEqual(fork);
+    expect(forkOf(await branch(behind), await branch(heir))).toEqual(fork);
+    expect(divergence(await branch(primary), await branch(heir))).toBeUndefined();
+    expect(await parted(primary, heir)).toEqual({ ...fork, beyond: "certainly" });
+    expect(divergence(await branch(behind), await branch(heir))).toBeUndefined();
+    expect(await parted(behind, heir)).toBeUndefined();
+    // It keeps on writing, until the segment with which it began is used again.
+    for (let tries = 0; tries < 20 && (await first(heir)) !== undefined; tries++) {
+      await heir.query(
+        "create table w as select generate_series(1, 400000); drop table w; select pg_switch_xlog(); checkpoint",
+      );
+    }
+    if (atLeast(major, "9.3")) {
+      expect((await branch(heir)).parents?.at(-1)).toEqual(fork);
+      expect(await parted(primary, heir)).toEqual({ ...fork, beyond: "certainly" });
+    } else {
+      expect(await first(heir)).toBeUndefined();
+      const bounded = (await branch(heir)).parents?.at(-1);
+      expect(bounded?.latest).toBe((bounded?.until ?? 0n) + BigInt(size));
+      expect(bounded?.until).toBeLessThan(fork?.until ?? 0n);
+      expect(bounded?.latest).toBeGreaterThanOrEqual(fork?.until ?? 0n);
+      expect(await parted(primary, heir)).toEqual({ ...bounded, beyond: "maybe" });
+    }
+    expect(divergence(await branch(behind), await branch(heir))).toBeUndefined();
+    expect(await parted(behind, heir)).toBeUndefined();
+    primary = heir;
+
+    /** The segment with which a server's timeline began, where it has that. */
+    async function first(server: RawServer): Promise<string | undefined> {
+      const { timeline } = await branch(server);
+      const name = segmentAt((fork?.until ?? 1n) - 1n, timeline, size);
+      return (await cluster.host.list(join(server.data, "pg_xlog")))?.find((one) => one === name);
+    }
+  }, 240_000);
+
+  const branch = async (server: RawServer): Promise<Branch> => {
+    const found = await branchOf(cluster.host, server.data, major, await server.control());
+    if (found === undefined) throw new Error(`${server.name} has no branch`);
+    return found;
+  };
+  const parted = async (server: RawServer, site: RawServer) =>
+    partedAt(
+      { host: cluster.host, dataDirectory: server.data, version: major },
+      await branch(server),
+      await branch(site),
+    );
+  const place = async (standby: RawServer) =>
+    bytesOfLsn((await standby.query("select pg_last_xlog_receive_location()")) || "0/0");
+  const bytesOfQuery = async (server: RawServer) => bytesOfLsn(await server.query("select pg_current_xlog_location()"));
+  const row = () =>
+    `insert into t (v) select string_agg(md5(random()::text), '') from generate_series(1, ${1 + next(100)})`;
 
   /** Whether a record at a place follows upon an end: headers of pages, and rests of pages that have no room, may be between. */
   const beforeRecord = (record: bigint, end: bigint) => record >= end && record - end < 32n + 40n;
