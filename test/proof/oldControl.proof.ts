@@ -67,9 +67,9 @@ atOldServers("the control file", (programs) => {
     const left = atLeast(major, "9.3")
       ? (/\t([0-9A-F]+\/[0-9A-F]+)\t/.exec(history)?.[1] ?? "")
       : (production.said["Latest checkpoint location"] ?? "");
-    const begun = await read(`00000002${segment.slice(8)}`, 0, 6 * page);
     await standby.stop();
     const stoppedPrimary = await control(standby);
+    const begun = await read(`00000002${segment.slice(8)}`, 0, 6 * page);
     const found: OldWal = {
       version,
       major,

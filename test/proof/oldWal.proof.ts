@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { atLeast } from "../../postgres/versions.js";
 import { maybeSamePast } from "../../postgres/wal/forks.js";
+import { formatOf, positionIn } from "../../postgres/wal/formats.js";
+import { recordsIn } from "../../postgres/wal/records.js";
 import { bytesOfLsn } from "../../servers/sql/sql.js";
 import { partedAt } from "../../servers/wal/divergence.js";
 import { endOfReceived } from "../../servers/wal/endOfWal.js";
@@ -30,6 +32,9 @@ atOldServers("the WAL", (programs) => {
   const next = numbers(Number(process.env.SEED ?? 1));
   let cluster: OldCluster;
   let primary: RawServer;
+  /** Where ControlFileData has minRecoveryPoint. */
+  const minimumAt = atLeast(major, "9.5") ? 136 : atLeast(major, "9.3") ? 128 : atLeast(major, "9.2") ? 112 : 104;
+  let vacuums = 0;
 
   beforeAll(async () => {
     cluster = await OldCluster.make(programs, 246);
@@ -49,7 +54,7 @@ atOldServers("the WAL", (programs) => {
     if (kind === 1) return "select pg_switch_xlog()";
     if (kind === 2) return `create table u${next(1_000_000)} as select * from t limit ${next(2000)}`;
     if (kind === 3) return "checkpoint";
-    if (kind === 4) return "delete from t where n % 3 = 0; vacuum t";
+    if (kind === 4 || kind === 5) return `delete from t where n % 3 = ${next(3)}; vacuum t`;
     const length = kind < 15 ? next(6000) : kind < 20 ? next(3) : next(200);
     return `insert into t (v) select string_agg(md5(random()::text), '') from generate_series(1, ${1 + length})`;
   };
@@ -75,6 +80,7 @@ atOldServers("the WAL", (programs) => {
           return same;
         });
       }
+      if (round % 2 === 0) await cutOff(standby);
       const ours = await endOfReceived(cluster.host, standby.data, major);
       if (ours === undefined) throw new Error(`round ${round}: no end`);
       expect(ours.timeline).toBe(round);
@@ -95,7 +101,31 @@ atOldServers("the WAL", (programs) => {
       expect(branch).toMatchObject({ timeline: round + 1, parents: history });
       primary = standby;
     }
+    console.log(`${programs.version}: ${vacuums} cut off behind a vacuum`);
   }, 600_000);
+
+  /** As if the stream of a stopped standby had ended a little earlier, anywhere: behind what a vacuum did to an index, if there is such a place. */
+  async function cutOff(standby: RawServer): Promise<void> {
+    const { position: end = 0n, timeline = 1 } = (await endOfReceived(cluster.host, standby.data, major)) ?? {};
+    const path = join(standby.data, "pg_xlog", segmentAt(end - 1n, timeline, size));
+    const from = Number((end - 1n) % BigInt(size));
+    const first = Math.max(0, Math.floor(from / 8192) - 20) * 8192;
+    const start = end - 1n - BigInt(from - first);
+    const bytes = (await cluster.host.readBytes(path, first, from + 1 - first)) ?? Buffer.alloc(0);
+    const records = [
+      ...recordsIn(Buffer.concat([bytes, Buffer.alloc(8192)]), start, { segment: size, page: 8192 }, major),
+    ];
+    const minimum = positionIn(await standby.control(), minimumAt, formatOf(major));
+    const vacuumed = records
+      .filter(({ manager, transaction }) => manager === 11 && transaction === 0)
+      .map((one) => one.end);
+    const anywhere = start + BigInt(next(Number(end - start)));
+    const at = vacuumed.length > 0 && next(2) === 0 ? (vacuumed[next(vacuumed.length)] as bigint) : anywhere;
+    if (at <= minimum || at <= start) return;
+    if (vacuumed.includes(at)) vacuums++;
+    await cluster.must(["truncate", "-s", `${Number(at % BigInt(size))}`, path]);
+    await cluster.must(["truncate", "-s", `${size}`, path]);
+  }
 
   it("is cut off where the checkpoint of a shutdown ends, which a standby has or has not", async () => {
     const standby = await cluster.standbyOf(primary, "switched");
