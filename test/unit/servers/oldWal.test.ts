@@ -122,7 +122,7 @@ describe.each(oldWalVersions)("what PostgreSQL %s left", (version) => {
     expect(found.map(({ segment }) => segment)).toEqual([begunName]);
     const bytes = BigInt(found[0]?.bytes ?? 0);
     expect(((bytes + 7n) / 8n) * 8n).toBe(whole & 0xffffffffn);
-    const other = data("other", file, { [begunName]: Buffer.from(pages.begun).fill(0, Number(bytes) - 1) });
+    const other = data("other", file, { [begunName]: Buffer.from(pages.begun).fill(0x5a, Number(bytes) - 1) });
     const at = (dataDirectory: string) => ({ host, dataDirectory });
     expect(await hasWal(at(directory), at(directory), major, found)).toBe(true);
     expect(await hasWal(at(directory), at(other), major, found)).toBe(false);
