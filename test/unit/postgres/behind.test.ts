@@ -21,7 +21,7 @@ function asBefore(version: Major, more: Readonly<Record<string, Partial<ActualSe
   const standby = { inRecovery: true, follows: "server2" };
   return {
     server2: { ...running(shall.server2), ...more.server2 },
-    server3: { ...running(shall.server3, follows, standby), ...more.server3 },
+    server3: { ...running(shall.server3, {}, { ...standby, settings: follows }), ...more.server3 },
     des10: { ...running(shall.des10, {}, standby), ...more.des10 },
   };
 }
