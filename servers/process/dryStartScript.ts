@@ -116,8 +116,8 @@ line_of() {
 }
 line_of /proc/sys/vm/overcommit_memory
 say overcommit "$value"
-line_of /proc/sys/kernel/shmmax
-say shmmax "$value"
+# Of what is below /proc/sys the kernel gives a reader that asks for one byte after the other, as dash does, the first alone.
+say shmmax "$(cat /proc/sys/kernel/shmmax 2>/dev/null)"
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
   size=${sizeOfPool}
@@ -137,8 +137,7 @@ awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }'
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
 line_of /proc/sys/net/ipv4/ip_nonlocal_bind
 say nonlocal "$value"
-line_of /proc/sys/net/ipv4/ip_unprivileged_port_start
-say unprivileged "$value"
+say unprivileged "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)"
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"
