@@ -21,8 +21,13 @@ export interface Fork {
    */
   readonly primary: string;
   readonly primaryTimeline: number;
-  /** Where the primary left: `0/5000060`; on one timeline, where their WAL is no more the same. Left out where nobody can tell. */
+  /**
+   * Where the primary left: `0/5000060`; on one timeline, where their WAL is no more the same. Left out where nobody can tell. Where
+   * `latest` is there, that is the earliest place that it can be.
+   */
   readonly at?: string;
+  /** The last place that it can be; left out where `at` is the very place. Until 9.2 a history file names a segment alone. */
+  readonly latest?: string;
   /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
   readonly end: "on" | "crashed" | "writes";
   /** It was a standby until then. */

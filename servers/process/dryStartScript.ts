@@ -108,7 +108,8 @@ if try "$@" || { [ "$code" != 124 ] && try "$@"; }; then say passed yes; fi
 say code "$code"
 
 say now "$(date +%s)"
-sed -n 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' /proc/meminfo 2>/dev/null
+# A number of the kernel's comes by one read alone: dash, which reads letter by letter, gets its first.
+sed -n -e 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' -e 's/^[0-9][0-9]*$/shmmax=&/p' /proc/meminfo /proc/sys/kernel/shmmax 2>/dev/null
 # The one line of a file of the kernel's, without a program for each.
 line_of() {
   value=
@@ -116,8 +117,6 @@ line_of() {
 }
 line_of /proc/sys/vm/overcommit_memory
 say overcommit "$value"
-# Of what is below /proc/sys the kernel gives a reader that asks for one byte after the other, as dash does, the first alone.
-say shmmax "$(cat /proc/sys/kernel/shmmax 2>/dev/null)"
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
   size=${sizeOfPool}
@@ -137,7 +136,8 @@ awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }'
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
 line_of /proc/sys/net/ipv4/ip_nonlocal_bind
 say nonlocal "$value"
-say unprivileged "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)"
+line_of /proc/sys/net/ipv4/ip_unprivileged_port_start
+say unprivileged "$value"
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { namesOf } from "../sql/versions.js";
+import { countWhile } from "../wal/halving.js";
 import { endOfWal, hasWal, segmentSize } from "../wal/shutdownCheckpoint.js";
 import { isSegment, startOf, timelineOf } from "../wal/walSegments.js";
 import type { Place } from "./standing.js";
@@ -29,15 +30,4 @@ export async function partsAt(own: Place, other: Place, timeline: number): Promi
   const segment = common[same];
   if (segment === undefined) return undefined;
   return startOf(segment, size) + BigInt(await countWhile(size, (index) => isSame(segment, index + 1)));
-}
-
-/** How many of the first so many hold a condition, which no later one does: by halves. */
-async function countWhile(count: number, holds: (index: number) => Promise<boolean>): Promise<number> {
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (await holds(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -45,14 +45,16 @@ export async function standingOf(
     return { branch: own, diverged, fork: { ...timelines, primary } };
   }
   const parted = known === undefined ? await beyond(own, site, placeOf) : undefined;
+  const where = parted ?? left;
   const fork = {
-    timeline: parted?.timeline ?? own.timeline,
+    timeline: where.timeline,
     primary,
     primaryTimeline: site.timeline,
-    at: lsnOf(parted?.until ?? left),
+    at: lsnOf(where.until),
+    ...(where.latest === undefined ? {} : { latest: lsnOf(where.latest) }),
   };
-  const wentOn =
-    parted === undefined ? undefined : ({ ...timelines, kind: "went on", timeline: parted.timeline } as const);
+  const kind = parted?.beyond === "certainly" ? "went on" : "untold";
+  const wentOn = parted === undefined ? undefined : ({ ...timelines, kind, timeline: parted.timeline } as const);
   const why = known ?? wentOn;
   if (why !== undefined) return { branch: own, fork, diverged: { ...why, remedy: "rejoin" } };
   const isBehind = !followsOver(version) && own.timeline !== site.timeline;

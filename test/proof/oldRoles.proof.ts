@@ -1,6 +1,6 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { hostOf } from "../../hosts/index.js";
 import { followsOver, promotedBy } from "../../postgres/rollout/promotion.js";
 import { startServer } from "../../servers/process/process.js";
@@ -29,9 +29,9 @@ interface Said {
 
 const sites: RolloutSite[] = [];
 const writers: Writer[] = [];
-afterAll(async () => {
-  for (const writer of writers) await writer.stop();
-  for (const site of sites) await site.close();
+afterEach(async () => {
+  for (const writer of writers.splice(0)) await writer.stop();
+  for (const site of sites.splice(0)) await site.close();
 }, 120_000);
 
 atOldServers("who takes writes", (server) => {
