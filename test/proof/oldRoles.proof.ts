@@ -89,6 +89,8 @@ atOldServers("who takes writes", (server) => {
       await complete(site, writer, to);
     }
     await writer.stop();
+    // Who is merely behind has nothing of his own.
+    for (const name of names) expect(await kept(site, name)).toEqual([]);
     ran(server, "switchover", seeds);
   });
 
@@ -117,8 +119,8 @@ atOldServers("who takes writes", (server) => {
     await writer.until(50);
     await writer.stop();
     for (const name of ["server2", "des10"]) await caughtUp(site, "server3", name);
-    const { dataDirectory, host } = site.server("server2");
-    expect(await keptOf(hostOf(host), { dataDirectory })).toHaveLength(1);
+    expect(await kept(site, "server2")).toHaveLength(1);
+    expect(await kept(site, "des10")).toEqual([]);
     ran(server, "rejoin", seeds);
   });
 
@@ -139,7 +141,7 @@ atOldServers("who takes writes", (server) => {
     expect(await site.preview()).toEqual([]);
     await writer.stop();
     await caughtUp(site, "server2", "des10");
-    expect(await keptOf(hostOf(host), { dataDirectory })).toHaveLength(1);
+    expect(await kept(site, "des10")).toHaveLength(1);
   });
 
   it.runIf(promotedBy(major).by === "trigger file")("is refused where nothing can promote the standby", async () => {
@@ -157,6 +159,11 @@ atOldServers("who takes writes", (server) => {
     await expect(site.up()).rejects.toThrow("trigger_file");
   });
 });
+
+function kept(site: RolloutSite, name: Name): Promise<readonly string[]> {
+  const { host, dataDirectory } = site.server(name);
+  return keptOf(hostOf(host), { dataDirectory });
+}
 
 /** Every acknowledged row is on all servers. */
 async function complete(site: RolloutSite, writer: Writer, primary: Name): Promise<void> {

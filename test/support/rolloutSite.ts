@@ -229,7 +229,7 @@ export class RolloutSite {
     const { site } = this;
     await this.#fill(server);
     await startWorking({ site, server, passwords });
-    if (server.role !== "primary") return;
+    if (server.role !== "primary" || site.replicationRole !== "replicator") return;
     const { state } = await role.check(
       this.#context(),
       {
@@ -252,7 +252,8 @@ export class RolloutSite {
     const host = hostOf(server.host);
     const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
     await host.makeDirectory(server.controlDirectory);
-    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
+    const user = site.replicationRole;
+    const entries = others.map((other) => ({ ...other, user, password: passwords[user] ?? "" }));
     await host.writeFile(server.passfile, renderPassfile(entries));
     await seed({ site, server: server.name, passwords });
     await configure(server, site, this.#context(), "create");
