@@ -8,6 +8,7 @@ import type { Place, Server as ServerSite, Site as SiteDescription } from "../co
 import { withAuthority } from "../config/tls.js";
 import { noWishes } from "../config/upgrade.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
+import { replicating } from "../postgres/replicating.js";
 import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
@@ -194,7 +195,11 @@ export class Site extends pulumi.ComponentResource {
     const copies = (method ?? "auto") === "auto" && rateLimit === undefined ? {} : { baseBackup: site.baseBackup };
     this.rollout = new Rollout(
       `${site.name}-rollout`,
-      { ...whole, ...fence, ...copies, ...(mirrors.length === 0 ? {} : { __mirrors: mirrors }) },
+      {
+        ...{ ...whole, ...fence, ...copies },
+        ...(mirrors.length === 0 ? {} : { __mirrors: mirrors }),
+        ...(site.seedAgain === undefined ? {} : { __seedAgain: site.seedAgain }),
+      },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
     new Runbook(
@@ -280,10 +285,14 @@ function rolesOf({ site, description, inputs }: ResolvedStack) {
     connectionLimit: -1,
     memberOf: [] as string[],
   };
-  const hasReplication = site.version !== "9.0";
+  const { attribute, superuser } = replicating(site.version);
+  const replicates = site.standalone === true ? undefined : site.replicationRole;
   const needed = {
-    [site.administrator]: { superuser: true },
-    ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: hasReplication } }),
+    [site.administrator]: {
+      superuser: true,
+      ...(replicates === site.administrator && !superuser ? { replication: true } : {}),
+    },
+    ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: attribute } }),
   };
   const facts = Object.values(inputs)[0]?.site;
   // pgsite's own rules ask these two by the site's method.
