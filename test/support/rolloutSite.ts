@@ -6,6 +6,7 @@ import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
+import { findSetting } from "../../postgres/settings/catalogue.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { differences, formatPath } from "../../provider/protocol/wire.js";
 import { role } from "../../provider/resources/role.js";
@@ -52,6 +53,12 @@ export const quick = {
   checkpoint_timeout: "1h",
   max_replication_slots: "5",
 };
+
+/** Of these, those that a version has. */
+export function quickAt(major: Major): Readonly<Record<string, string>> {
+  const known = Object.entries(quick).filter(([name]) => findSetting(major, name) !== undefined);
+  return Object.fromEntries(known);
+}
 
 /** A rehearsed site whose provider runs in this process, without an engine. `close` ends and removes all of it. */
 export class RolloutSite {
@@ -222,7 +229,7 @@ export class RolloutSite {
     const { site } = this;
     await this.#fill(server);
     await startWorking({ site, server, passwords });
-    if (server.role !== "primary") return;
+    if (server.role !== "primary" || site.replicationRole !== "replicator") return;
     const { state } = await role.check(
       this.#context(),
       {
@@ -245,7 +252,8 @@ export class RolloutSite {
     const host = hostOf(server.host);
     const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
     await host.makeDirectory(server.controlDirectory);
-    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
+    const user = site.replicationRole;
+    const entries = others.map((other) => ({ ...other, user, password: passwords[user] ?? "" }));
     await host.writeFile(server.passfile, renderPassfile(entries));
     await seed({ site, server: server.name, passwords });
     await configure(server, site, this.#context(), "create");
@@ -275,6 +283,7 @@ export class RolloutSite {
       servers: mapServers(Object.fromEntries(left.map((server) => [server.name, server]))),
       ...(lost === undefined ? {} : { lost }),
       ...(site.fence === undefined ? {} : { fence: site.fence }),
+      ...(site.seedAgain === undefined ? {} : { __seedAgain: site.seedAgain }),
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       administrator: site.administrator,
       administratorPassword: passwords.postgres ?? "",
