@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { getCurrentTest } from "vitest/suite";
 import { type Major, majors } from "../../postgres/versions.js";
 import { checkout } from "../../toolchain/paths.mjs";
 
@@ -41,15 +42,24 @@ export type Runs = Readonly<Partial<Record<Major, Readonly<Partial<Record<Act, R
 const folder = join(checkout, "docs");
 const [data, table] = [join(folder, "versions.json"), join(folder, "versions.md")];
 
-/** Set (to anything), tests that prove an act at a version write so into docs/versions.json and docs/versions.md. */
-export const recordVariable = "PGSITE_RECORD";
+/** What a test says of itself, for whoever records it. */
+export type Seen = Pick<Run, "version" | "seeding"> & { readonly major: Major; readonly act: Act };
 
-/** Says at the end of a test that an act works at a version. @param seeding whether servers had to be seeded again */
+/**
+ * Says, in a test, that it shows an act at a version. With `PGSITE_RECORD=1` that is recorded when the test has passed
+ * (`versionsReporter.ts`). @param seeding whether servers had to be seeded again
+ */
 export function ran({ version, major }: { version: string; major: Major }, act: Act, seeding = false): void {
-  if ((process.env[recordVariable] ?? "") === "") return;
-  const run: Run = { day: new Date().toISOString().slice(0, 10), version, ...(seeding ? { seeding: true } : {}) };
-  const known = recordedRuns();
-  const runs = { ...known, [major]: { ...known[major], [act]: run } };
+  if ((process.env.PGSITE_RECORD ?? "") === "") return;
+  const meta = getCurrentTest()?.meta as { seen?: readonly Seen[] } | undefined;
+  if (meta === undefined) throw new Error("what ran is said by the test that ran it");
+  meta.seen = [...(meta.seen ?? []), { major, act, version, ...(seeding ? { seeding: true } : {}) }];
+}
+
+/** Records what was seen on a day (`2026-11-30`), and writes the document anew. */
+export function record(seen: readonly Seen[], day: string): void {
+  let runs = recordedRuns();
+  for (const { major, act, ...run } of seen) runs = { ...runs, [major]: { ...runs[major], [act]: { day, ...run } } };
   writeFileSync(data, `${JSON.stringify(inOrder(runs), null, 2)}\n`);
   writeFileSync(table, versionsDocument(runs));
 }
