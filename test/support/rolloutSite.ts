@@ -43,6 +43,8 @@ export interface RolloutDeclaration {
 /** The administrator's. */
 export const password = "adm1n";
 const passwords: Passwords = { postgres: password, replicator: "repl" };
+/** Before 9.1 replication takes a superuser: there is one. */
+const replicationRole = (major: Major) => (atLeast(major, "9.1") ? "replicator" : "postgres");
 
 /** What makes tests short: no waiting for disks, or for a standby that lost its upstream. */
 export const quick = {
@@ -101,7 +103,10 @@ export class RolloutSite {
       "pgsite:primary": hosts[0] ?? "",
       ...(atLeast(major, "10") ? {} : { "pgsite:authentication": "md5" }),
       "pgsite:rehearsal": JSON.stringify(rehearsal),
-      ...Object.fromEntries(Object.entries(passwords).map(([name, password]) => [`pgsite:password-${name}`, password])),
+      "pgsite:replicationRole": replicationRole(major),
+      ...Object.fromEntries(
+        ["postgres", replicationRole(major)].map((name) => [`pgsite:password-${name}`, passwords[name] ?? ""]),
+      ),
     };
     const made = new RolloutSite(folder, major, raw, declaration);
     try {
@@ -222,7 +227,7 @@ export class RolloutSite {
     const { site } = this;
     await this.#fill(server);
     await startWorking({ site, server, passwords });
-    if (server.role !== "primary") return;
+    if (server.role !== "primary" || site.replicationRole !== "replicator") return;
     const { state } = await role.check(
       this.#context(),
       {
@@ -245,7 +250,8 @@ export class RolloutSite {
     const host = hostOf(server.host);
     const others = site.servers.map(({ address, port }) => ({ host: address, port, database: "*" }));
     await host.makeDirectory(server.controlDirectory);
-    const entries = others.map((other) => ({ ...other, user: "replicator", password: passwords.replicator ?? "" }));
+    const user = site.replicationRole;
+    const entries = others.map((other) => ({ ...other, user, password: passwords[user] ?? "" }));
     await host.writeFile(server.passfile, renderPassfile(entries));
     await seed({ site, server: server.name, passwords });
     await configure(server, site, this.#context(), "create");
