@@ -24,9 +24,11 @@ export async function proveByRow(
   const mark = randomUUID();
   const writer = await openSession(primary.server, primary.login);
   try {
-    await writer.query(
-      "CREATE TABLE IF NOT EXISTS public.pgsite_demo (mark text PRIMARY KEY, written timestamptz DEFAULT now())",
-    );
+    const isThere = "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'pgsite_demo'";
+    // IF NOT EXISTS is 9.1's.
+    if ((await writer.query(isThere)).length === 0) {
+      await writer.query("CREATE TABLE public.pgsite_demo (mark text PRIMARY KEY, written timestamptz DEFAULT now())");
+    }
     await writer.query("INSERT INTO public.pgsite_demo (mark) VALUES ($1)", [mark]);
   } finally {
     await writer.end();

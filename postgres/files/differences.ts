@@ -3,6 +3,7 @@ import { type LockedOut, mendOf } from "../lockedOut.js";
 import { mask, shownValue } from "../secrets/index.js";
 import type { Superseded } from "../serverProblems.js";
 import { context, findSetting } from "../settings/catalogue.js";
+import { startsToChange } from "../settings/chosen.js";
 import { floorSettings } from "../settings/floors.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import type { Major } from "../versions.js";
@@ -149,7 +150,8 @@ function settingDifferences(
     const shown = new Shown(version, running?.name ?? there?.name ?? wanted?.name ?? name);
     const right = shown.orDefault(wanted);
     const inForce = running?.value ?? shown.orDefault(there);
-    const consequence = shown.consequence(running?.source);
+    const chosen = startsToChange(version, name, there?.value, wanted?.value);
+    const consequence = shown.consequence(running?.source, chosen);
     if (consequence === undefined) return [];
     const filesDiffer = !shown.same(shown.orDefault(there), right);
     const runsDiffer = running !== undefined && !shown.same(inForce, right);
@@ -193,14 +195,17 @@ class Shown {
     this.name = this.#setting?.name ?? given;
   }
 
-  /** What it takes to change it; undefined where nothing can. Whoever gave it to the program itself must start it anew. */
-  consequence(source: string | undefined): Consequence | undefined {
+  /**
+   * What it takes to change it; undefined where nothing can. Whoever gave it to the program itself must start it anew.
+   * @param chosen it goes from what the server chose at its start to a file's value, or back
+   */
+  consequence(source: string | undefined, chosen: boolean): Consequence | undefined {
     if (this.name.includes(" ")) return "reload";
     const needs = context(this.version, this.name);
     if (needs === "nothing") return undefined;
     if (floorSettings(this.version).includes(this.name)) return "restart in order";
     const given = source === "command line" || source === "environment variable";
-    return needs === "restart" || needs === undefined || given ? "restart" : "reload";
+    return needs === "restart" || needs === undefined || given || chosen ? "restart" : "reload";
   }
 
   orDefault(filed: FiledSetting | undefined): string | undefined {

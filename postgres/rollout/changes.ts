@@ -2,6 +2,7 @@ import { defined } from "../defined.js";
 import { holdsSettings } from "../files/facts.js";
 import { shownValue } from "../secrets/index.js";
 import { context, findSetting } from "../settings/catalogue.js";
+import { startsToChange } from "../settings/chosen.js";
 import { splitList } from "../settings/lists.js";
 import { formatValue, meaning, sameValue } from "../settings/values.js";
 import { atLeast, type Major } from "../versions.js";
@@ -109,7 +110,8 @@ function settingChanges(
     if (change === "nothing") return [];
     const among = (names: readonly string[] = []) => names.some((one) => one.toLowerCase() === name);
     // The server's own word goes before any table.
-    const starts = among(is.given) || among(is.startOnly);
+    const chosen = startsToChange(version, name, before.get(name), after.get(name));
+    const starts = among(is.given) || among(is.startOnly) || chosen;
     const shown = (text: string | undefined): string | undefined => {
       if (text === undefined) return undefined;
       const value = setting === undefined ? undefined : meaning(setting, text);

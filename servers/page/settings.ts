@@ -1,5 +1,6 @@
 import { mask, shownValue } from "../../postgres/secrets/index.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
+import { isChosen } from "../../postgres/settings/chosen.js";
 import { formatQuantity } from "../../postgres/settings/quantities.js";
 import { formatValue, isShownAs, meaning } from "../../postgres/settings/values.js";
 import type { Major } from "../../postgres/versions.js";
@@ -32,7 +33,9 @@ export async function settingsOf({
   const given = new Map([...declared].filter(([key]) => !key.includes(" ")));
   const live = new Map([...(running ?? [])].map(([name, setting]) => [name.toLowerCase(), { name, setting }]));
   const other = running === undefined ? {} : await runningOtherwise({ version, settings: running }, given);
-  const beside = [...live].filter(([key, { setting }]) => given.has(key) || !ofNobody.has(setting.source));
+  const isNobodys = (name: string, setting: LiveSetting) =>
+    ofNobody.has(setting.source) || isChosen(version, name, setting);
+  const beside = [...live].filter(([key, { setting }]) => given.has(key) || !isNobodys(key, setting));
   const keys = [...new Set([...given.keys(), ...beside.map(([key]) => key)])].sort();
   return keys.map((key) => {
     const there = live.get(key);

@@ -88,10 +88,12 @@ export async function runningOtherwise(
   filed: ReadonlyMap<string, { readonly value: string }>,
 ): Promise<Readonly<Record<string, RunsWith>>> {
   const { findSetting } = await import("../../postgres/settings/catalogue.js");
+  const { isChosen } = await import("../../postgres/settings/chosen.js");
   const { isShownAs } = await import("../../postgres/settings/values.js");
   const found = [...live.settings].flatMap(([name, { value, source, boot, context, facts }]) => {
     if (ofNoFile.has(source) || computed.has(name)) return [];
     const given = filed.get(name.toLowerCase())?.value;
+    if (given === undefined && isChosen(live.version, name, { value, source })) return [];
     // What a library's setting may be, no table of ours knows.
     const own = facts && { ...facts, major: live.version, name, context: context as SettingContext, category: "" };
     const setting = findSetting(live.version, name) ?? own;

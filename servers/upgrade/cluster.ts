@@ -44,7 +44,7 @@ export async function clusterFacts(asked: Asked, control: ControlFacts): Promise
     return {
       databases,
       installUser: (await session.query(installUserQuestion))[0]?.name,
-      settings: await session.query(settingsQuestion),
+      settings: await session.query(settingsQuestion(version)),
       prepared: (await session.query(preparedQuestion))[0]?.count,
       slots: await rowsOf(session, logicalSlotsQuestion(version)),
       tablespaces: await session.query(tablespacesQuestion(version)),

@@ -1,4 +1,6 @@
+import { chosenAtStart } from "../../postgres/settings/chosen.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { literal } from "../sql/sql.js";
 
 /*
  * What is asked of an old server, by its version. Each names what it needs of the catalogues in full, since nobody knows what
@@ -30,10 +32,17 @@ from pg_catalog.pg_database order by datname`;
 
 export const installUserQuestion = "select rolname::text as name from pg_catalog.pg_roles where oid = 10";
 
-/** Settings that somebody gave the server, and that do not say what the default does; as SHOW prints them. */
-export const settingsQuestion = `select name, pg_catalog.current_setting(name) as value from pg_catalog.pg_settings
+/**
+ * Settings that somebody gave the server, and that do not say what the default does; as SHOW prints them. What the server chose at
+ * its start, nobody gave it.
+ */
+export function settingsQuestion(version: Major): string {
+  const chosen = chosenAtStart(version).map(literal);
+  const others = `and not (source = 'command line' and pg_catalog.lower(name) in (${chosen.join(", ")}))`;
+  return `select name, pg_catalog.current_setting(name) as value from pg_catalog.pg_settings
 where source in ('configuration file', 'command line', 'environment variable') and context <> 'internal'
-and reset_val is distinct from boot_val order by name`;
+and reset_val is distinct from boot_val${chosen.length === 0 ? "" : ` ${others}`} order by name`;
+}
 
 export const preparedQuestion = "select count(*)::text as count from pg_catalog.pg_prepared_xacts";
 
