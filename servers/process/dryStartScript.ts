@@ -108,7 +108,8 @@ if try "$@" || { [ "$code" != 124 ] && try "$@"; }; then say passed yes; fi
 say code "$code"
 
 say now "$(date +%s)"
-sed -n 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' /proc/meminfo 2>/dev/null
+# A number of the kernel's comes by one read alone: dash, which reads letter by letter, gets its first.
+sed -n -e 's/^\(MemTotal\|SwapTotal\|CommitLimit\|Committed_AS\|Hugepagesize\): *\([0-9]*\) kB$/\1=\2/p' -e 's/^[0-9][0-9]*$/shmmax=&/p' /proc/meminfo /proc/sys/kernel/shmmax 2>/dev/null
 # The one line of a file of the kernel's, without a program for each.
 line_of() {
   value=
@@ -116,8 +117,6 @@ line_of() {
 }
 line_of /proc/sys/vm/overcommit_memory
 say overcommit "$value"
-line_of /proc/sys/kernel/shmmax
-say shmmax "$value"
 for pool in /sys/kernel/mm/hugepages/hugepages-*kB; do
   [ -d "$pool" ] || continue
   size=${sizeOfPool}

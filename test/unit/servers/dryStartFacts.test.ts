@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { readFacts } from "../../../servers/process/dryStartFacts.js";
+import { dryStartScript } from "../../../servers/process/dryStartScript.js";
 
 describe("what the script of a dry start prints", () => {
   it("is read as the kernel has it: sockets of others, memory that the server gives back, pools of huge pages", () => {
@@ -47,5 +50,11 @@ describe("what the script of a dry start prints", () => {
   it("is nothing where it was cut off, and a reason where nothing was tried", () => {
     expect(readFacts("scratch=/x\npassed=yes\n")).toBeUndefined();
     expect(readFacts("untried=program\n")).toEqual({ untried: "program" });
+  });
+
+  it.skipIf(process.platform !== "linux")("has a number of the kernel's whole, and not its first digit", async () => {
+    const [, asked = ""] = /^say now.*\n([\s\S]*?)^for pool in/m.exec(dryStartScript) ?? [];
+    const { stdout } = await execa("sh", ["-c", `say() { printf '%s=%s\\n' "$1" "$2"; }\n${asked}`]);
+    expect(stdout.split("\n")).toContain(`shmmax=${readFileSync("/proc/sys/kernel/shmmax", "utf8").trim()}`);
   });
 });
