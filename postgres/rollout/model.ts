@@ -18,8 +18,10 @@ export interface Fork {
   /** The server that went on as the site's, and its timeline. */
   readonly primary: string;
   readonly primaryTimeline: number;
-  /** Where the primary left: `0/5000060`. */
+  /** Where the primary left: `0/5000060`. Where `latest` is there, that is the earliest place that it can be. */
   readonly at: string;
+  /** The last place that it can be; left out where `at` is the very place. Until 9.2 a history file names a segment alone. */
+  readonly latest?: string;
   /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
   readonly end: "on" | "crashed" | "writes";
   /** It was a standby until then. */
@@ -29,10 +31,10 @@ export interface Fork {
 /** Why a server cannot follow the primary as it is. */
 export interface Divergence {
   /**
-   * `went on`: after the primary had left its timeline; `unrelated`: the primary's does not come from it; `same number`: it
+   * `went on`: after the primary had left its timeline; `untold`: it may have, and nothing tells; `unrelated`: the primary's does not come from it; `same number`: it
    * has the primary's number and another past.
    */
-  readonly kind: "went on" | "unrelated" | "same number";
+  readonly kind: "went on" | "untold" | "unrelated" | "same number";
   readonly timeline: number;
   readonly primaryTimeline: number;
   /** `rejoin`: the rollout does that; `choose`: it may be the one that has the site's data; `by hand`: only people know what its data are worth. */

@@ -86,9 +86,9 @@ export function logsHints(version: Major, control: Buffer): boolean {
   return control[places.first - 4] === 1 || checksums === 1;
 }
 
-/** Where things are behind `floatFormat`: lengths of four bytes, of which 9.5 has one more, then flags, then data_checksum_version. */
+/** Where things are behind `floatFormat`: lengths of four bytes, of which 9.4 has one more, then flags, then data_checksum_version. */
 const lengths: readonly { readonly from: Major; readonly checksums?: number }[] = [
-  { from: "9.5", checksums: 8 * 4 + 4 },
+  { from: "9.4", checksums: 8 * 4 + 4 },
   { from: "9.3", checksums: 7 * 4 + 4 },
   { from: "9.0" },
 ];

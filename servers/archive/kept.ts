@@ -1,13 +1,14 @@
 import type { Endpoint, Passwords, Server, Site } from "../../config/site.js";
 import type { Host, HostSpec } from "../../hosts/host.js";
-import { type Major, majorOf } from "../../postgres/versions.js";
+import { atLeast, type Major, majorOf } from "../../postgres/versions.js";
+import type { Fork, Left } from "../../postgres/wal/forks.js";
 import { readSystemIdentifier } from "../data/dataDirectory.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Session, SqlUnreachable, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { whoAreYou } from "../sql/writable.js";
-import { type Fork, parseHistory } from "../wal/timelines.js";
+import { boundsOf, parseHistory } from "../wal/forks.js";
 import { isHistory, keeps, segmentAfter, type WalThere } from "../wal/walSegments.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
 
@@ -28,7 +29,7 @@ export interface Answer extends WalThere {
   /** From 9.6 on. */
   readonly systemIdentifier: string | undefined;
   /** The timelines that its own came from, where it tells. */
-  readonly history?: readonly Fork[];
+  readonly history?: readonly Left[];
 }
 
 /**
@@ -60,12 +61,14 @@ export async function askUpstream(options: {
   const theirs = answer.systemIdentifier ?? (await onDisk(upstream, options.open));
   const stranger = strangeness({ ...answer, systemIdentifier: theirs }, manifest, name, server.name);
   if (stranger !== undefined) throw new ArchiveRefused(stranger);
+  const behind = leftBehind(answer, manifest, name);
   const there = keeps(answer, segment, manifest.segmentSize);
-  if (there === true) return { kind: "kept", segment, upstream: name };
+  if (there === true && behind === undefined) return { kind: "kept", segment, upstream: name };
   if (Object.values(server.files).some((text) => /^\s*restore_command\s*=?\s*'[^']/m.test(text ?? ""))) {
     return { kind: "archived", segment, upstream: name };
   }
-  const oldest = there.oldest === undefined ? "" : `; the oldest that it has is ${there.oldest}`;
+  if (behind !== undefined) throw new ArchiveRefused(behind);
+  const oldest = there === true || there.oldest === undefined ? "" : `; the oldest that it has is ${there.oldest}`;
   throw new ArchiveRefused(
     `${name} no longer has the WAL segment ${segment}, which ${server.name} needs first after this archive${oldest}. Make a new archive with --slot, or with larger ${keepSetting(manifest)} on ${name}; where ${segment} and all that follow are kept elsewhere, declare archiving.restoreCommand`,
   );
@@ -85,10 +88,22 @@ export function strangeness(answer: Answer, manifest: Manifest, name: string, fo
   if (history === undefined || history.length === 0) return undefined;
   if (
     history.every((parent) => parent.timeline < timeline) ||
-    (fork !== undefined && fork.until >= bytesOfLsn(stop.lsn))
+    (fork !== undefined && latestOf(boundsOf(fork, manifest.segmentSize)) >= bytesOfLsn(stop.lsn))
   )
     return undefined;
   return `the archive ends at ${stop.lsn} on timeline ${timeline}, which ${name} left before that: what the archive has beyond was given up there. Make a new archive of ${name}`;
+}
+
+function latestOf({ until, latest }: Fork): bigint {
+  return latest ?? until;
+}
+
+/** Why a copy would stop where its upstream left the archive's timeline: until 9.2 no stream goes from one timeline to the next. */
+export function leftBehind(answer: Answer, manifest: Manifest, name: string): string | undefined {
+  const { postgresql, timeline } = manifest;
+  const left = answer.history?.some((parent) => parent.timeline === timeline) ?? false;
+  if (!left || atLeast(majorOf(postgresql) as Major, "9.3")) return undefined;
+  return `the archive ends on timeline ${timeline}, which ${name} has left since, and no standby of PostgreSQL ${postgresql} streams from one timeline to the next. Make a new archive of ${name}`;
 }
 
 function keepSetting({ postgresql }: Manifest): string {
@@ -112,7 +127,7 @@ async function ask(session: Session): Promise<Answer> {
   };
 }
 
-async function historyOf(session: Session, folder: string, names: readonly string[]): Promise<readonly Fork[]> {
+async function historyOf(session: Session, folder: string, names: readonly string[]): Promise<readonly Left[]> {
   const last = names
     .filter((name) => isHistory(name))
     .sort()

@@ -1,8 +1,9 @@
 import { type RoleChange, roleChangesIn } from "../../installed/runbook/roles.js";
+import type { Left } from "../../postgres/wal/forks.js";
 import type { State } from "../status/observation.js";
 import { journalIn } from "../upgrade/journal.js";
 import { pastUpgradesIn } from "../upgrade/past.js";
-import { type Fork, parseHistory } from "../wal/timelines.js";
+import { parseHistory } from "../wal/forks.js";
 import {
   roleChangeInWords,
   timelineInWords,
@@ -99,11 +100,11 @@ function promotions(
 
 /** When timelines began, in their order. Two of one number are two where they left at different places. */
 function beginnings(servers: readonly Remembered[]) {
-  const found = new Map<string, { readonly number: number; readonly time: number; readonly from: Fork | undefined }>();
+  const found = new Map<string, { readonly number: number; readonly time: number; readonly from: Left | undefined }>();
   for (const { facts } of servers) {
     for (const [number, { text, changed: time }] of facts.timelines) {
       const from = parseHistory(text).at(-1);
-      const key = `${number} ${from?.timeline} ${from?.until}`;
+      const key = JSON.stringify([number, from], (_key, value) => (typeof value === "bigint" ? `${value}` : value));
       if (time < (found.get(key)?.time ?? Number.POSITIVE_INFINITY)) found.set(key, { number, time, from });
     }
   }

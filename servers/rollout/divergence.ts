@@ -1,6 +1,7 @@
 import type { Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Located, LookAt } from "../status/look.js";
+import type { Parting } from "../wal/divergence.js";
 import type { Branch } from "../wal/timelines.js";
 import { ifTold } from "./ifTold.js";
 import type { Observed, RolloutServer } from "./state.js";
@@ -50,17 +51,24 @@ async function branches(
       const known = divergence(branch, site);
       const left = forkOf(branch, site);
       const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, lookAt);
-      const wentOn = (timeline: number) => ({ kind: "went on", timeline, primaryTimeline: site.timeline }) as const;
-      const why = known ?? (parted === undefined ? undefined : wentOn(parted.timeline));
+      const wentOn = ({ timeline, beyond }: Parting) =>
+        ({
+          kind: beyond === "certainly" ? "went on" : "untold",
+          timeline,
+          primaryTimeline: site.timeline,
+        }) as const;
+      const why = known ?? (parted === undefined ? undefined : wentOn(parted));
+      const where = parted ?? left;
       const fork =
-        left === undefined
+        where === undefined
           ? {}
           : {
               fork: {
-                timeline: parted?.timeline ?? branch.timeline,
+                timeline: where.timeline,
                 primary: primary.name,
                 primaryTimeline: site.timeline,
-                at: lsnOf(parted?.until ?? left),
+                at: lsnOf(where.until),
+                ...(where.latest === undefined ? {} : { latest: lsnOf(where.latest) }),
               },
             };
       // Where the primary's own timeline is the one that was left, it may be the wrong one that is declared.
@@ -73,12 +81,7 @@ async function branches(
 }
 
 /** Where a server has WAL beyond what the primary has, though its last checkpoint is before that. */
-async function beyond(
-  server: Member,
-  own: Branch,
-  site: Branch,
-  lookAt: LookAt,
-): Promise<{ readonly timeline: number; readonly until: bigint } | undefined> {
+async function beyond(server: Member, own: Branch, site: Branch, lookAt: LookAt): Promise<Parting | undefined> {
   const { partedAt } = await import("../wal/divergence.js");
   return ifTold(async () => partedAt({ ...server, host: (await lookAt(server)).host }, own, site));
 }

@@ -41,5 +41,8 @@ async function forkOf({ host, server: { dataDirectory, version } }: Member): Pro
   const control = await readControlFile(host, dataDirectory);
   const branch = control === undefined ? undefined : await branchOf(host, dataDirectory, version, control);
   const left = branch?.parents?.at(-1);
-  return { timeline: branch?.timeline ?? 0, ...(left === undefined ? {} : { fork: lsnText(left.until) }) };
+  return {
+    timeline: branch?.timeline ?? 0,
+    ...(left === undefined || left.latest !== undefined ? {} : { fork: lsnText(left.until) }),
+  };
 }

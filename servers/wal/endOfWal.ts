@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
 import type { Major } from "../../postgres/versions.js";
-import { endOfRecords, isPage, layoutOf, type WalLayout } from "../../postgres/wal/records.js";
+import { isPage, layoutOf, type WalLayout } from "../../postgres/wal/pages.js";
+import { endOfRecords } from "../../postgres/wal/records.js";
 import { namesOf } from "../sql/versions.js";
-import { isSegment, startOf, timelineOf } from "./walSegments.js";
+import { countWhile } from "./halving.js";
+import { isSegment, segmentAfter, startOf, timelineOf } from "./walSegments.js";
 
 /** Where the WAL that a server in recovery has comes to its end. */
 export interface EndOfReceived {
@@ -35,14 +37,26 @@ export async function endOfReceived(
   const timelines = [...new Set(names.map(timelineOf))].sort((one, other) => other - one);
   for (const timeline of timelines) {
     const segments = names.filter((name) => timelineOf(name) === timeline).sort();
-    const found = await endOfTimeline(host, folder, segments, version);
+    const found = await endIn(host, folder, segments, version);
     if (found !== undefined) return { timeline, ...found };
   }
   return undefined;
 }
 
+/** Where the WAL ends that a server has of one timeline, be there later ones; undefined where it has none that can be read. */
+export async function endOfTimeline(
+  host: Host,
+  dataDirectory: string,
+  version: Major,
+  timeline: number,
+): Promise<bigint | undefined> {
+  const folder = join(dataDirectory, namesOf(version).walDirectory);
+  const names = ((await host.list(folder)) ?? []).filter((name) => isSegment(name) && timelineOf(name) === timeline);
+  return (await endIn(host, folder, [...names].sort(), version))?.position;
+}
+
 /** @param segments names, of one timeline, in order */
-async function endOfTimeline(
+async function endIn(
   host: Host,
   folder: string,
   segments: readonly string[],
@@ -53,7 +67,7 @@ async function endOfTimeline(
   const first = (index: number) => host.readBytes(join(folder, segments[index] ?? ""), 0, headerBytes);
   const isWritten = async (index: number) => {
     const page = await first(index);
-    return page !== undefined && layoutOf(page, startOf(segments[index] ?? "", size)) !== undefined;
+    return page !== undefined && layoutOf(page, startOf(segments[index] ?? "", size), version) !== undefined;
   };
   // Segments are written in order; those behind the last one are older ones, renamed to be written anew.
   const last = (await countWhile(segments.length, isWritten)) - 1;
@@ -61,16 +75,16 @@ async function endOfTimeline(
   const page = last < 0 ? undefined : await first(last);
   if (name === undefined || page === undefined) return undefined;
   const start = startOf(name, size);
-  const layout = layoutOf(page, start);
+  const layout = layoutOf(page, start, version);
   const status = await host.stat(join(folder, name));
   if (layout === undefined || status === undefined) return undefined;
   const path = join(folder, name);
   const pages = await countWhile(size / layout.page, async (index) => {
     const header = await host.readBytes(path, index * layout.page, pageHeader);
-    return header !== undefined && isPage(header, 0, start + BigInt(index * layout.page));
+    return header !== undefined && isPage(header, 0, start + BigInt(index * layout.page), version);
   });
   const before = segments[last - 1];
-  const position = await endIn(
+  const position = await endOfSegment(
     host,
     { folder, name, ...(before === undefined ? {} : { before }), start },
     pages,
@@ -89,7 +103,7 @@ interface Segment {
 }
 
 /** Reads as few of the last pages as have a record that begins and ends in them. */
-async function endIn(
+async function endOfSegment(
   host: Host,
   { folder, name, before, start }: Segment,
   pages: number,
@@ -104,23 +118,17 @@ async function endIn(
     if (found !== undefined) return found;
     if (from > 0) continue;
     // All that is in this segment is the rest of a record that begins in the one before.
-    if (before === undefined || startOf(before, layout.segment) + BigInt(layout.segment) !== start) return undefined;
+    if (before === undefined || segmentAfter(before, layout.segment, version) !== name) return undefined;
     const length = Math.min(layout.segment, (windows.at(-1) ?? 1) * layout.page);
     const earlier = await host.readBytes(join(folder, before), layout.segment - length, length);
     return earlier === undefined
       ? undefined
-      : endOfRecords(Buffer.concat([earlier, read]), start - BigInt(length), layout, version);
+      : endOfRecords(
+          Buffer.concat([earlier, read]),
+          startOf(before, layout.segment) + BigInt(layout.segment - length),
+          layout,
+          version,
+        );
   }
   return undefined;
-}
-
-/** How many of the first so many hold a condition, which no later one does: by halves. */
-async function countWhile(count: number, holds: (index: number) => Promise<boolean>): Promise<number> {
-  let [low, high] = [0, count];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (await holds(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

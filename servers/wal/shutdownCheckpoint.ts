@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import { type Host, HostError } from "../../hosts/host.js";
-import { atLeast, type Major } from "../../postgres/versions.js";
+import type { Major } from "../../postgres/versions.js";
 import { wasShutDown } from "../../postgres/wal/controlFile.js";
+import { bytesBefore, formatOf, positionAfter, restLength } from "../../postgres/wal/formats.js";
 import { readControlFile } from "../data/controlFile.js";
 import { namesOf } from "../sql/versions.js";
 import { branchOf } from "./timelines.js";
 import { isSegment, segmentAt } from "./walSegments.js";
 
-/** A page of the WAL, and the header of each (XLOG_BLCKSZ, SizeOfXLogShortPHD, SizeOfXLogLongPHD of xlog_internal.h). */
-export const page = { bytes: 8192, header: 24, firstHeader: 40 } as const;
+/** Bytes of a page of the WAL (XLOG_BLCKSZ). */
+export const pageBytes = 8192;
 
 /** Segments of the WAL with the bytes of each, from its beginning, that a server which has all must have. */
 export type WalEnd = readonly { readonly segment: string; readonly bytes: number }[];
@@ -26,11 +27,10 @@ export async function endOfWal(host: Host, dataDirectory: string, version: Major
   const size = await segmentSize(host, folder);
   const start = branch.checkpoint;
   const path = join(folder, segmentAt(start, branch.timeline, size));
-  // XLogRecord: until 9.2 its length came after a checksum, a position and a transaction.
-  const lengthAt = Number(start % BigInt(size)) + (atLeast(version, "9.3") ? 0 : 16);
+  const lengthAt = Number(start % BigInt(size)) + formatOf(version).record.total;
   const length = (await host.readBytes(path, lengthAt, 4))?.readUInt32LE(0);
   if (length === undefined) throw new HostError(`${path} on ${host.name} is not there, and the WAL ends in it`);
-  return segmentsUpTo(start, endOfRecord(start, length, size), branch.timeline, size);
+  return segmentsUpTo(start, endOfRecord(start, length, size, version), branch.timeline, size, version);
 }
 
 /** Whether a server has, byte by byte, the WAL of another up to its end. */
@@ -59,30 +59,36 @@ async function digest(host: Host, path: string, bytes: number): Promise<string |
 }
 
 /** Bytes of the header of the page that begins at a position. */
-export function headerAt(position: bigint, size: number): number {
-  return position % BigInt(size) === 0n ? page.firstHeader : page.header;
+export function headerAt(position: bigint, size: number, version: Major): number {
+  const { short, long } = formatOf(version).page;
+  return position % BigInt(size) === 0n ? long : short;
 }
 
-/** Where a record ends that begins at a position, with the headers of the pages that it reaches into. */
-function endOfRecord(start: bigint, length: number, segment: number): bigint {
-  let at = start;
+/** Where a record ends that begins at a position, with what stands before the rest of it in the pages that it reaches into. */
+function endOfRecord(start: bigint, length: number, segment: number, version: Major): bigint {
+  const format = formatOf(version);
+  let at = bytesBefore(start, segment, format);
   for (let left = BigInt(length); ; ) {
-    const room = BigInt(page.bytes) - (at % BigInt(page.bytes));
+    const room = BigInt(pageBytes) - (at % BigInt(pageBytes));
     if (left <= room) return at + left;
     left -= room;
     at += room;
-    at += BigInt(headerAt(at, segment));
+    at += BigInt(headerAt(at, segment, version) + (format.page.rest === undefined ? restLength : 0));
   }
 }
 
-/** From the segment of a position to that of an end: the last up to the end, those before it whole. */
-function segmentsUpTo(start: bigint, end: bigint, timeline: number, size: number): WalEnd {
+/**
+ * From the segment of a position to that of an end: the last up to the end, those before it whole.
+ * @param end bytes of WAL before it
+ */
+function segmentsUpTo(start: bigint, end: bigint, timeline: number, size: number, version: Major): WalEnd {
+  const format = formatOf(version);
   const whole = BigInt(size);
   const last = (end - 1n) / whole;
   const found: { segment: string; bytes: number }[] = [];
-  for (let number = start / whole; number <= last; number++) {
+  for (let number = bytesBefore(start, size, format) / whole; number <= last; number++) {
     found.push({
-      segment: segmentAt(number * whole, timeline, size),
+      segment: segmentAt(positionAfter(number * whole, size, format), timeline, size),
       bytes: number === last ? Number(end - last * whole) : size,
     });
   }

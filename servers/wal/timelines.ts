@@ -3,10 +3,12 @@ import type { Host } from "../../hosts/host.js";
 import type { Divergence } from "../../postgres/rollout/model.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { minimumReached, recordedRole } from "../../postgres/wal/controlFile.js";
+import { type Fork, maybeSamePast } from "../../postgres/wal/forks.js";
+import { formatOf, positionIn } from "../../postgres/wal/formats.js";
 import { readControlFile } from "../data/controlFile.js";
-import { bytesOfLsn } from "../sql/sql.js";
 import { namesOf } from "../sql/versions.js";
 import { endOfReceived } from "./endOfWal.js";
+import { historyOf } from "./forks.js";
 
 /** Where a server stands in the history of its cluster, as its files tell: also of one that is stopped, or answers no SQL. */
 export interface Branch {
@@ -22,12 +24,6 @@ export interface Branch {
   readonly parents?: readonly Fork[];
 }
 
-export interface Fork {
-  readonly timeline: number;
-  /** Where the next one left it. */
-  readonly until: bigint;
-}
-
 /** @param control the first bytes of global/pg_control */
 export async function branchOf(
   host: Host,
@@ -38,10 +34,7 @@ export async function branchOf(
   if (control.length < 64) return undefined;
   const checkpointed = timelineIn(version, control);
   const timeline = Math.max(checkpointed, await promotedTo(host, dataDirectory, version, control));
-  // An XLogRecPtr was two halves, the high one first, until 9.2.
-  const checkpoint = atLeast(version, "9.3")
-    ? control.readBigUInt64LE(32)
-    : (BigInt(control.readUInt32LE(32)) << 32n) + BigInt(control.readUInt32LE(36));
+  const checkpoint = positionIn(control, 32, formatOf(version));
   const cluster = control.readBigUInt64LE(0);
   const reached = minimumReached(version, control)?.timeline ?? timeline;
   const known = { cluster, timeline, checkpoint, ...(reached > timeline ? { reached } : {}) };
@@ -69,18 +62,6 @@ export async function asReceived(
   return left === undefined || branch.checkpoint > left.until
     ? branch
     : { ...branch, timeline: received.timeline, parents };
-}
-
-/** What a timeline came from, as its history file tells; nothing where there is none. */
-export async function historyOf(
-  host: Host,
-  dataDirectory: string,
-  version: Major,
-  timeline: number,
-): Promise<readonly Fork[]> {
-  const name = `${timeline.toString(16).toUpperCase().padStart(8, "0")}.history`;
-  const history = await host.readFile(join(dataDirectory, namesOf(version).walDirectory, name));
-  return parseHistory(history?.toString("utf8") ?? "");
 }
 
 /** pg_control.h: checkPoint, until 10 prevCheckPoint, then checkPointCopy, which begins with redo and ThisTimeLineID. */
@@ -111,16 +92,6 @@ async function promotedTo(host: Host, dataDirectory: string, version: Major, con
   return Math.max(0, ...names.map((name) => Number.parseInt(/^([0-9A-F]{8})\.history$/.exec(name)?.[1] ?? "0", 16)));
 }
 
-/** A history file (timeline.c): `1<tab>0/3000148<tab>why` in each line, oldest first. Until 9.2 it named files instead: no forks. */
-export function parseHistory(text: string): readonly Fork[] {
-  return text.split("\n").flatMap((line) => {
-    const [, timeline, until] = /^\s*(\d+)\s+([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/.exec(line) ?? [];
-    return timeline === undefined || until === undefined
-      ? []
-      : [{ timeline: Number(timeline), until: bytesOfLsn(until) }];
-  });
-}
-
 /** Why a timeline keeps a server from following another. */
 type Parted = Omit<Divergence, "remedy">;
 
@@ -135,26 +106,19 @@ export function divergence(standby: Branch, primary: Branch): Parted | undefined
   if (standby.cluster !== primary.cluster) return undefined;
   if (timeline === primary.timeline) {
     const known = parents !== undefined && primary.parents !== undefined;
-    const same = !known || JSON.stringify(parents, asText) === JSON.stringify(primary.parents, asText);
-    return same ? undefined : { kind: "same number", ...numbers };
+    return !known || maybeSamePast(parents, primary.parents) ? undefined : { kind: "same number", ...numbers };
   }
   if (primary.parents === undefined) return undefined;
   const fork = primary.parents.find((parent) => parent.timeline === timeline);
   if (fork === undefined) return { kind: "unrelated", ...numbers };
-  return checkpoint <= fork.until ? undefined : { kind: "went on", ...numbers };
+  if (checkpoint <= fork.until) return undefined;
+  return { kind: checkpoint < (fork.latest ?? fork.until) ? "untold" : "went on", ...numbers };
 }
 
 /** Where a primary left the timeline of another server; undefined where its own does not come from that. */
-export function forkOf(other: Branch, primary: Branch): bigint | undefined {
+export function forkOf(other: Branch, primary: Branch): Fork | undefined {
   if (other.cluster !== primary.cluster || other.parents === undefined || primary.parents === undefined)
     return undefined;
   const at = primary.parents.findIndex(({ timeline }) => timeline === other.timeline);
-  const past = primary.parents.slice(0, Math.max(0, at));
-  return JSON.stringify(past, asText) === JSON.stringify(other.parents, asText)
-    ? primary.parents[at]?.until
-    : undefined;
-}
-
-function asText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? `${value}` : value;
+  return maybeSamePast(primary.parents.slice(0, Math.max(0, at)), other.parents) ? primary.parents[at] : undefined;
 }

@@ -6,6 +6,7 @@ const save = "save what it alone has, then move its data directory away and run 
 export function divergenceInWords(server: string, { kind, timeline, primaryTimeline, remedy }: Divergence): string {
   const why = {
     "went on": `${timeline}, and went on after the primary had left that for ${primaryTimeline}`,
+    untold: `${timeline}, which the primary has left for ${primaryTimeline}, and nothing tells whether it went on after that`,
     unrelated: `${timeline}, and that of the primary, ${primaryTimeline}, does not come from it`,
     "same number": `another ${timeline} than the primary's, and left the common past elsewhere`,
   }[kind];

@@ -1,10 +1,10 @@
 import type { RoleChange } from "../../installed/runbook/roles.js";
 import { shownInLine } from "../../postgres/shown.js";
+import type { Left } from "../../postgres/wal/forks.js";
 import type { Update } from "../page/update.js";
 import { lsnOf } from "../sql/sql.js";
 import type { Journal } from "../upgrade/journal.js";
 import type { PastUpgrade } from "../upgrade/past.js";
-import type { Fork } from "../wal/timelines.js";
 import { secondsInWords } from "./backups.js";
 import { wayInWords } from "./upgradeWays.js";
 
@@ -46,12 +46,15 @@ export function timelineInWords({
 }: {
   readonly number: number;
   readonly server: string | undefined;
-  readonly from: Fork | undefined;
+  readonly from: Left | undefined;
   /** The same as somebody wrote it down. */
   readonly note: (Omit<RoleChange, "at"> & { readonly server: string }) | undefined;
 }): string {
   const who = note === undefined ? `${server ?? "a server"} took over` : roleChangeInWords(note);
-  const where = from === undefined ? "" : `, from ${from.timeline} at ${lsnOf(from.until)}`;
+  const where =
+    from === undefined
+      ? ""
+      : `, from ${from.timeline} ${"until" in from ? `at ${lsnOf(from.until)}` : `in ${from.segment}`}`;
   return `${who}: timeline ${number} begins${where}`;
 }
 

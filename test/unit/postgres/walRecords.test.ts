@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { endOfRecords, isPage, isWholeRecord, layoutOf, recordAt } from "../../../postgres/wal/records.js";
+import { isPage, layoutOf } from "../../../postgres/wal/pages.js";
+import { endOfRecords, isWholeRecord, recordAt } from "../../../postgres/wal/records.js";
 
 const layout = { segment: 64 * 1024, page: 8192 };
 const start = 5n * BigInt(layout.segment);
@@ -166,10 +167,10 @@ describe("where the WAL ends", () => {
 describe("a page", () => {
   it("is one of its position, or of an older use of its segment", () => {
     const { bytes } = new Wal().write(10);
-    expect(isPage(bytes, 0, start)).toBe(true);
-    expect(isPage(bytes, 0, start + BigInt(layout.segment))).toBe(false);
-    expect(layoutOf(bytes, start)).toEqual(layout);
-    expect(layoutOf(bytes, 0n)).toBeUndefined();
-    expect(layoutOf(Buffer.alloc(64), 0n)).toBeUndefined();
+    expect(isPage(bytes, 0, start, "15")).toBe(true);
+    expect(isPage(bytes, 0, start + BigInt(layout.segment), "15")).toBe(false);
+    expect(layoutOf(bytes, start, "15")).toEqual(layout);
+    expect(layoutOf(bytes, 0n, "15")).toBeUndefined();
+    expect(layoutOf(Buffer.alloc(64), 0n, "15")).toBeUndefined();
   });
 });

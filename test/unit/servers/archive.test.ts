@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Server } from "../../../config/site.js";
 import type { Major } from "../../../postgres/versions.js";
-import { type Answer, strangeness } from "../../../servers/archive/kept.js";
+import { type Answer, leftBehind, strangeness } from "../../../servers/archive/kept.js";
 import { isWhole, type Manifest } from "../../../servers/archive/manifest.js";
 import { bounded, checkpointIn } from "../../../servers/archive/pipeline.js";
 import { withoutSlot, withSlot } from "../../../servers/archive/reserve.js";
@@ -90,6 +90,32 @@ describe("the upstream of what is restored", () => {
       "the archive ends at 0/5000000 on timeline 2, which server2 left before that: what the archive has beyond was given up there. Make a new archive of server2";
     expect(said({ history: early })).toBe(line);
     expect(said({ history: [...early.slice(0, 1), { timeline: 3, until: 0x5800000n }] })).toBe(line);
+  });
+});
+
+describe("the upstream of what is restored, before 9.3", () => {
+  const manifest = {
+    systemIdentifier: "7",
+    timeline: 2,
+    segmentSize: size,
+    stop: { lsn: "0/5000000", segment: "000000020000000000000004" },
+  } as Manifest;
+  const answer: Answer = { inRecovery: false, systemIdentifier: "7", current: "0/6000000", names: [] };
+  const left = (segment: string): Answer => ({ ...answer, history: [{ timeline: 2, segment }] });
+
+  it("is not said to have left before the archive's end where it may have left behind it, within one segment", () => {
+    expect(strangeness(left("000000020000000000000003"), manifest, "server2", "des10")).toMatch(/left before that/);
+    expect(strangeness(left("000000020000000000000004"), manifest, "server2", "des10")).toBeUndefined();
+  });
+
+  it("cannot be followed from one timeline to the next", () => {
+    const of = (postgresql: string) =>
+      leftBehind(left("000000020000000000000005"), { ...manifest, postgresql }, "server2");
+    expect(of("9.2.24")).toBe(
+      "the archive ends on timeline 2, which server2 has left since, and no standby of PostgreSQL 9.2.24 streams from one timeline to the next. Make a new archive of server2",
+    );
+    expect(of("9.3.24")).toBeUndefined();
+    expect(leftBehind(answer, { ...manifest, postgresql: "9.0.3" }, "server2")).toBeUndefined();
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Branch, divergence, parseHistory } from "../../../servers/wal/timelines.js";
+import { parseHistory } from "../../../servers/wal/forks.js";
+import { type Branch, divergence, forkOf } from "../../../servers/wal/timelines.js";
 import { divergenceInWords } from "../../../servers/words/divergence.js";
 
 const at = (timeline: number, checkpoint: bigint, ...parents: readonly (readonly [number, bigint])[]): Branch => ({
@@ -21,8 +22,12 @@ describe("a history file", () => {
     ]);
   });
 
-  it("tells nothing where it is one of 9.2, which names files", () => {
-    expect(parseHistory("1\t000000010000000000000003\tno recovery target specified\n")).toEqual([]);
+  it("names the segment in which each was left where it is one of 9.2 and earlier", () => {
+    const text = "1\t000000010000000000000003\tno recovery target specified\n\n2\t0000000200000001000000FE\tbefore\n";
+    expect(parseHistory(text)).toEqual([
+      { timeline: 1, segment: "000000010000000000000003" },
+      { timeline: 2, segment: "0000000200000001000000FE" },
+    ]);
   });
 });
 
@@ -43,6 +48,26 @@ describe("a standby", () => {
     const found = divergence(at(1, 301n), at(2, 500n, [1, 300n]));
     expect(found).toEqual({ kind: "went on", timeline: 1, primaryTimeline: 2 });
     expect(inWords(found)).toBe("1, and went on after the primary had left that for 2");
+  });
+
+  it("may have diverged where it is within the segment in which its primary left its timeline, and nothing tells more", () => {
+    const primary = { ...at(2, 900n), parents: [{ timeline: 1, until: 300n, latest: 400n }] };
+    expect(divergence(at(1, 300n), primary)).toBeUndefined();
+    const found = divergence(at(1, 301n), primary);
+    expect(found).toEqual({ kind: "untold", timeline: 1, primaryTimeline: 2 });
+    expect(inWords(found)).toBe("1, which the primary has left for 2, and nothing tells whether it went on after that");
+    expect(divergence(at(1, 400n), primary)).toMatchObject({ kind: "went on" });
+    expect(forkOf(at(1, 350n), primary)).toEqual({ timeline: 1, until: 300n, latest: 400n });
+  });
+
+  it("has the same past as another where what one knows exactly lies within what the other knows", () => {
+    const within = (until: bigint, latest?: bigint): Branch => ({
+      ...at(2, 900n),
+      parents: [{ timeline: 1, until, ...(latest === undefined ? {} : { latest }) }],
+    });
+    expect(divergence(within(310n), within(300n, 400n))).toBeUndefined();
+    expect(divergence(within(300n, 400n), within(300n, 400n))).toBeUndefined();
+    expect(divergence(within(410n), within(300n, 400n))).toMatchObject({ kind: "same number" });
   });
 
   it("is not judged by its timeline where it is of another cluster", () => {
