@@ -283,12 +283,21 @@ atOldServers("the guide's own words", (old) => {
       await replayed(site, "des10", "at last");
       await until("both to stream", async () => (await streams(site)) === 2);
 
-      expect((await site.preview()).join("\n")).not.toMatch(/move/);
+      // What a hand leaves beside: recovery.done, and a file that says the same in other words. Nobody is restarted for it.
+      site.declare({ ...declaration, primary: "server3" });
+      for (const line of await site.preview())
+        expect(line).toMatch(/: install \((text of recovery\.conf|recovery\.done must not be there)\)$/);
+      const ids = postmasters(site);
+      await site.up();
+      expect(postmasters(site)).toEqual(ids);
       await adopted(site);
       ran(old, "byHand", !follows);
     });
   });
 });
+
+const postmasters = (site: RolloutSite) =>
+  site.site.servers.map(({ dataDirectory }) => readFileSync(join(dataDirectory, "postmaster.pid"), "utf8"));
 
 /** How many stream from server3, by the titles of its walsenders. */
 async function streams(site: RolloutSite): Promise<number> {
