@@ -8,6 +8,7 @@ import type { Place, Server as ServerSite, Site as SiteDescription } from "../co
 import { withAuthority } from "../config/tls.js";
 import { noWishes } from "../config/upgrade.js";
 import { runbookFacts } from "../installed/runbook/facts.js";
+import { replicating } from "../postgres/replicating.js";
 import type { KnownMirror } from "../postgres/rollout/mirrors.js";
 import { atLeast } from "../postgres/versions.js";
 import { requestOf } from "../preflight/request.js";
@@ -280,10 +281,14 @@ function rolesOf({ site, description, inputs }: ResolvedStack) {
     connectionLimit: -1,
     memberOf: [] as string[],
   };
-  const hasReplication = site.version !== "9.0";
+  const { attribute, superuser } = replicating(site.version);
+  const replicates = site.standalone === true ? undefined : site.replicationRole;
   const needed = {
-    [site.administrator]: { superuser: true },
-    ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: hasReplication } }),
+    [site.administrator]: {
+      superuser: true,
+      ...(replicates === site.administrator && !superuser ? { replication: true } : {}),
+    },
+    ...(site.replicationRole === site.administrator ? {} : { [site.replicationRole]: { replication: attribute } }),
   };
   const facts = Object.values(inputs)[0]?.site;
   // pgsite's own rules ask these two by the site's method.

@@ -1,6 +1,7 @@
 import { takesWrites } from "../postgres/files/conninfo.js";
 import { checkSqlName } from "../postgres/names.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
+import { replicating } from "../postgres/replicating.js";
 import { resolveSettings } from "../postgres/settings/resolve.js";
 import { standbyFloor } from "../postgres/settings/rules.js";
 import { atLeast, type Major, majorOf } from "../postgres/versions.js";
@@ -213,9 +214,10 @@ function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql, upstre
 /** Passwords are secret keys of their own. A preview works without one, and only says that it is missing. */
 function checkPasswords(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   const { administrator, replicationRole, roles } = description;
+  const version = majorOf(description.postgresql) as Major;
   const needed = new Set([
     administrator,
-    replicationRoleOf(description, "replicator"),
+    replicationRoleOf(description, version),
     ...[...description.clients.files, ...Object.values(description.viewers?.configurations ?? {})]
       .flatMap(({ role }) => role ?? [])
       .filter((role) => roles[role] !== undefined),
@@ -232,11 +234,11 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
         ),
       ),
     ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`)),
-    ...(replicationRole === administrator
+    ...(replicationRole === administrator && replicating(version).attribute
       ? [
           warning(
             "replicationRole",
-            `${administrator} is the administrator and also replicates: from 9.1 on a role with nothing but REPLICATION is safer (leave replicationRole out)`,
+            `${administrator} is the administrator and also replicates: a role with nothing but REPLICATION is safer (leave replicationRole out)`,
           ),
         ]
       : []),

@@ -31,7 +31,7 @@ export class Context {
       name: site,
       version,
       administrator,
-      replicationRole: replicationRoleOf(description, atLeast(version, "9.1") ? "replicator" : administrator),
+      replicationRole: replicationRoleOf(description, version),
       ...(standalone === undefined ? {} : { standalone: true }),
       authentication: authentication ?? (atLeast(version, "10") ? "scram-sha-256" : "md5"),
       disposable,

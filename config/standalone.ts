@@ -1,4 +1,6 @@
 import { error, type Problem } from "../postgres/problem.js";
+import { usualReplicationRole } from "../postgres/replicating.js";
+import type { Major } from "../postgres/versions.js";
 import type { StackDescription } from "./schema.js";
 
 /*
@@ -8,9 +10,9 @@ import type { StackDescription } from "./schema.js";
 /** The role that standbys connect as. Nobody connects to a standalone server as one: there is none, and none is made. */
 export function replicationRoleOf(
   { standalone, replicationRole, administrator }: StackDescription,
-  byDefault: string,
+  version: Major,
 ): string {
-  return standalone === undefined ? (replicationRole ?? byDefault) : administrator;
+  return standalone === undefined ? (replicationRole ?? usualReplicationRole(version, administrator)) : administrator;
 }
 
 /** What says that there is, or may be, a second server, in a stack that has one alone. */

@@ -1,9 +1,10 @@
 import { isDirect } from "../hosts/host.js";
 import { admits, renderHbaLine } from "../postgres/files/hba/index.js";
 import { error, type Problem } from "../postgres/problem.js";
+import { replicating } from "../postgres/replicating.js";
 import { splitList } from "../postgres/settings/lists.js";
 import type { ResolvedSettings } from "../postgres/settings/resolve.js";
-import { atLeast } from "../postgres/versions.js";
+import { atLeast, type Major, majorOf } from "../postgres/versions.js";
 import type { AccessRules } from "./accessRules.js";
 import type { ServerInputs } from "./inputs.js";
 import type { StackDescription } from "./schema.js";
@@ -65,14 +66,28 @@ function checkSocketAlone(
 
 /** pgsite's administrator, and the role that standbys connect as, log in. */
 export function checkOwnRoles(description: StackDescription): readonly Problem[] {
-  const { administrator, roles } = description;
+  const { administrator, roles, postgresql } = description;
+  const version = majorOf(postgresql) as Major;
+  const replicates = replicationRoleOf(description, version);
   const own: Readonly<Record<string, string>> = {
-    [replicationRoleOf(description, "replicator")]: "what standbys connect as",
+    [replicates]: "what standbys connect as",
     [administrator]: "pgsite's administrator",
   };
-  return Object.entries(roles).flatMap(([role, { login }]) =>
-    own[role] === undefined || login
-      ? []
-      : [error(`roles.${role}.login`, `${role} is ${own[role]}: without LOGIN it would be locked out`)],
-  );
+  const isWeak =
+    replicates !== administrator && !replicating(version).attribute && roles[replicates]?.superuser !== true;
+  return [
+    ...Object.entries(roles).flatMap(([role, { login }]) =>
+      own[role] === undefined || login
+        ? []
+        : [error(`roles.${role}.login`, `${role} is ${own[role]}: without LOGIN it would be locked out`)],
+    ),
+    ...(isWeak
+      ? [
+          error(
+            "replicationRole",
+            `${replicates} is no superuser, and at ${version} nobody else may replicate: leave replicationRole out, and standbys connect as ${administrator}, or declare roles.${replicates}.superuser`,
+          ),
+        ]
+      : []),
+  ];
 }

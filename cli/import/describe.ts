@@ -6,6 +6,7 @@ import { parseConninfo } from "../../postgres/files/conninfo.js";
 import { autoFile } from "../../postgres/files/facts.js";
 import { literalName, parseHbaLine, renderHbaLine } from "../../postgres/files/hba/index.js";
 import { fileOf, isIncluded, nameOfFile } from "../../postgres/files/places.js";
+import { usualReplicationRole } from "../../postgres/replicating.js";
 import { shownValue } from "../../postgres/secrets/index.js";
 import { atLeast } from "../../postgres/versions.js";
 import type { Contents } from "./ask.js";
@@ -74,7 +75,7 @@ export function describe({
   const upstreams = servers.flatMap((server) => upstreamOf(server, servers, obstacles));
   const users = [...new Set(upstreams.flatMap(({ user }) => (user === undefined ? [] : [user])))];
   if (users.length > 1) obstacles.push(`standbys connect as different roles (${users.join(", ")}): pgsite knows one`);
-  const usualRole = atLeast(version, "9.1") ? "replicator" : administrator;
+  const usualRole = usualReplicationRole(version, administrator);
   const replicationRole = standalone ? administrator : (users[0] ?? replicatorOf(contents, administrator));
 
   const settings = servers.map(({ name, found }) => {

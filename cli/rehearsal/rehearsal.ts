@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { passwordKey } from "../../config/parse.js";
 import { osUser } from "../../hosts/users.js";
-import { majorOf } from "../../postgres/versions.js";
+import { type Major, majorOf } from "../../postgres/versions.js";
 import { clientPrograms } from "../../toolchain/clients.mjs";
 import { toolchainEnvironment } from "../../toolchain/environment.mjs";
 import { prepareHome } from "../../toolchain/home.mjs";
@@ -174,7 +174,7 @@ export class Rehearsal {
     }
     for (const { stack, description } of files) {
       const copy = await readFile(join(this.project, `Pulumi.${stack}.yaml`), "utf8");
-      for (const role of missingPasswords(copy, rolesThatLogIn(description))) {
+      for (const role of missingPasswords(copy, rolesThatLogIn(description, this.record.postgresql as Major))) {
         const password = passwords[role] ?? (await this.#sharedPassword(role));
         await this.#must(["config", "set", "--secret", `pgsite:${passwordKey(role)}`, "--stack", stack], password);
       }

@@ -2,6 +2,7 @@ import { parseDocument } from "yaml";
 import { parseStack, passwordKey, privateKeyKey, type RawConfiguration, serversWithKey } from "../../config/parse.js";
 import type { RehearsalDescription, StackDescription } from "../../config/schema.js";
 import { replicationRoleOf } from "../../config/standalone.js";
+import type { Major } from "../../postgres/versions.js";
 
 /** What a rehearsal needs to know of a stack file before it is translated. */
 export interface StackFile {
@@ -42,11 +43,11 @@ export function placesOf(description: StackDescription): { hosts: string[]; port
   return { hosts, ports: [port, ...Object.values(servers).flatMap((server) => server.port ?? [])] };
 }
 
-/** The roles of a stack that log in by password, each once. */
-export function rolesThatLogIn(description: StackDescription): string[] {
+/** The roles of a stack that log in by password at the version that is rehearsed, each once. */
+export function rolesThatLogIn(description: StackDescription, version: Major): string[] {
   const { administrator, roles } = description;
   const declared = Object.entries(roles).flatMap(([name, role]) => (role.login ? [name] : []));
-  return [...new Set([administrator, replicationRoleOf(description, "replicator"), ...declared])].sort();
+  return [...new Set([administrator, replicationRoleOf(description, version), ...declared])].sort();
 }
 
 /**

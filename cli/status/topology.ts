@@ -119,7 +119,11 @@ function knownOf({ site, report }: StackReport): readonly Known[] {
       row: { ...server, problems: problemsWith(report.problems, server.name) },
       ...(stream?.off === undefined ? {} : { off: stream.off }),
       streams: stream !== undefined && stream.off === undefined && !waits,
-      called: new Set([server.name, applicationName ?? server.name]),
+      called: new Set([
+        server.name,
+        applicationName ?? server.name,
+        ...(server.receivesAt === undefined ? [] : [server.receivesAt]),
+      ]),
     };
   });
 }

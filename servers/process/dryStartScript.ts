@@ -136,8 +136,7 @@ awk '/\|--/ { at = $NF } $2 == "host" && $3 == "LOCAL" { print "local=" at $1 }'
 awk '{ print "local6=" $1 }' /proc/net/if_inet6 2>/dev/null
 line_of /proc/sys/net/ipv4/ip_nonlocal_bind
 say nonlocal "$value"
-line_of /proc/sys/net/ipv4/ip_unprivileged_port_start
-say unprivileged "$value"
+sed -n 's/^[0-9][0-9]*$/unprivileged=&/p' /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null
 printf %s "$names" | tr '\n' '\0' | xargs -0 -r -n 1 sh -c '
   command -v getent >/dev/null || exit 0
   echo "name=$0"

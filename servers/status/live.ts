@@ -88,12 +88,13 @@ export async function runningOtherwise(
   filed: ReadonlyMap<string, { readonly value: string }>,
 ): Promise<Readonly<Record<string, RunsWith>>> {
   const { findSetting } = await import("../../postgres/settings/catalogue.js");
-  const { isChosen } = await import("../../postgres/settings/chosen.js");
+  const { isChosen, startsToChange } = await import("../../postgres/settings/chosen.js");
   const { isShownAs } = await import("../../postgres/settings/values.js");
   const found = [...live.settings].flatMap(([name, { value, source, boot, context, facts }]) => {
     if (ofNoFile.has(source) || computed.has(name)) return [];
     const given = filed.get(name.toLowerCase())?.value;
-    if (given === undefined && isChosen(live.version, name, { value, source })) return [];
+    const chosen = isChosen(live.version, name, { value, source });
+    if (given === undefined && chosen) return [];
     // What a library's setting may be, no table of ours knows.
     const own = facts && { ...facts, major: live.version, name, context: context as SettingContext, category: "" };
     const setting = findSetting(live.version, name) ?? own;
@@ -106,7 +107,8 @@ export async function runningOtherwise(
       expected === value ||
       (setting !== undefined && isShownAs(setting, expected, value)) ||
       expected.toLowerCase() === value.toLowerCase();
-    return same ? [] : [[name, { value, source }] as const];
+    const giver = chosen && !startsToChange(live.version, name, undefined, given) ? "default" : source;
+    return same ? [] : [[name, { value, source: giver }] as const];
   });
   return Object.fromEntries(found.sort(([left], [right]) => (left < right ? -1 : 1)));
 }

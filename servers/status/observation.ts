@@ -4,8 +4,9 @@ import type { Slot } from "../../postgres/positions.js";
 import type { HostProblem, Superseded } from "../../postgres/serverProblems.js";
 import type { Major } from "../../postgres/versions.js";
 import type { DataDirectoryState } from "../data/dataDirectory.js";
+import type { OwnEnd } from "../process/ownEnd.js";
 import type { ProcessState } from "../process/process.js";
-import type { RecoveryTitles } from "../process/recoveryTitles.js";
+import type { RecoveryTitles, SenderTitle } from "../process/recoveryTitles.js";
 import type { SqlUnreachable } from "../sql/session.js";
 import type { Entry } from "./live.js";
 
@@ -27,6 +28,10 @@ export interface Observation {
   readonly data?: DataDirectoryState;
   readonly process?: ProcessState;
   readonly titles: RecoveryTitles;
+  /** Of a running one without pg_stat_replication: its walsenders, by their titles. */
+  readonly senders?: readonly SenderTitle[];
+  /** Of one that receives from such a server: where it connects from. */
+  readonly ownEnd?: OwnEnd;
   /** Of a stopped one: why it was refused its last start. */
   readonly superseded?: Superseded;
   /** Of a standby until 11: recovery_min_apply_delay, which its recovery.conf has, and is no setting yet. */
@@ -71,4 +76,10 @@ export interface Sender {
   readonly replay: string | null;
   /** Seconds. */
   readonly lag: number | null;
+}
+
+/** What was seen of the servers of a stack, and what all of the site answered over SQL, its upstream outside the stack too. */
+export interface Seen {
+  readonly servers: readonly Observation[];
+  readonly answers: readonly SqlAnswer[];
 }

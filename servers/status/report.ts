@@ -8,9 +8,12 @@ import type { ServerProblem, StreamProblem } from "../../postgres/serverProblems
 import { parseInteger } from "../../postgres/settings/quantities.js";
 import { senderFor } from "../../postgres/streams.js";
 import type { Phase, UpgradeCompared, UpgradePlan } from "../../postgres/upgrade/model.js";
+import { replayedBy } from "../process/recoveryTitles.js";
 import { bytesOfLsn } from "../sql/sql.js";
-import type { Observation, SqlAnswer, State } from "./observation.js";
+import { namesOf } from "../sql/versions.js";
+import type { Observation, Seen, SqlAnswer, State } from "./observation.js";
 import { problemsOf, streamProblem } from "./problems.js";
+import { endName, withSenders } from "./unnamedSenders.js";
 
 /**
  * What is known of a stack's servers: plain data, the one model of everything that shows them. Words are made from it last
@@ -102,8 +105,10 @@ export interface ServerReport {
         readonly replaysFirst?: true;
       }
     | { readonly code: "paused" };
-  /** Names of the servers that stream from it; null where it cannot be asked. */
+  /** Names of the servers that stream from it; null where it cannot be asked. At 9.0 ADDRESS(PORT) of one outside the stack. */
   readonly walSenders: readonly string[] | null;
+  /** ADDRESS(PORT) from which it receives, where walsenders have no names (9.0). */
+  readonly receivesAt?: string;
   readonly systemIdentifier: string | null;
 }
 
@@ -121,17 +126,12 @@ export interface StatusRow extends ServerReport {
   readonly problems: readonly ServerProblem[];
 }
 
-/** What was seen of the servers of a stack, and what all of the site answered over SQL, its upstream outside the stack too. */
-export interface Seen {
-  readonly servers: readonly Observation[];
-  readonly answers: readonly SqlAnswer[];
-}
-
 export function reportOf(
   site: Pick<Site, "primary" | "standalone">,
-  { servers: all, answers }: Seen,
+  found: Seen,
   compared: Compared = nothing,
 ): Report {
+  const { servers: all, answers } = withSenders(found);
   const seen = all.map((observation) => {
     const found = serverReport(observation, answers, all);
     const server = site.standalone === true ? { ...found, role: "standalone" as const } : found;
@@ -187,11 +187,12 @@ function serverReport(
   answers: readonly SqlAnswer[],
   all: readonly Observation[],
 ): ServerReport {
-  const { server, data, sql, titles } = observation;
+  const { server, data, sql, titles, ownEnd } = observation;
   const state = stateOf(observation);
   const writable = answers.find(({ inRecovery }) => inRecovery === false);
   const sender = senderOf(observation, answers, all);
-  const replayed = state === "read-write" ? undefined : (sender?.replay ?? sql.lsn);
+  const ofTitles = namesOf(server.version).replication === null ? replayedBy(titles) : undefined;
+  const replayed = state === "read-write" ? undefined : (sender?.replay ?? sql.lsn ?? ofTitles);
   const lagBytes = state === "read-write" ? null : behind(writable?.lsn, replayed);
   const lagSeconds = state === "read-write" ? null : lagBytes === 0 ? 0 : (sender?.lag ?? sql.replayAge ?? null);
   const fromTitle = titles.recovering === undefined ? undefined : Number.parseInt(titles.recovering.slice(0, 8), 16);
@@ -207,7 +208,10 @@ function serverReport(
     upstream: followedBy(observation, answers, all) ?? null,
     lagBytes,
     lagSeconds: lagSeconds === null ? null : Math.round(lagSeconds * 1000) / 1000,
-    ...defined({ late: lateOf(observation, state) }),
+    ...defined({
+      late: lateOf(observation, state),
+      receivesAt: ownEnd && endName({ from: ownEnd.address, port: ownEnd.port }),
+    }),
     walSenders: sql.senders === undefined ? null : namesOfSenders(sql.senders, observation, all),
     systemIdentifier: data?.systemIdentifier ?? sql.systemIdentifier ?? null,
   };

@@ -6,8 +6,10 @@ import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { HostProblem } from "../../postgres/serverProblems.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { replaysFirst } from "../process/lateReplay.js";
+import { ownEndOf } from "../process/ownEnd.js";
 import { type ProcessState, refusedBefore } from "../process/process.js";
-import { recoveryTitles } from "../process/recoveryTitles.js";
+import { recoveryIn, sendersIn } from "../process/recoveryTitles.js";
+import { titlesBelow } from "../process/titles.js";
 import { runsOutside } from "../process/unit.js";
 import { administratorOf, endpointsOf } from "../sql/login.js";
 import { type Login, type Session, SqlUnreachable, withSession } from "../sql/session.js";
@@ -62,7 +64,16 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
   // Where this is late it is the server that is silent: its host has answered.
   const more = await inTime(limit, async () => {
     // A program on the host, for what a warm standby and old versions do not tell over SQL.
-    const titles = sql.timeline === undefined ? await recoveryTitles(look.host, server, process) : {};
+    const isUnnamed = namesOf(server.version).replication === null;
+    const lines =
+      process.kind === "running" && (sql.timeline === undefined || isUnnamed)
+        ? await titlesBelow(look.host, server.dataDirectory, process.pid)
+        : [];
+    const titles = sql.timeline === undefined ? recoveryIn(lines) : {};
+    const ownEnd =
+      isUnnamed && titles.receiver !== undefined && process.kind === "running"
+        ? await ownEndOf(look.host, process.pid)
+        : undefined;
     const isOff = sql.inRecovery === true && sql.receives !== true && titles.receiver === undefined;
     const isFirst = isOff && (await replaysFirst(look.host, server, sql.lsn));
     const isOld = sql.inRecovery === true && !atLeast(server.version, "12");
@@ -75,6 +86,8 @@ async function observe(server: KnownServer, login: Login, options: StatusOptions
     return {
       titles,
       ...defined({
+        senders: isUnnamed && process.kind === "running" ? sendersIn(lines) : undefined,
+        ownEnd,
         delay: filedSettings({ "recovery.conf": recovery }).get("recovery_min_apply_delay")?.value,
         replaysFirst: isFirst ? (true as const) : undefined,
         superseded,

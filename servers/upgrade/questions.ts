@@ -37,11 +37,12 @@ export const installUserQuestion = "select rolname::text as name from pg_catalog
  * its start, nobody gave it.
  */
 export function settingsQuestion(version: Major): string {
-  const chosen = chosenAtStart(version).map(literal);
-  const others = `and not (source = 'command line' and pg_catalog.lower(name) in (${chosen.join(", ")}))`;
+  const others = chosenAtStart(version).map(
+    ({ name, source }) => ` and not (source = ${literal(source)} and pg_catalog.lower(name) = ${literal(name)})`,
+  );
   return `select name, pg_catalog.current_setting(name) as value from pg_catalog.pg_settings
 where source in ('configuration file', 'command line', 'environment variable') and context <> 'internal'
-and reset_val is distinct from boot_val${chosen.length === 0 ? "" : ` ${others}`} order by name`;
+and reset_val is distinct from boot_val${others.join("")} order by name`;
 }
 
 export const preparedQuestion = "select count(*)::text as count from pg_catalog.pg_prepared_xacts";
