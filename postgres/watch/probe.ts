@@ -64,7 +64,6 @@ function statement(section: string, facts: readonly Fact[]): string {
 }
 
 function replication(version: Major): readonly Fact[] {
-  if (!atLeast(version, "9.1")) return [];
   const { current, received } = wordsOf(version);
   const replay = bytesOf(version, atLeast(version, "10") ? "replay_lsn" : "replay_location");
   const reached = bytesOf(version, `case when pg_is_in_recovery() then ${received} else ${current} end`);
@@ -177,7 +176,8 @@ export function renderProbe(version: Major): string {
       { name: "started", value: wholeSeconds("pg_postmaster_start_time()") },
       { name: "version", value: "current_setting('server_version_num')" },
     ]),
-    statement("replication", replication(version)),
+    // 9.0 has no view of it: its processes' titles tell (look.sh).
+    ...(atLeast(version, "9.1") ? [statement("replication", replication(version))] : []),
     statement("stream", stream(version)),
     statement("slots", slots(version)),
     statement("sessions", sessions(version)),
