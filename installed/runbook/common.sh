@@ -635,12 +635,13 @@ start_server() {
   fi
 }
 
-# Process of a walreceiver that streams. Until 9.2 its title says so with the first data, and the log of an idle primary's alone.
+# Process of a walreceiver that streams. Its title says so with the first data, which an idle primary may not have; then its log
+# does, since it had LINES lines.
 receiver() {
   found=$(streaming | sed 's/ .*//')
-  if [ -z "$found" ] && ! at_least 903; then
-    found=$(processes | sed -n 's/^\([0-9]*\) postgres: \(.*: \)*wal receiver process *$/\1/p')
-    case $(stream_end) in open*) ;; *) found='' ;; esac
+  if [ -z "$found" ] && heads walreceiver; then
+    found=$(processes | sed -n 's/^\([0-9]*\) postgres: \(.*: \)*wal *receiver\( process\)* *$/\1/p')
+    [ -z "$found" ] || case $(log_text | tail -n "+$((lines + 1))" | judged stream) in open*) ;; *) found='' ;; esac
   fi
   printf '%s\n' "$found"
 }
