@@ -195,7 +195,11 @@ export class Site extends pulumi.ComponentResource {
     const copies = (method ?? "auto") === "auto" && rateLimit === undefined ? {} : { baseBackup: site.baseBackup };
     this.rollout = new Rollout(
       `${site.name}-rollout`,
-      { ...whole, ...fence, ...copies, ...(mirrors.length === 0 ? {} : { __mirrors: mirrors }) },
+      {
+        ...{ ...whole, ...fence, ...copies },
+        ...(mirrors.length === 0 ? {} : { __mirrors: mirrors }),
+        ...(site.seedAgain === undefined ? {} : { __seedAgain: site.seedAgain }),
+      },
       { ...parent, dependsOn: [...Object.values(servers).map(({ start }) => start), ...roles] },
     );
     new Runbook(

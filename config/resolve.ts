@@ -88,6 +88,7 @@ export function resolveStack(
       : { tls: { required: tls.required, ...(tls.authority === undefined ? {} : { authority: tls.authority }) } }),
     baseBackup: baseBackupOf(description),
     ...(description.hooks.fence === undefined ? {} : { fence: description.hooks.fence }),
+    ...seedAgainOf(description),
     ...jobsOf(description, (host, user) => context.hostSpecOf(host, user)),
     ...(description.upgrade === undefined ? {} : { upgrade: wishesOf(description.upgrade) }),
   };
@@ -117,6 +118,11 @@ function outsideOf(context: Context, { upstream: declared }: StackDescription): 
 
 function withLoss(server: Server, declared: ServerDescription | undefined): Server {
   return declared?.lost === true ? { ...server, lost: { acceptDataLoss: declared.acceptDataLoss } } : server;
+}
+
+function seedAgainOf({ servers }: StackDescription): Pick<Site, "seedAgain"> {
+  const names = Object.keys(servers).filter((name) => servers[name]?.seedAgain === true);
+  return names.length === 0 ? {} : { seedAgain: names.sort() };
 }
 
 const daysOfYear = 365;

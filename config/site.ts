@@ -51,6 +51,8 @@ export interface Site {
   readonly slots?: readonly string[];
   /** A shell command that makes sure that a lost server stays off, before another takes over. */
   readonly fence?: string;
+  /** Servers whose data may be replaced by their primary's where they are merely behind and cannot follow it. @default none */
+  readonly seedAgain?: readonly string[];
   /** Folder of the client programs, where those of the servers have none. @default theirs have */
   readonly clientDirectory?: string;
   /** @default none are made */

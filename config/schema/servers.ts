@@ -87,6 +87,11 @@ export const server = strict({
     .describe(
       "What of a server that went its own way is kept beside its data directory when it rejoins: all data, or the WAL since then",
     ),
+  seedAgain: flag
+    .default(false)
+    .describe(
+      "Before 9.3, where no standby follows its primary to another timeline over the line: it may be seeded again, its data replaced by the primary's, where it is merely behind (docs/failover.md). Elsewhere it does nothing",
+    ),
   certificate: pem.optional().describe("tls.certificates: given: PEM of its certificate; its key is the key key-NAME"),
   lost: flag
     .default(false)

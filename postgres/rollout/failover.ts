@@ -1,7 +1,6 @@
-import { atLeast } from "../versions.js";
 import { compareReceived, type Received } from "../wal/received.js";
 import type { ActualServer, CostedFailover, Failover, FailoverRefusal, Loss, LostServers } from "./model.js";
-import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
+import { type Actual, type Desired, promoted, refusePromotion, toPromote } from "./promotion.js";
 import { refuseBelow } from "./refusals.js";
 
 /**
@@ -51,6 +50,7 @@ export function refuseFailover(
     if (why !== undefined) found.push({ ...begun, code: "otherUnreachable", server, why });
   }
   if (!next.running) found.push({ ...begun, code: "nextStopped" });
+  found.push(...refusePromotion(next, declared).map((one) => ({ ...begun, ...one })));
   const received = receivedBy(to, actual);
   const end = received?.stream.kind;
   if (end === "fed" || end === "answered") found.push({ ...begun, code: "notLost", by: end });
@@ -77,15 +77,15 @@ export function moreAdvanced(to: string, actual: Actual): Loss["ahead"] {
 }
 
 /** The servers as a failover leaves them. */
-export function afterFailover(actual: Actual, { to }: Failover): Actual {
-  const next = actual[to];
-  return next === undefined ? actual : { ...actual, [to]: promoted(next) };
+export function afterFailover(actual: Actual, desired: Desired, { to }: Failover): Actual {
+  const [next, declared] = [actual[to], desired[to]];
+  if (next === undefined || declared === undefined) return actual;
+  return { ...actual, [to]: promoted(next, declared.version) };
 }
 
 /** A failover with what is lost with it. */
-export function costOf(failover: Failover, actual: Actual, desired: Desired): CostedFailover {
-  const follow = atLeast(desired[failover.to]?.version ?? followsFrom, followsFrom);
-  return { ...failover, loss: lossOf(failover.to, actual), ...(follow ? {} : { seedOthers: true }) };
+export function costOf(failover: Failover, actual: Actual): CostedFailover {
+  return { ...failover, loss: lossOf(failover.to, actual) };
 }
 
 /** What is lost when a standby takes over, as far as anybody knows. */

@@ -1,6 +1,5 @@
-import { atLeast } from "../versions.js";
 import type { DesiredServer, Failover, MirrorAfter, Switchover } from "./model.js";
-import { followsFrom } from "./promotion.js";
+import { followsOver } from "./promotion.js";
 
 /** A server of another stack that follows one of this stack. */
 export interface KnownMirror {
@@ -23,11 +22,13 @@ export function mirrorsAfter(
   const next = desired[to];
   if (next === undefined) return [];
   return mirrors.flatMap(({ name, stack, follows }): readonly MirrorAfter[] => {
-    if (follows !== undefined && !follows.includes(from)) return [];
+    const stays = !followsOver(next.version);
+    // Where nobody follows over the line, those of another server are left behind with that.
+    if (follows !== undefined && !follows.includes(from) && !(stays && follows.some((one) => desired[one]))) return [];
     const after = { mirror: name, from, to, ...(stack === undefined ? {} : { stack }) };
     const known = follows === undefined ? {} : { known: true as const };
+    if (stays) return [{ ...after, ...known, fate: "seeded again" }];
     if (follows?.includes(to) === true) return [{ ...after, ...known, fate: "follows by itself" }];
-    if (!atLeast(next.version, followsFrom)) return [{ ...after, ...known, fate: "seeded again" }];
     if (act.failover !== undefined) return [{ ...after, ...known, fate: "cut off", because: "lost" }];
     const old = desired[from];
     if (old === undefined) return [];

@@ -12,14 +12,20 @@ export type RejoinWay = (typeof rejoinWays)[number];
 /** What of a diverged server stays on its host until the operator removes it: a whole copy, or the WAL since the fork. */
 export type KeepDiverged = "data" | "wal";
 
-/** A server whose timeline the primary's comes from, and which did not end where the primary left it. */
+/** A server whose timeline the primary's comes from, or is, and which did not end where the primary left it. */
 export interface Fork {
   readonly timeline: number;
-  /** The server that went on as the site's, and its timeline. */
+  /**
+   * The server that went on as the site's, and its timeline: the same one where this was started without what makes it a standby,
+   * so that no promotion gave it another.
+   */
   readonly primary: string;
   readonly primaryTimeline: number;
-  /** Where the primary left: `0/5000060`. Where `latest` is there, that is the earliest place that it can be. */
-  readonly at: string;
+  /**
+   * Where the primary left: `0/5000060`; on one timeline, where their WAL is no more the same. Left out where nobody can tell. Where
+   * `latest` is there, that is the earliest place that it can be.
+   */
+  readonly at?: string;
   /** The last place that it can be; left out where `at` is the very place. Until 9.2 a history file names a segment alone. */
   readonly latest?: string;
   /** `on`: it went on; `crashed`: it did not shut down, so that nobody knows whether it did; `writes`: it takes writes now. */
@@ -45,6 +51,8 @@ export interface Divergence {
 export type RewindObstacle =
   /** The version has none. */
   | { readonly code: "noSuchVersion" }
+  /** It finds where two timelines parted; these two are one. */
+  | { readonly code: "oneTimeline" }
   | { readonly code: "noProgram"; readonly host: string; readonly path: string }
   /** Hint bits are not in the WAL: it has neither data checksums nor wal_log_hints. */
   | { readonly code: "noHints"; readonly server: string }
@@ -127,6 +135,21 @@ export interface Rejoin extends Fork {
 }
 
 /**
+ * A server that is merely behind, on a timeline that its primary left or leaves in this very plan, where its version does not
+ * follow over the line: its data are the beginning of the primary's, and nothing is lost where these take their place.
+ */
+export interface Behind {
+  readonly primary: string;
+  /** Its own and the primary's. Left out where the takeover by which it is left behind is still to come. */
+  readonly timelines?: { readonly own: number; readonly primary: number };
+  readonly way: Exclude<RejoinWay, "pg_rewind">;
+  /** Why no better way goes. */
+  readonly instead: readonly Instead[];
+  /** Why it cannot be done as things are. */
+  readonly refusal?: RejoinObstacle;
+}
+
+/**
  * The order in which configuration comes into force on the servers of a stack: one server at a time, and no hot standby
  * ever below its primary (PostgreSQL, "Hot Standby", Administrator's Overview). A pure function of what is and what shall be.
  */
@@ -174,6 +197,8 @@ export interface ActualServer extends ConfigurationFacts {
   readonly received?: Received;
   /** How it becomes a standby of the declared primary again, where it can. */
   readonly rejoin?: Rejoin;
+  /** How it is seeded again, where it is behind and does not follow by itself. */
+  readonly behind?: Behind;
   /** Of a stopped standby: a left-over file that would promote it as soon as it starts. */
   readonly trigger?: string;
   /** What the files of a running server say, where that is not what it runs with. */
@@ -194,7 +219,7 @@ export interface DesiredServer extends ConfigurationFacts {
   readonly hotStandby: boolean;
 }
 
-export type Action = "install" | "reload" | "restart" | "start" | "rejoin";
+export type Action = "install" | "reload" | "restart" | "start" | "rejoin" | "seed";
 
 /** Why a server has its turn. `servers/words/plan.ts` says it. */
 export type Reason =
@@ -241,6 +266,8 @@ export interface Step {
   readonly both?: "alone" | "with all";
   /** With `rejoin`, which starts it too. */
   readonly rejoin?: Rejoin;
+  /** With `seed`, which starts it too. */
+  readonly behind?: Behind;
 }
 
 /** The server that takes writes hands that over to a standby of its. */
@@ -268,8 +295,6 @@ export interface Loss {
 /** A failover with what it costs. */
 export interface CostedFailover extends Failover {
   readonly loss: Loss;
-  /** No other standby can follow the one that takes over: all are to be seeded again. */
-  readonly seedOthers?: true;
 }
 
 /** Servers of the stack that are gone, by name; they are neither among the actual ones nor among the desired. */
@@ -290,6 +315,9 @@ export type Refusal =
       readonly keep: KeepDiverged;
       readonly why: RejoinObstacle;
     }
+  /** It is to be seeded again, and nobody has allowed that. */
+  | { readonly code: "seedNotAllowed"; readonly server: string; readonly behind: Behind }
+  | { readonly code: "cannotSeed"; readonly server: string; readonly primary: string; readonly why: RejoinObstacle }
   | ({ readonly code: "belowPrimary"; readonly server: string; readonly primary: string } & Gap)
   /** The server is to insist on TLS with an upstream that runs without; or does, with one that is to run without. */
   | { readonly code: "tlsNotThere" | "tlsStillNeeded"; readonly server: string; readonly upstream: string }
@@ -318,12 +346,15 @@ interface OfFailover extends Failover {
 /** What stands against taking over by either act. */
 type TakeoverRefusal =
   | { readonly code: "nextStopped" }
+  /** Its version is promoted by a trigger file alone, and it knows of none. */
+  | { readonly code: "noTriggerFile" }
   | ({ readonly code: "belowNext"; readonly server: string } & Gap);
 
 export type SwitchoverRefusal = OfSwitchover &
   (
     | TakeoverRefusal
-    | { readonly code: "timelinesNotFollowed" }
+    /** Servers that are to be seeded again after it, of which nobody has allowed that. */
+    | { readonly code: "timelinesNotFollowed"; readonly servers: readonly string[] }
     /** `upstream` is left out where it is not known. */
     | { readonly code: "followsAnother"; readonly upstream?: string }
     /** With what a failover would lose. */

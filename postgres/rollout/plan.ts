@@ -1,4 +1,5 @@
 import type { Floors } from "../settings/floors.js";
+import { afterTakeover, beforeSeeding, leftBehindBy, maySeed, refuseSeeding, type SeedingAllowed } from "./behind.js";
 import { afterFailover, costOf, failoverOf, refuseFailover } from "./failover.js";
 import type {
   Action,
@@ -35,37 +36,44 @@ import {
  * that wait for its lower values. Where a change raises one floor and lowers another, a standby is restarted twice, the
  * first time with the lowered setting held. Through all of it, nobody has a turn before the upstream that it is to
  * stream from can serve it, and none ceases to serve before those that move away have left.
+ * @param seedAgain servers whose data may be replaced where they are behind and do not follow by themselves
  */
 export function planRollout(
   actual: Readonly<Record<string, ActualServer>>,
   desired: Readonly<Record<string, DesiredServer>>,
   lost: LostServers = {},
+  seedAgain: readonly string[] = [],
 ): RolloutPlan {
   const switchover = switchoverOf(actual, desired);
   const failover = failoverOf(actual, desired, lost);
-  const next = beforeRejoin(
+  const allowed: SeedingAllowed = { servers: seedAgain, lost };
+  const costed = failover === undefined ? undefined : costOf(failover, actual);
+  const ahead = costed?.loss.ahead.map(({ server }) => server) ?? [];
+  const takeover = switchover ?? failover;
+  const behind = takeover === undefined ? [] : leftBehindBy(takeover, actual, desired, ahead);
+  const taken =
     switchover !== undefined
-      ? afterSwitchover(actual, switchover)
+      ? afterSwitchover(actual, desired, switchover)
       : failover !== undefined
-        ? afterFailover(actual, failover)
-        : actual,
-  );
+        ? afterFailover(actual, desired, failover)
+        : actual;
+  const next = beforeSeeding(beforeRejoin(takeover === undefined ? taken : afterTakeover(taken, takeover.to, behind)));
   const refusals = [
     ...refuseVersions(actual, desired),
-    ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired)),
+    ...(switchover === undefined ? [] : refuseSwitchover(switchover, actual, desired, unallowed(behind, allowed))),
     ...(failover === undefined ? [] : refuseFailover(failover, actual, desired, lost)),
     ...refuseRoles(next, desired),
     ...refuseDiverged(next, desired),
     ...refuseRejoin(actual),
+    // Nobody waits for room at night: what cannot be seeded then is seeded later.
+    ...(failover === undefined ? refuseSeeding(next, desired, allowed, behind) : []),
     ...refuseFloors(desired),
     ...refuseTls(next, desired),
   ];
   if (refusals.length > 0) return { steps: [], refusals };
   const steps = stepsOf(next, desired);
-  if (failover !== undefined) {
+  if (costed !== undefined) {
     // What they have beyond it keeps them from following.
-    const costed = costOf(failover, actual, desired);
-    const ahead = costed.loss.ahead.map(({ server }) => server);
     const others = steps.filter(({ server }) => !ahead.includes(server));
     return { failover: costed, steps: others, refusals: [] };
   }
@@ -76,6 +84,10 @@ export function planRollout(
     steps,
     refusals: [],
   };
+}
+
+function unallowed(behind: readonly string[], allowed: SeedingAllowed): readonly string[] {
+  return behind.filter((server) => !maySeed(server, allowed));
 }
 
 function stepsOf(
@@ -143,11 +155,14 @@ export function reportOf({ switchover, failover, superseded = {}, steps, refusal
 function stepOf(turn: Turn, action: Action, hold: Floors, until: readonly string[], comers: readonly string[]): Step {
   const kept = Object.fromEntries(Object.entries(hold).map(([name, value]) => [name, `${value}`]));
   const held = Object.entries(kept).map(([setting, value]): Reason => ({ code: "held", setting, value, until }));
-  const { name: server, rejoin } = turn;
+  const { name: server, rejoin, behind } = turn;
   const both = comers.length === 0 ? {} : { both: "with all" as const };
   const open: readonly Reason[] = comers.length === 0 ? [] : [{ code: "letsBothIn", servers: comers }];
   if (rejoin !== undefined && !turn.taken) {
     return { server, action: "rejoin", because: [...held, ...open], hold: kept, rejoin, ...both };
+  }
+  if (behind !== undefined && !turn.taken) {
+    return { server, action: "seed", because: [...held, ...open], hold: kept, behind, ...both };
   }
   const why = turn.taken ? lateReasons(turn) : turn.change.because;
   const because: readonly Reason[] = [
@@ -175,6 +190,13 @@ function lateReasons(turn: Turn): readonly Reason[] {
     }));
 }
 
+/** Upstreams before those that follow them; of others those first that take less time, so that a standby is there soon. */
 function rootFirst(turns: readonly Turn[]): readonly Turn[] {
-  return [...turns].sort((left, right) => left.depth - right.depth);
+  return [...turns].sort((left, right) => left.depth - right.depth || copied(left) - copied(right));
+}
+
+/** How much of a server's data comes anew in its turn, by a rank. */
+function copied({ behind, taken }: Turn): number {
+  if (behind === undefined || taken) return 0;
+  return behind.way === "delta copy" ? 1 : 2;
 }

@@ -16,6 +16,8 @@ export interface RewindFacts {
   readonly server: string;
   readonly primary: string;
   readonly version: Major;
+  /** Both are on one timeline. */
+  readonly oneTimeline: boolean;
   /** Path of the program on the server's host, and whether it is there. */
   readonly program: { readonly path: string; readonly host: string; readonly there: boolean };
   /** It was a standby; whether its control file names the timeline that it had reached. */
@@ -37,6 +39,7 @@ export interface RewindFacts {
 export function whyNoRewind(facts: RewindFacts): RewindObstacle | undefined {
   const { server, primary, version, program, missing } = facts;
   if (!atLeast(version, rewindsFrom)) return { code: "noSuchVersion" };
+  if (facts.oneTimeline) return { code: "oneTimeline" };
   if (!program.there) return { code: "noProgram", host: program.host, path: program.path };
   if (!facts.logsHints) return { code: "noHints", server };
   if (!facts.fullPageWrites) return { code: "noFullPages", server: primary };

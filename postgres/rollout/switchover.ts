@@ -1,7 +1,6 @@
-import { atLeast } from "../versions.js";
 import { lossOf } from "./failover.js";
 import type { Switchover, SwitchoverRefusal } from "./model.js";
-import { type Actual, type Desired, followsFrom, promoted, toPromote } from "./promotion.js";
+import { type Actual, type Desired, promoted, refusePromotion, toPromote } from "./promotion.js";
 import { refuseBelow } from "./refusals.js";
 
 /**
@@ -16,22 +15,27 @@ export function switchoverOf(actual: Actual, desired: Desired): Switchover | und
   return from === undefined || second !== undefined ? undefined : { from, to };
 }
 
-/** Why a switchover cannot be carried out as things are; nothing is lost by waiting for them to be otherwise. */
+/**
+ * Why a switchover cannot be carried out as things are; nothing is lost by waiting for them to be otherwise.
+ * @param unallowed servers that would be seeded again after it, of which nobody has allowed that
+ */
 export function refuseSwitchover(
   { from, to }: Switchover,
   actual: Actual,
   desired: Desired,
+  unallowed: readonly string[] = [],
 ): readonly SwitchoverRefusal[] {
   const [old, next, declared] = [actual[from], actual[to], desired[to]];
   if (old === undefined || next === undefined || declared === undefined) return [];
   const begun = { act: "switchover", from, to } as const;
   const found: SwitchoverRefusal[] = [];
-  if (!atLeast(declared.version, followsFrom)) found.push({ ...begun, code: "timelinesNotFollowed" });
+  if (unallowed.length > 0) found.push({ ...begun, code: "timelinesNotFollowed", servers: unallowed });
   if (!next.running) found.push({ ...begun, code: "nextStopped" });
   else if (next.follows !== from) {
     const upstream = next.follows === undefined ? {} : { upstream: next.follows };
     found.push({ ...begun, code: "followsAnother", ...upstream });
   }
+  found.push(...refusePromotion(next, declared).map((one) => ({ ...begun, ...one })));
   const loss = lossOf(to, actual);
   if (old.unreachable !== undefined) found.push({ ...begun, code: "oldUnreachable", why: old.unreachable, loss });
   else if (!old.running && old.shutDown !== true) found.push({ ...begun, code: "oldCrashed", loss });
@@ -44,8 +48,8 @@ function withoutServer(desired: Desired, name: string): Desired {
 }
 
 /** The servers as a switchover leaves them: the old primary is stopped, and is a standby when it starts again. */
-export function afterSwitchover(actual: Actual, { from, to }: Switchover): Actual {
-  const [old, next] = [actual[from], actual[to]];
-  if (old === undefined || next === undefined) return actual;
-  return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: promoted(next) };
+export function afterSwitchover(actual: Actual, desired: Desired, { from, to }: Switchover): Actual {
+  const [old, next, declared] = [actual[from], actual[to], desired[to]];
+  if (old === undefined || next === undefined || declared === undefined) return actual;
+  return { ...actual, [from]: { ...old, running: false, inRecovery: true }, [to]: promoted(next, declared.version) };
 }

@@ -1,6 +1,6 @@
 import { type Floors, floorsOf } from "../settings/floors.js";
 import { type Change, changeOf } from "./changes.js";
-import type { Action, ActualServer, DesiredServer, Rejoin } from "./model.js";
+import type { Action, ActualServer, Behind, DesiredServer, Rejoin } from "./model.js";
 
 /** A server in a plan: what it needs, and how it stands as the plan goes on. */
 export interface Turn {
@@ -13,6 +13,8 @@ export interface Turn {
   readonly data: boolean;
   /** How it becomes a standby again, in its first turn. */
   readonly rejoin?: Rejoin;
+  /** How it is seeded again, in its first turn. */
+  readonly behind?: Behind;
   /** A file that would promote it as soon as it starts. */
   readonly trigger?: string;
   /** What it runs with; of a stopped one, what its files and its control file ask for. */
@@ -62,6 +64,7 @@ function turnOf(
       floors: floorsOf(shall.version, shall.settings),
       data: true,
       ...(is.rejoin === undefined ? {} : { rejoin: is.rejoin }),
+      ...(is.behind === undefined ? {} : { behind: is.behind }),
       ...(is.trigger === undefined ? {} : { trigger: is.trigger }),
       now: highest(floorsOf(shall.version, is.settings), is.recorded ?? {}),
       running: is.running,

@@ -31,7 +31,7 @@ type Planned = Pick<RolloutPlan, "switchover" | "failover"> & { readonly steps: 
 export function toAsk({ switchover, failover, steps }: Planned): readonly string[] {
   if (failover !== undefined) return [];
   const asked = steps.filter(({ action, server, ...step }) => {
-    if (action === "restart" || action === "rejoin") return true;
+    if (action === "restart" || action === "rejoin" || action === "seed") return true;
     return action === "start" ? server === switchover?.from : action === "reload" && needsProgram(step);
   });
   return [...new Set(asked.map(({ server }) => server))];

@@ -62,7 +62,8 @@ export const rollout: ResourceType<Asked, RolloutState> = {
         }
       }),
     );
-    const found = await withDivergence(Object.fromEntries(servers));
+    const seen = Object.fromEntries(servers);
+    const found = await withDivergence(seen, { ...known, servers: seen });
     const { __unreachable, __startOnly, refusals: _refusals, ...last } = known;
     const { kept, startOnly } = apart(found);
     return { ...last, servers: { ...known.servers, ...kept }, plan: [], ...unseenIn(unreachable, startOnly) };
@@ -178,20 +179,21 @@ async function sayHeldUp(
 }
 
 async function planFor(
-  { servers, lost, __mirrors = [] }: RolloutArgs,
+  args: RolloutArgs,
   actual: Readonly<Record<string, RolloutServer & Observed>>,
   unreachable: RolloutState["__unreachable"] = {},
 ): Promise<PlanReport> {
+  const { servers, __mirrors = [] } = args;
   const { planOf } = await import("../../servers/rollout/plan.js");
   const { reportOf } = await import("../../postgres/rollout/plan.js");
   const { mirrorsAfter } = await import("../../postgres/rollout/mirrors.js");
-  const { markReceived } = await import("../../servers/rollout/evidence.js");
+  const { markForTakeover } = await import("../../servers/rollout/evidence.js");
   const found = Object.entries(actual).map(([name, server]) => {
     const reason = unreachable[name];
     return [name, reason === undefined ? server : { ...server, unreachable: reason }] as const;
   });
-  const known = await markReceived(Object.fromEntries(found), servers, lost, lookOfRefresh);
-  const plan = planOf(servers, known, lost);
+  const known = await markForTakeover(Object.fromEntries(found), args, lookOfRefresh);
+  const plan = planOf(servers, known, args);
   const mirrors = mirrorsAfter(__mirrors, plan, servers);
   return { ...reportOf(plan), ...(mirrors.length === 0 ? {} : { mirrors }) };
 }

@@ -18,6 +18,8 @@ export interface RolloutArgs {
   readonly baseBackup?: pulumi.Input<BaseBackupChoice> | undefined;
   /** Servers of other stacks that follow servers of this one: previews say what becomes of them. */
   readonly __mirrors?: pulumi.Input<readonly KnownMirror[]>;
+  /** `Site.seedAgain` */
+  readonly __seedAgain?: pulumi.Input<readonly string[]>;
   /** `Site.primary` */
   readonly primary?: pulumi.Input<string> | undefined;
   /** `Site.upstream` */

@@ -121,7 +121,7 @@ async function copyWal(host: Host, server: KnownServer, { timeline, at }: Rejoin
   const { walDirectory } = namesOf(server.version);
   const from = join(dataDirectory, walDirectory);
   const size = await segmentSize(host, from);
-  const fork = bytesOfLsn(at) / BigInt(size);
+  const fork = at === undefined ? 0n : bytesOfLsn(at) / BigInt(size);
   const isOwn = (name: string) =>
     isSegment(name) && timelineOf(name) === timeline && startOf(name, size) / BigInt(size) >= fork;
   const names = ((await host.list(from)) ?? []).filter((name) => isHistory(name) || isOwn(name));

@@ -17,13 +17,13 @@ import { writeMarker } from "../data/marker.js";
 import type { Login } from "../sql/session.js";
 import type { Member } from "../takeover/promotion.js";
 import { noRoadInWords } from "../words/rejoin.js";
-import { together } from "./decide.js";
+import { type Source, together } from "./decide.js";
 
 export interface Copy {
   /** `baseBackup` of it says how fast, and how where all is copied. */
   readonly site: Pick<KnownSite, "name" | "baseBackup">;
   readonly member: Member;
-  readonly primary: Member;
+  readonly primary: Source;
   /** A superuser of the primary. */
   readonly login: Login;
   readonly signal: AbortSignal;

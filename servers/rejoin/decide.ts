@@ -1,7 +1,9 @@
 import { dirname, join } from "node:path";
 import { keptDirectory, keptNames } from "../../config/controlDirectory.js";
+import type { Endpoint, KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import type {
+  Behind,
   Fork,
   KeepDiverged,
   MissingWal,
@@ -26,10 +28,16 @@ import { timelineIn } from "../wal/timelines.js";
 import { isSegment, segmentAt } from "../wal/walSegments.js";
 import { type Whole, wholeOf } from "./whole.js";
 
+/** Where data come from: a server of the stack, or its upstream outside. */
+export interface Source {
+  readonly server: Endpoint & Pick<KnownServer, "version" | "configurationDirectory">;
+  readonly host: Host;
+}
+
 export interface Diverged {
   readonly member: Member;
-  /** The declared primary. */
-  readonly primary: Member;
+  /** The declared primary, or the upstream outside of the stack. */
+  readonly primary: Source;
   readonly fork: Fork;
 }
 
@@ -49,6 +57,26 @@ export async function decideRejoin(diverged: Diverged, rewinds: Rewinds): Promis
   const { dataDirectory } = member.server;
   const kept = keptDirectory(dataDirectory);
   return { ...fork, way, instead, keep, kept, ...(refusal === undefined ? {} : { refusal }) };
+}
+
+/** The same of one that is seeded again: nothing of it is kept, and pg_rewind is of no use to it. */
+export async function decideSeed({
+  member,
+  primary,
+}: Pick<Diverged, "member" | "primary">): Promise<Pick<Behind, "way" | "instead" | "refusal">> {
+  const [own, theirs, why] = await Promise.all([
+    wholeOf(member.host, member.server),
+    wholeOf(primary.host, primary.server),
+    noDelta(primary, member),
+  ]);
+  const [ownSizes, theirSizes] = await Promise.all([sizesOf(member, own), sizesOf(primary, theirs)]);
+  const lack = await lackOfSpace(member.host, growth(member, own, ownSizes, theirSizes));
+  return {
+    ...(why === undefined
+      ? { way: "delta copy", instead: [] }
+      : { way: "base backup", instead: [{ way: "delta copy", why }] }),
+    ...(lack === undefined ? {} : { refusal: { host: member.host.name, ...lack } }),
+  };
 }
 
 /** Where the data of the server are, and those of the primary. */
@@ -75,6 +103,7 @@ async function noRewind(
     server: server.name,
     primary: primary.server.name,
     version: server.version,
+    oneTimeline: fork.timeline === fork.primaryTimeline,
     program: { path, host: host.name, there: program !== undefined },
     recovers: fork.recovers,
     namesTimeline: control !== undefined && timelineIn(server.version, control) === fork.timeline,
@@ -105,11 +134,12 @@ function strangeTo(version: Major, { own, theirs }: Both): Pick<RewindFacts, "li
 }
 
 /** The segment before the fork, where it is gone: pg_rewind itself tells of those before that. */
-async function missingSegments(member: Member, primary: Member, fork: Fork): Promise<readonly MissingWal[]> {
-  const folderOf = ({ server }: Member) => join(server.dataDirectory, namesOf(server.version).walDirectory);
+async function missingSegments(member: Member, primary: Source, fork: Fork): Promise<readonly MissingWal[]> {
+  const folderOf = ({ server }: Source) => join(server.dataDirectory, namesOf(server.version).walDirectory);
   const [own, theirs] = await Promise.all(
     [member, primary].map(async (one) => ((await one.host.list(folderOf(one))) ?? []).filter(isSegment)),
   );
+  if (fork.at === undefined) return [];
   const size = await segmentSize(member.host, folderOf(member));
   const needed = segmentAt(bytesOfLsn(fork.at) - 1n, fork.timeline, size);
   const place = needed.slice(8);
@@ -122,11 +152,11 @@ async function missingSegments(member: Member, primary: Member, fork: Fork): Pro
 }
 
 /** Whether both are on one machine, as one OS user. */
-export function together(one: Member, other: Member): boolean {
+export function together(one: Source, other: Source): boolean {
   return one.host.machine === other.host.machine && one.host.user === other.host.user;
 }
 
-async function noDelta(source: Member, target: Member): Promise<NoRoad | undefined> {
+async function noDelta(source: Source, target: Member): Promise<NoRoad | undefined> {
   if (together(source, target)) {
     const { code } = await target.host.run(["rsync", "--version"]);
     return code === 0 ? undefined : { code: "noRsync", hosts: [target.host.name] };
@@ -166,7 +196,7 @@ interface Sizes {
   readonly data: number;
 }
 
-async function sizesOf({ server, host }: Member, { folders }: Whole): Promise<Sizes> {
+async function sizesOf({ server, host }: Source, { folders }: Whole): Promise<Sizes> {
   const { walDirectory } = namesOf(server.version);
   const paths = [...folders.map(({ from }) => from), join(server.dataDirectory, walDirectory)];
   const bytes = await bytesOf(host, paths);

@@ -117,5 +117,6 @@ async function isRewound({ member: { server, host }, fork }: RejoinOptions): Pro
   const control = await readControlFile(host, server.dataDirectory);
   const branch =
     control === undefined ? undefined : await branchOf(host, server.dataDirectory, server.version, control);
-  return branch !== undefined && branch.timeline === fork.primaryTimeline;
+  // On one timeline nothing is rewound.
+  return fork.timeline !== fork.primaryTimeline && branch?.timeline === fork.primaryTimeline;
 }

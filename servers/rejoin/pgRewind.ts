@@ -14,10 +14,11 @@ import { waysTo } from "../sql/way.js";
 import type { Member } from "../takeover/promotion.js";
 import { checkpointedTimeline } from "../wal/timelines.js";
 import { begunFile } from "./aside.js";
+import type { Source } from "./decide.js";
 
 export interface Rewind {
   readonly member: Member;
-  readonly primary: Member;
+  readonly primary: Source;
   /** A superuser of the primary. */
   readonly login: Login;
   readonly signal: AbortSignal;

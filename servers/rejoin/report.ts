@@ -30,6 +30,7 @@ async function transactions(
   { timeline, at }: Rejoin,
   kept: string,
 ): Promise<Transactions> {
+  if (at === undefined) return { kind: "not counted" };
   const program = join(server.binDirectory, "pg_waldump");
   if ((await host.stat(program)) === undefined) return { kind: "no program", host: host.name, program };
   const wal = join(kept, namesOf(server.version).walDirectory);

@@ -38,7 +38,10 @@ const maximalDepth = 8;
  * elsewhere. Tablespaces go into a folder of the copy to which its links lead by a relative path; everything else comes into its
  * place as what it is.
  */
-export async function wholeOf(host: Host, server: KnownServer): Promise<Whole> {
+export async function wholeOf(
+  host: Host,
+  server: Pick<KnownServer, "dataDirectory" | "configurationDirectory" | "version">,
+): Promise<Whole> {
   const { dataDirectory, configurationDirectory, version } = server;
   const root = (await host.realPath(dataDirectory)) ?? dataDirectory;
   const folders: Piece[] = [{ from: root, to: "" }];

@@ -1,10 +1,11 @@
-import type { Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
+import { controlDirectoryOf } from "../../config/controlDirectory.js";
+import type { Behind, Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
+import { followsOver } from "../../postgres/rollout/promotion.js";
 import type { Major } from "../../postgres/versions.js";
+import type { Standing } from "../rejoin/standing.js";
 import type { Located, LookAt } from "../status/look.js";
-import type { Parting } from "../wal/divergence.js";
-import type { Branch } from "../wal/timelines.js";
 import { ifTold } from "./ifTold.js";
-import type { Observed, RolloutServer } from "./state.js";
+import type { Observed, RolloutArgs, RolloutServer } from "./state.js";
 
 interface Member extends Located {
   readonly name: string;
@@ -22,127 +23,162 @@ export async function divergedServers(
   primary: Member,
   lookAt: LookAt,
 ): Promise<Readonly<Record<string, Divergence>>> {
-  const found = await branches(servers, primary, lookAt);
+  const found = await standings(servers, primary, lookAt);
   return Object.fromEntries(
     Object.entries(found).flatMap(([name, { diverged }]) => (diverged === undefined ? [] : [[name, diverged]])),
   );
 }
 
-interface Found {
-  readonly branch: Branch;
-  readonly diverged?: Divergence;
-  /** Where the primary left its timeline. */
-  readonly fork?: Omit<Fork, "end" | "recovers">;
-}
-
-async function branches(
+async function standings(
   servers: Readonly<Record<string, Member>>,
   primary: Member,
   lookAt: LookAt,
-): Promise<Readonly<Record<string, Found>>> {
-  const { divergence, forkOf } = await import("../wal/timelines.js");
-  const { lsnOf } = await import("../sql/sql.js");
+): Promise<Readonly<Record<string, Standing>>> {
+  const { standingOf } = await import("../rejoin/standing.js");
   const branchOf = (server: Member) => ifTold(async () => (await lookAt(server)).branch(server.version));
   const followed = ifTold(async () => (await lookAt(primary)).branchAsPrimary(primary.version));
   const found = await Promise.all(
     Object.entries(servers).map(async ([name, server]) => {
-      const [branch, site] = await Promise.all([server === primary ? undefined : branchOf(server), followed]);
-      if (branch === undefined || site === undefined) return [];
-      const known = divergence(branch, site);
-      const left = forkOf(branch, site);
-      const parted = left === undefined || known !== undefined ? undefined : await beyond(server, branch, site, lookAt);
-      const wentOn = ({ timeline, beyond }: Parting) =>
-        ({
-          kind: beyond === "certainly" ? "went on" : "untold",
-          timeline,
-          primaryTimeline: site.timeline,
-        }) as const;
-      const why = known ?? (parted === undefined ? undefined : wentOn(parted));
-      const where = parted ?? left;
-      const fork =
-        where === undefined
-          ? {}
-          : {
-              fork: {
-                timeline: where.timeline,
-                primary: primary.name,
-                primaryTimeline: site.timeline,
-                at: lsnOf(where.until),
-                ...(where.latest === undefined ? {} : { latest: lsnOf(where.latest) }),
-              },
-            };
-      // Where the primary's own timeline is the one that was left, it may be the wrong one that is declared.
-      const remedy = left !== undefined ? "rejoin" : forkOf(site, branch) !== undefined ? "choose" : "by hand";
-      const diverged: Pick<Found, "diverged"> = why === undefined ? {} : { diverged: { ...why, remedy } };
-      return [[name, { branch, ...diverged, ...fork }] as const];
+      const [own, site] = await Promise.all([server === primary ? undefined : branchOf(server), followed]);
+      if (own === undefined || site === undefined) return [];
+      const placeOf = () => placeAt(server, lookAt);
+      const standing = await ifTold(() => standingOf(own, site, primary.name, { version: server.version, placeOf }));
+      return standing === undefined ? [] : [[name, standing] as const];
     }),
   );
   return Object.fromEntries(found.flat());
 }
 
-/** Where a server has WAL beyond what the primary has, though its last checkpoint is before that. */
-async function beyond(server: Member, own: Branch, site: Branch, lookAt: LookAt): Promise<Parting | undefined> {
-  const { partedAt } = await import("../wal/divergence.js");
-  return ifTold(async () => partedAt({ ...server, host: (await lookAt(server)).host }, own, site));
+async function placeAt({ dataDirectory, version, ...server }: Member, lookAt: LookAt) {
+  return { host: (await lookAt({ ...server, dataDirectory })).host, dataDirectory, version };
 }
 
 type Observations = Readonly<Record<string, Observed>>;
+type Site = Pick<RolloutArgs, "servers" | "upstream" | "others">;
 
 /**
- * What was observed of servers, with those marked that have diverged, and of those that can rejoin how. Ways are looked for only
- * where a server has diverged.
+ * What was observed of servers, with those marked that have diverged, and of those that can rejoin, or are to be seeded again, how.
+ * Ways are looked for only where a server does not follow as it is.
  */
 export async function markDiverged<O extends Observed>(
   observed: Readonly<Record<string, O>>,
-  servers: Readonly<Record<string, RolloutServer>>,
+  site: Site,
   lookAt: LookAt,
-): Promise<Readonly<Record<string, O & Pick<Observed, "diverged" | "rejoin">>>> {
-  const primary = writerOf(observed, servers);
-  const found = primary === undefined ? {} : await branches(servers, primary, lookAt);
+): Promise<Readonly<Record<string, O & Pick<Observed, "diverged" | "rejoin" | "behind">>>> {
+  const { servers } = site;
+  const primary = writerOf(observed, servers) ?? (await outsideWriter(observed, site, lookAt));
+  const found = primary === undefined ? {} : await standings(servers, primary, lookAt);
+  const isOutside = primary !== undefined && servers[primary.name] === undefined;
+  const writes = isOutside || (primary?.role === "primary" && observed[primary.name]?.recovery === false);
   const marked = await Promise.all(
-    Object.entries(observed).map(async ([name, { diverged: _diverged, rejoin: _rejoin, ...rest }]) => {
+    Object.entries(observed).map(async ([name, { diverged: _diverged, rejoin: _rejoin, behind: _behind, ...rest }]) => {
       const one = rest as unknown as O;
-      const { diverged, fork } = found[name] ?? {};
-      const end = endOf(one, diverged !== undefined);
-      const writes = primary?.role === "primary" && observed[primary.name]?.recovery === false;
-      if (primary !== undefined && fork !== undefined && end !== undefined && writes && one.data === "present") {
-        const rejoin = await decide(servers, name, primary, { ...fork, end, recovers: one.recovery }, observed, lookAt);
-        if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
+      const standing = found[name];
+      if (primary === undefined || standing === undefined || !writes || one.data !== "present") {
+        const diverged = standing?.diverged;
+        return [name, diverged === undefined ? one : { ...one, diverged }] as const;
       }
-      return [name, diverged === undefined ? one : { ...one, diverged }] as const;
+      const parties: Parties = { site, observed, name, primary, lookAt };
+      const rejoin = await rejoinOf(parties, standing);
+      if (rejoin !== undefined) return [name, { ...one, rejoin }] as const;
+      const behind = await behindOf(parties, standing);
+      if (behind !== undefined) return [name, { ...one, behind }] as const;
+      return [name, standing.diverged === undefined ? one : { ...one, diverged: standing.diverged }] as const;
     }),
   );
   return Object.fromEntries(marked);
 }
 
-/** How a server whose timeline was left ended there; undefined where it may follow as it is. */
+/** A server, and the one that it is to follow, which takes writes. */
+interface Parties {
+  readonly site: Site;
+  readonly observed: Observations;
+  readonly name: string;
+  readonly primary: Member;
+  readonly lookAt: LookAt;
+}
+
+/** How a server becomes a standby again that went its own way. Undefined where it did not, or a host cannot be asked: then nothing is done to it. */
+async function rejoinOf(parties: Parties, standing: Standing): Promise<Rejoin | undefined> {
+  const is = parties.observed[parties.name] as Observed;
+  const fork = standing.fork ?? (await besideIt(parties, standing));
+  const isBeside = fork !== undefined && fork.timeline === fork.primaryTimeline;
+  const end = endOf(is, standing.diverged !== undefined || isBeside);
+  return fork === undefined || end === undefined ? undefined : decide(parties, { ...fork, end, recovers: is.recovery });
+}
+
+/** How a server ended whose timeline was left; undefined where it may follow as it is. */
 function endOf({ recovery, state, shutDown }: Observed, diverged: boolean): Fork["end"] | undefined {
   if (!recovery && state !== "stopped") return "writes";
   if (!recovery && shutDown !== true) return "crashed";
   return diverged ? "on" : undefined;
 }
 
-/** Undefined where a host cannot be asked: then nothing is done to it. */
-async function decide(
-  servers: Readonly<Record<string, RolloutServer>>,
-  name: string,
-  primary: RolloutServer,
-  fork: Fork,
-  observed: Observations,
-  lookAt: LookAt,
-): Promise<Rejoin | undefined> {
-  const [{ decideRejoin }, { serverOf }, { inForce }, { Effective }] = await Promise.all([
+/**
+ * Where a server and its primary parted that take writes on one timeline, or did: one of them was started without what makes it a
+ * standby. Undefined where it is in recovery, or has nothing that the primary has not.
+ */
+async function besideIt(
+  { observed, name, site, primary, lookAt }: Parties,
+  { branch, diverged }: Standing,
+): Promise<Standing["fork"]> {
+  const is = observed[name] as Observed;
+  const server = site.servers[name];
+  if (is.recovery || diverged !== undefined || server === undefined) return undefined;
+  const { isBeginningOf, partsAt } = await import("../rejoin/parted.js");
+  const { lsnOf } = await import("../sql/sql.js");
+  return ifTold(async () => {
+    const theirs = await (await lookAt(primary)).branchAsPrimary(primary.version);
+    if (theirs?.timeline !== branch.timeline || theirs.cluster !== branch.cluster) return undefined;
+    const [own, other] = await Promise.all([placeAt(server, lookAt), placeAt(primary, lookAt)]);
+    if (is.state === "stopped" && is.shutDown === true && (await isBeginningOf(own, other))) return undefined;
+    const at = await partsAt(own, other, branch.timeline);
+    const where = at === undefined ? {} : { at: lsnOf(at) };
+    return { timeline: branch.timeline, primary: primary.name, primaryTimeline: theirs.timeline, ...where };
+  });
+}
+
+async function decide({ site, observed, name, primary, lookAt }: Parties, fork: Fork): Promise<Rejoin | undefined> {
+  const [{ decideRejoin }, { inForce }, { Effective }] = await Promise.all([
     import("../rejoin/decide.js"),
-    import("./site.js"),
     import("./plan.js"),
     import("../../postgres/settings/effective.js"),
   ]);
-  const member = async (server: RolloutServer) => ({ server: serverOf(server), host: (await lookAt(server)).host });
-  const settings = new Effective(primary.version, inForce(observed[primary.name] as Observed));
+  const known = observed[primary.name];
+  // Of one outside nothing is known of that: pg_rewind itself asks it.
+  const fullPageWrites = known === undefined || new Effective(primary.version, inForce(known)).on("full_page_writes");
+  return ifTold(async () =>
+    decideRejoin({ ...(await partiesAt(site, name, primary, lookAt)), fork }, { fullPageWrites }),
+  );
+}
+
+/** How a server is seeded again that is merely behind, and does not follow over the line. */
+async function behindOf({ site, name, primary, lookAt }: Parties, { behind }: Standing): Promise<Behind | undefined> {
+  if (behind === undefined) return undefined;
+  const { decideSeed } = await import("../rejoin/decide.js");
   return ifTold(async () => {
-    const diverged = { member: await member(servers[name] as RolloutServer), primary: await member(primary), fork };
-    return decideRejoin(diverged, { fullPageWrites: settings.on("full_page_writes") });
+    const decided = await decideSeed(await partiesAt(site, name, primary, lookAt));
+    return { ...decided, primary: primary.name, timelines: behind };
   });
+}
+
+async function partiesAt(site: Site, name: string, primary: Member, lookAt: LookAt) {
+  const { serverOf } = await import("./site.js");
+  const { outsideOf } = await import("./member.js");
+  const server = site.servers[name] as RolloutServer;
+  const within = site.servers[primary.name];
+  const outside = outsideOf(site).find((one) => one.name === primary.name);
+  const source =
+    within !== undefined
+      ? serverOf(within)
+      : outside === undefined
+        ? undefined
+        : { ...outside, version: server.version };
+  if (source === undefined) throw new Error(`${primary.name} is no server of this site`);
+  return {
+    member: { server: serverOf(server), host: (await lookAt(server)).host },
+    primary: { server: source, host: (await lookAt(primary)).host },
+  };
 }
 
 /** The declared primary, unless that is still the standby of one that is declared otherwise. */
@@ -155,4 +191,26 @@ function writerOf<S extends Member>(
   const writing = names.filter((name) => observed[name]?.recovery === false);
   const [only] = declared !== undefined && observed[declared]?.recovery === true && writing.length === 1 ? writing : [];
   return servers[only ?? declared ?? ""];
+}
+
+/**
+ * The server outside of a stack of mirrors that takes writes, by its control file. It is looked at only where that decides
+ * anything: where mirrors do not follow over the line, or one of them takes writes itself.
+ */
+async function outsideWriter(observed: Observations, site: Site, lookAt: LookAt): Promise<Member | undefined> {
+  const [any] = Object.values(site.servers);
+  const isOdd = ({ data, recovery }: Observed) => data === "present" && !recovery;
+  if (any === undefined || (followsOver(any.version) && !Object.values(observed).some(isOdd))) return undefined;
+  const { outsideOf } = await import("./member.js");
+  const { recordedRole } = await import("../../postgres/wal/controlFile.js");
+  const found = await Promise.all(
+    outsideOf(site).map(async ({ name, host, dataDirectory }) => {
+      const controlDirectory = controlDirectoryOf(dataDirectory);
+      const member: Member = { name, host, dataDirectory, controlDirectory, role: "primary", version: any.version };
+      const control = await ifTold(async () => (await lookAt(member)).control());
+      return control !== undefined && recordedRole(control) === "primary" ? [member] : [];
+    }),
+  );
+  const [only, second] = found.flat();
+  return second === undefined ? only : undefined;
 }

@@ -9,7 +9,7 @@ import { floorsLateInWords } from "../words/proof.js";
 import { refusalInWords } from "../words/refusals.js";
 import { refuseStarts } from "./beforeStopping.js";
 import { markDiverged } from "./divergence.js";
-import { markReceived } from "./evidence.js";
+import { markForTakeover } from "./evidence.js";
 import { memberOf, of } from "./member.js";
 import { observeForRollout } from "./observe.js";
 import type { Replaced } from "./pending.js";
@@ -31,7 +31,7 @@ import { handOver, stopSuperseded, takeOver } from "./takeovers.js";
  */
 export async function execute(context: Context, state: RolloutState): Promise<void> {
   const observed = await observeAll(context, state);
-  const plan = planOf(state.servers, observed, state.lost);
+  const plan = planOf(state.servers, observed, state);
   if (plan.refusals.length > 0) throw new Error(plan.refusals.map(refusalInWords).join("\n"));
   await refuseBeforehand(context, state, plan, observed);
   const words = describePlan(plan);
@@ -51,8 +51,8 @@ async function observeAll(context: Context, state: RolloutState): Promise<All> {
       .sort()
       .map(async (name) => [name, await observeNow(context, state, name, lookAt)] as const),
   );
-  const marked = await markDiverged(Object.fromEntries(found), state.servers, lookAt);
-  return markReceived(marked, state.servers, state.lost, lookAt);
+  const marked = await markDiverged(Object.fromEntries(found), state, lookAt);
+  return markForTakeover(marked, state, lookAt);
 }
 
 /** Whether each server that the plan stops can start again and be stopped, before anything is changed. @throws with what keeps it from that */
@@ -122,8 +122,9 @@ async function carryOut(context: Context, state: RolloutState, { plan, words, ob
   }
   await forgetSettled(state, plan, observed);
 
-  // One that is to rejoin cannot stream before its turn.
-  const works = ({ state: is, rejoin: waits }: Observed) => is !== "stopped" && waits === undefined;
+  // One that is to rejoin, or to be seeded again, cannot stream before its turn.
+  const works = ({ state: is, rejoin, behind }: Observed) =>
+    is !== "stopped" && rejoin === undefined && behind === undefined;
   const running = new Set(Object.keys(observed).filter((name) => works(observed[name] as Observed)));
   const follows: Follows = new Map(Object.entries(followedBy(state.servers, observed, state.lost)));
   for (const [index, step] of plan.steps.entries()) {

@@ -8,9 +8,9 @@ import type { Observed, RolloutArgs, RolloutServer } from "./state.js";
 export function planOf(
   wanted: Readonly<Record<string, RolloutServer>>,
   observed: Readonly<Record<string, Observed>>,
-  lost: RolloutArgs["lost"] = {},
+  { lost = {}, __seedAgain = [] }: Pick<RolloutArgs, "lost" | "__seedAgain"> = {},
 ): RolloutPlan {
-  const plan = planRollout(actualOf(wanted, observed, lost), wanted, lost);
+  const plan = planRollout(actualOf(wanted, observed, lost), wanted, lost, __seedAgain);
   const silent = Object.keys(observed).filter((name) => observed[name]?.state === "silent");
   if (silent.length === 0) return plan;
   const refusals = silent.sort().map((server): Refusal => ({ code: "silent", server }));
@@ -35,6 +35,7 @@ export function actualOf(
       unread,
       diverged,
       rejoin,
+      behind,
       pending,
       unreachable,
       received,
@@ -57,6 +58,7 @@ export function actualOf(
       unread,
       diverged,
       rejoin,
+      behind,
       pending,
       unreachable,
       received,

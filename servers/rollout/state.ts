@@ -2,7 +2,14 @@ import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, KnownServer } from "../../config/site.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
 import type { KnownMirror } from "../../postgres/rollout/mirrors.js";
-import type { ConfigurationFacts, Divergence, PlannedStep, Refusal, Rejoin } from "../../postgres/rollout/model.js";
+import type {
+  Behind,
+  ConfigurationFacts,
+  Divergence,
+  PlannedStep,
+  Refusal,
+  Rejoin,
+} from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Received } from "../../postgres/wal/received.js";
 
@@ -24,6 +31,9 @@ export interface RolloutArgs {
 
   /** Servers of other stacks that follow servers of this one. No difference by itself. */
   readonly __mirrors?: readonly KnownMirror[];
+
+  /** Servers whose data may be replaced where they are merely behind. No difference by itself. */
+  readonly __seedAgain?: readonly string[];
 
   /** How data are copied between hosts, where the stack says so: whoever rejoins may need them. */
   readonly baseBackup?: BaseBackupChoice;
@@ -98,6 +108,9 @@ export interface Observed extends ConfigurationFacts {
 
   /** How it becomes a standby of the declared primary again, where it can. */
   readonly rejoin?: Rejoin;
+
+  /** How it is seeded again, where it is merely behind and does not follow over the line. */
+  readonly behind?: Behind;
 
   /** What an interrupted rollout still owes. */
   readonly pending?: "reload" | "restart";

@@ -16,7 +16,7 @@ import { processState, reloadServer, StartFailed, startServer } from "../process
 import { stopServer } from "../process/stop.js";
 import { remainsEndedInWords } from "../words/start.js";
 import { endedInWords, waitingInWords } from "../words/stop.js";
-import { memberOf, of } from "./member.js";
+import { memberOf, of, sourceOf } from "./member.js";
 import { type Replaced, readPending, removePending, writePending } from "./pending.js";
 import { inForce } from "./plan.js";
 import { readReplaced, startAsBefore } from "./putBack.js";
@@ -74,11 +74,13 @@ export async function take(
       await writePending(host, facts.controlDirectory, { action: step.action, ...pid, settings, ...putBack });
     }
     // Cut off after the start, the next run proves that it works: no process has this number.
-    const starts = step.action === "start" || step.action === "rejoin";
+    const comesAnew = step.action === "rejoin" || step.action === "seed";
+    const starts = step.action === "start" || comesAnew;
     if (starts)
       await writePending(host, facts.controlDirectory, { action: "reload", pid: 0, settings: {}, ...putBack });
     if (step.action === "rejoin") await rejoin(context, state, step);
-    await install(facts, step.action === "rejoin" ? await changeTo(facts, content, step) : change);
+    if (step.action === "seed") await seed(context, state, step);
+    await install(facts, comesAnew ? await changeTo(facts, content, step) : change);
     if (step.action === "reload") await reloadServer(host, server);
     if (step.action === "restart") await stop(context, host, server, fit);
     if (step.action === "restart" || starts) {
@@ -218,19 +220,33 @@ function only(files: Readonly<Record<string, string>>, name: string): Readonly<R
 async function rejoin(context: Context, state: RolloutState, { server: name, rejoin }: Step): Promise<void> {
   if (rejoin === undefined) return;
   const { rejoinServer } = await import("../rejoin/index.js");
-  const { lines } = await import("../baseBackup/progressLines.js");
   const { kept } = await rejoinServer({
-    site: siteOf(state),
-    member: memberOf(state, name),
-    primary: memberOf(state, rejoin.primary),
+    ...(await copying(context, state, name, rejoin.primary)),
     fork: rejoin,
     rejoin,
-    login: loginOf(state),
-    signal: context.signal,
-    report: (line) => void context.progress(line),
-    progress: (verb) => lines((line) => void context.progress(`${name}: ${line}`), verb),
   });
   if (kept === undefined) return;
   const what = `what ${name} alone had is kept in ${kept} on ${of(state, name).host.name}`;
   await context.log("info", `${what} (${keptNames.report} in it says what it is): remove it when nobody needs it`);
+}
+
+/** Replaces the data of a server that is merely behind; it is started with its declared files after. */
+async function seed(context: Context, state: RolloutState, { server: name, behind }: Step): Promise<void> {
+  if (behind === undefined) return;
+  const { seedAgain } = await import("../rejoin/seedAgain.js");
+  await seedAgain({ ...(await copying(context, state, name, behind.primary)), behind });
+}
+
+/** What it takes to bring a primary's data to a server. */
+async function copying(context: Context, state: RolloutState, name: string, primary: string) {
+  const { lines } = await import("../baseBackup/progressLines.js");
+  return {
+    site: siteOf(state),
+    member: memberOf(state, name),
+    primary: sourceOf(state, primary),
+    login: loginOf(state),
+    signal: context.signal,
+    report: (line: string) => void context.progress(line),
+    progress: (verb: string) => lines((line) => void context.progress(`${name}: ${line}`), verb),
+  };
 }

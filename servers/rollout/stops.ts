@@ -34,6 +34,7 @@ export function stopsIn(
         return [{ server: step.server, act: "restart", ...(step.hold === undefined ? {} : { hold: step.hold }) }];
       case "stop":
       case "rejoin":
+      case "seed":
         return [{ server: step.server, act: "give up" }];
       default:
         return [];

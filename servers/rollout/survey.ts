@@ -24,7 +24,7 @@ function withoutObserved(server: RolloutServer & Partial<Observed>): RolloutServ
   const { replicas: _replicas, ...known } = read;
   const { program: _program, unread: _unread, diverged: _diverged, certificate: _certificate, ...facts } = known;
   const { shutDown: _shutDown, rejoin: _rejoin, trigger: _trigger, stale: _stale, secret: _secret, ...others } = facts;
-  const { startOnly: _startOnly, ...rest } = others;
+  const { startOnly: _startOnly, behind: _behind, ...rest } = others;
   return rest;
 }
 
@@ -59,15 +59,17 @@ async function seenFrom(
   const found = { ...known, ...others };
   const before = Object.values(known).find(({ role }) => role === "primary")?.name;
   const primary = Object.values(args.servers).find(({ role }) => role === "primary")?.name;
-  if (before === primary && Object.keys(others).length === 0) return found;
-  return withDivergence(found, args.servers);
+  // Of mirrors the primary is outside, and may be another now.
+  const isOutside = primary === undefined && args.upstream !== undefined;
+  if (before === primary && !isOutside && Object.keys(others).length === 0) return found;
+  return withDivergence(found, args);
 }
 
-/** @param declared as they are declared to be */
+/** @param site with the servers as they are declared to be */
 export async function withDivergence(
   found: RolloutState["servers"],
-  declared: RolloutArgs["servers"] = found,
+  site: Pick<RolloutArgs, "servers" | "upstream" | "others">,
 ): Promise<RolloutState["servers"]> {
   const { markDiverged } = await import("./divergence.js");
-  return markDiverged(found, declared, lookOfRefresh);
+  return markDiverged(found, site, lookOfRefresh);
 }

@@ -3,7 +3,9 @@ import { controlPath } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { roleLine } from "../../installed/runbook/roles.js";
+import { promotedBy } from "../../postgres/rollout/promotion.js";
 import { atLeast } from "../../postgres/versions.js";
+import { filedOn } from "../process/lateReplay.js";
 import { causesIn, logMark, logSince } from "../process/log.js";
 import { pauseOf } from "../process/paused.js";
 import { until } from "../process/until.js";
@@ -36,15 +38,16 @@ export async function promote({ to, login, signal }: PromotionOptions, from: str
   const { server, host } = to;
   await resumeReplay(to.server, login, signal);
   const mark = await logMark(host, server);
-  const waits = atLeast(server.version, "10") ? ["-W"] : [];
-  const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...waits, "-D", server.dataDirectory];
-  const { code, stdout, stderr } = await host.run(argv);
-  if (code !== 0 && (await isInRecovery(to, login, signal)) !== false) {
-    throw new Error(`${server.name} cannot be promoted: ${(stderr + stdout).trim()}`);
+  const { refused, trigger } = await order(to);
+  if (refused !== undefined && (await isInRecovery(to, login, signal)) !== false) {
+    throw new Error(`${server.name} cannot be promoted: ${refused}`);
   }
   const given = signal === undefined ? {} : { signal };
   const done = async () => (await isInRecovery(to, login, signal)) === false;
-  if (!(await until(done, { deadline: promoting, ...given }))) {
+  const isDone = await until(done, { deadline: promoting, ...given });
+  // The server itself takes it away; one that lies around would promote whoever is made a standby here.
+  if (trigger !== undefined) await host.remove(trigger);
+  if (!isDone) {
     const [cause] = causesIn(await logSince(host, server, mark), server);
     throw new Error(
       `${server.name} was told to take over and does not take writes after ${promoting / 1000} s${cause === undefined ? "" : `: its log says "${cause.line}"`}; it has all data; run pulumi up again`,
@@ -53,10 +56,29 @@ export async function promote({ to, login, signal }: PromotionOptions, from: str
   await Promise.all([
     // Its control file names the new timeline after a checkpoint, which would else take its time.
     withSession(server, login, { queryTimeout: 0, ...given }, (session) => session.query("checkpoint")),
-    ...(code === 0 ? [noteRole(to, from)] : []),
+    ...(refused === undefined ? [noteRole(to, from)] : []),
   ]);
   // What made it a standby, as the server renamed it: one more of that name, and nobody knows which was last.
   if (!atLeast(server.version, "12")) await host.remove(join(server.dataDirectory, "recovery.done"));
+}
+
+/** What came of telling a standby to take over: why it was not told, and the file that tells it. */
+interface Order {
+  readonly refused?: string;
+  readonly trigger?: string;
+}
+
+async function order({ server, host }: Member): Promise<Order> {
+  const way = promotedBy(server.version);
+  if (way.by === "pg_ctl") {
+    const argv = [join(server.binDirectory, "pg_ctl"), "promote", ...way.options, "-D", server.dataDirectory];
+    const { code, stdout, stderr } = await host.run(argv);
+    return code === 0 ? {} : { refused: (stderr + stdout).trim() };
+  }
+  const trigger = (await filedOn(host, server)).get("trigger_file");
+  if (!trigger) return { refused: "its recovery.conf names no trigger_file, and its version takes nothing else" };
+  await host.writeFile(trigger, "");
+  return { trigger };
 }
 
 /** In the journal that the runbook keeps too. What is done is done, also where that cannot be written. */

@@ -34,7 +34,7 @@ export interface KeptPlace {
 export function keptInWords(server: KnownServer, rejoin: Rejoin, place: KeptPlace, found: Transactions): string {
   const { name, dataDirectory, binDirectory } = server;
   const { folder: kept } = place;
-  const { timeline, primary, primaryTimeline, at, keep } = rejoin;
+  const { timeline, at, keep } = rejoin;
   const { walDirectory } = namesOf(server.version);
   const what =
     keep === "data"
@@ -47,21 +47,27 @@ export function keptInWords(server: KnownServer, rejoin: Rejoin, place: KeptPlac
           ...endingInWords(server, place).map((line) => `  ${line}`),
         ]
       : [
-          `These are the WAL of timeline ${timeline} from ${at} on (${walDirectory}), the history files, the control file and the logs. To look at it:`,
-          `  ${join(binDirectory, "pg_waldump")} -p ${join(kept, walDirectory)} -t ${timeline} -s ${at}`,
+          `These are the WAL of timeline ${timeline}${at === undefined ? "" : ` from ${at} on`} (${walDirectory}), the history files, the control file and the logs. To look at it:`,
+          `  ${join(binDirectory, "pg_waldump")} -p ${join(kept, walDirectory)} -t ${timeline} -s ${at ?? "POSITION"}`,
         ];
   return `${[
     `What the server ${name} alone had, kept by pgsite at ${timeKept(kept)}.`,
     "",
-    `${primary} left timeline ${timeline} for ${primaryTimeline} at ${at}. What ${name} wrote after that is in no other server of the site: it`,
+    `${partedInWords(rejoin)} What ${name} wrote after that is in no other server of the site: it`,
     "was kept here, and not merged.",
     "",
     ...what,
     "",
-    ...transactionsInWords(found, at),
+    ...transactionsInWords(found, at ?? "that"),
     "",
     `Nothing of the site needs this folder. When nobody else does: rm -r ${kept}`,
   ].join("\n")}\n`;
+}
+
+function partedInWords({ timeline, primary, primaryTimeline, at }: Rejoin): string {
+  const where = at === undefined ? ", nobody can tell where" : ` at ${at}`;
+  if (timeline !== primaryTimeline) return `${primary} left timeline ${timeline} for ${primaryTimeline}${where}.`;
+  return `Both took writes on timeline ${timeline}, as ${primary} does, and parted${where}.`;
 }
 
 /** Of a copy: what is kept stays as it was. What makes a standby, and slots, are for a server that replicates. */

@@ -14,7 +14,7 @@ export function mirrorInWords(after: MirrorAfter): string {
     case "streams on":
       return `${it}, goes on streaming from ${from}, a hot standby then; to have it follow ${to}, ${follow}, after this up`;
     case "seeded again":
-      return `${it}, cannot follow ${to}: before ${followsFrom} no standby follows another timeline over the line. Seed it again, with ${to} as its upstream, after this up`;
+      return `${it}, cannot follow ${to}: before ${followsFrom} no standby follows another timeline over the line. It is to be seeded again: after this up declare ${to} as its upstream (upstream.server and .dataDirectory) and servers.${mirror}.seedAgain: true there, and run ${up}`;
     case "cut off": {
       const why = because === "lost" ? "is lost" : "is a warm standby then, from which nobody can stream";
       return `${it}, gets nothing from then on: ${from} ${why}. Right after this up, ${follow}; until then ${to} must keep the WAL that it lacks`;

@@ -1,11 +1,10 @@
 import type { CostedFailover, PlannedStep, PlanReport, Reason, RolloutPlan } from "../../postgres/rollout/model.js";
 import { reportOf } from "../../postgres/rollout/plan.js";
-import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { anotherSecret } from "../../postgres/secrets/index.js";
 import { lossInWords } from "./loss.js";
 import { mirrorInWords } from "./mirrors.js";
 import { refusalInWords } from "./refusals.js";
-import { rejoinInWords, supersededInWords } from "./rejoin.js";
+import { behindInWords, rejoinInWords, supersededInWords } from "./rejoin.js";
 
 /** A plan in words, one line a step: `1. server3: restart (max_connections 400 → 500)`. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
@@ -36,15 +35,18 @@ export function stepInWords(step: PlannedStep): string {
       const by = rejoin === undefined ? "" : ` by ${rejoin.way}`;
       return `${server}: ${action}${by}${reasons.length === 0 ? "" : ` (${reasons.join(", ")})`}`;
     }
+    case "seed": {
+      const { server, because, behind } = step;
+      const why = [...(behind === undefined ? [] : [behindInWords(behind)]), ...because.map(reasonInWords)];
+      return `${server}: seed again${behind === undefined ? "" : ` by ${behind.way}`} (${why.join(", ")})`;
+    }
   }
 }
 
 /** What is done in a failover, and what is lost with it. */
 export function failoverInWords(failover: CostedFailover): string {
-  const { from, to, loss, seedOthers } = failover;
-  const seeded = `before ${followsFrom} no standby follows another timeline over the line: all others are to be seeded again (move their data directories away, and run pulumi up)`;
-  const promoted = `${to}: promote (failover: ${from} is lost)`;
-  return [promoted, lossInWords(failover, loss), ...(seedOthers === true ? [seeded] : [])].join("; ");
+  const { from, to, loss } = failover;
+  return `${to}: promote (failover: ${from} is lost); ${lossInWords(failover, loss)}`;
 }
 
 /** Both values are shown up to this length together. */

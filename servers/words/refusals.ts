@@ -2,7 +2,7 @@ import type { FailoverRefusal, Gap, Loss, Refusal, SwitchoverRefusal } from "../
 import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { divergenceInWords } from "./divergence.js";
 import { aheadInWords, lossInWords, receivedInWords, streamInWords } from "./loss.js";
-import { rejoinObstacleInWords } from "./rejoin.js";
+import { behindInWords, rejoinObstacleInWords } from "./rejoin.js";
 import { cannotStartInWords } from "./start.js";
 
 /** Why a rollout is not carried out as things are, in a sentence that ends with the remedy. */
@@ -30,6 +30,12 @@ export function refusalInWords(refusal: Refusal): string {
       const { server, primary, why, keep } = refusal;
       return `${server} cannot rejoin ${primary}: ${rejoinObstacleInWords(server, why, keep)}`;
     }
+    case "seedNotAllowed": {
+      const { server, behind } = refusal;
+      return `${server} would be seeded again by ${behind.way} (${behindInWords(behind)}), and nobody has allowed it: declare ${seedWord([server])}, and run pulumi up. Nothing was changed`;
+    }
+    case "cannotSeed":
+      return `${refusal.server} cannot be seeded again from ${refusal.primary}: ${rejoinObstacleInWords(refusal.server, refusal.why)}`;
     case "belowPrimary": {
       const { server, primary, setting, value, floor } = refusal;
       return `${server}: ${setting} ${value} is below the ${floor} of ${primary}, and a hot standby would not start`;
@@ -49,7 +55,9 @@ function switchoverInWords(refusal: SwitchoverRefusal): string {
   const { from, to } = refusal;
   switch (refusal.code) {
     case "timelinesNotFollowed":
-      return `before ${followsFrom} no standby follows another timeline over the line, and all would have to be seeded again: that is done by hand`;
+      return `before ${followsFrom} no standby follows another timeline over the line, so that all others are seeded again after it, one after the other, and nobody has allowed that: declare ${seedWord(refusal.servers)}, and run pulumi up. Nothing was changed`;
+    case "noTriggerFile":
+      return `${withoutTriggerInWords(to)}: declare ${from} as the primary and servers.${to}.settings.trigger_file, and run pulumi up; then again. Nothing was changed`;
     case "nextStopped":
       return `${to} is stopped; declare ${from} as the primary, and bring ${to} up first`;
     case "followsAnother":
@@ -61,6 +69,15 @@ function switchoverInWords(refusal: SwitchoverRefusal): string {
     case "belowNext":
       return belowInWords(refusal);
   }
+}
+
+/** The line of the stack file that allows it. */
+function seedWord(servers: readonly string[]): string {
+  return servers.map((server) => `servers.${server}.seedAgain: true`).join(" and ");
+}
+
+function withoutTriggerInWords(to: string): string {
+  return `PostgreSQL 9.0 is promoted by a trigger file alone, and ${to} runs without trigger_file`;
 }
 
 /** The way out where the old primary does not come back, with what a failover would lose. */
@@ -77,6 +94,8 @@ function failoverInWords(refusal: FailoverRefusal): string {
       return `${refusal.why}: bring it back, or declare servers.${refusal.server}.lost: true too`;
     case "nextStopped":
       return `${to} is stopped: bring it up first (pgsite start ${to}), and run again`;
+    case "noTriggerFile":
+      return `${withoutTriggerInWords(to)}: add trigger_file = 'PATH' to its recovery.conf, start it anew (pgsite stop ${to}, pgsite start ${to}), and run again`;
     case "notLost":
       return `${refusal.by === "fed" ? `${to} goes on receiving WAL` : `the stream of ${to} is open, and a server answers where it comes from`}, so ${from} lives: shut it down where it runs, or take lost away, and it is a switchover`;
     case "belowNext":

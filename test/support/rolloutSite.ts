@@ -6,6 +6,7 @@ import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
+import { findSetting } from "../../postgres/settings/catalogue.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { differences, formatPath } from "../../provider/protocol/wire.js";
 import { role } from "../../provider/resources/role.js";
@@ -54,6 +55,12 @@ export const quick = {
   checkpoint_timeout: "1h",
   max_replication_slots: "5",
 };
+
+/** Of these, those that a version has. */
+export function quickAt(major: Major): Readonly<Record<string, string>> {
+  const known = Object.entries(quick).filter(([name]) => findSetting(major, name) !== undefined);
+  return Object.fromEntries(known);
+}
 
 /** A rehearsed site whose provider runs in this process, without an engine. `close` ends and removes all of it. */
 export class RolloutSite {
@@ -281,6 +288,7 @@ export class RolloutSite {
       servers: mapServers(Object.fromEntries(left.map((server) => [server.name, server]))),
       ...(lost === undefined ? {} : { lost }),
       ...(site.fence === undefined ? {} : { fence: site.fence }),
+      ...(site.seedAgain === undefined ? {} : { __seedAgain: site.seedAgain }),
       ...(site.primary === undefined ? {} : { primary: site.primary }),
       administrator: site.administrator,
       administratorPassword: passwords.postgres ?? "",

@@ -2,7 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { until } from "./processes.js";
 
-const insert = "insert into written values ($1) returning pg_current_wal_insert_lsn()::text as lsn";
+/** From 10 on the functions of the WAL have its name. @param version server_version_num */
+const insertAt = (version: number) =>
+  `insert into written values ($1) returning ${version < 100_000 ? "pg_current_xlog_insert_location()" : "pg_current_wal_insert_lsn()"}::text as lsn`;
+
+/** 9.0 has no `if not exists`. */
+const madeAlready = "42P07";
 
 /** Somewhere that may take writes. */
 interface Place {
@@ -34,7 +39,7 @@ export interface WriterLogin {
 export class Writer {
   /** Numbers of the rows whose commit was acknowledged. */
   readonly acknowledged: number[] = [];
-  /** By number, of 10 and later: how far the WAL was when the row stood in it and was not committed yet. */
+  /** By number: how far the WAL was when the row stood in it and was not committed yet. */
   readonly positions = new Map<number, string>();
   /** Of the time between two acknowledged commits, in milliseconds. */
   longestGap = 0;
@@ -81,7 +86,11 @@ export class Writer {
       const client = await this.#connect();
       if (client === undefined) continue;
       try {
-        await client.query("create table if not exists written (number int)");
+        await client.query("create table written (number int)").catch((error: { code?: string }) => {
+          if (error.code !== madeAlready) throw error;
+        });
+        const asked = await client.query<{ server_version_num: string }>("show server_version_num");
+        const insert = insertAt(Number(asked.rows[0]?.server_version_num));
         while (!this.#stopped) {
           // Of a row whose acknowledgement is lost nobody knows; its number is not used again.
           number++;

@@ -152,15 +152,6 @@ describe("a primary that is declared lost", () => {
       );
     }
   });
-
-  it("says before 9.3 that all others are to be seeded again", () => {
-    const old = Object.fromEntries(
-      Object.entries(shall).map(([name, one]) => [name, { ...one, version: "9.2" as const }]),
-    );
-    expect(describePlan(planRollout(actual(), old, lost))[0]).toContain(
-      "before 9.3 no standby follows another timeline over the line: all others are to be seeded again",
-    );
-  });
 });
 
 describe("a primary that is gone and not declared lost", () => {

@@ -40,7 +40,7 @@ describe("a mirror in another stack, when its primary is the primary no more", (
       failover,
       { server3: servers(true, "9.2").server3 },
       known,
-      "des10 (org/pgsite/fnal), cannot follow server3: before 9.3 no standby follows another timeline over the line. Seed it again, with server3 as its upstream, after this up",
+      "des10 (org/pgsite/fnal), cannot follow server3: before 9.3 no standby follows another timeline over the line. It is to be seeded again: after this up declare server3 as its upstream (upstream.server and .dataDirectory) and servers.des10.seedAgain: true there, and run pulumi up --stack org/pgsite/fnal",
     ],
     [
       "one of several that it may follow",
@@ -51,6 +51,11 @@ describe("a mirror in another stack, when its primary is the primary no more", (
     ],
   ])("is told of, where that is %s", (_name, act, shall, mirror, words) => {
     expect(mirrorsAfter([mirror], act, shall).map(mirrorInWords)).toEqual([words]);
+  });
+
+  it("is left behind with the server that it follows, before timelines are followed", () => {
+    const follower = { ...known, follows: ["server3"] };
+    expect(mirrorsAfter([follower], switchover, servers(true, "9.2"))).toMatchObject([{ fate: "seeded again" }]);
   });
 
   it("is not told of where it follows another, or nothing takes over", () => {

@@ -9,6 +9,7 @@ const facts: RewindFacts = {
   server: "server2",
   primary: "server3",
   version: "15",
+  oneTimeline: false,
   program: { path: "/usr/lib/postgresql/15/bin/pg_rewind", host: "host2", there: true },
   recovers: false,
   namesTimeline: true,

@@ -57,13 +57,6 @@ describe("a primary that is declared to be another", () => {
     expect(words(actual(more), shall)).toContain(`refused: the switchover from server2 to server3: ${reason}`);
   });
 
-  it("does not before 9.3, whose standbys would have to be seeded again", () => {
-    const old = Object.fromEntries(
-      Object.entries(shall).map(([name, one]) => [name, { ...one, version: "9.2" as const }]),
-    );
-    expect(words(actual(), old).join()).toContain("before 9.3 no standby follows another timeline over the line");
-  });
-
   it("does not where two servers take writes", () => {
     const [refusal] = words(actual({ des10: { inRecovery: false } }), shall);
     expect(refusal).toMatch(/^refused: des10 is not in recovery and is declared mirror; server2 is not in recovery/);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type {
+  Behind,
   Failover,
   FailoverRefusal,
   Fork,
@@ -32,6 +33,7 @@ const received: Received = {
 const loss: Loss = { received, ahead: [], others: [] };
 const fork: Fork = { timeline: 1, primary: "server3", primaryTimeline: 2, at: "0/5000060", end: "on", recovers: false };
 const rejoin: Rejoin = { ...fork, way: "pg_rewind", instead: [], keep: "data", kept: "/db.diverged-TIME" };
+const behind: Behind = { primary: "server3", timelines: { own: 1, primary: 2 }, way: "delta copy", instead: [] };
 const room = { host: "host2", directory: "/srv", free: 5_000_000, needed: 70_000_000 };
 const gap = { setting: "max_connections", value: 10, floor: 20 };
 const takeover: Failover = { from: "server2", to: "server3" };
@@ -65,6 +67,8 @@ const refusals: Examples<Exclude<Refusal, SwitchoverRefusal | FailoverRefusal>> 
     diverged: { kind: "unrelated", timeline: 2, primaryTimeline: 3, remedy: "choose" },
   },
   cannotRejoin: { code: "cannotRejoin", server: "server2", primary: "server3", keep: "wal", why: room },
+  seedNotAllowed: { code: "seedNotAllowed", server: "server2", behind },
+  cannotSeed: { code: "cannotSeed", server: "server2", primary: "server3", why: room },
   belowPrimary: { code: "belowPrimary", server: "server3", primary: "server2", ...gap },
   tlsNotThere: { code: "tlsNotThere", server: "server3", upstream: "server2" },
   tlsStillNeeded: { code: "tlsStillNeeded", server: "server3", upstream: "server2" },
@@ -79,7 +83,8 @@ const refusals: Examples<Exclude<Refusal, SwitchoverRefusal | FailoverRefusal>> 
 const ofSwitchovers: Examples<SwitchoverRefusal> = {
   nextStopped: { ...switching, code: "nextStopped" },
   belowNext: { ...switching, code: "belowNext", server: "des10", ...gap },
-  timelinesNotFollowed: { ...switching, code: "timelinesNotFollowed" },
+  noTriggerFile: { ...switching, code: "noTriggerFile" },
+  timelinesNotFollowed: { ...switching, code: "timelinesNotFollowed", servers: ["server2", "des10"] },
   followsAnother: { ...switching, code: "followsAnother" },
   oldUnreachable: { ...switching, code: "oldUnreachable", why: "host2 cannot be reached", loss },
   oldCrashed: { ...switching, code: "oldCrashed", loss },
@@ -87,6 +92,7 @@ const ofSwitchovers: Examples<SwitchoverRefusal> = {
 
 const ofFailovers: Examples<FailoverRefusal> = {
   nextStopped: { ...failing, code: "nextStopped" },
+  noTriggerFile: { ...failing, code: "noTriggerFile" },
   belowNext: { ...failing, code: "belowNext", server: "des10", ...gap },
   otherUnreachable: { ...failing, code: "otherUnreachable", server: "des10", why: "host10 cannot be reached" },
   notLost: { ...failing, code: "notLost", by: "fed" },
@@ -97,6 +103,7 @@ const ofFailovers: Examples<FailoverRefusal> = {
 
 const obstacles: Examples<RewindObstacle> = {
   noSuchVersion: { code: "noSuchVersion" },
+  oneTimeline: { code: "oneTimeline" },
   noProgram: { code: "noProgram", host: "host2", path: "/opt/15/bin/pg_rewind" },
   noHints: { code: "noHints", server: "server2" },
   noFullPages: { code: "noFullPages", server: "server3" },
@@ -116,13 +123,14 @@ const roads: Examples<NoRoad> = {
 type Act = PlannedStep["action"];
 const steps: { readonly [Action in Act]: PlannedStep } = {
   switchover: { action: "switchover", ...takeover },
-  failover: { action: "failover", ...takeover, loss, seedOthers: true },
+  failover: { action: "failover", ...takeover, loss },
   stop: { action: "stop", server: "server2", fork },
   install: { action: "install", server: "server2", because: [reasons.fileText] },
   reload: { action: "reload", server: "server2", because: [reasons.setting] },
   restart: { action: "restart", server: "server2", because: [reasons.otherProgram] },
   start: { action: "start", server: "server2", because: [reasons.stopped] },
   rejoin: { action: "rejoin", server: "server2", because: [], rejoin },
+  seed: { action: "seed", server: "server2", because: [], behind },
 };
 
 const sentences = [
