@@ -64,6 +64,28 @@ describe.each(oldWords())("the runbook, of what a server of $version said", (old
     expect(found).toBe(end);
   });
 
+  it.skipIf(atLeast(old.major, "9.3"))(
+    "knows it also where its log names a page of a segment by two numbers",
+    async () => {
+      const [line = ""] = log("killed")
+        .split("\n")
+        .filter((one) => one.includes(`record with zero length at ${end}`));
+      const page = line.replace(/record with.*/, "invalid magic number 0000 in log file 0, segment 5, offset 32768");
+      expect(await standby(old, "page", `${page}\n`).says("received")).toBe("0/5008000");
+    },
+  );
+
+  it("knows by its log that it streams from an idle primary, which its title does not say yet", async () => {
+    const began = log("killed").split("FATAL")[0] ?? "";
+    const streams = (lines: number, text: string) =>
+      standby(old, "idle", text).says(
+        `lines=${lines}; processes() { echo "42 postgres: wal receiver process   "; }; receiver`,
+      );
+    expect(await streams(0, began)).toBe("42");
+    expect(await streams(99, began)).toBe("");
+    expect(await streams(0, log("killed"))).toBe("");
+  });
+
   it("knows that a standby can never follow another timeline", async () => {
     const said = await standby(old, "follows", log("follows")).says("lines=0; says_apart");
     if (atLeast(old.major, "9.3")) expect(said).toBe("");
@@ -91,7 +113,8 @@ describe.each(oldWords())("the runbook, of what a server of $version said", (old
 
   it("finds the walreceiver by its title", async () => {
     const { says } = standby(old, "titles");
-    const streams = async (title: string) => says('title=$1; processes() { printf "42 %s\\n" "$title"; }; streaming', title);
+    const streams = async (title: string) =>
+      says('title=$1; processes() { printf "42 %s\\n" "$title"; }; streaming', title);
     const titles = await Promise.all(old.titles("three").map(streams));
     expect(titles.filter((one) => one !== "")).toEqual([expect.stringMatching(/^42 [0-9A-F]+\/[0-9A-F]+$/)]);
     expect(await streams("postgres: wal receiver process streaming 0/1 db 192.0.2.3(5000) idle")).toBe("");
