@@ -66,35 +66,27 @@ look_at_titles() {
   fact receives '' "$receives"
 }
 
-# At 9.0 no view tells of walsenders: their titles do, and name no standby, but where it comes from. One that comes from elsewhere
-# than it listens is known by what is left.
+# Before 9.1 no view tells of walsenders. Their titles do, by where a standby comes from: over loopback that is 127.0.0.1, whatever
+# its own address there. What a client chose of a title stands before that, and never at its end.
 look_at_senders() {
-  [ "$recovers" = no ] || {
-    looked replication
-    return
-  }
-  { alive && titles >"$scratch/titles"; } || {
+  titles >"$scratch/titles" || {
     cannot_look replication "its processes cannot be read in /proc"
     return
   }
-  sed -n 's/^postgres: wal sender process .* \([^ ]*\)([0-9]*) streaming [0-9A-F]*\/[0-9A-F]* *$/\1/p' "$scratch/titles" >"$scratch/senders"
-  peer() { printf '%s\t%s\n' "$1" "$2"; }
-  # shellcheck source=/dev/null
-  . "$here/peers" >"$scratch/addresses"
-  if awk -F "$tab" '
-    FILENAME ~ /senders$/ { sender[$1]++; count++; next }
-    FILENAME ~ /addresses$/ { address[$1] = $2; next }
-    $1 in address && sender[address[$1]] > 0 { sender[address[$1]]--; count--; print $2; next }
-    { left[++missing] = $2 }
-    END {
-      if (count >= missing) for (i = 1; i <= missing; i++) print left[i]
-      else if (count > 0) exit 3
-    }' "$scratch/senders" "$scratch/addresses" "$here/standbys" >"$scratch/streaming"; then
-    looked replication
-    while IFS= read -r standby; do fact sender "$standby" streaming; done <"$scratch/streaming"
-  else
-    cannot_look replication "the walsenders of 9.0 do not say which standby each is for"
-  fi
+  looked replication
+  while IFS="$tab" read -r _ called _ address; do
+    while IFS= read -r title; do
+      case $title in 'postgres: wal sender process '*) ;; *) continue ;; esac
+      while [ "$title" != "${title% }" ]; do title=${title% }; done
+      case ${title##* } in */*) ;; *) continue ;; esac
+      title=${title% *}
+      [ "${title##* }" = streaming ] || continue
+      title=${title% *}
+      from=${title##* }
+      from=${from%(*}
+      case $from,$address in "$address,$from" | 127.0.0.1,127.*) fact sender "$called" streaming ;; esac
+    done <"$scratch/titles"
+  done <"$here/standbys"
 }
 
 # A warm standby answers nobody: its processes tell what there is to know.
@@ -151,15 +143,14 @@ look_at_server() {
     return
   }
   printf '%s\n' "$rows" >&3
-  for part in replication stream slots sessions age archiver; do
-    [ "$part" != replication ] || [ "$number" -ge 901 ] || continue
+  for part in ${watch_senders:+replication} stream slots sessions age archiver; do
     row looked "$part" 1 || cannot_look "$part" "$(in_line "$(cat "$why")")"
   done
+  [ -n "$watch_senders" ] || look_at_senders
   # Until 9.5 no view tells of the walreceiver.
   recovers=no
   ! row recovery '' 1 || recovers=yes
   if [ "$recovers" = yes ] && [ "$number" -lt 906 ] && alive; then look_at_titles; fi
-  [ "$number" -ge 901 ] || look_at_senders
   if row paused '' 1 && ! flock -n "$jobs/backup.lock" true 2>/dev/null 9>&-; then
     # Our own backup pauses replay while it runs.
     fact paused '' 0

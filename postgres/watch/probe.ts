@@ -63,6 +63,11 @@ function statement(section: string, facts: readonly Fact[]): string {
   return `${rows.map((row, index) => (index === 0 ? row : `union all (${row})`)).join("\n")};\n`;
 }
 
+/** Whether a server shows its walsenders in a view; before, the titles of its processes alone tell. */
+export function showsSenders(version: Major): boolean {
+  return atLeast(version, "9.1");
+}
+
 function replication(version: Major): readonly Fact[] {
   const { current, received } = wordsOf(version);
   const replay = bytesOf(version, atLeast(version, "10") ? "replay_lsn" : "replay_location");
@@ -176,8 +181,7 @@ export function renderProbe(version: Major): string {
       { name: "started", value: wholeSeconds("pg_postmaster_start_time()") },
       { name: "version", value: "current_setting('server_version_num')" },
     ]),
-    // 9.0 has no view of it: its processes' titles tell (look.sh).
-    ...(atLeast(version, "9.1") ? [statement("replication", replication(version))] : []),
+    ...(showsSenders(version) ? [statement("replication", replication(version))] : []),
     statement("stream", stream(version)),
     statement("slots", slots(version)),
     statement("sessions", sessions(version)),

@@ -11,7 +11,7 @@ import { judgedByUs, judgedByWords } from "../support/oldWalJudged.js";
 const size = 16 * 1024 * 1024;
 const page = 8192;
 
-/** With PGSITE_RECORD=yes what is found is recorded, for the tests of every run: test/fixtures/old/wal. */
+/** With PGSITE_RECORD_FIXTURES=yes what is found is recorded, for the tests of every run: test/fixtures/old/wal. */
 atOldServers("the control file", (programs) => {
   const { major, version } = programs;
   let cluster: OldCluster;
@@ -88,6 +88,6 @@ atOldServers("the control file", (programs) => {
     };
     for (const { file, said } of Object.values(found.control))
       expect(judgedByUs(major, file)).toEqual(judgedByWords(major, said));
-    if (process.env.PGSITE_RECORD === "yes") writeOldWal(found);
+    if (process.env.PGSITE_RECORD_FIXTURES === "yes") writeOldWal(found);
   }, 240_000);
 });
