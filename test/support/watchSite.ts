@@ -264,7 +264,7 @@ export class WatchSite {
       role: isPrimary ? "primary" : "standby",
       hot: !this.isWarm(name),
       ...(isPrimary ? {} : { upstream: primary }),
-      standbys: isPrimary ? standbys.map((standby) => ({ name: standby })) : [],
+      standbys: isPrimary ? standbys.map((standby) => ({ name: standby, address: this.address(standby) })) : [],
       peers: this.names
         .filter((peer) => peer !== name)
         .map((peer) => ({
