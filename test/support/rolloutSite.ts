@@ -44,6 +44,8 @@ export interface RolloutDeclaration {
 /** The administrator's. */
 export const password = "adm1n";
 const passwords: Passwords = { postgres: password, replicator: "repl" };
+/** Before 9.1 replication takes a superuser: there is one. */
+const replicationRole = (major: Major) => (atLeast(major, "9.1") ? "replicator" : "postgres");
 
 /** What makes tests short: no waiting for disks, or for a standby that lost its upstream. */
 export const quick = {
@@ -108,7 +110,10 @@ export class RolloutSite {
       "pgsite:primary": hosts[0] ?? "",
       ...(atLeast(major, "10") ? {} : { "pgsite:authentication": "md5" }),
       "pgsite:rehearsal": JSON.stringify(rehearsal),
-      ...Object.fromEntries(Object.entries(passwords).map(([name, password]) => [`pgsite:password-${name}`, password])),
+      "pgsite:replicationRole": replicationRole(major),
+      ...Object.fromEntries(
+        ["postgres", replicationRole(major)].map((name) => [`pgsite:password-${name}`, passwords[name] ?? ""]),
+      ),
     };
     const made = new RolloutSite(folder, major, raw, declaration);
     try {
