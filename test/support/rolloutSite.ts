@@ -6,6 +6,7 @@ import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
+import { replicating } from "../../postgres/replicating.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { differences, formatPath } from "../../provider/protocol/wire.js";
@@ -53,6 +54,11 @@ export const quick = {
   checkpoint_timeout: "1h",
   max_replication_slots: "5",
 };
+
+/** At 9.0 the administrator replicates too. */
+function rolesAt(major: Major): readonly string[] {
+  return Object.keys(passwords).filter((name) => name !== "replicator" || replicating(major).attribute);
+}
 
 /** Of these, those that a version has. */
 export function quickAt(major: Major): Readonly<Record<string, string>> {
@@ -108,7 +114,7 @@ export class RolloutSite {
       "pgsite:primary": hosts[0] ?? "",
       ...(atLeast(major, "10") ? {} : { "pgsite:authentication": "md5" }),
       "pgsite:rehearsal": JSON.stringify(rehearsal),
-      ...Object.fromEntries(Object.entries(passwords).map(([name, password]) => [`pgsite:password-${name}`, password])),
+      ...Object.fromEntries(rolesAt(major).map((name) => [`pgsite:password-${name}`, passwords[name] ?? ""])),
     };
     const made = new RolloutSite(folder, major, raw, declaration);
     try {
