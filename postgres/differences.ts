@@ -99,6 +99,8 @@ type Plain =
   | "missing"
   | "nowhere"
   | "running"
+  /** Known as lost, as it was declared. */
+  | "lost"
   | "none"
   /** There and must not be. */
   | "unwanted"

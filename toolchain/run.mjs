@@ -58,6 +58,8 @@ async function vitest(env, args) {
   const report = join(folder, "report.json");
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    // docs/versions.md says what was run: written by whoever asks for it.
+    if (process.env.PGSITE_RECORD) reporters.push("--reporter=./test/support/versionsReporter.ts");
     const program = join(checkout, "node_modules", "vitest", "vitest.mjs");
     const code = await node([program, "run", ...reporters, ...args], env);
     const { passed, failed, skipped } = counts(recall(report), code);

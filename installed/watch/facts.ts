@@ -42,6 +42,7 @@ function factsOf(site: Site, server: Server): WatchFacts {
       .filter((other) => other.role !== "primary" && other.upstream === name)
       .map((other) => ({
         name: other.name,
+        address: other.address,
         ...defined({ applicationName: other.applicationName, delay: delayOf(other) }),
       })),
     peers: peers.map((peer) => ({ ...peer, role: site.replicationRole })),

@@ -66,6 +66,29 @@ look_at_titles() {
   fact receives '' "$receives"
 }
 
+# Before 9.1 no view tells of walsenders. Their titles do, by where a standby comes from: over loopback that is 127.0.0.1, whatever
+# its own address there. What a client chose of a title stands before that, and never at its end.
+look_at_senders() {
+  titles >"$scratch/titles" || {
+    cannot_look replication "its processes cannot be read in /proc"
+    return
+  }
+  looked replication
+  while IFS="$tab" read -r _ called _ address; do
+    while IFS= read -r title; do
+      case $title in 'postgres: wal sender process '*) ;; *) continue ;; esac
+      while [ "$title" != "${title% }" ]; do title=${title% }; done
+      case ${title##* } in */*) ;; *) continue ;; esac
+      title=${title% *}
+      [ "${title##* }" = streaming ] || continue
+      title=${title% *}
+      from=${title##* }
+      from=${from%(*}
+      case $from,$address in "$address,$from" | 127.0.0.1,127.*) fact sender "$called" streaming ;; esac
+    done <"$scratch/titles"
+  done <"$here/standbys"
+}
+
 # A warm standby answers nobody: its processes tell what there is to know.
 look_at_warm() {
   looked server replication slots sessions age archiver
@@ -120,9 +143,10 @@ look_at_server() {
     return
   }
   printf '%s\n' "$rows" >&3
-  for part in replication stream slots sessions age archiver; do
+  for part in ${watch_senders:+replication} stream slots sessions age archiver; do
     row looked "$part" 1 || cannot_look "$part" "$(in_line "$(cat "$why")")"
   done
+  [ -n "$watch_senders" ] || look_at_senders
   # Until 9.5 no view tells of the walreceiver.
   recovers=no
   ! row recovery '' 1 || recovers=yes

@@ -6,7 +6,7 @@ import { defined } from "../../postgres/defined.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderConditions, type Thresholds } from "../../postgres/watch/conditions.js";
 import { renderMetrics } from "../../postgres/watch/metrics.js";
-import { probeOptions, renderProbe } from "../../postgres/watch/probe.js";
+import { probeOptions, renderProbe, showsSenders } from "../../postgres/watch/probe.js";
 import type { FileSet, InstalledFile } from "../folder.js";
 import { type JobFacts, renderSettings } from "../jobs/settings.js";
 import { renderMessages } from "./messages.js";
@@ -41,6 +41,8 @@ export interface WatchStandby {
   readonly name: string;
   /** @default its name */
   readonly applicationName?: string;
+  /** Where it connects from: what tells whose a walsender is that has no name (before 9.1). */
+  readonly address?: string;
   /** Seconds by which it is declared to replay late. @default none */
   readonly delay?: number;
 }
@@ -90,9 +92,11 @@ export function watchProgram(controlDirectory: string): string {
 export function renderWatch(facts: WatchFacts): Readonly<Record<string, string>> {
   const { job, role, hot, upstream, standbys, peers, thresholds, backups = [], certificate, metrics, log } = facts;
   const heading = `# Written by pgsite: server ${job.server} of the site ${job.site}. Change the stack file instead.`;
+  const hasSenders = showsSenders(job.version);
   const settings = renderSettings(job, {
     watch_role: role,
     watch_hot: hot ? "yes" : "no",
+    watch_senders: hasSenders ? "yes" : "",
     watch_upstream: upstream ?? "",
     watch_metrics: metrics ?? "",
     ...defined({ watch_growth: facts.growth }),
@@ -117,7 +121,10 @@ export function renderWatch(facts: WatchFacts): Readonly<Record<string, string>>
       }),
     ]),
     standbys: standbys
-      .map(({ name, applicationName = name, delay = 0 }) => `${[name, applicationName, `${delay}`].join("\t")}\n`)
+      .map(({ name, applicationName = name, delay = 0, address }) => {
+        const columns = [name, applicationName, `${delay}`, ...(address === undefined || hasSenders ? [] : [address])];
+        return `${columns.join("\t")}\n`;
+      })
       .join(""),
     places: backups.map(({ name, folder, when }) => `${[name, folder, when].join("\t")}\n`).join(""),
     "probe.sql": renderProbe(job.version),

@@ -22,9 +22,12 @@ export function maybeSame(one: Fork | undefined, other: Fork | undefined): boole
   return one.timeline === other.timeline && one.until <= last(other) && other.until <= last(one);
 }
 
-/** The same of what two timelines came from. */
-export function maybeSamePast(one: readonly Fork[], other: readonly Fork[]): boolean {
-  return one.length === other.length && one.every((fork, index) => maybeSame(fork, other[index]));
+/** The same of what two timelines came from. @param incomplete whether the oldest may be left out of either */
+export function maybeSamePast(one: readonly Fork[], other: readonly Fork[], incomplete = false): boolean {
+  if (!incomplete && one.length !== other.length) return false;
+  const length = Math.min(one.length, other.length);
+  const newest = other.slice(other.length - length);
+  return one.slice(one.length - length).every((fork, index) => maybeSame(fork, newest[index]));
 }
 
 /** XLOG_CHECKPOINT_SHUTDOWN of the first resource manager; CheckPoint begins with redo and ThisTimeLineID. */

@@ -63,8 +63,12 @@ function statement(section: string, facts: readonly Fact[]): string {
   return `${rows.map((row, index) => (index === 0 ? row : `union all (${row})`)).join("\n")};\n`;
 }
 
+/** Whether a server shows its walsenders in a view; before, the titles of its processes alone tell. */
+export function showsSenders(version: Major): boolean {
+  return atLeast(version, "9.1");
+}
+
 function replication(version: Major): readonly Fact[] {
-  if (!atLeast(version, "9.1")) return [];
   const { current, received } = wordsOf(version);
   const replay = bytesOf(version, atLeast(version, "10") ? "replay_lsn" : "replay_location");
   const reached = bytesOf(version, `case when pg_is_in_recovery() then ${received} else ${current} end`);
@@ -177,7 +181,7 @@ export function renderProbe(version: Major): string {
       { name: "started", value: wholeSeconds("pg_postmaster_start_time()") },
       { name: "version", value: "current_setting('server_version_num')" },
     ]),
-    statement("replication", replication(version)),
+    ...(showsSenders(version) ? [statement("replication", replication(version))] : []),
     statement("stream", stream(version)),
     statement("slots", slots(version)),
     statement("sessions", sessions(version)),

@@ -4,6 +4,7 @@ import {
   declaredPositions,
   positionDifference,
   positionDifferences,
+  returnedServers,
   type TopologyState,
 } from "../../servers/rollout/positions.js";
 import type { TopologyArgs } from "../../servers/rollout/state.js";
@@ -32,7 +33,8 @@ export const topology: ResourceType<TopologyArgs, TopologyState> = {
   async check(context, args, actual) {
     const positions = declaredPositions(args.servers);
     if (actual !== undefined) {
-      await say(context, positionDifferences(actual.positions, positions).map(positionDifference));
+      const found = [...returnedServers(actual, args), ...positionDifferences(actual.positions, positions)];
+      await say(context, found.map(positionDifference));
     }
     return { state: { ...args, positions } };
   },

@@ -9,6 +9,7 @@ import { makeSocketFolders } from "../../installed/service/socketFolders.js";
 import { startOptions } from "../../postgres/files/places.js";
 import { isDefinite, type Superseded } from "../../postgres/serverProblems.js";
 import { atLeast } from "../../postgres/versions.js";
+import { controlFileOf } from "../data/controlFile.js";
 import { readPidFile } from "../data/pidFile.js";
 import { openSession, SqlUnreachable } from "../sql/session.js";
 import { disarm } from "../takeover/triggerFile.js";
@@ -189,14 +190,19 @@ async function askGuard(host: Host, server: KnownServer, asked: "yes" | "unit"):
 
 /**
  * Why a stopped server did not start the last time, if the guard of its runbook refused it: the guard's word is then the last
- * line of start.log. An older pgsite's guard, until an `up` renews it, says so to people alone.
+ * line of start.log. An older pgsite's guard, until an `up` renews it, says so to people alone. It is that no more once the data
+ * are others, or have been started: a server writes its control file then, and what it says may go to a log of its own.
  */
 export async function refusedBefore(
   host: Host,
-  { controlDirectory }: Pick<Server, "controlDirectory">,
+  { controlDirectory, dataDirectory }: Pick<Server, "controlDirectory" | "dataDirectory">,
 ): Promise<Superseded | undefined> {
-  const last = (await host.readTail(controlPath({ controlDirectory }, "startLog"), 1000))?.trimEnd().split("\n").at(-1);
-  return last === undefined ? undefined : supersededIn(last, controlDirectory);
+  const log = controlPath({ controlDirectory }, "startLog");
+  const last = (await host.readTail(log, 1000))?.trimEnd().split("\n").at(-1);
+  const superseded = last === undefined ? undefined : supersededIn(last, controlDirectory);
+  if (superseded === undefined) return undefined;
+  const [said, data] = await Promise.all([host.stat(log), host.stat(controlFileOf(dataDirectory))]);
+  return said !== undefined && data !== undefined && data.changed > said.changed ? undefined : superseded;
 }
 
 /** What it says of why the server does not start, or nothing. */

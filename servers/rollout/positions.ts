@@ -17,6 +17,8 @@ export type PositionDifference = { readonly server: string; readonly consequence
   | { readonly kind: "role"; readonly declared: Replication }
   | { readonly kind: "replication"; readonly there: Replication; readonly declared: Replication }
   | { readonly kind: "timeline"; readonly diverged: Divergence }
+  /** It was declared lost, and no `up` has come to its end since it is no more. */
+  | { readonly kind: "returned" }
 );
 
 /** The same as differences of every kind are told. */
@@ -37,6 +39,8 @@ export function positionDifference(one: PositionDifference): Difference {
       const there = { is: "replication", replication: one.there } as const;
       return { ...common, object: { kind: "replication" }, there, declared };
     }
+    case "returned":
+      return { ...common, object: { kind: "server" }, there: { is: "lost" }, declared: { is: "running" } };
     case "timeline": {
       const there = { is: "diverged", divergence: one.diverged } as const;
       return { ...common, object: { kind: "timeline" }, there, declared: { is: "the site's" } };
@@ -135,6 +139,17 @@ export function positionDifferences(is: Positions, shall: Positions): readonly P
     }
     return differences;
   });
+}
+
+/** Servers that the last `up` which came to its end knew as lost, and that are declared as any other now. */
+export function returnedServers(
+  before: Pick<TopologyArgs, "lost" | "servers">,
+  wanted: Pick<TopologyArgs, "servers">,
+): readonly PositionDifference[] {
+  const back = Object.keys(before.lost ?? {}).filter(
+    (name) => wanted.servers[name] !== undefined && before.servers[name] === undefined,
+  );
+  return back.sort().map((server) => ({ server, kind: "returned", consequence: "wait" }));
 }
 
 /** False for what the state of an earlier version says of a server that no refresh has reached since: that was words. */

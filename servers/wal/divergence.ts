@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import type { Major } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Fork, maybeSamePast } from "../../postgres/wal/forks.js";
 import { bytesBefore, formatOf, positionAfter } from "../../postgres/wal/formats.js";
 import { isWholeRecord, recordAt } from "../../postgres/wal/records.js";
@@ -26,7 +26,7 @@ export async function partedAt(
   const from = parents.findIndex((one) => one.timeline === timeline);
   const isPast = async (one: number, past: readonly Fork[]) => {
     const own = one === timeline ? past : await historyOf(host, dataDirectory, version, one);
-    return maybeSamePast(own, past);
+    return maybeSamePast(own, past, !atLeast(version, "9.3"));
   };
   for (const [index, fork] of from < 0 ? [] : parents.slice(from).entries()) {
     const later = parents.slice(from + index + 1);

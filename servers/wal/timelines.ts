@@ -22,6 +22,8 @@ export interface Branch {
   readonly reached?: number;
   /** The timelines that its own came from, oldest first. Left out where no history file tells. */
   readonly parents?: readonly Fork[];
+  /** The oldest of these may be left out: until 9.2 a standby gets no history file with the stream, and writes its own when it is promoted. */
+  readonly incomplete?: true;
 }
 
 /** @param control the first bytes of global/pg_control */
@@ -40,7 +42,8 @@ export async function branchOf(
   const known = { cluster, timeline, checkpoint, ...(reached > timeline ? { reached } : {}) };
   if (timeline === 1) return { ...known, parents: [] };
   const parents = await historyOf(host, dataDirectory, version, timeline);
-  return { ...known, ...(parents.length === 0 ? {} : { parents }) };
+  const incomplete = !atLeast(version, "9.3") && parents[0]?.timeline !== 1;
+  return { ...known, ...(parents.length === 0 ? {} : { parents }), ...(incomplete ? { incomplete } : {}) };
 }
 
 /**
@@ -106,19 +109,33 @@ export function divergence(standby: Branch, primary: Branch): Parted | undefined
   if (standby.cluster !== primary.cluster) return undefined;
   if (timeline === primary.timeline) {
     const known = parents !== undefined && primary.parents !== undefined;
-    return !known || maybeSamePast(parents, primary.parents) ? undefined : { kind: "same number", ...numbers };
+    return !known || samePast(standby, primary.parents, primary) ? undefined : { kind: "same number", ...numbers };
   }
   if (primary.parents === undefined) return undefined;
   const fork = primary.parents.find((parent) => parent.timeline === timeline);
-  if (fork === undefined) return { kind: "unrelated", ...numbers };
+  if (fork === undefined) {
+    const before = primary.incomplete === true && timeline < (primary.parents[0]?.timeline ?? 0);
+    return { kind: before ? "untold" : "unrelated", ...numbers };
+  }
+  const past = primary.parents.slice(0, primary.parents.indexOf(fork));
+  if (parents !== undefined && !samePast(standby, past, primary)) return { kind: "unrelated", ...numbers };
   if (checkpoint <= fork.until) return undefined;
   return { kind: checkpoint < (fork.latest ?? fork.until) ? "untold" : "went on", ...numbers };
 }
 
 /** Where a primary left the timeline of another server; undefined where its own does not come from that. */
 export function forkOf(other: Branch, primary: Branch): Fork | undefined {
-  if (other.cluster !== primary.cluster || other.parents === undefined || primary.parents === undefined)
-    return undefined;
+  if (other.cluster !== primary.cluster || primary.parents === undefined) return undefined;
+  if (other.parents === undefined && other.incomplete === undefined) return undefined;
   const at = primary.parents.findIndex(({ timeline }) => timeline === other.timeline);
-  return maybeSamePast(primary.parents.slice(0, Math.max(0, at)), other.parents) ? primary.parents[at] : undefined;
+  return samePast(other, primary.parents.slice(0, Math.max(0, at)), primary) ? primary.parents[at] : undefined;
+}
+
+/** Whether what a server's timeline came from may be this part of another's history. */
+function samePast(
+  { parents = [], incomplete }: Branch,
+  past: readonly Fork[],
+  { incomplete: theirs }: Branch,
+): boolean {
+  return maybeSamePast(parents, past, incomplete === true || theirs === true);
 }

@@ -110,6 +110,7 @@ const plain = {
   missing: "missing",
   nowhere: "nowhere",
   running: "running",
+  lost: "known as lost (it was declared so, and no `up` has come to its end since)",
   none: "nothing",
   unwanted: "there and must not be",
   another: "another than declared",

@@ -7,6 +7,7 @@ import { segmentAfter } from "../../servers/wal/walSegments.js";
 import { ArchiveSite } from "../support/archiveSite.js";
 import { triedAt } from "../support/everyRun.js";
 import { availableMajors } from "../support/programs.js";
+import { ranAt } from "../support/versionsTable.js";
 
 /** Before 12 recovery.conf makes a standby, from 12 on standby.signal; before 10 much of it has other names. */
 const oldest: Major = availableMajors().includes("9.6") ? "9.6" : "10";
@@ -112,5 +113,6 @@ describe.each(triedAt(majors, "15"))("a mirror of %s in another stack", (major: 
     expect(again.text).toContain(
       `des10 runs in ${site.dataDirectory} on des10: an archive is for a server that has no`,
     );
+    await ranAt(major, "archive");
   }, 120_000);
 });

@@ -4,6 +4,7 @@ import { bytesOfLsn } from "../../servers/sql/sql.js";
 import { triedAt } from "../support/everyRun.js";
 import { killServer } from "../support/kill.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { ranAt } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
 const majors = triedAt<Major>(["10", "11", "13", "15", "18"], "11", "18");
@@ -33,7 +34,9 @@ afterAll(async () => {
 
 describe.concurrent("kill -9 of the primary under a writer", { timeout: 180_000 }, () => {
   for (const [index, major] of majors.entries()) {
-    it(`at ${major}: a warm standby takes over, and of that one a hot one; what is lost is what was not received`, async () => {
+    it(`at ${major}: a warm standby takes over, and of that one a hot one; what is lost is what was not received`, async ({
+      task,
+    }) => {
       const site = await RolloutSite.make(major, 160 + index, declared("server2"));
       sites.push(site);
       const writer = await Writer.start(site.site.servers, { user: "postgres", password: "adm1n" });
@@ -63,6 +66,7 @@ describe.concurrent("kill -9 of the primary under a writer", { timeout: 180_000 
       site.declare(declared("des10", "server2", "server3"));
       await failsOver(site, writer, { from: "server3", to: "des10", timeline: 3 }, lost);
       await writer.stop();
+      await ranAt(major, "failover", task.meta);
     });
 
     async function failsOver(

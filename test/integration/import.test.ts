@@ -9,6 +9,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { triedAt } from "../support/everyRun.js";
 import { HandMadeSite } from "../support/handMade.js";
 import { PulumiSandbox } from "../support/pulumi.js";
+import { ranAt } from "../support/versionsTable.js";
 
 const run = promisify(execFile);
 
@@ -160,6 +161,7 @@ for (const { major, block } of triedAt(versions, "15")) {
       expect(preview.code, preview.stdout + preview.stderr).toBe(0);
       expectNoSecret((await sandbox.must(["stack", "export", "--stack", "orders"])).stdout + preview.stdout);
       expect(await site.snapshot()).toEqual(before);
+      await ranAt(major, "import");
     });
 
     it.runIf(major === "15")("shows what a hand changes from then on", async () => {

@@ -9,6 +9,7 @@ import type { StatusRow } from "../../servers/status/report.js";
 import { triedAt } from "../support/everyRun.js";
 import { availableMajors, programsOf } from "../support/programs.js";
 import { type RehearsedSite, said, sitesOf, stackText, statusRows, withRehearsal } from "../support/rehearsal.js";
+import { ranAt } from "../support/versionsTable.js";
 
 const majors = triedAt<Major>(["9.6", "10", "11", "12", "13", "14", "15", "16", "17", "18"], "9.6", "18");
 const available = availableMajors();
@@ -33,7 +34,7 @@ describe("the committed stacks, rehearsed", () => {
     const how = major === "9.6" ? " from a folder of server programs" : "";
     run(
       `stream at ${major}${how}, and a second up finds nothing to change`,
-      () =>
+      ({ task }) =>
         turn(async () => {
           const programs = major === "9.6" ? { binaries: await programsOf(major) } : { postgresql: major };
           const texts = {
@@ -53,6 +54,7 @@ describe("the committed stacks, rehearsed", () => {
             await expectSettled(rehearsal, sites);
             if (major === withReference) await expectContradictionsRefused(rehearsal);
           });
+          await ranAt(major, "demo", task.meta);
         }),
       patience,
     );

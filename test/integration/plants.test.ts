@@ -7,6 +7,7 @@ import { tried, triedAt } from "../support/everyRun.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
 import { runPreview } from "../support/previews.js";
+import { ranAt } from "../support/versionsTable.js";
 
 const majors = triedAt<Major>(["11", "15", "18"], "15");
 const clean = { said: [], found: [], changed: [], details: "" };
@@ -31,7 +32,7 @@ describe("changes behind pgsite's back", () => {
   for (const [index, major] of majors.entries()) {
     it.concurrent(`are each said with their consequence at ${major}, healed, and then gone`, {
       timeout: 900_000,
-    }, async () => {
+    }, async ({ task }) => {
       const rehearsal = await plantSite(major, 80 + index);
       made.push(rehearsal);
       const engine = await InProcess.of(rehearsal, "plants");
@@ -63,6 +64,7 @@ describe("changes behind pgsite's back", () => {
       }
       expect(await engine.preview()).toEqual(clean);
       await expectRefused(engine, plot);
+      await ranAt(major, "plants", task.meta);
     });
   }
 });

@@ -19,6 +19,7 @@ import {
 } from "../support/floors.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
+import { ranAt } from "../support/versionsTable.js";
 
 const flat = {
   server2: { dataDirectory: "/data/db" },
@@ -120,6 +121,7 @@ describe.each(triedAt(versions, "11"))("a rollout at %s", (major, block) => {
     declare(low);
     expect(await rollOut()).toEqual({ plan: planned(lowering, changes(high, low)), restarted: lowering });
     await expectInForce(low);
+    await ranAt(major, "floors");
   }, 60_000);
 
   it("raises some and lowers others: a hot standby twice, first with those held that are lowered", async () => {

@@ -12,6 +12,7 @@ import type { Major } from "../../postgres/versions.js";
 import { startServer } from "../../servers/process/process.js";
 import { triedAt } from "../support/everyRun.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { ranAt } from "../support/versionsTable.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
 const psql = (() => {
@@ -177,6 +178,7 @@ for (const [major, block] of triedAt(majors, "10", "18")) {
           "select string_agg(application_name, ' ' order by application_name) as names from pg_stat_replication where state = 'streaming'",
         );
         expect(streams[0]?.names).toBe("des10 server2");
+        await ranAt(major, "runbook");
       });
     },
   );

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
 import { triesAll } from "../support/everyRun.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { ranAt } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
 const majors: readonly Major[] = ["10", "11", "13", "15", "18"];
@@ -30,7 +31,9 @@ afterAll(async () => {
 describe.concurrent("a planned switchover", { timeout: 300_000 }, () => {
   for (const [index, major] of majors.entries()) {
     const times = timesAt(major);
-    it(`there and back ${times === 1 ? "once" : `${times} times`} under a writer at ${major}: every acknowledged row is there once, no server is rebuilt`, async () => {
+    it(`there and back ${times === 1 ? "once" : `${times} times`} under a writer at ${major}: every acknowledged row is there once, no server is rebuilt`, async ({
+      task,
+    }) => {
       const site = await RolloutSite.make(major, 150 + index, declared("server2"));
       sites.push(site);
       const writer = await Writer.start(site.site.servers, { user: "postgres", password: "adm1n" });
@@ -62,6 +65,7 @@ describe.concurrent("a planned switchover", { timeout: 300_000 }, () => {
       expect(new Set(numbers).size).toBe(numbers.length);
       const there = new Set(numbers);
       expect(writer.acknowledged.filter((number) => !there.has(number))).toEqual([]);
+      await ranAt(major, "switchover", task.meta);
       console.log(`${major}: ${writer.acknowledged.length} rows, longest gap ${writer.longestGap} ms`);
     });
   }

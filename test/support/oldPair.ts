@@ -121,6 +121,18 @@ export class RawServer {
     );
   }
 
+  /** Lines for its configuration, which count for more than what is there. */
+  async set(lines: string): Promise<void> {
+    await this.cluster.must([
+      "sh",
+      "-c",
+      'printf "%s\\n" "$1" >>"$2"',
+      "sh",
+      lines,
+      join(this.data, "postgresql.conf"),
+    ]);
+  }
+
   async start(): Promise<void> {
     const log = join(this.cluster.folder, `${this.name}.log`);
     const script = `nohup "$1" -D "$2" </dev/null >>"$3" 2>&1 9>&- &`;

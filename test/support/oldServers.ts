@@ -34,7 +34,8 @@ export function atOldServers(what: string, tests: (server: OldServer) => void): 
   describe.each(servers)(`${what} at $version`, tests);
 }
 
-function serverIn(bin: string): OldServer {
+/** What a folder of server programs has. @throws where they do not run here */
+export function serverIn(bin: string): OldServer {
   const { stdout, stderr } = spawnSync(join(bin, "postgres"), ["--version"], { encoding: "utf8" });
   const version = /\(PostgreSQL\) ((\d+)\.(\d+)[.\d]*)/.exec(stdout ?? "");
   if (version === null) throw new Error(`${bin}/postgres does not say its version: ${stdout}${stderr}`);

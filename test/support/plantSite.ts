@@ -13,10 +13,12 @@ import { serverOf } from "../../servers/rollout/site.js";
 import type { RolloutArgs } from "../../servers/rollout/state.js";
 import { type Login, type Row, withSession } from "../../servers/sql/session.js";
 import type { InProcess } from "./engine.js";
+import { oldServers } from "./oldServers.js";
+import { programsOf } from "./programs.js";
 import { proof } from "./proof.js";
 
 /** A site with one of everything that can drift: a primary, a warm standby, a hot mirror, roles, databases, their settings. */
-export const plantStack = `config:
+const plantStack = `config:
   pgsite:site: plants
   pgsite:postgresql: "15"
   pgsite:port: 5442
@@ -52,13 +54,29 @@ export const plantStack = `config:
     science: {owner: reader, schemas: [science], settings: {statement_timeout: 5min}}
 `;
 
+/** What versions know of that stack only from one on, and what they have in its place. */
+const later: readonly { readonly from: Major; readonly line: RegExp; readonly before: string }[] = [
+  { from: "9.4", line: /wal_level: logical/, before: "wal_level: hot_standby" },
+  { from: "9.4", line: /^ *max_replication_slots: .*\n/m, before: "" },
+  { from: "9.5", line: /^ *wal_retrieve_retry_interval: .*\n/m, before: "" },
+  { from: "10", line: /scram-sha-256/, before: "md5" },
+  { from: "10", line: /^ *pgsite:administrator: .*$/m, before: "$&\n  pgsite:authentication: md5" },
+];
+
+function plantStackAt(major: Major): string {
+  const missing = later.filter(({ from }) => !atLeast(major, from));
+  return missing.reduce((text, { line, before }) => text.replace(line, before), plantStack);
+}
+
 /** The site rehearsed at a version, and brought up. */
 export async function plantSite(major: Major, block: number, name = "plants"): Promise<Rehearsal> {
   const rehearsal = await Rehearsal.prepare({
     name: `test-${name}-${major}`,
     stacks: ["plants"],
-    texts: { plants: plantStack },
-    postgresql: major,
+    texts: { plants: plantStackAt(major) },
+    ...(oldServers().some((server) => server.major === major)
+      ? { binaries: await programsOf(major) }
+      : { postgresql: major }),
     block,
   });
   await rehearsal.up("plants");

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Position, Positions } from "../../../postgres/positions.js";
 import type { Divergence } from "../../../postgres/rollout/model.js";
-import { misplaced, positionDifference, positionDifferences } from "../../../servers/rollout/positions.js";
+import {
+  misplaced,
+  positionDifference,
+  positionDifferences,
+  returnedServers,
+} from "../../../servers/rollout/positions.js";
+import type { TopologyArgs } from "../../../servers/rollout/state.js";
 import { sentence } from "../../../servers/words/differences.js";
 import { misplacedInWords } from "../../../servers/words/positions.js";
 
@@ -113,4 +119,19 @@ it("what an up waited for in vain is said with what it is and is to be", () => {
   expect(misplacedInWords(names, found, declared)).toBe(
     "server2 is to be: takes writes. It is: does not run; the timeline of server3 is 1, and went on after the primary had left that for 2 (save what it alone has, then move its data directory away and run pulumi up)",
   );
+});
+
+describe("a server that was lost", () => {
+  const servers = { server2: {}, server3: {} } as unknown as TopologyArgs["servers"];
+  const lost = { server3: {} } as unknown as TopologyArgs["lost"];
+  const { server2 } = servers;
+
+  it("is said to be known as lost, until an `up` has come to its end", () => {
+    const before = { servers: { server2 }, lost } as Parameters<typeof returnedServers>[0];
+    expect(returnedServers(before, { servers }).map(positionDifference).map(sentence)).toEqual([
+      "server3: the server is known as lost (it was declared so, and no `up` has come to its end since), declared running: wait",
+    ]);
+    expect(returnedServers({ servers }, { servers })).toEqual([]);
+    expect(returnedServers(before, before)).toEqual([]);
+  });
 });
