@@ -1,5 +1,5 @@
-import { existsSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { incompleteMarker } from "../../config/controlDirectory.js";
 import type { Server } from "../../config/site.js";
@@ -163,9 +163,14 @@ ${names
       `    ${name}: {dataDirectory: /data, seedAgain: true, settings: {hot_standby: true, trigger_file: /data/promote-${name}}}\n`,
   )
   .join("")}`;
-    const options = { name: `cutoff-${major}`, postgresql: major, block, binaries: server.bin };
-    const stacks = await RolloutStacks.up(options, { ctio: text("server2") });
+    // Where nobody but root may write, as the preflight wants it.
+    const folder = mkdtempSync("/opt/pgsite-old-");
+    let stacks: RolloutStacks | undefined;
     try {
+      cpSync(dirname(server.bin), folder, { recursive: true, verbatimSymlinks: true });
+      chmodSync(folder, 0o755);
+      const options = { name: `cutoff-${major}`, postgresql: major, block, binaries: join(folder, "bin") };
+      stacks = await RolloutStacks.up(options, { ctio: text("server2") });
       const all = stacks.servers("ctio");
       const [des10, , server3] = all as [Server, Server, Server];
       await stacks.query(all[1] as Server, "create table kept (n int)", "insert into kept values (1)");
@@ -180,13 +185,14 @@ ${names
       await stacks.query(server3, "insert into kept values (2)");
       for (const name of ["server2", "des10"]) {
         const standby = all.find((one) => one.name === name) as Server;
-        const both = async () => (await stacks.query(standby, "select n from kept")).length === 2;
+        const both = async () => (await stacks?.query(standby, "select n from kept"))?.length === 2;
         expect(await until(both, { deadline: 30_000 }), name).toBe(true);
       }
       const { code, said: clean } = await stacks.preview("ctio", "--expect-no-changes");
       expect(code, clean).toBe(0);
     } finally {
-      await stacks.rehearsal.down();
+      await stacks?.rehearsal.down();
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
