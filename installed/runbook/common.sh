@@ -155,6 +155,9 @@ wal_folder() { if at_least 1000; then echo pg_wal; else echo pg_xlog; fi; }
 
 at_least() { [ "$number" -ge "$1" ]; }
 
+# The script by which a standby comes to follow another: before 9.3 its data are copied anew for that.
+follows_by() { if at_least 903; then echo "$runbook/repoint"; else echo "$runbook/rejoin"; fi; }
+
 lsn_number() { echo $(((0x${1%/*} << 32) | 0x${1#*/})); }
 lsn_text() { printf '%X/%X\n' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
 
@@ -223,6 +226,7 @@ sql_here() {
 
 # whole_wal TIMELINE: where the WAL of that timeline ends, by its files; nothing where that cannot be told, or there is no pg_waldump.
 whole_wal() {
+  at_least 903 || { paged_wal "$1" && return; }
   dump=$bin/pg_waldump
   [ -x "$dump" ] || dump=$bin/pg_xlogdump
   [ -x "$dump" ] || return 0
@@ -232,15 +236,39 @@ whole_wal() {
     awk '$1 == "end" { end = $2 } $1 == "record" { last = $2 } END { print (end != "" ? end : last) }'
 }
 
+# At 9.0 a walreceiver that begins anew begins at the first byte of its segment, and what was received is behind what was replayed.
+if at_least 1000; then
+  received_query='select pg_last_wal_receive_lsn()'
+elif at_least 901; then
+  received_query='select pg_last_xlog_receive_location()'
+else
+  received_query='select pg_last_xlog_receive_location() union all select pg_last_xlog_replay_location()'
+fi
+# The last of some positions.
+furthest() {
+  most=0
+  while IFS= read -r position; do
+    case $position in */*) ;; *) continue ;; esac
+    [ "$(lsn_number "$position")" -le "$most" ] || most=$(lsn_number "$position")
+  done
+  [ "$most" = 0 ] || lsn_text "$most"
+}
+
 # How far a standby has received: its walreceiver's title, else what it answers, else the end of its WAL by its files, else as its
 # log tells it in its own words.
 received() {
   found=$(streaming | sed 's/.* //')
-  [ -n "$found" ] ||
-    found=$(sql_here "select $(at_least 1000 && echo 'pg_last_wal_receive_lsn()' || echo 'pg_last_xlog_receive_location()')")
+  [ -n "$found" ] || found=$(sql_here "$received_query" | furthest)
   [ -n "$found" ] || found=$(whole_wal "$(received_timeline)")
   [ -n "$found" ] || { heads server && found=$(log_text | judged position | cut -f 2); }
   case $found in
+    *:*:*)
+      # Until 9.2 the two numbers of its name.
+      segment=${found#*:}
+      segment=$(printf '%08X%08X%08X' "$(received_timeline)" "${found%%:*}" "${segment%%:*}")
+      size=$(stat -c %s "$data/$(wal_folder)/$segment" 2>/dev/null) || size=16777216
+      lsn_text $(((0x$(printf '%s' "$segment" | cut -c 9-16) << 32) + 0x$(printf '%s' "$segment" | cut -c 17-24) * size + ${found##*:}))
+      ;;
     *:*)
       # A page of a segment, whose name has its timeline and its number in it.
       segment=${found%:*}
@@ -272,9 +300,9 @@ find_psql() {
   psql_number=${psql_number:-0}
 }
 
-# insisting ASKING INSISTED: a connection string with all that this psql can insist on.
+# insisting ASKING INSISTED [MODE]: a connection string with all that this psql can insist on.
 insisting() {
-  string="$1 connect_timeout=3 replication=true application_name=pgsite_runbook"
+  string="$1 connect_timeout=3 ${3:-replication=true} application_name=pgsite_runbook"
   for parameter in $2; do
     [ "$psql_number" -lt "${parameter%%:*}" ] || string="$string ${parameter#*:}"
   done
@@ -301,6 +329,7 @@ unproven() {
 # Asks all peers at once, each for 3 s at most. One line each:
 #   NAME<tab>ADDRESS:PORT<tab>told<tab>SYSTEM<tab>TIMELINE<tab>X/Y<tab>writes|recovers|unknown
 #   NAME<tab>ADDRESS:PORT<tab>rejects<tab>WHY<tab>warm|   it lives, and takes nobody in: it starts, recovers, stops, or is warm
+#   NAME<tab>ADDRESS:PORT<tab>recovers<tab>WHY<tab>warm|<tab>X/Y|   it is a standby, and until 9.1 says no more; how far it has received
 #   NAME<tab>ADDRESS:PORT<tab>refuses<tab>WHY      it lives, and does not let this server in
 #   NAME<tab>ADDRESS:PORT<tab>silent<tab>WHY       it was asked, and nobody answers
 #   NAME<tab>ADDRESS:PORT<tab>unasked<tab>WHY      nothing was asked: its name leads nowhere, or nothing here can ask
@@ -357,6 +386,8 @@ ask() {
     case $heard in *'
 off') does=writes ;; *'
 on') does=recovers ;; esac
+    # Until 9.1 no standby has walsenders.
+    at_least 902 || does=writes
     printf '%s\t%s\ttold\t%s\t%s\n' "$1" "$2" "$told" "$does"
     return
   fi
@@ -380,8 +411,23 @@ on') does=recovers ;; esac
       *) how=silent ;;
     esac
   fi
-  [ "$how" != refuses ] || [ -z "$psql" ] || ! rejects "$3" || how=rejects
-  printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why" "$warm"
+  if [ "$how" = refuses ] && [ -n "$psql" ]; then
+    if ! at_least 902 && says_recovery "$heard"; then
+      how=recovers
+      told=$(received_there "$1")
+    elif rejects "$3"; then
+      how=rejects
+    fi
+  fi
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$how" "$why" "$warm" "$told"
+}
+
+# says_recovery WORDS: whether that is how a standby turns walsenders away, which until 9.1 it has none of: said behind its proof.
+says_recovery() { printf '%s\n' "$1" | judged recovers | grep -q .; }
+
+# received_there NAME: how far a standby has received, where it lets the replication role in otherwise too.
+received_there() {
+  timeout 4 "$psql" -X -w -q -A -t -d "$(sql_of "$1")" -c "$received_query" 2>/dev/null 9>&- | furthest
 }
 
 # of NAME FIELD: one field of a peer's answer in $answers (2 place, 3 how, 4 system or why, 5 timeline, 6 position, 7 what it does).
@@ -403,6 +449,13 @@ conninfo_of() {
 asking_of() {
   wanted=$1
   peer() { [ "$1" != "$wanted" ] || insisting "$5" "$6"; }
+  eval "$peers"
+}
+
+# sql_of NAME: how psql asks it for a session of its own.
+sql_of() {
+  wanted=$1
+  peer() { [ "$1" != "$wanted" ] || insisting "$5" "$6" dbname=postgres; }
   eval "$peers"
 }
 
@@ -582,10 +635,21 @@ start_server() {
   fi
 }
 
+# Process of a walreceiver that streams. Its title says so with the first data, which an idle primary may not have; then its log
+# does, since it had LINES lines.
+receiver() {
+  found=$(streaming | sed 's/ .*//')
+  if [ -z "$found" ] && heads walreceiver; then
+    found=$(processes | sed -n 's/^\([0-9]*\) postgres: \(.*: \)*wal *receiver\( process\)* *$/\1/p')
+    [ -z "$found" ] || case $(log_text | tail -n "+$((lines + 1))" | judged stream) in open*) ;; *) found='' ;; esac
+  fi
+  printf '%s\n' "$found"
+}
+
 # One that streams, and did not before: the same process for a second.
 streams_anew() {
-  set -- "${1:-none}" "$(streaming | sed 's/ .*//')"
-  [ -n "$2" ] && [ "$1" != "$2" ] && sleep 1 && [ "$2" = "$(streaming | sed 's/ .*//')" ]
+  set -- "${1:-none}" "$(receiver)"
+  [ -n "$2" ] && [ "$1" != "$2" ] && sleep 1 && [ "$2" = "$(receiver)" ]
 }
 
 # How its log says in its own words, since it had LINES lines, that it can never follow that server.
@@ -597,6 +661,5 @@ says_apart() {
 settled() { [ -n "$(says_apart)" ] || streams_anew "$1"; }
 
 # until_streams OLD: waits for a walreceiver that is not that process; $lines is how long its log was before.
-until_streams() {
-  within 60 settled "$1" || fail "it does not stream from $name after 60 s; its log says: $(log_text | grep -E 'FATAL|ERROR' | tail -n 1)"
-}
+until_streams() { within 60 settled "$1"; }
+last_complaint() { log_text | tail -n "+$((lines + 1))" | grep -E 'FATAL|ERROR' | tail -n 1; }

@@ -64,8 +64,8 @@ export interface RunbookPeer {
 
 /** What an operator runs, and every start. */
 export const programs = ["failover", "guard", "rejoin", "repoint"] as const;
-/** What these read, beside what is rendered: what they share, the judge of a log, and the messages that it knows. */
-export const shared = ["common.sh", "lives.sh", "stream.awk", "messages"] as const;
+/** What these read, beside what is rendered: what they share, what old servers have otherwise, the judge of a log, and its messages. */
+export const shared = ["common.sh", "lives.sh", "older.sh", "stream.awk", "messages"] as const;
 
 /** The same of a database that exists once: nobody follows it, and its guard asks its host. */
 export const ofOneAlone = {

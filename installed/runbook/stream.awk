@@ -2,7 +2,8 @@
 # unknown, the line what says so. POSIX awk, in the C locale; reads the log, the older part first; MESSAGES in the environment is
 # the table of messages. Only what the server's own processes wrote counts: HEAD_stderr, HEAD_csv and HEAD_json in the environment match how a
 # message of its walreceiver begins in the log, up to its severity, and nothing that a client can write (postgres/voice.ts).
-# WANT is what to look for: stream; apart: why the server can never follow that one; position: where its WAL ends.
+# WANT is what to look for: stream; apart: why the server can never follow that one; position: where its WAL ends. recovers: whether
+# this, which is no log but what a server answered, is how one in recovery turns walsenders away.
 
 BEGIN {
   head["stderr"] = ENVIRON["HEAD_stderr"]; head["csv"] = ENVIRON["HEAD_csv"]; head["json"] = ENVIRON["HEAD_json"]
@@ -26,6 +27,7 @@ function folded(text, enough,    plain, left) {
 }
 
 { sub(/\r$/, "") }
+want == "recovers" { if (nested($0)) { sub(/^.*:  /, ""); if (starts("recovers", $0)) line = $0 }; next }
 begins("stderr") { open_as = "stderr"; next_severity("[^:0-9]+:  ", 3); next }
 # What a client writes has two quotes here, never one alone.
 begins("csv") && rest !~ /^[^,"]+,[0-9A-Z]+,""/ { open_as = "csv"; next_severity("[^,\"]+,[0-9A-Z]+,\"", 0); next }
@@ -93,10 +95,13 @@ function flush(    kind, why) {
   }
 }
 
-# Where the startup process found no more of the WAL: a position, or a page as SEGMENT:OFFSET.
+# Where the startup process found no more of the WAL: a position, or a page as SEGMENT:OFFSET; until 9.2 a segment has two numbers.
 function position_in(text,    words) {
   if (match(text, /LSN [0-9A-F]+\/[0-9A-F]+, offset/)) line = substr(text, RSTART + 4, RLENGTH - 12)
-  else if (match(text, /segment [0-9A-F]+, offset [0-9]+/)) {
+  else if (match(text, /log file [0-9]+, segment [0-9]+, offset [0-9]+/)) {
+    split(substr(text, RSTART, RLENGTH), words, /[ ,]+/)
+    line = words[3] ":" words[5] ":" words[7]
+  } else if (match(text, /segment [0-9A-F]+, offset [0-9]+/)) {
     split(substr(text, RSTART, RLENGTH), words, /[ ,]+/)
     line = words[2] ":" words[4]
   } else if (text ~ /record|resource manager/ && match(text, / at [0-9A-F]+\/[0-9A-F]+/)) line = substr(text, RSTART + 4, RLENGTH - 4)
@@ -115,7 +120,7 @@ function unclear() { if (how != "early" && how != "unclear") { how = "unclear"; 
 # The kind of a message that begins with a row's text; what stands behind that text is in `behind`.
 function kind_of(text,    row) {
   for (row = 1; row <= rows; row++) {
-    if (kinds[row] ~ /^(silent|passing|ends|quiet)$/) continue
+    if (kinds[row] ~ /^(silent|passing|ends|quiet|recovers)$/) continue
     if (opens(text, texts[row])) return kinds[row]
   }
   behind = ""

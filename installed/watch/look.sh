@@ -69,7 +69,7 @@ look_at_titles() {
 # Before 9.1 no view tells of walsenders. Their titles do, by where a standby comes from: over loopback that is 127.0.0.1, whatever
 # its own address there. What a client chose of a title stands before that, and never at its end.
 look_at_senders() {
-  titles >"$scratch/titles" || {
+  { alive && titles >"$scratch/titles"; } || {
     cannot_look replication "its processes cannot be read in /proc"
     return
   }

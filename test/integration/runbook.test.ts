@@ -102,6 +102,7 @@ describe.skipIf(why !== undefined)(`the runbook on a site${why ? ` (${why})` : "
         ...{
           "common.sh": "600",
           "lives.sh": "600",
+          "older.sh": "600",
           "stream.awk": "600",
           messages: "600",
           peers: "600",

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { osUser } from "../../hosts/users.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
+import { until } from "./processes.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 /** Debian's programs of PostgreSQL 15: the only ones with clients that a test has without more ado. */
@@ -74,7 +75,11 @@ export class OwnServer {
   }
 
   async start(): Promise<void> {
-    await this.must([`${this.serverPrograms}/pg_ctl`, "-D", this.data, "-l", join(this.folder, "log"), "-w", "start"]);
+    // At 9.0 pg_ctl looks for the socket elsewhere, and waits in vain.
+    const waits = atLeast(this.major, "9.1");
+    const argv = [`${this.serverPrograms}/pg_ctl`, "-D", this.data, "-l", join(this.folder, "log")];
+    await this.must([...argv, waits ? "-w" : "-W", "start"]);
+    if (!waits) await until("the server to answer", () => existsSync(join(this.sockets, `.s.PGSQL.${this.port}`)));
   }
 
   async stop(mode: "fast" | "immediate" = "fast"): Promise<void> {
@@ -160,7 +165,16 @@ export class OwnServer {
 
   async #init(settings: Readonly<Record<string, string>>, standbyOf: OwnServer | undefined): Promise<void> {
     const { data } = this;
-    const asked = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"];
+    const asked = [
+      "-U",
+      "postgres",
+      "-A",
+      "trust",
+      "-E",
+      "UTF8",
+      "--locale=C",
+      ...(atLeast(this.major, "9.3") ? ["-N"] : []),
+    ];
     if (standbyOf === undefined) await this.must([`${this.serverPrograms}/initdb`, "-D", data, ...asked]);
     else {
       const way = ["-h", standbyOf.sockets, "-p", `${standbyOf.port}`, "-R", "-c", "fast", "-X", "stream"];

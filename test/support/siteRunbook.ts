@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { resolveStack } from "../../config/resolve.js";
 import { hostOf } from "../../hosts/index.js";
@@ -27,4 +28,30 @@ export async function runScript(site: RolloutSite, server: string, script: strin
   const argv = [join(runbookFolder(controlDirectory), script), ...words];
   const { code, stdout, stderr } = await hostOf(host).run(argv, { timeout: 120_000 });
   return { code, said: `${stdout}${stderr}` };
+}
+
+/** The acts that a script announces, or has done: what a dry run promises is what the real one says. */
+export function actsIn(said: string): readonly string[] {
+  return said
+    .split("\n")
+    .map((line) => line.replace(/^would /, "").replaceAll(/\d{8}T\d{6}Z/g, "TIME"))
+    .filter((line) => /^(promote|make|put|have|stop|restart|reload|start|copy|rewind|keep|let) /.test(line));
+}
+
+/** Every file that a declaration speaks of, and the runbook, by inode, time and size. */
+export function declaredFiles(site: RolloutSite): Readonly<Record<string, string>> {
+  const paths = site.site.servers.flatMap(({ dataDirectory, controlDirectory, files: declared }) => [
+    ...Object.keys(declared).map((name) => join(dataDirectory, name)),
+    ...readdirSync(controlDirectory, { recursive: true, encoding: "utf8" }).map((name) => join(controlDirectory, name)),
+    join(dataDirectory, "postmaster.pid"),
+    join(dataDirectory, "recovery.done"),
+  ]);
+  return Object.fromEntries(
+    paths.map((path) => {
+      if (!existsSync(path) || /server\.log|start\.log$/.test(path)) return [path, "none"];
+      const status = statSync(path);
+      const { ino, mtimeMs, size } = status;
+      return [path, status.isDirectory() ? "folder" : `${ino} ${mtimeMs} ${size}`];
+    }),
+  );
 }

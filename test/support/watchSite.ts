@@ -17,6 +17,7 @@ import { installFiles } from "../../installed/folder.js";
 import { type WatchFacts, type WatchLog, watchFiles, watchProgram } from "../../installed/watch/render.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { tellingPrefix } from "../../postgres/voice.js";
+import { until } from "./processes.js";
 import { serverFolder, serverUser } from "./serverUser.js";
 
 /** Debian's, with all client programs. */
@@ -67,7 +68,16 @@ export class WatchSite {
       site.user = await serverUser();
       site.#writeSendmail();
       const [primary = "", ...standbys] = names;
-      await site.#run("initdb", ["-D", site.data(primary), "-A", "trust", "-U", "postgres", "--locale=C", "-N"]);
+      await site.#run("initdb", [
+        "-D",
+        site.data(primary),
+        "-A",
+        "trust",
+        "-U",
+        "postgres",
+        "--locale=C",
+        ...(atLeast(major, "9.3") ? ["-N"] : []),
+      ]);
       appendFileSync(join(site.data(primary), "pg_hba.conf"), "host replication all 127.0.0.0/8 trust\n");
       // Not every package has pg_basebackup: the data are copied while the primary does not run. What initdb itself writes cannot
       // be followed (wal_level).
@@ -113,23 +123,28 @@ export class WatchSite {
     const later = atLeast(this.major, "12");
     const primary = `host=${this.address(this.names[0] ?? "")} port=${this.port} user=postgres application_name=${name}`;
     const { primary_conninfo: conninfo = primary, ...rest } = more;
+    const [hotStandby, slots, sockets] = [
+      atLeast(this.major, "9.6") ? "replica" : "hot_standby",
+      atLeast(this.major, "9.4") ? { max_replication_slots: "5" } : {},
+      atLeast(this.major, "9.3") ? "unix_socket_directories" : "unix_socket_directory",
+    ] as const;
     const settings: Record<string, string> = {
       listen_addresses: this.address(name),
       port: `${this.port}`,
-      unix_socket_directories: join(this.folder, name),
+      [sockets]: join(this.folder, name),
       logging_collector: "on",
       log_directory: "log",
       log_filename: "server.log",
       log_line_prefix: tellingPrefix(this.major),
-      wal_level: "replica",
+      wal_level: hotStandby,
       max_wal_senders: "5",
-      max_replication_slots: "5",
+      ...slots,
       hot_standby: this.isWarm(name) ? "off" : "on",
       fsync: "off",
       shared_buffers: "16MB",
       max_connections: "20",
       max_prepared_transactions: "5",
-      wal_receiver_status_interval: "1s",
+      ...(atLeast(this.major, "9.1") ? { wal_receiver_status_interval: "1s" } : {}),
       ...(isStandby && later ? { primary_conninfo: conninfo } : {}),
       ...rest,
     };
@@ -137,12 +152,14 @@ export class WatchSite {
     writeFileSync(join(this.data(name), "postgresql.conf"), lines.join(""));
     if (!isStandby) return;
     if (later) writeFileSync(join(this.data(name), "standby.signal"), "");
-    else writeFileSync(join(this.data(name), "recovery.conf"), `standby_mode = on\nprimary_conninfo = '${conninfo}'\n`);
+    else
+      writeFileSync(join(this.data(name), "recovery.conf"), `standby_mode = 'on'\nprimary_conninfo = '${conninfo}'\n`);
   }
 
   async start(name: string): Promise<void> {
     // A warm standby is up when it streams; nobody is told.
-    const wait = this.isWarm(name) ? "-W" : "-w";
+    // At 9.0 pg_ctl looks for the socket elsewhere, and waits in vain.
+    const wait = this.isWarm(name) || !atLeast(this.major, "9.1") ? "-W" : "-w";
     await this.#run("pg_ctl", [
       "start",
       wait,
@@ -153,6 +170,8 @@ export class WatchSite {
       "-l",
       join(this.folder, name, "start.log"),
     ]);
+    if (wait === "-W")
+      await until(`${name} to begin`, () => existsSync(join(this.folder, name, `.s.PGSQL.${this.port}`)));
   }
 
   async stop(name: string, mode = "fast"): Promise<void> {
@@ -245,7 +264,7 @@ export class WatchSite {
       role: isPrimary ? "primary" : "standby",
       hot: !this.isWarm(name),
       ...(isPrimary ? {} : { upstream: primary }),
-      standbys: isPrimary ? standbys.map((standby) => ({ name: standby })) : [],
+      standbys: isPrimary ? standbys.map((standby) => ({ name: standby, address: this.address(standby) })) : [],
       peers: this.names
         .filter((peer) => peer !== name)
         .map((peer) => ({

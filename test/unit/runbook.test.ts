@@ -83,7 +83,7 @@ async function shell(runbook: string, text: string, ...args: readonly string[]):
 }
 
 describe("the runbook's scripts", () => {
-  it("have nothing that shellcheck finds", async (context) => {
+  it("have nothing that shellcheck finds", { timeout: 60_000 }, async (context) => {
     const has = (await execa("sh", ["-c", "command -v shellcheck"], { reject: false })).exitCode === 0;
     if (!has) context.skip("shellcheck is not here");
     const { stdout } = await execa("shellcheck", ["-x", ...shellScripts], {
