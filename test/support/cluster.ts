@@ -64,7 +64,7 @@ export class Cluster {
       const settings: Record<string, string> = {
         listen_addresses: addressOf(name),
         port: `${port}`,
-        unix_socket_directories: "",
+        [atLeast(options.major, "9.3") ? "unix_socket_directories" : "unix_socket_directory"]: "",
         wal_level: atLeast(major, "9.6") ? "replica" : "hot_standby",
         max_wal_senders: "5",
         ...(atLeast(major, "9.4") ? { max_replication_slots: "5" } : {}),

@@ -148,9 +148,18 @@ export class Plot {
   async startWith(server: string, options: string, binDirectory = this.server(server).binDirectory): Promise<void> {
     const { dataDirectory } = this.server(server);
     const log = join(this.server(server).controlDirectory, "start.log");
-    const argv = [join(binDirectory, "pg_ctl"), "start", "-w", "-D", dataDirectory, "-l", log, "-o", options];
+    const argv = [join(binDirectory, "pg_ctl"), "start", "-W", "-D", dataDirectory, "-l", log, "-o", options];
     const { code, stdout, stderr } = await this.host(server).run(argv);
     if (code !== 0) throw new Error(`${stdout}${stderr}`);
+    // Until 9.6 its own waiting does not find every server.
+    await until(
+      () =>
+        this.ask(server, "select 1 as there").then(
+          () => true,
+          () => false,
+        ),
+      { deadline: 30_000, interval: 50 },
+    );
   }
 
   async signal(server: string, signal: NodeJS.Signals): Promise<void> {

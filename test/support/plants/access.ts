@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { hba, type Plant, without } from "./plant.js";
+import { hba, method, type Plant, without } from "./plant.js";
 
 const openToAll = "host all all 0.0.0.0/0 trust";
 const inDoubt = (server: string) =>
@@ -15,13 +15,14 @@ export const ofAccess: readonly Plant[] = [
   {
     name: "a rule removed",
     plant: (plot) => plot.edit("server3", hba, without(/^host +science .*\n/m)),
-    said: 'server3: pg_hba.conf "host  science  reader  127.0.0.1/32  scram-sha-256" is missing: reload',
+    said: (plot) => `server3: pg_hba.conf "host  science  reader  127.0.0.1/32  ${method(plot)}" is missing: reload`,
   },
   {
     name: "a rule edited",
     plant: (plot) =>
       plot.edit("des10", hba, (text) => text.replace(/(?<=^host +science +reader +)[^ ]+/m, "198.51.0.0/16")),
-    said: 'des10: pg_hba.conf line …, "host  science  reader  198.51.0.0/16  scram-sha-256", is there and not declared: reload',
+    said: (plot) =>
+      `des10: pg_hba.conf line …, "host  science  reader  198.51.0.0/16  ${method(plot)}", is there and not declared: reload`,
   },
   {
     name: "rules in another order",
@@ -46,6 +47,7 @@ export const ofAccess: readonly Plant[] = [
   },
   {
     name: "a rule that no server takes",
+    from: "10",
     plant: (plot) => plot.append("des10", hba, "host all all 192.0.2.77/32 nonsense"),
     said: 'des10: the server is not willing to take pg_hba.conf line …: invalid authentication method "nonsense": reload',
   },
@@ -71,6 +73,7 @@ export const ofAccess: readonly Plant[] = [
   },
   {
     name: "pg_hba.conf that the server may not read, in its own words",
+    from: "10",
     plant: async (plot) => chownSync(plot.path("des10", hba), 0, 0),
     said: "des10: the server is not willing to take pg_hba.conf: could not open …Permission denied: reload",
     together: false,

@@ -1,3 +1,4 @@
+import { atLeast, type Major } from "../../../postgres/versions.js";
 import type { Plot } from "../plantSite.js";
 
 /** One change behind pgsite's back, and how the preview is to say it. */
@@ -8,7 +9,8 @@ export interface Plant {
   readonly said: string | ((plot: Plot) => string);
   /** False where it cannot stand beside the others, for they touch the same. @default true */
   readonly together?: boolean;
-  readonly from?: "12" | "13";
+  /** The first version that knows it, or says it so. @default all do */
+  readonly from?: Major;
   /** Only root can do it. */
   readonly asRoot?: boolean;
   /** Whether it is in force: so after it was planted, and no more once it is healed. */
@@ -20,3 +22,6 @@ export const hba = "pg_hba.conf";
 
 /** Takes out what matches. */
 export const without = (pattern: RegExp) => (text: string) => text.replace(pattern, "");
+
+/** By which method the site's rules ask. */
+export const method = ({ major }: Plot) => (atLeast(major, "10") ? "scram-sha-256" : "md5");

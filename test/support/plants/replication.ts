@@ -46,6 +46,7 @@ export const ofReplication: readonly Plant[] = [
   },
   {
     name: "a delay of replay",
+    from: "9.4",
     plant: async (plot) => {
       await plot.append("des10", plot.recoveryFile, "recovery_min_apply_delay = 60000");
       if (atLeast(plot.major, "12")) await plot.reload("des10");
@@ -74,11 +75,13 @@ export const ofReplication: readonly Plant[] = [
   },
   {
     name: "a foreign slot on the primary",
+    from: "9.6",
     plant: (plot) => plot.sql("server2", "select pg_create_physical_replication_slot('left_over', true)"),
     said: "server2: replication slot left_over (physical) is there and keeps WAL, declared nowhere: SQL",
   },
   {
     name: "a foreign slot on a standby",
+    from: "9.4",
     plant: (plot) => plot.sql("des10", "select pg_create_physical_replication_slot('hanging')"),
     said: "des10: replication slot hanging (physical) is there and keeps WAL, declared nowhere: SQL",
   },

@@ -8,7 +8,7 @@ export const ofSettings: readonly Plant[] = [
   {
     name: "a setting edited and not reloaded",
     plant: (plot) => plot.append("server2", conf, "maintenance_work_mem = 99MB"),
-    said: "server2: postgresql.conf maintenance_work_mem is 99MB (waits for a reload: the server runs with 64MB), declared unset (64MB): reload",
+    said: "server2: postgresql.conf maintenance_work_mem is 99MB (waits for a reload: the server runs with …MB), declared unset (…MB): reload",
     together: false,
   },
   {
@@ -34,7 +34,7 @@ export const ofSettings: readonly Plant[] = [
       await plot.edit("des10", conf, without(/^work_mem.*\n/m));
       await plot.reload("des10");
     },
-    said: "des10: postgresql.conf work_mem is unset (4MB), declared 5MB: reload",
+    said: "des10: postgresql.conf work_mem is unset (…MB), declared 5MB: reload",
   },
   {
     name: "a setting removed that takes a restart",
@@ -93,6 +93,7 @@ export const ofSettings: readonly Plant[] = [
   },
   {
     name: "another file included",
+    from: "9.3",
     plant: async (plot) => {
       writeFileSync(plot.path("server2", "extra.conf"), "log_lock_waits = on\n", { mode: 0o644 });
       await plot.append("server2", conf, "include_if_exists 'extra.conf'");
@@ -122,6 +123,7 @@ export const ofSettings: readonly Plant[] = [
   },
   {
     name: "postgresql.conf that the server may not read, in its own words",
+    from: "9.5",
     plant: async (plot) => chownSync(plot.path("des10", conf), 0, 0),
     said: 'des10: the server is not willing to take postgresql.conf: could not open file "…: reload',
     together: false,
@@ -129,6 +131,7 @@ export const ofSettings: readonly Plant[] = [
   },
   {
     name: "ALTER SYSTEM of a setting that reloads",
+    from: "9.4",
     plant: async (plot) => {
       await plot.sql("server2", "alter system set log_statement = 'all'");
       await plot.reload("server2");
@@ -137,6 +140,7 @@ export const ofSettings: readonly Plant[] = [
   },
   {
     name: "ALTER SYSTEM of a setting that waits for a restart",
+    from: "9.4",
     plant: async (plot) => {
       await plot.sql("server2", "alter system set max_prepared_transactions = 3");
       await plot.reload("server2");
@@ -145,6 +149,7 @@ export const ofSettings: readonly Plant[] = [
   },
   {
     name: "ALTER SYSTEM of a hot-standby floor, restarted",
+    from: "9.4",
     plant: async (plot) => {
       await plot.sql("des10", "alter system set max_worker_processes = 12");
       await plot.restart("des10");

@@ -17,7 +17,9 @@ export const ofSql: readonly Plant[] = [
   sql("a role made superuser", "alter role reader superuser", "SUPERUSER of role reader is on, declared off"),
   sql("a role that may make roles", "alter role reader createrole", "CREATEROLE of role reader is on, declared off"),
   sql("a role that may make databases", "alter role reader createdb", "CREATEDB of role reader is on, declared off"),
-  sql("a role that may replicate", "alter role reader replication", "REPLICATION of role reader is on, declared off"),
+  sql("a role that may replicate", "alter role reader replication", "REPLICATION of role reader is on, declared off", {
+    from: "9.1",
+  }),
   sql("a group that may log in", "alter role observers login", "LOGIN of role observers is on, declared off"),
   sql(
     "another connection limit",
@@ -33,6 +35,7 @@ export const ofSql: readonly Plant[] = [
     "a membership granted",
     "grant pg_monitor to observers",
     "membership of role observers is pg_monitor, declared nothing",
+    { from: "10" },
   ),
   sql(
     "another password",
@@ -79,6 +82,7 @@ export const ofSql: readonly Plant[] = [
     "a setting of all roles",
     "alter role all set lock_timeout = '5s'",
     "lock_timeout of all roles is 5s, declared unset",
+    { from: "9.5" },
   ),
   sql(
     "another owner of a database",
