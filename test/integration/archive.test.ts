@@ -7,7 +7,7 @@ import { segmentAfter } from "../../servers/wal/walSegments.js";
 import { ArchiveSite } from "../support/archiveSite.js";
 import { triedAt } from "../support/everyRun.js";
 import { availableMajors } from "../support/programs.js";
-import { ranAt } from "../support/versionsTable.js";
+import { ranAt } from "../support/ran.js";
 
 /** Before 12 recovery.conf makes a standby, from 12 on standby.signal; before 10 much of it has other names. */
 const oldest: Major = availableMajors().includes("9.6") ? "9.6" : "10";

@@ -3,8 +3,8 @@ import type { Major } from "../../postgres/versions.js";
 import { bytesOfLsn } from "../../servers/sql/sql.js";
 import { triedAt } from "../support/everyRun.js";
 import { killServer } from "../support/kill.js";
+import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
-import { ranAt } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
 const majors = triedAt<Major>(["10", "11", "13", "15", "18"], "11", "18");

@@ -9,7 +9,7 @@ import { checkout } from "../../toolchain/paths.mjs";
 import { triedAt } from "../support/everyRun.js";
 import { HandMadeSite } from "../support/handMade.js";
 import { PulumiSandbox } from "../support/pulumi.js";
-import { ranAt } from "../support/versionsTable.js";
+import { ranAt } from "../support/ran.js";
 
 const run = promisify(execFile);
 

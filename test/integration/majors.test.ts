@@ -8,8 +8,8 @@ import type { Major } from "../../postgres/versions.js";
 import type { StatusRow } from "../../servers/status/report.js";
 import { triedAt } from "../support/everyRun.js";
 import { availableMajors, programsOf } from "../support/programs.js";
+import { ranAt } from "../support/ran.js";
 import { type RehearsedSite, said, sitesOf, stackText, statusRows, withRehearsal } from "../support/rehearsal.js";
-import { ranAt } from "../support/versionsTable.js";
 
 const majors = triedAt<Major>(["9.6", "10", "11", "12", "13", "14", "15", "16", "17", "18"], "9.6", "18");
 const available = availableMajors();

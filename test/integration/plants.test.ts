@@ -7,7 +7,7 @@ import { tried, triedAt } from "../support/everyRun.js";
 import { Plot, plantSite } from "../support/plantSite.js";
 import { contradictions, type Plant, plants, saysSo } from "../support/plants/index.js";
 import { runPreview } from "../support/previews.js";
-import { ranAt } from "../support/versionsTable.js";
+import { ranAt } from "../support/ran.js";
 
 const majors = triedAt<Major>(["11", "15", "18"], "15");
 const clean = { said: [], found: [], changed: [], details: "" };

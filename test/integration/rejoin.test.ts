@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { hashOfTree } from "../support/cluster.js";
 import { triedAt } from "../support/everyRun.js";
 import { askKept, crash, debian15, keptOf, partWays, rowsIn } from "../support/parted.js";
+import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
-import { ranAt } from "../support/versionsTable.js";
 
 const two = { server2: { dataDirectory: "/data/db" }, server3: { dataDirectory: "/data/db" } };
 const three = { ...two, des10: { role: "mirror", dataDirectory: "/data/db" } };

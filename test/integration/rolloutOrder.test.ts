@@ -17,9 +17,9 @@ import {
   raising,
   some,
 } from "../support/floors.js";
+import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
-import { ranAt } from "../support/versionsTable.js";
 
 const flat = {
   server2: { dataDirectory: "/data/db" },

@@ -11,8 +11,8 @@ import { runbookFolder } from "../../installed/runbook/render.js";
 import type { Major } from "../../postgres/versions.js";
 import { startServer } from "../../servers/process/process.js";
 import { triedAt } from "../support/everyRun.js";
+import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
-import { ranAt } from "../support/versionsTable.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
 const psql = (() => {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { Major } from "../../postgres/versions.js";
 import { triesAll } from "../support/everyRun.js";
+import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
-import { ranAt } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
 const majors: readonly Major[] = ["10", "11", "13", "15", "18"];

@@ -2,9 +2,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Server } from "../../config/site.js";
 import { triedAt } from "../support/everyRun.js";
 import { killServer } from "../support/kill.js";
+import { ranAt } from "../support/ran.js";
 import { Reader } from "../support/reader.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
-import { ranAt } from "../support/versionsTable.js";
 
 const common = (major: string) => `config:
   pgsite:site: repoint

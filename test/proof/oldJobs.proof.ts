@@ -6,8 +6,8 @@ import { atLeast } from "../../postgres/versions.js";
 import { BackedUp, rulesOf } from "../support/backedUp.js";
 import { atOldServers } from "../support/oldServers.js";
 import { OwnServer } from "../support/ownServer.js";
+import { ran } from "../support/ran.js";
 import { drilled, restored } from "../support/restored.js";
-import { ran } from "../support/versionsTable.js";
 import { WatchSite } from "../support/watchSite.js";
 
 /** What 9.0 can have of SISPI's: schemas, groups of tables, sequences, large objects, keys, settings and grants of a database. */

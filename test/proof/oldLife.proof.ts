@@ -8,8 +8,8 @@ import { committedStacks, Rehearsal } from "../../cli/rehearsal/rehearsal.js";
 import type { Report } from "../../servers/status/report.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { atOldServers } from "../support/oldServers.js";
+import { ran } from "../support/ran.js";
 import { serverUser } from "../support/serverUser.js";
-import { ran } from "../support/versionsTable.js";
 
 /* The demo, and what it leaves: each of the committed stacks at servers that no registry carries. */
 

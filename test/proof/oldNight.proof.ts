@@ -3,8 +3,8 @@ import { afterEach, expect, it } from "vitest";
 import { followsOver } from "../../postgres/rollout/promotion.js";
 import { atOldServers } from "../support/oldServers.js";
 import { until } from "../support/processes.js";
+import { ran } from "../support/ran.js";
 import { type Change, dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
-import { ran } from "../support/versionsTable.js";
 
 /*
  * The night of the guide on three hosts, with the committed stack files and the guide's own version: the primary's host loses its

@@ -10,9 +10,9 @@ import { until } from "../../servers/process/until.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
 import { killServer } from "../support/kill.js";
 import { atOldServers } from "../support/oldServers.js";
+import { ran } from "../support/ran.js";
 import { password, quickAt, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
-import { ran } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
 /*

@@ -6,9 +6,9 @@ import { hostOf } from "../../hosts/index.js";
 import { atLeast } from "../../postgres/versions.js";
 import { killServer } from "../support/kill.js";
 import { atOldServers, type OldServer } from "../support/oldServers.js";
+import { ran } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
 import { actsIn, declaredFiles, installRunbooks, runScript } from "../support/siteRunbook.js";
-import { ran } from "../support/versionsTable.js";
 
 const { wal_retrieve_retry_interval: _since95, max_replication_slots: _since94, ...settings } = quick;
 /** The guide's: a warm standby with a trigger file, and a hot one far away. */

@@ -12,7 +12,7 @@ import { clusterSql, databaseSql, sequencesSql } from "../../servers/upgrade/com
 import * as questions from "../../servers/upgrade/questions.js";
 import { Cluster } from "../support/cluster.js";
 import { atOldServers } from "../support/oldServers.js";
-import { ran } from "../support/versionsTable.js";
+import { ran } from "../support/ran.js";
 
 /* What pgsite asks by SQL, asked of servers that no registry carries: what a version does not know is no syntax error to find out by. */
 

@@ -14,7 +14,7 @@ import { type Branch, branchOf, divergence, forkOf } from "../../servers/wal/tim
 import { lsnText, segmentAt, startOf } from "../../servers/wal/walSegments.js";
 import { OldCluster, type RawServer } from "../support/oldPair.js";
 import { atOldServers } from "../support/oldServers.js";
-import { ran } from "../support/versionsTable.js";
+import { ran } from "../support/ran.js";
 
 const size = 16 * 1024 * 1024;
 const rounds = Number(process.env.ROUNDS ?? 8);

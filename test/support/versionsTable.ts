@@ -1,10 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { getCurrentTest } from "vitest/suite";
 import { type Major, majors } from "../../postgres/versions.js";
 import { checkout } from "../../toolchain/paths.mjs";
-import { serverIn } from "./oldServers.js";
-import { programsOf } from "./programs.js";
 
 /** What of a site's life is tried at versions, in the order of the table. */
 export const acts = {
@@ -46,33 +43,6 @@ const [data, table] = [join(folder, "versions.json"), join(folder, "versions.md"
 
 /** What a test says of itself, for whoever records it. */
 export type Seen = Pick<Run, "version" | "seeding"> & { readonly major: Major; readonly act: Act };
-
-/**
- * Says, in a test, that it shows an act at a version. With `PGSITE_RECORD=1` that is recorded when the test has passed
- * (`versionsReporter.ts`).
- * @param seeding whether servers had to be seeded again @param meta of the test, where it runs beside others
- */
-export function ran(
-  { version, major }: { version: string; major: Major },
-  act: Act,
-  seeding = false,
-  meta: object | undefined = getCurrentTest()?.meta,
-): void {
-  if (!records()) return;
-  if (meta === undefined) throw new Error("what ran is said by the test that ran it");
-  const test: { seen?: readonly Seen[] } = meta;
-  test.seen = [...(test.seen ?? []), { major, act, version, ...(seeding ? { seeding: true } : {}) }];
-}
-
-/** The same with the programs that tests have of a major version. */
-export async function ranAt(major: Major, act: Act, meta?: object): Promise<void> {
-  if (!records()) return;
-  ran(serverIn(await programsOf(major)), act, false, meta);
-}
-
-function records(): boolean {
-  return (process.env.PGSITE_RECORD ?? "") !== "";
-}
 
 /** Records what was seen on a day (`2026-11-30`), and writes the document anew. */
 export function record(seen: readonly Seen[], day: string): void {
