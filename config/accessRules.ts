@@ -15,7 +15,7 @@ import {
 } from "../postgres/files/hba/index.js";
 import { type Problem, warning } from "../postgres/problem.js";
 import { splitList } from "../postgres/settings/lists.js";
-import { atLeast } from "../postgres/versions.js";
+import { atLeast, type Major } from "../postgres/versions.js";
 import { bootstrapSuperuser } from "./bootstrapSuperuser.js";
 import type { RuleInputs, SiteFacts } from "./inputs.js";
 import type { AccessDescription } from "./schema.js";
@@ -50,7 +50,7 @@ export function accessRules(
       method: local,
       options: [],
     },
-    ...ownSources(listens, inputs.administratorsFrom).map((address) => ({
+    ...ownSources(site.version, listens, inputs.administratorsFrom).map((address) => ({
       ...host,
       databases: [any],
       users: [literalName(site.administrator)],
@@ -90,10 +90,10 @@ export function accessRules(
 
 /**
  * From where pgsite comes that is on the server's own host: to loopback, where it listens there; else to an address of the
- * host's own, and then from the same.
+ * host's own, and then from the same. A running server of 9.0 does not say where it listens, and is asked at its declared address.
  */
-function ownSources(listens: string, more: readonly string[]): readonly string[] {
-  const others = (splitList(listens) ?? []).some((one) => !isHeardByLoopback(one));
+function ownSources(version: Major, listens: string, more: readonly string[]): readonly string[] {
+  const others = !atLeast(version, "9.1") || (splitList(listens) ?? []).some((one) => !isHeardByLoopback(one));
   return [...new Set([sourceOf("127.0.0.1"), ...(others ? ["samehost"] : []), ...more.map(sourceOf)])];
 }
 

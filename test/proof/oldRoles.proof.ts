@@ -1,13 +1,17 @@
-import { renameSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterEach, expect, it } from "vitest";
+import { incompleteMarker } from "../../config/controlDirectory.js";
+import type { Server } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { followsOver, promotedBy } from "../../postgres/rollout/promotion.js";
 import { startServer } from "../../servers/process/process.js";
+import { until } from "../../servers/process/until.js";
 import { keptOf } from "../../servers/rejoin/aside.js";
 import { killServer } from "../support/kill.js";
 import { atOldServers } from "../support/oldServers.js";
 import { password, quickAt, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { RolloutStacks } from "../support/rolloutStack.js";
 import { ran } from "../support/versionsTable.js";
 import { Writer } from "../support/writer.js";
 
@@ -142,6 +146,54 @@ atOldServers("who takes writes", (server) => {
     await writer.stop();
     await caughtUp(site, "server2", "des10");
     expect(await kept(site, "des10")).toHaveLength(1);
+  });
+
+  it.runIf(seeds)("is cut off in the middle of a copy, and the next up goes on", async () => {
+    const text = (primary: Name) => `config:
+  pgsite:site: cutoff
+  pgsite:postgresql: "${major}"
+  pgsite:hosts: {server2: 192.0.2.2, server3: 192.0.2.3, des10: 192.0.2.10}
+  pgsite:authentication: md5
+  pgsite:settings: {shared_buffers: 8MB, fsync: false}
+  pgsite:primary: ${primary}
+  pgsite:servers:
+${names
+  .map(
+    (name) =>
+      `    ${name}: {dataDirectory: /data, seedAgain: true, settings: {hot_standby: true, trigger_file: /data/promote-${name}}}\n`,
+  )
+  .join("")}`;
+    // Where nobody but root may write, as the preflight wants it.
+    const folder = mkdtempSync("/opt/pgsite-old-");
+    let stacks: RolloutStacks | undefined;
+    try {
+      cpSync(dirname(server.bin), folder, { recursive: true, verbatimSymlinks: true });
+      chmodSync(folder, 0o755);
+      const options = { name: `cutoff-${major}`, postgresql: major, block, binaries: join(folder, "bin") };
+      stacks = await RolloutStacks.up(options, { ctio: text("server2") });
+      const all = stacks.servers("ctio");
+      const [des10, , server3] = all as [Server, Server, Server];
+      await stacks.query(all[1] as Server, "create table kept (n int)", "insert into kept values (1)");
+      await stacks.declare({ ctio: text("server3") });
+      const half = () => existsSync(join(des10.dataDirectory, incompleteMarker));
+      await stacks.killedUp("ctio", half);
+      // Promoted, and the copy is half: the next one has no word of a switchover.
+      const { said } = await stacks.preview("ctio");
+      expect(said).not.toContain("switchover");
+      expect(said).toMatch(/server2: seed again by delta copy \(it is behind on timeline 1, which server3 left for 2/);
+      await stacks.rehearsal.up("ctio");
+      await stacks.query(server3, "insert into kept values (2)");
+      for (const name of ["server2", "des10"]) {
+        const standby = all.find((one) => one.name === name) as Server;
+        const both = async () => (await stacks?.query(standby, "select n from kept"))?.length === 2;
+        expect(await until(both, { deadline: 30_000 }), name).toBe(true);
+      }
+      const { code, said: clean } = await stacks.preview("ctio", "--expect-no-changes");
+      expect(code, clean).toBe(0);
+    } finally {
+      await stacks?.rehearsal.down();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it.runIf(promotedBy(major).by === "trigger file")("is refused where nothing can promote the standby", async () => {

@@ -34,6 +34,8 @@ export interface RemoteSiteOptions {
   readonly jobs?: boolean;
   /** Whether the stack file's web viewers stay in it, which takes Apache on system1. @default false */
   readonly viewers?: boolean;
+  /** Of dbadmin. @default one that some syntax on the way could stumble over */
+  readonly password?: string;
   /** Of Pulumi's secrets. @default the same in every test */
   readonly passphrase?: string;
 }
@@ -61,14 +63,16 @@ const clientInStack = "decam-dev-client";
 export class RemoteSite {
   /** Of dbadmin: everything that some syntax on the way could stumble over, after a word that tells it. */
   readonly secret = `zq${randomBytes(6).toString("hex")}`;
-  readonly password = `${this.secret} it's "$(touch /pwned)" \`touch /pwned\` \\ %s:é`;
+  readonly password: string;
   readonly #changes = new Map<string, readonly Change[]>();
 
   private constructor(
     readonly net: MultiHost,
     readonly sandbox: PulumiSandbox,
     private readonly options: RemoteSiteOptions & Required<Pick<RemoteSiteOptions, "stacks" | "texts" | "changes">>,
-  ) {}
+  ) {
+    this.password = options.password ?? `${this.secret} it's "$(touch /pwned)" \`touch /pwned\` \\ %s:é`;
+  }
 
   static async make(options: RemoteSiteOptions = {}): Promise<RemoteSite> {
     const { texts = {}, changes = [] } = options;

@@ -6,6 +6,7 @@ import { resolveStack } from "../../config/resolve.js";
 import type { Passwords, Server, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
+import { replicating } from "../../postgres/replicating.js";
 import { findSetting } from "../../postgres/settings/catalogue.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { differences, formatPath } from "../../provider/protocol/wire.js";
@@ -44,8 +45,6 @@ export interface RolloutDeclaration {
 /** The administrator's. */
 export const password = "adm1n";
 const passwords: Passwords = { postgres: password, replicator: "repl" };
-/** Before 9.1 replication takes a superuser: there is one. */
-const replicationRole = (major: Major) => (atLeast(major, "9.1") ? "replicator" : "postgres");
 
 /** What makes tests short: no waiting for disks, or for a standby that lost its upstream. */
 export const quick = {
@@ -55,6 +54,11 @@ export const quick = {
   checkpoint_timeout: "1h",
   max_replication_slots: "5",
 };
+
+/** At 9.0 the administrator replicates too. */
+function rolesAt(major: Major): readonly string[] {
+  return Object.keys(passwords).filter((name) => name !== "replicator" || replicating(major).attribute);
+}
 
 /** Of these, those that a version has. */
 export function quickAt(major: Major): Readonly<Record<string, string>> {
@@ -110,10 +114,7 @@ export class RolloutSite {
       "pgsite:primary": hosts[0] ?? "",
       ...(atLeast(major, "10") ? {} : { "pgsite:authentication": "md5" }),
       "pgsite:rehearsal": JSON.stringify(rehearsal),
-      "pgsite:replicationRole": replicationRole(major),
-      ...Object.fromEntries(
-        ["postgres", replicationRole(major)].map((name) => [`pgsite:password-${name}`, passwords[name] ?? ""]),
-      ),
+      ...Object.fromEntries(rolesAt(major).map((name) => [`pgsite:password-${name}`, passwords[name] ?? ""])),
     };
     const made = new RolloutSite(folder, major, raw, declaration);
     try {
