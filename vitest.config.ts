@@ -5,8 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/support/noSsh.ts", "test/support/seed.ts"],
     testTimeout: 20_000,
-    // Tests of real servers wait as much as they work: both cores stay busy with two files at once.
-    maxWorkers: 2,
+    // Tests of real servers wait as much as they work: three files at once keep two cores busy.
+    maxWorkers: 3,
     minWorkers: 1,
     maxConcurrency: 3,
   },
