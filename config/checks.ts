@@ -1,4 +1,5 @@
 import { takesWrites } from "../postgres/files/conninfo.js";
+import { isReadBy } from "../postgres/files/passfile.js";
 import { checkSqlName } from "../postgres/names.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import { replicating } from "../postgres/replicating.js";
@@ -9,7 +10,7 @@ import { checkJobs } from "./backups.js";
 import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
 import { checkLost } from "./lost.js";
-import { passwordKey, type RawConfiguration, rolesWithPassword } from "./parse.js";
+import { passwordKey, passwordOf, type RawConfiguration, rolesWithPassword } from "./parse.js";
 import { unknownHost } from "./references.js";
 import type { StackDescription } from "./schema.js";
 import { schemasOf } from "./schemas.js";
@@ -231,6 +232,14 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
         (complete ? error : warning)(
           passwordKey(role),
           `the role ${role} has no password: ${complete ? "give one" : "pulumi up will refuse until you give one"} (pulumi config set --secret ${passwordKey(role)})`,
+        ),
+      ),
+    ...[administrator, replicationRoleOf(description, version)]
+      .filter((role, index, all) => all.indexOf(role) === index && !isReadBy(version, passwordOf(raw, role)))
+      .map((role) =>
+        error(
+          passwordKey(role),
+          `the password of ${role} has a colon or a backslash in it, which clients of ${version} do not read from a password file (9.2 and later do): standbys would not get in; give the role another (pulumi config set --secret ${passwordKey(role)})`,
         ),
       ),
     ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`)),

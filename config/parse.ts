@@ -16,6 +16,11 @@ export function passwordKey(role: string): string {
   return `${passwordPrefix}${role}`;
 }
 
+/** A role's password; empty where it has none. */
+export function passwordOf(raw: RawConfiguration, role: string): string {
+  return raw[namespace + passwordKey(role)] ?? "";
+}
+
 /** The roles that have a password in the stack's configuration. */
 export function rolesWithPassword(raw: RawConfiguration): string[] {
   return Object.keys(raw)

@@ -1,4 +1,5 @@
 /** The password file of libpq (PostgreSQL: "The Password File"). */
+import { atLeast, type Major } from "../versions.js";
 
 export interface PassfileLine {
   /** As the connection names it: an address does not match a host name that leads to it. `*` is any, in all four. */
@@ -25,6 +26,11 @@ export function renderPassfile(lines: readonly PassfileLine[]): string {
     )
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** Whether a version's libpq takes a password from such a file: until 9.1 it takes a backslash for one of the password's own. */
+export function isReadBy(version: Major, password: string): boolean {
+  return atLeast(version, "9.2") || !/[\\:]/.test(password);
 }
 
 function field(name: string, value: string): string {

@@ -214,6 +214,30 @@ describe("a resolved stack", () => {
     expect(JSON.stringify(problems)).not.toContain("hunter2");
   });
 
+  it("refuses a password that clients before 9.2 do not read from a password file, and does not tell it", () => {
+    const problems = (postgresql: string, password: string) =>
+      resolveStack("production", {
+        "pgsite:site": "orders",
+        "pgsite:postgresql": postgresql,
+        "pgsite:authentication": "md5",
+        "pgsite:hosts": '{"db1":"192.0.2.1"}',
+        "pgsite:primary": "db1",
+        "pgsite:servers": '{"db1":{"dataDirectory":"/a"}}',
+        "pgsite:password-postgres": password,
+        ...(postgresql === "9.0.3" ? {} : { "pgsite:password-replicator": password }),
+      })
+        .problems.filter(({ severity }) => severity === "error")
+        .map(({ path, message }) => `${path}: ${message}`);
+    expect(problems("9.0.3", "hun:ter2").join()).toMatch(/^password-postgres: the password of postgres has a colon or/);
+    expect(problems("9.1.24", "hun\\ter2").map((one) => one.split(":")[0])).toEqual([
+      "password-postgres",
+      "password-replicator",
+    ]);
+    expect(problems("9.1.24", "hun:ter2").join()).not.toContain("ter2");
+    expect(problems("9.1.24", "hunter2")).toEqual([]);
+    expect(problems("9.2.24", "hun:ter2")).toEqual([]);
+  });
+
   it("needs a head: a primary, or an upstream outside", () => {
     expect(resolve({ primary: undefined }).errors[0]).toContain("primary: is missing");
     const upstream = { server: "db9", host: "far", dataDirectory: "/srv/pg" };
