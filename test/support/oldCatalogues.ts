@@ -39,7 +39,6 @@ ${since(
     'streaming'::text as state, ${at("1/0")} as sent_location, ${at("1/0")} as write_location, ${at("1/0")} as flush_location,
     ${at("1/0")} as replay_location, 0 as sync_priority, 'async'::text as sync_state;`,
 )}
-${atLeast(version, "9.1") ? "" : "-- Nothing tells of standbys: the row that others have.\nselect 'behind', 'two', '16777216';"}
 ${since(
   "9.4",
   `create view old.pg_replication_slots as
