@@ -5,7 +5,7 @@
 
 import type { LockedOut } from "./lockedOut.js";
 import type { Replication, Slot } from "./positions.js";
-import type { Divergence } from "./rollout/model.js";
+import type { Divergence } from "./rollout/diverged.js";
 import type { Superseded } from "./serverProblems.js";
 
 /** What it takes to make a difference go away, mildest first. */

@@ -1,4 +1,4 @@
-import type { Divergence } from "./rollout/model.js";
+import type { Divergence } from "./rollout/diverged.js";
 import type { ServerProblem, StreamProblem } from "./serverProblems.js";
 
 /** What a server is to the others of its site. Nothing but data: it stands in the state. */

@@ -1,4 +1,5 @@
-import type { Behind, LostServers, Refusal } from "./model.js";
+import type { Behind } from "./diverged.js";
+import type { LostServers, Refusal } from "./model.js";
 import { type Actual, type Desired, followsOver } from "./promotion.js";
 
 /**

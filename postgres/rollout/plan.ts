@@ -1,5 +1,6 @@
 import type { Floors } from "../settings/floors.js";
 import { afterTakeover, beforeSeeding, leftBehindBy, maySeed, refuseSeeding, type SeedingAllowed } from "./behind.js";
+import type { Rejoin } from "./diverged.js";
 import { afterFailover, costOf, failoverOf, refuseFailover } from "./failover.js";
 import type {
   Action,
@@ -8,7 +9,6 @@ import type {
   LostServers,
   PlanReport,
   Reason,
-  Rejoin,
   RolloutPlan,
   Step,
 } from "./model.js";

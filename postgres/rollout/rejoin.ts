@@ -1,5 +1,6 @@
 import { atLeast, type Major } from "../versions.js";
-import type { ActualServer, MissingWal, NoRoad, Refusal, Rejoin, RewindObstacle } from "./model.js";
+import type { MissingWal, NoRoad, Rejoin, RewindObstacle } from "./diverged.js";
+import type { ActualServer, Refusal } from "./model.js";
 
 /**
  * How a server that went its own way becomes a standby again: the old primary that is back after another took over, or a

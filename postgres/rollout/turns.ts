@@ -1,6 +1,7 @@
 import { type Floors, floorsOf } from "../settings/floors.js";
 import { type Change, changeOf } from "./changes.js";
-import type { Action, ActualServer, Behind, DesiredServer, Rejoin } from "./model.js";
+import type { Behind, Rejoin } from "./diverged.js";
+import type { Action, ActualServer, DesiredServer } from "./model.js";
 
 /** A server in a plan: what it needs, and how it stands as the plan goes on. */
 export interface Turn {

@@ -1,6 +1,6 @@
 import { type Host, HostTimeout, type RunResult } from "../../hosts/host.js";
 import { nothingLent, optionWords } from "../../hosts/ssh/client.js";
-import type { NoRoad } from "../../postgres/rollout/model.js";
+import type { NoRoad } from "../../postgres/rollout/diverged.js";
 
 /** What ssh is told by rsync of ours on a host: nothing asks, nothing is lent, and a cut line ends it in 15 s. */
 export const sshBetween = [

@@ -9,7 +9,7 @@ import {
 } from "../../config/controlDirectory.js";
 import type { KnownServer, Server } from "../../config/site.js";
 import { type Host, isOfHost } from "../../hosts/host.js";
-import type { Rejoin } from "../../postgres/rollout/model.js";
+import type { Rejoin } from "../../postgres/rollout/diverged.js";
 import type { CopyProgress } from "../baseBackup/progress.js";
 import { controlFileOf } from "../data/controlFile.js";
 import { writing } from "../data/lock.js";

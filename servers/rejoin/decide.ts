@@ -13,7 +13,7 @@ import type {
   RejoinWay,
   RewindFailure,
   RewindObstacle,
-} from "../../postgres/rollout/model.js";
+} from "../../postgres/rollout/diverged.js";
 import { bestWay, type RewindFacts, whyNoRewind } from "../../postgres/rollout/rejoin.js";
 import type { Major } from "../../postgres/versions.js";
 import { logsHints } from "../../postgres/wal/controlFile.js";

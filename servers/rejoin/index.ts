@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { KnownSite } from "../../config/site.js";
-import type { Rejoin, RejoinWay } from "../../postgres/rollout/model.js";
+import type { Rejoin, RejoinWay } from "../../postgres/rollout/diverged.js";
 import { type CopyProgress, noProgress } from "../baseBackup/progress.js";
 import { readControlFile } from "../data/controlFile.js";
 import { waitForWriters } from "../data/lock.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { controlPath } from "../../config/controlDirectory.js";
 import { renderConninfo } from "../../postgres/files/conninfo.js";
 import { renderPassfile } from "../../postgres/files/passfile.js";
-import type { RewindFailure } from "../../postgres/rollout/model.js";
+import type { RewindFailure } from "../../postgres/rollout/diverged.js";
 import { runByLines } from "../baseBackup/lines.js";
 import { writing } from "../data/lock.js";
 import { standbyFile } from "../data/ownFiles.js";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { keptNames } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import type { Rejoin } from "../../postgres/rollout/model.js";
+import type { Rejoin } from "../../postgres/rollout/diverged.js";
 import { namesOf } from "../sql/versions.js";
 import { keptInWords, type Transactions } from "../words/kept.js";
 

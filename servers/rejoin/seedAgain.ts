@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { Behind } from "../../postgres/rollout/model.js";
+import type { Behind } from "../../postgres/rollout/diverged.js";
 import { readControlFile } from "../data/controlFile.js";
 import { waitForWriters } from "../data/lock.js";
 import { seal } from "../data/seal.js";

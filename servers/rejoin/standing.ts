@@ -1,5 +1,5 @@
 import type { Host } from "../../hosts/host.js";
-import type { Divergence, Fork } from "../../postgres/rollout/model.js";
+import type { Divergence, Fork } from "../../postgres/rollout/diverged.js";
 import { followsOver } from "../../postgres/rollout/promotion.js";
 import type { Major } from "../../postgres/versions.js";
 import { lsnOf } from "../sql/sql.js";

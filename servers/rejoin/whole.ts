@@ -2,7 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { keptNames } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
-import type { NotWhole } from "../../postgres/rollout/model.js";
+import type { NotWhole } from "../../postgres/rollout/diverged.js";
 import { onOneMachine } from "../baseBackup/copiers.js";
 import { copyTrees, type Tree, walk } from "../baseBackup/copyTree.js";
 import type { CopyProgress } from "../baseBackup/progress.js";

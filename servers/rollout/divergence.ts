@@ -1,5 +1,5 @@
 import { controlDirectoryOf } from "../../config/controlDirectory.js";
-import type { Behind, Divergence, Fork, Rejoin } from "../../postgres/rollout/model.js";
+import type { Behind, Divergence, Fork, Rejoin } from "../../postgres/rollout/diverged.js";
 import { followsOver } from "../../postgres/rollout/promotion.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Standing } from "../rejoin/standing.js";

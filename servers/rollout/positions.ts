@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Consequence, Difference } from "../../postgres/differences.js";
 import type { Position, Positions, Replication, Slot } from "../../postgres/positions.js";
-import type { Divergence } from "../../postgres/rollout/model.js";
+import type { Divergence } from "../../postgres/rollout/diverged.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import { problemsWith, type Report, type ServerReport } from "../status/report.js";
 import type { TopologyArgs, TopologyServer } from "./state.js";

@@ -1,15 +1,9 @@
 import type { LostServer } from "../../config/lost.js";
 import type { BaseBackupChoice, Endpoint, KnownServer } from "../../config/site.js";
 import type { RunsWith } from "../../postgres/files/differences.js";
+import type { Behind, Divergence, Rejoin } from "../../postgres/rollout/diverged.js";
 import type { KnownMirror } from "../../postgres/rollout/mirrors.js";
-import type {
-  Behind,
-  ConfigurationFacts,
-  Divergence,
-  PlannedStep,
-  Refusal,
-  Rejoin,
-} from "../../postgres/rollout/model.js";
+import type { ConfigurationFacts, PlannedStep, Refusal } from "../../postgres/rollout/model.js";
 import type { Major } from "../../postgres/versions.js";
 import type { Received } from "../../postgres/wal/received.js";
 

@@ -1,6 +1,6 @@
 import type { LockedOut } from "../../postgres/lockedOut.js";
 import type { Position, Positions, Slot } from "../../postgres/positions.js";
-import type { Divergence } from "../../postgres/rollout/model.js";
+import type { Divergence } from "../../postgres/rollout/diverged.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import type { Major } from "../../postgres/versions.js";
 import { hostOf, lookOfRefresh, newLooks } from "../status/look.js";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../../hosts/host.js";
-import type { Divergence } from "../../postgres/rollout/model.js";
+import type { Divergence } from "../../postgres/rollout/diverged.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { minimumReached, recordedRole } from "../../postgres/wal/controlFile.js";
 import { type Fork, maybeSamePast } from "../../postgres/wal/forks.js";

@@ -1,4 +1,4 @@
-import type { Divergence } from "../../postgres/rollout/model.js";
+import type { Divergence } from "../../postgres/rollout/diverged.js";
 
 const save = "save what it alone has, then move its data directory away and run pulumi up";
 

@@ -3,7 +3,7 @@ import { keptNames, timeKept } from "../../config/controlDirectory.js";
 import type { KnownServer } from "../../config/site.js";
 import { quote } from "../../hosts/quote.js";
 import { besideOptions } from "../../postgres/beside.js";
-import type { Rejoin } from "../../postgres/rollout/model.js";
+import type { Rejoin } from "../../postgres/rollout/diverged.js";
 import { namesOf } from "../sql/versions.js";
 
 /** The transactions in what is kept of a server that diverged. */

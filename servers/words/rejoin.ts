@@ -8,7 +8,7 @@ import type {
   Rejoin,
   RejoinObstacle,
   RewindObstacle,
-} from "../../postgres/rollout/model.js";
+} from "../../postgres/rollout/diverged.js";
 import { followsFrom } from "../../postgres/rollout/promotion.js";
 import { readsStandbysFrom, rewindsFrom } from "../../postgres/rollout/rejoin.js";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Passwords, Site } from "../../config/site.js";
 import { hostOf } from "../../hosts/index.js";
 import { closeSessions } from "../../hosts/shell/sessions.js";
-import type { Fork } from "../../postgres/rollout/model.js";
+import type { Fork } from "../../postgres/rollout/diverged.js";
 import { lines } from "../../servers/baseBackup/progressLines.js";
 import { withLock } from "../../servers/data/lock.js";
 import { decideRejoin } from "../../servers/rejoin/decide.js";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ActualServer, Behind, Rejoin } from "../../../postgres/rollout/model.js";
+import type { Behind, Rejoin } from "../../../postgres/rollout/diverged.js";
+import type { ActualServer } from "../../../postgres/rollout/model.js";
 import { planRollout } from "../../../postgres/rollout/plan.js";
 import { promotedBy } from "../../../postgres/rollout/promotion.js";
 import { type Major, majors } from "../../../postgres/versions.js";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isKeptDirectory, keptDirectory, timeKept } from "../../../config/controlDirectory.js";
-import type { ActualServer, Fork, Rejoin } from "../../../postgres/rollout/model.js";
+import type { Fork, Rejoin } from "../../../postgres/rollout/diverged.js";
+import type { ActualServer } from "../../../postgres/rollout/model.js";
 import { bestWay, type RewindFacts, whyNoRewind } from "../../../postgres/rollout/rejoin.js";
 import { rewindObstacleInWords } from "../../../servers/words/rejoin.js";
 import { desired, running, words } from "../../support/rolloutPlans.js";

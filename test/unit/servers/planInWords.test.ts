@@ -1,16 +1,12 @@
 import { describe, expect, it } from "vitest";
+import type { Behind, Fork, NoRoad, Rejoin, RewindObstacle } from "../../../postgres/rollout/diverged.js";
 import type {
-  Behind,
   Failover,
   FailoverRefusal,
-  Fork,
   Loss,
-  NoRoad,
   PlannedStep,
   Reason,
   Refusal,
-  Rejoin,
-  RewindObstacle,
   SwitchoverRefusal,
 } from "../../../postgres/rollout/model.js";
 import type { Received } from "../../../postgres/wal/received.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Position, Positions } from "../../../postgres/positions.js";
-import type { Divergence } from "../../../postgres/rollout/model.js";
+import type { Divergence } from "../../../postgres/rollout/diverged.js";
 import {
   misplaced,
   positionDifference,
