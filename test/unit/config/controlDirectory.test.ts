@@ -162,6 +162,7 @@ describe("the runbook's scripts", () => {
       controlDirectoryOf("1"),
       keptNames.report,
       drillMark,
+      incompleteMarker,
     ]);
   });
 });
