@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveStack } from "../../config/resolve.js";
@@ -13,6 +13,7 @@ import { startServer } from "../../servers/process/process.js";
 import { triedAt } from "../support/everyRun.js";
 import { ranAt } from "../support/ran.js";
 import { quick, type RolloutDeclaration, RolloutSite } from "../support/rolloutSite.js";
+import { declaredFiles } from "../support/siteRunbook.js";
 
 /** npm's programs have no psql: Debian's, or whichever is in PATH, asks. */
 const psql = (() => {
@@ -39,24 +40,6 @@ const majors = [
   ["13", 174],
   ["18", 175],
 ] as const;
-
-/** Every file that a declaration speaks of, and the runbook, by its inode, time and size. */
-function files(site: RolloutSite): Readonly<Record<string, string>> {
-  const paths = site.site.servers.flatMap(({ dataDirectory, controlDirectory, files: declared }) => [
-    ...Object.keys(declared).map((name) => join(dataDirectory, name)),
-    ...readdirSync(controlDirectory, { recursive: true, encoding: "utf8" }).map((name) => join(controlDirectory, name)),
-    join(dataDirectory, "postmaster.pid"),
-    join(dataDirectory, "recovery.done"),
-  ]);
-  return Object.fromEntries(
-    paths.map((path) => {
-      if (!existsSync(path) || /server\.log|start\.log$/.test(path)) return [path, "none"];
-      const status = statSync(path);
-      const { ino, mtimeMs, size } = status;
-      return [path, status.isDirectory() ? "folder" : `${ino} ${mtimeMs} ${size}`];
-    }),
-  );
-}
 
 for (const [major, block] of triedAt(majors, "10", "18")) {
   describe.skipIf(psql === undefined)(
@@ -91,9 +74,9 @@ for (const [major, block] of triedAt(majors, "10", "18")) {
         return { code, said: `${stdout}${stderr}` };
       };
       const dry = async (name: string, script: string, ...words: readonly string[]) => {
-        const before = files(site);
+        const before = declaredFiles(site);
         const done = await run(name, script, "--dry-run", ...words);
-        expect(files(site)).toEqual(before);
+        expect(declaredFiles(site)).toEqual(before);
         return done;
       };
       const rows = async (server: string) =>
@@ -168,9 +151,9 @@ for (const [major, block] of triedAt(majors, "10", "18")) {
           expect(found, name).toEqual(declared);
         }
         expect(await site.preview()).toEqual([]);
-        const before = files(site);
+        const before = declaredFiles(site);
         await site.up();
-        expect(files(site)).toEqual(before);
+        expect(declaredFiles(site)).toEqual(before);
         expect(await rows("server3")).toBe("before failed over");
         expect(await rows("des10")).toBe("before failed over");
         const streams = await site.query(

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { followsOver } from "../../postgres/rollout/promotion.js";
 import { atOldServers } from "../support/oldServers.js";
-import { until } from "../support/processes.js";
+import { cutUnder } from "../support/powerCut.js";
 import { ran } from "../support/ran.js";
 import { type Change, dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
 
@@ -110,25 +110,6 @@ else {
       ran(server, "night", seeds);
     });
   });
-}
-
-/** Cuts the power of the primary's host while somebody writes to it. @returns rows whose commit was acknowledged, in order */
-async function cutUnder(hosts: RemoteSite, primary: string): Promise<readonly number[]> {
-  const acknowledged: number[] = [];
-  let isOn = true;
-  const writing = (async () => {
-    for (let n = 1; isOn; n++) {
-      await hosts.query(primary, `insert into written values (${n})`).then(
-        () => acknowledged.push(n),
-        () => undefined,
-      );
-    }
-  })();
-  await until("rows that were acknowledged", () => acknowledged.length > 20, 30);
-  await hosts.host(primary).powerCut();
-  isOn = false;
-  await writing;
-  return acknowledged;
 }
 
 /** A row that is written on the one is read on the other. */

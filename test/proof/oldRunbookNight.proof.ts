@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { atOldServers } from "../support/oldServers.js";
-import { until } from "../support/processes.js";
+import { cutUnder } from "../support/powerCut.js";
 import { type Change, dataDirectories, RemoteSite, whyNoSite } from "../support/remoteSite.js";
 
 /*
@@ -99,23 +99,4 @@ async function trust(hosts: RemoteSite, from: string, to: string): Promise<void>
   await asOwner(from, `cd && ${make} && echo '${address} ${hostKey}' >>.ssh/known_hosts`);
   const key = (await asOwner(from, "cat ~/.ssh/id_ed25519.pub")).trim();
   await asOwner(to, `mkdir -p -m 700 ~/.ssh && echo '${key}' >>~/.ssh/authorized_keys`);
-}
-
-/** Cuts the power of the primary's host while somebody writes to it. @returns rows whose commit was acknowledged, in order */
-async function cutUnder(hosts: RemoteSite, primary: string): Promise<readonly number[]> {
-  const acknowledged: number[] = [];
-  let isOn = true;
-  const writing = (async () => {
-    for (let n = 1; isOn; n++) {
-      await hosts.query(primary, `insert into written values (${n})`).then(
-        () => acknowledged.push(n),
-        () => undefined,
-      );
-    }
-  })();
-  await until("rows that were acknowledged", () => acknowledged.length > 20, 30);
-  await hosts.host(primary).powerCut();
-  isOn = false;
-  await writing;
-  return acknowledged;
 }
