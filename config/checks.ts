@@ -216,9 +216,9 @@ function checkBaseBackup({ baseBackup: { method, rateLimit }, postgresql, upstre
 function checkPasswords(description: StackDescription, raw: RawConfiguration, complete: boolean): Problem[] {
   const { administrator, replicationRole, roles } = description;
   const version = majorOf(description.postgresql) as Major;
+  const own = new Set([administrator, replicationRoleOf(description, version)]);
   const needed = new Set([
-    administrator,
-    replicationRoleOf(description, version),
+    ...own,
     ...[...description.clients.files, ...Object.values(description.viewers?.configurations ?? {})]
       .flatMap(({ role }) => role ?? [])
       .filter((role) => roles[role] !== undefined),
@@ -234,8 +234,8 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
           `the role ${role} has no password: ${complete ? "give one" : "pulumi up will refuse until you give one"} (pulumi config set --secret ${passwordKey(role)})`,
         ),
       ),
-    ...[administrator, replicationRoleOf(description, version)]
-      .filter((role, index, all) => all.indexOf(role) === index && !isReadBy(version, passwordOf(raw, role)))
+    ...[...own]
+      .filter((role) => !isReadBy(version, passwordOf(raw, role)))
       .map((role) =>
         error(
           passwordKey(role),

@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { hostOf } from "../../hosts/index.js";
+import { startServer } from "../../servers/process/process.js";
 import { hashOfTree } from "../support/cluster.js";
 import { triedAt } from "../support/everyRun.js";
 import { askKept, crash, debian15, keptOf, partWays, rowsIn } from "../support/parted.js";
@@ -111,6 +113,44 @@ describe.skipIf(!existsSync(join(debian15, "pg_rewind")))("the old primary is ba
     await site.up();
     await expectRejoined("server3");
     expect(keptOf(site.server("server2"))).toHaveLength(2);
+  });
+
+  /** Writes on the timeline of its primary, beside that. */
+  async function standAlone(name: string): Promise<void> {
+    await site.stop(name);
+    rmSync(join(site.server(name).dataDirectory, "standby.signal"));
+    await startServer(hostOf(site.server(name).host), site.server(name));
+    await site.query(name, "insert into kept select 'astray' from generate_series(1, 10)");
+    await site.query("server3", "insert into kept values ('beside it')");
+  }
+
+  it.each([
+    {
+      name: "writes",
+      end: async () => {},
+      says: /^1\. des10: stop: it takes writes NOW, beside server3, on the same timeline \d+, and since 0\/[0-9A-F]+ what they write is not the same/,
+    },
+    {
+      name: "was shut down",
+      end: () => site.stop("des10"),
+      says: /^1\. des10: rejoin by .*it took writes, until it was shut down, on timeline \d+ beside server3, which is on the same, since 0\/[0-9A-F]+/,
+    },
+    {
+      name: "crashed",
+      end: () => crash(site.server("des10")),
+      says: /^1\. des10: rejoin by .*on timeline \d+ beside server3, which is on the same, since 0\/[0-9A-F]+/,
+    },
+  ])("though it never was promoted: a mirror without its standby.signal $name", async ({ end, says }) => {
+    const before = keptOf(site.server("des10"));
+    await standAlone("des10");
+    await end();
+    expect((await site.preview())[0]).toMatch(says);
+    await site.up();
+    await expectRejoined("server3");
+    expect((await rows("des10")).astray).toBeUndefined();
+    const [kept = "none", more] = keptOf(site.server("des10")).filter((one) => !before.includes(one));
+    expect(more).toBeUndefined();
+    expect((await rowsIn((sql) => askKept(site.server("des10"), kept, sql))).astray).toBe(10);
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { committedStacks, Rehearsal } from "../../cli/rehearsal/rehearsal.js";
-import type { Report } from "../../servers/status/report.js";
+import type { StatusRow } from "../../servers/status/report.js";
 import { checkout } from "../../toolchain/paths.mjs";
 import { atOldServers } from "../support/oldServers.js";
 import { ran } from "../support/ran.js";
@@ -37,13 +37,13 @@ atOldServers("the demo", (server) => {
 
   it("shows walsenders by their names, and lag", { timeout: 60_000 }, async () => {
     const { stdout } = await command("status", "--json");
-    const { servers, streams, problems } = JSON.parse(stdout) as Report;
-    expect(problems).toEqual([]);
-    const senders = servers.find((one) => one.name === "server2")?.walSenders ?? [];
-    const des10 = servers.find((one) => one.name === "des10")?.receivesAt ?? "des10";
-    expect([...senders].sort()).toEqual([des10, "server3"].sort());
-    for (const { lagBytes, off } of streams) expect([typeof lagBytes, off]).toEqual(["number", undefined]);
-    expect(streams.map((one) => one.server).sort()).toEqual(["des10", "server3"]);
+    const { servers } = JSON.parse(stdout) as { readonly servers: readonly StatusRow[] };
+    expect(servers.map(({ name, problems }) => [name, problems])).toEqual(servers.map(({ name }) => [name, []]));
+    const of = (name: string) => servers.find((one) => one.name === name);
+    // A stack of its own: at 9.0 its walsender has no name, but the place where des10 receives.
+    const des10 = of("des10")?.receivesAt ?? "des10";
+    expect([...(of("server2")?.walSenders ?? [])].sort()).toEqual([des10, "server3"].sort());
+    for (const name of ["server3", "des10"]) expect(of(name)).toMatchObject({ lagBytes: expect.any(Number) });
   });
 
   it("changes nothing when it is made again", { timeout: 600_000 }, async () => {

@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { renderProbe } from "../../postgres/watch/probe.js";
 import { contentOf } from "../../servers/dump/content.js";
 import { askItself } from "../../servers/process/holdUps.js";
-import { countersSql, openDatabasesSql } from "../../servers/sql/counters.js";
 import { openSession, type Session } from "../../servers/sql/session.js";
-import { namesOf } from "../../servers/sql/versions.js";
 import { readFilesOf } from "../../servers/status/refused.js";
 import { runningSettings } from "../../servers/status/runningSettings.js";
 import { slotsIn } from "../../servers/status/slots.js";
-import { clusterSql, databaseSql, sequencesSql } from "../../servers/upgrade/compareSql.js";
-import * as questions from "../../servers/upgrade/questions.js";
+import { askedOf, catalogueNamesSql } from "../support/askedSql.js";
 import { Cluster } from "../support/cluster.js";
+import { writeOldNames } from "../support/oldFixtures.js";
 import { atOldServers } from "../support/oldServers.js";
 import { ran } from "../support/ran.js";
 
@@ -35,18 +32,7 @@ atOldServers("what pgsite asks", (server) => {
   });
 
   it("is understood", { timeout: 60_000 }, async () => {
-    const names = namesOf(major);
-    const asked = [
-      ...Object.values(questions).map((one) => (typeof one === "string" ? one : one(major))),
-      ...[clusterSql(major), databaseSql(major), sequencesSql(major), countersSql, openDatabasesSql],
-      ...renderProbe(major).split(/;\n/),
-      `select ${names.currentLsn}, ${names.walFileName}(${names.currentLsn}), ${names.receiveLsn}, ${names.replayLsn}`,
-      `select ${names.switchWal}`,
-      ...(names.replayTimestamp === null ? [] : [`select ${names.replayTimestamp}`]),
-      ...(names.createRestorePoint === null ? [] : [`select ${names.createRestorePoint}('here')`]),
-      ...(names.replication === null ? [] : [`select ${Object.values(names.replication)} from pg_stat_replication`]),
-    ];
-    const statements = asked.flatMap((sql) => (sql === undefined || sql.trim() === "" ? [] : [sql]));
+    const statements = askedOf(major);
     expect(statements.length).toBeGreaterThan(18);
     for (const sql of statements) {
       await session.query(sql).catch((error: Error) => {
@@ -59,6 +45,13 @@ atOldServers("what pgsite asks", (server) => {
     await slotsIn(session, major);
     await askItself(session, major);
     await contentOf(session, major);
+    if (process.env.PGSITE_RECORD_FIXTURES === "yes") {
+      const names = await session.query(catalogueNamesSql);
+      writeOldNames(
+        server.version,
+        names.map(({ name }) => `${name}`),
+      );
+    }
     ran(server, "statements");
   });
 });

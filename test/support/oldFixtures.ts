@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { type Major, majorOf } from "../../postgres/versions.js";
 import type { LiveSetting } from "../../servers/status/runningSettings.js";
 import { checkout } from "../../toolchain/paths.mjs";
@@ -14,6 +15,12 @@ export interface OldWords {
   readonly settings: ReadonlyMap<string, LiveSetting>;
   titles(server: "one" | "two" | "three"): readonly string[];
   log(server: "one" | "two" | "three"): string;
+  /** What its catalogue has a name for. */
+  names(): ReadonlySet<string>;
+}
+
+export function writeOldNames(version: string, names: readonly string[]): void {
+  writeFileSync(join(folder, version, "names.gz"), gzipSync(`${names.join("\n")}\n`, { level: 9 }));
 }
 
 /** Oldest first. */
@@ -40,5 +47,11 @@ function wordsOf(version: string): OldWords {
     ),
     titles: (server) => lines(`titles.${server}`),
     log: (server) => read(`log.${server}`),
+    names: () =>
+      new Set(
+        gunzipSync(readFileSync(join(folder, version, "names.gz")))
+          .toString("utf8")
+          .split("\n"),
+      ),
   };
 }

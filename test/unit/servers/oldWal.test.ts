@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hostOf } from "../../../hosts/index.js";
 import { atLeast } from "../../../postgres/versions.js";
 import { endOfRecords, recordsIn } from "../../../postgres/wal/records.js";
+import { isBeginningOf, partsAt } from "../../../servers/rejoin/parted.js";
 import { bytesOfLsn } from "../../../servers/sql/sql.js";
 import { partedAt } from "../../../servers/wal/divergence.js";
 import { endOfReceived } from "../../../servers/wal/endOfWal.js";
@@ -126,6 +127,27 @@ describe.each(oldWalVersions)("what PostgreSQL %s left", (version) => {
     const at = (dataDirectory: string) => ({ host, dataDirectory });
     expect(await hasWal(at(directory), at(directory), major, found)).toBe(true);
     expect(await hasWal(at(directory), at(other), major, found)).toBe(false);
+  });
+
+  it("tells since where two wrote on one timeline, and whether one has nothing that the other has not", async () => {
+    const file = control["stopped primary"].file;
+    const at = (name: string, pages: Buffer) => ({
+      ...{ host, version: major },
+      dataDirectory: data(name, file, { ...history, [begunName]: pages }),
+    });
+    const whole = at("whole", pages.begun);
+    const [{ bytes = 0 } = {}] = (await endOfWal(host, whole.dataDirectory, major)) ?? [];
+    const other = Buffer.from(pages.begun);
+    other[bytes - 20] = (other[bytes - 20] ?? 0) ^ 1;
+    const start = startOf(begunName, size);
+    expect(await isBeginningOf(whole, at("same", pages.begun))).toBe(true);
+    expect(await isBeginningOf(whole, at("more", Buffer.concat([pages.begun, Buffer.alloc(page, 7)])))).toBe(true);
+    const parted = at("other", other);
+    expect(await isBeginningOf(whole, parted)).toBe(false);
+    expect(await partsAt(whole, whole, 2)).toBeUndefined();
+    expect(await partsAt(whole, parted, 2)).toBe(start + BigInt(bytes - 20));
+    // A segment of another timeline says nothing of this one.
+    expect(await partsAt(whole, parted, 1)).toBeUndefined();
   });
 
   it("is a control file that says the same to pgsite as to pg_controldata, in every state", () => {
