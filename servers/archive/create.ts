@@ -25,7 +25,7 @@ import { clearFolder, type Folder, finishFolder, takeFolder } from "./folder.js"
 import { type Compressor, isOwn, type Manifest, renderManifest } from "./manifest.js";
 import { areOne, bounded } from "./pipeline.js";
 import { compressorOn } from "./programs.js";
-import { reserveWal } from "./reserve.js";
+import { reserveWal, slotKeeps } from "./reserve.js";
 import { writeStream } from "./write.js";
 
 export interface CreateOptions {
@@ -161,7 +161,8 @@ async function archive(
       writeStream({ ...written, stream: "wal", from: wal.stage, paths: wal.paths, advance: () => undefined }),
     );
     const walFolder = join(source.dataDirectory, namesOf(facts.version).walDirectory);
-    await refuseRecycled(from, walFolder, wal.segments, `on ${source.name}, or name a slot (--slot)`);
+    const orSlot = slotKeeps(facts.version) ? ", or name a slot (--slot)" : "";
+    await refuseRecycled(from, walFolder, wal.segments, `on ${source.name}${orSlot}`);
     const manifest: Manifest = {
       format: 1,
       site: site.name,

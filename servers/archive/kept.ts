@@ -11,6 +11,7 @@ import { whoAreYou } from "../sql/writable.js";
 import { boundsOf, parseHistory } from "../wal/forks.js";
 import { isHistory, keeps, segmentAfter, type WalThere } from "../wal/walSegments.js";
 import { ArchiveRefused, type Manifest } from "./manifest.js";
+import { slotKeeps } from "./reserve.js";
 
 /** The WAL segment that a restored copy asks its upstream for first. */
 export function firstNeeded({ stop, segmentSize, postgresql }: Manifest): string {
@@ -69,8 +70,9 @@ export async function askUpstream(options: {
   }
   if (behind !== undefined) throw new ArchiveRefused(behind);
   const oldest = there === true || there.oldest === undefined ? "" : `; the oldest that it has is ${there.oldest}`;
+  const withSlot = slotKeeps(majorOf(manifest.postgresql) as Major) ? "--slot, or with " : "";
   throw new ArchiveRefused(
-    `${name} no longer has the WAL segment ${segment}, which ${server.name} needs first after this archive${oldest}. Make a new archive with --slot, or with larger ${keepSetting(manifest)} on ${name}; where ${segment} and all that follow are kept elsewhere, declare archiving.restoreCommand`,
+    `${name} no longer has the WAL segment ${segment}, which ${server.name} needs first after this archive${oldest}. Make a new archive with ${withSlot}larger ${keepSetting(manifest)} on ${name}; where ${segment} and all that follow are kept elsewhere, declare archiving.restoreCommand`,
   );
 }
 

@@ -4,7 +4,7 @@ import prettyMilliseconds from "pretty-ms";
 import type { Endpoint, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
-import { atLeast } from "../../postgres/versions.js";
+import { atLeast, type Major } from "../../postgres/versions.js";
 import { freeBytes } from "../data/freeSpace.js";
 import { type Login, type Session, withSession } from "../sql/session.js";
 import { bytesOfLsn } from "../sql/sql.js";
@@ -22,8 +22,13 @@ export interface Reserve {
   release(): Promise<void>;
 }
 
-/** The first version that reserves WAL before anybody has streamed. */
+/** The first version whose slots reserve WAL before anybody has streamed. */
 const slotsFrom = "9.6";
+
+/** Whether a slot can keep the WAL that a mirror will ask for when an archive has come to it. */
+export function slotKeeps(version: Major): boolean {
+  return atLeast(version, slotsFrom);
+}
 
 export async function reserveWal(options: {
   readonly source: Endpoint;
@@ -50,7 +55,7 @@ export async function reserveWal(options: {
           const free = await freeBytes(host, join(source.dataDirectory, namesOf(version).walDirectory));
           const rate = { bytes: bytes / seconds, seconds };
           return slot === undefined
-            ? withoutSlot(source.name, settings, rate)
+            ? withoutSlot(source.name, version, settings, rate)
             : withSlot(source.name, slot, settings, rate, free);
         });
       },
@@ -86,7 +91,7 @@ async function takeSlot(session: Session, site: Site, source: Endpoint, slot: st
   if (!/^[a-z0-9_]{1,63}$/.test(slot)) {
     throw new ArchiveRefused(`"${slot}" is no name of a slot: lower-case letters, digits and _`);
   }
-  if (!atLeast(version, slotsFrom)) {
+  if (!slotKeeps(version)) {
     throw new ArchiveRefused(
       `a slot reserves WAL before anybody streams from ${slotsFrom} on, and ${source.name} is ${version}: leave --slot out, and raise wal_keep_segments for the time of the way`,
     );
@@ -159,8 +164,9 @@ function lasts(bytes: number, rate: Rate): string {
   return `at the rate of the last ${Math.round(rate.seconds)} s, ${prettyBytes(rate.bytes)}/s, for ${time}`;
 }
 
-export function withoutSlot(server: string, { keep, said }: KeepSettings, rate: Rate): string {
-  return `${server} keeps ${prettyBytes(keep)} of WAL (${said}): ${lasts(keep, rate)}. Where the mirror starts later than that lasts, its WAL may be gone: raise it, or have a slot keep it (--slot)`;
+export function withoutSlot(server: string, version: Major, { keep, said }: KeepSettings, rate: Rate): string {
+  const slot = slotKeeps(version) ? ", or have a slot keep it (--slot)" : "";
+  return `${server} keeps ${prettyBytes(keep)} of WAL (${said}): ${lasts(keep, rate)}. If the mirror starts later than that lasts, its WAL may be gone: raise it${slot}`;
 }
 
 export function withSlot(

@@ -2,19 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   changes,
   type Floors,
-  high,
-  inForceSql,
-  low,
+  floorsAt,
   lowering,
   mixedOrder,
   mixedPlan,
-  others,
   planned,
   raising,
-  some,
 } from "../support/floors.js";
 import { RolloutStacks } from "../support/rolloutStack.js";
 import { complaintsIn, Watch } from "../support/rolloutWatch.js";
+
+const { low, high, some, others, inForceSql } = floorsAt("15");
 
 const text = (settings: Floors, more = "") => `config:
   pgsite:site: floors

@@ -32,6 +32,7 @@ export class ArchiveSite {
   static async make(options: { readonly major: Major; readonly block: number }): Promise<ArchiveSite> {
     const { major, block } = options;
     const hosts = hostsOf(block);
+    const slots = hasSlots(major);
     const site = await LocalSite.make({
       major,
       block,
@@ -39,12 +40,17 @@ export class ArchiveSite {
       description: {
         hosts,
         mirrors: [mirror],
-        slots: [mirror],
-        settings: { max_wal_size: "64MB", min_wal_size: "32MB", max_replication_slots: 5, logging_collector: true },
+        ...(slots ? { slots: [mirror] } : {}),
+        settings: {
+          ...(slots ? { max_replication_slots: 5 } : { wal_keep_segments: 64 }),
+          ...(atLeast(major, "9.5") ? { max_wal_size: "64MB", min_wal_size: "32MB" } : { checkpoint_segments: 4 }),
+          logging_collector: true,
+        },
       },
     });
     const made = new ArchiveSite(site, options);
     try {
+      if (site.sockets(mirror) !== "") await site.host().makeDirectory(site.sockets(mirror));
       await site.sandbox.must(["stack", "init", "fnal"]);
       for (const [role, password] of Object.entries(site.passwords)) {
         const args = ["config", "set", "--secret", `pgsite:password-${role}`, "--stack", "fnal"];
@@ -80,8 +86,8 @@ export class ArchiveSite {
           dataDirectory: this.dataDirectory,
           settings: {
             listen_addresses: this.address,
-            unix_socket_directories: "",
-            primary_slot_name: mirror,
+            unix_socket_directories: site.sockets(mirror),
+            ...(hasSlots(options.major) ? { primary_slot_name: mirror } : {}),
             ...mirrorSettings,
           },
         },
@@ -91,7 +97,7 @@ export class ArchiveSite {
         fsync: false,
         max_connections: 30,
         logging_collector: true,
-        wal_retrieve_retry_interval: "200ms",
+        ...(atLeast(options.major, "9.5") ? { wal_retrieve_retry_interval: "200ms" } : {}),
       },
       baseBackup: { method: "archive" },
       ...more,
@@ -204,6 +210,11 @@ export class ArchiveSite {
     chmodSync(this.site.folder, 0o755);
     await this.site.remove();
   }
+}
+
+/** Whether a slot keeps the mirror's WAL on its way: before 9.6 none does until somebody streams by it. */
+export function hasSlots(major: Major): boolean {
+  return atLeast(major, "9.6");
 }
 
 function hostsOf(block: number): Settings {

@@ -1,3 +1,4 @@
+import { findSetting } from "../../postgres/settings/catalogue.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 
 /** The settings that must not be lower on a hot standby than on its primary: as they are, and raised. */
@@ -9,18 +10,25 @@ export const floors = {
   max_wal_senders: ["5", "8"],
 } as const;
 export type Floor = keyof typeof floors;
-export const names = Object.keys(floors) as Floor[];
 
-export type Floors = Readonly<Record<Floor, string>>;
+export type Floors = Readonly<Partial<Record<Floor, string>>>;
 
-const those = (raised: readonly Floor[]) =>
-  Object.fromEntries(names.map((name) => [name, floors[name][raised.includes(name) ? 1 : 0]])) as Floors;
-
-export const low = those([]);
-export const high = those(names);
-/** Each raises what the other lowers. */
-export const some = those(["max_prepared_transactions", "max_worker_processes"]);
-export const others = those(["max_connections", "max_locks_per_transaction", "max_wal_senders"]);
+/** Those that a version has, in sets of values. */
+export function floorsAt(major: Major) {
+  const names = (Object.keys(floors) as Floor[]).filter((name) => findSetting(major, name) !== undefined);
+  const those = (raised: readonly Floor[]): Floors =>
+    Object.fromEntries(names.map((name) => [name, floors[name][raised.includes(name) ? 1 : 0]]));
+  return {
+    names,
+    low: those([]),
+    high: those(names),
+    // Each raises what the other lowers.
+    some: those(["max_prepared_transactions", "max_worker_processes"]),
+    others: those(["max_connections", "max_locks_per_transaction", "max_wal_senders"]),
+    /** What asks a server for all of them. */
+    inForceSql: `select ${names.map((name) => `current_setting('${name}') as ${name}`).join(", ")}`,
+  };
+}
 
 /** In the order of a plan for a primary, a warm standby without a floor, and a hot mirror. */
 export const raising = ["des10", "server3", "server2"];
@@ -28,7 +36,7 @@ export const lowering = ["server3", "server2", "des10"];
 
 /** In the words of a plan. */
 export function changes(from: Floors, to: Floors): string {
-  return changesOf(names.toSorted(), from, to).join(", ");
+  return changesOf(namesIn(from).toSorted(), from, to).join(", ");
 }
 
 export function planned(servers: readonly string[], reason: string): readonly string[] {
@@ -37,6 +45,7 @@ export function planned(servers: readonly string[], reason: string): readonly st
 
 /** Where some are raised and others lowered at once, the hot mirror restarts twice, the first time with the lowered ones held. */
 export function mixedPlan(major: Major, from: Floors, to: Floors): readonly string[] {
+  const names = namesIn(from);
   const held = names.filter((name) => isFloor(major, name) && Number(to[name]) < Number(from[name]));
   const first = changesOf(names.filter((name) => !held.includes(name)).toSorted(), from, to);
   const stays = held.map((name) => `${name} stays ${from[name]} until server2 has its new value`);
@@ -55,8 +64,9 @@ export function isFloor(major: Major, name: Floor): boolean {
   return name !== "max_wal_senders" || atLeast(major, "12");
 }
 
-/** What asks a server for all of them. */
-export const inForceSql = `select ${names.map((name) => `current_setting('${name}') as ${name}`).join(", ")}`;
+function namesIn(set: Floors): readonly Floor[] {
+  return Object.keys(set) as Floor[];
+}
 
 function changesOf(which: readonly Floor[], from: Floors, to: Floors): readonly string[] {
   return which.filter((name) => from[name] !== to[name]).map((name) => `${name} ${from[name]} → ${to[name]}`);

@@ -23,6 +23,21 @@ import { proof } from "./proof.js";
 
 const run = promisify(execFile);
 
+/** What whoever makes a site at a version can do. */
+function hasAt(major: Major) {
+  return {
+    replicationAttribute: atLeast(major, "9.1"),
+    includeIfExists: atLeast(major, "9.2"),
+    alterSystem: atLeast(major, "9.4"),
+    slots: atLeast(major, "9.4"),
+    nonExclusiveBackup: atLeast(major, "9.6"),
+    /** By default. */
+    replicates: atLeast(major, "10"),
+    passphrase: atLeast(major, "11"),
+    signals: atLeast(major, "12"),
+  };
+}
+
 export interface HandMadeServer {
   readonly name: string;
   readonly address: string;
@@ -39,6 +54,7 @@ export class HandMadeSite {
   readonly replicationPassword = "r3pl secret";
   readonly passphrase = "zq9phrase";
   readonly radiusSecret = "zq9radius";
+  readonly has: ReturnType<typeof hasAt>;
 
   private constructor(
     readonly major: Major,
@@ -47,7 +63,9 @@ export class HandMadeSite {
     readonly programs: string,
     readonly primary: HandMadeServer,
     readonly standby: HandMadeServer,
-  ) {}
+  ) {
+    this.has = hasAt(major);
+  }
 
   /** @param addresses of the primary and the standby */
   static async make(major: Major, addresses: readonly [string, string]): Promise<HandMadeSite> {
@@ -100,7 +118,9 @@ export class HandMadeSite {
         this.primary,
         "select *, setconfig::text from pg_db_role_setting order by 1, 2",
       ),
-      slots: await this.query(this.primary, "select slot_name, slot_type from pg_replication_slots order by 1"),
+      ...(this.has.slots
+        ? { slots: await this.query(this.primary, "select slot_name, slot_type from pg_replication_slots order by 1") }
+        : {}),
       databases: await this.query(this.primary, "select datname, datdba, datconnlimit from pg_database order by 1"),
       rows: await this.query(this.standby, "select count(*)::text, sum(n)::text from kept"),
     };
@@ -129,15 +149,14 @@ export class HandMadeSite {
 # --- ours, since 2016 ---
 listen_addresses = '${address}'   # the inner network
 port = ${this.port}
-unix_socket_directories = ''
+${this.#sockets(at)}
 shared_buffers = 16MB
 fsync = off
 max_connections = 30
 Work_Mem 8MB            # no equals sign
 log_line_prefix = '%m [%p] %q%u@%d '
-include_if_exists = 'site.conf'
-ssl_passphrase_command = 'echo ${this.passphrase}'
-`,
+${this.has.includeIfExists ? "include_if_exists =" : "include"} 'site.conf'
+${this.has.passphrase ? `ssl_passphrase_command = 'echo ${this.passphrase}'\n` : ""}${this.has.replicates ? "" : replicating}${this.has.slots && !this.has.replicates ? "max_replication_slots = 4\n" : ""}${this.has.alterSystem ? "" : "log_autovacuum_min_duration = 2s\n"}`,
     );
     this.#write(join(dataDirectory, "site.conf"), "log_min_duration_statement = 250ms\nmaintenance_work_mem = 32MB\n");
     this.#write(
@@ -148,14 +167,14 @@ host    all   all   127.0.0.0/8   md5   # everybody on the inner network
 # replication, see ticket 4711
 host    replication   repl   127.0.0.0    255.0.0.0   md5
 hostnossl all "odd name" 10.1.2.0/24 reject
-host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${this.radiusSecret}
+host all "odd name" 10.1.2.0/24 radius ${atLeast(this.major, "10") ? "radiusservers=192.0.2.9 radiussecrets" : "radiusserver=192.0.2.9 radiussecret"}=${this.radiusSecret}
 `,
       0o640,
     );
-    await this.#start(dataDirectory);
+    await this.#start(this.primary);
     await this.query(
       this.primary,
-      `create role repl login replication password '${this.replicationPassword}'`,
+      `create role repl login ${this.has.replicationAttribute ? "replication" : "superuser"} password '${this.replicationPassword}'`,
       "create role app login password 'app' connection limit 12",
       "create role second_dba superuser login password 'dba'",
       "create role readers",
@@ -164,10 +183,11 @@ host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${t
       "alter role app set search_path to science, public",
       "alter database science set timezone to 'UTC'",
       "alter role app in database science set work_mem to '20MB'",
-      "select pg_create_physical_replication_slot('backup_tool')",
+      ...(this.has.slots ? ["select pg_create_physical_replication_slot('backup_tool')"] : []),
       "create table kept as select generate_series(1, 5000) as n",
-      "alter system set log_autovacuum_min_duration = '2s'",
-      "alter system set work_mem = '12MB'",
+      ...(this.has.alterSystem
+        ? ["alter system set log_autovacuum_min_duration = '2s'", "alter system set work_mem = '12MB'"]
+        : []),
       "select pg_reload_conf()",
     );
     const login = { user: "postgres", password: this.administratorPassword };
@@ -184,35 +204,48 @@ host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${t
     const login = { user: "postgres", password: this.administratorPassword };
     const after15 = atLeast(this.major, "15");
     await withSession({ ...this.primary, port: this.port, proof: proof() }, login, {}, async (session) => {
-      await session.query(
-        after15 ? "select pg_backup_start('hand', true)" : "select pg_start_backup('hand', true, false)",
-      );
+      const [start, stop] = after15
+        ? ["pg_backup_start('hand', true)", "pg_backup_stop(false)"]
+        : ["pg_start_backup('hand', true, false)", "pg_stop_backup(false, false)"];
+      await session.query(this.has.nonExclusiveBackup ? `select ${start}` : "select pg_start_backup('hand', true)");
       await run("cp", ["-a", this.primary.dataDirectory, dataDirectory]);
-      const [row] = await session.query(
-        after15 ? "select labelfile from pg_backup_stop(false)" : "select labelfile from pg_stop_backup(false, false)",
-      );
+      if (!this.has.nonExclusiveBackup) return void (await session.query("select pg_stop_backup()"));
+      const [row] = await session.query(`select labelfile from ${stop}`);
       this.#write(join(dataDirectory, "backup_label"), row?.labelfile ?? "");
     });
     for (const name of ["postmaster.pid", "postmaster.opts"]) rmSync(join(dataDirectory, name), { force: true });
-    appendFileSync(join(dataDirectory, "postgresql.conf"), `listen_addresses = '${address}'\nhot_standby = on\n`);
+    appendFileSync(
+      join(dataDirectory, "postgresql.conf"),
+      `listen_addresses = '${address}'\nhot_standby = on\n${this.#sockets(at)}\n`,
+    );
     const passfile = join(at, "pgpass");
     this.#write(passfile, `*:*:*:repl:${this.replicationPassword}\n`);
-    const conninfo = `host=${this.primary.address} port=${this.port} user=repl passfile=${passfile} application_name=beta`;
-    if (atLeast(this.major, "12")) {
+    const passfileWord = atLeast(this.major, "10") ? `passfile=${passfile} ` : "";
+    const conninfo = `host=${this.primary.address} port=${this.port} user=repl ${passfileWord}application_name=beta`;
+    if (this.has.signals) {
       appendFileSync(join(dataDirectory, "postgresql.auto.conf"), `primary_conninfo = '${conninfo}'\n`);
       this.#write(join(dataDirectory, "standby.signal"), "", 0o644);
     } else {
       this.#write(
         join(dataDirectory, "recovery.conf"),
-        `# made by hand\nstandby_mode = on\nprimary_conninfo = '${conninfo} password=''${this.replicationPassword}'''\ntrigger_file = '${at}/promote'\n`,
+        `# made by hand\nstandby_mode = 'on'\nprimary_conninfo = '${conninfo} password=''${this.replicationPassword}'''\ntrigger_file = '${at}/promote'\n`,
         0o644,
       );
     }
-    await this.#start(dataDirectory);
+    await this.#start(this.standby);
   }
 
-  async #start(dataDirectory: string): Promise<void> {
-    await this.#as("pg_ctl", ["start", "-w", "-t", "30", "-D", dataDirectory, "-l", `${dataDirectory}.log`]);
+  async #start({ dataDirectory, address }: HandMadeServer): Promise<void> {
+    const args = ["start", "-w", "-t", "30", "-D", dataDirectory, "-l", `${dataDirectory}.log`];
+    // Before 9.1 pg_ctl asks where libpq does by default.
+    await this.#as("pg_ctl", args, { PGHOST: address }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${readFileSync(`${dataDirectory}.log`, "utf8")}`);
+    });
+  }
+
+  /** None; before 9.3 a server has one always. */
+  #sockets(folder: string): string {
+    return atLeast(this.major, "9.3") ? "unix_socket_directories = ''" : `unix_socket_directory = '${folder}'`;
   }
 
   async #folder(name: string): Promise<string> {
@@ -235,13 +268,15 @@ host all "odd name" 10.1.2.0/24 radius radiusservers=192.0.2.9 radiussecrets=${t
     return [Number(uid), Number(gid)];
   }
 
-  async #as(program: string, args: readonly string[]): Promise<void> {
-    const result = await new LocalHost("here", this.user).run([join(this.programs, program), ...args], {
-      timeout: 60_000,
-    });
+  async #as(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const argv = [join(this.programs, program), ...args];
+    const result = await new LocalHost("here", this.user).run(argv, { timeout: 60_000, env });
     if (result.code !== 0) throw new Error(`${program} ${args.join(" ")}: ${result.stderr}${result.stdout}`);
   }
 }
+
+/** What replication takes before 10, where nothing of it is the default. */
+const replicating = "wal_level = hot_standby\nmax_wal_senders = 5\nwal_keep_segments = 16\nhot_standby = on\n";
 
 async function unprivileged(): Promise<string> {
   if (userInfo().uid !== 0) return userInfo().username;

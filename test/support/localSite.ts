@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 import type { TlsDemand } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
 import { hostOf } from "../../hosts/index.js";
+import { usualReplicationRole } from "../../postgres/replicating.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Row, withSession } from "../../servers/sql/session.js";
 import { checkout } from "../../toolchain/paths.mjs";
@@ -53,7 +54,8 @@ export class LocalSite {
     private readonly options: LocalSiteOptions & { readonly servers: readonly string[] },
     private readonly base: Settings,
   ) {
-    this.passwords = { postgres: "adm1nistrator", replicator: "repl1cator", ...options.passwords };
+    const replicator = usualReplicationRole(options.major, "postgres");
+    this.passwords = { [replicator]: "repl1cator", postgres: "adm1nistrator", ...options.passwords };
   }
 
   /** Makes the project and its stack file; brings nothing up. */
@@ -85,6 +87,7 @@ export class LocalSite {
     try {
       sandbox.write({ "Pulumi.yaml": readFileSync(join(checkout, "Pulumi.yaml"), "utf8") });
       symlinkSync(join(checkout, "dist"), join(sandbox.program, "dist"));
+      for (const name of servers) if (site.sockets(name) !== "") await site.host().makeDirectory(site.sockets(name));
       await sandbox.must(["stack", "init", stack]);
       for (const [role, password] of Object.entries(site.passwords)) await site.setPassword(role, password);
       site.declare();
@@ -114,7 +117,7 @@ export class LocalSite {
     const declared = this.options.servers.flatMap((name) => {
       const given = servers[name] as Settings | null | undefined;
       if (given === null) return [];
-      const places = { listen_addresses: this.address(name), unix_socket_directories: "" };
+      const places = { listen_addresses: this.address(name), unix_socket_directories: this.sockets(name) };
       const all = { ...places, ...(given?.settings as Settings | undefined) };
       return [[name, { dataDirectory: this.dataDirectory(name), ...given, settings: all }]];
     });
@@ -136,6 +139,11 @@ export class LocalSite {
   /** A server program of the site's version. */
   program(name: string): string {
     return join(this.base.binaries as string, name);
+  }
+
+  /** The folder of its sockets: none, but before 9.3, where a server has one always. */
+  sockets(server: string): string {
+    return atLeast(this.options.major, "9.3") ? "" : join(this.folder, server);
   }
 
   dataDirectory(server: string): string {

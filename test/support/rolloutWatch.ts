@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Server } from "../../config/site.js";
+import { atLeast } from "../../postgres/versions.js";
 
 /** What the first lines and the status line of postmaster.pid say; `up`: its process is there and answers or recovers. */
 export interface Postmaster {
@@ -9,8 +10,8 @@ export interface Postmaster {
   readonly up: boolean;
 }
 
-/** Reads postmaster.pid (10 and later). */
-export function postmasterOf({ dataDirectory }: Pick<Server, "dataDirectory">): Postmaster {
+/** Reads postmaster.pid. Before 10 it has no status: there a process is all that is known. */
+export function postmasterOf({ dataDirectory, version }: Pick<Server, "dataDirectory" | "version">): Postmaster {
   let lines: readonly string[] = [];
   try {
     lines = readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n");
@@ -20,7 +21,11 @@ export function postmasterOf({ dataDirectory }: Pick<Server, "dataDirectory">): 
   const pid = Number(lines[0]);
   const status = lines[7]?.trim();
   const there = Number.isInteger(pid) && pid > 0 && existsSync(`/proc/${pid}`);
-  return { pid: there ? pid : undefined, status, up: there && (status === "ready" || status === "standby") };
+  return {
+    pid: there ? pid : undefined,
+    status,
+    up: there && (!atLeast(version, "10") || status === "ready" || status === "standby"),
+  };
 }
 
 /** Looks at servers all the time: which was restarted when, and whether two were ever down together. */

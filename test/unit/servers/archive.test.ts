@@ -123,12 +123,15 @@ describe("how long WAL is kept", () => {
   const rate = { bytes: 1_000_000, seconds: 40 };
   it("is said by the rate that was measured", () => {
     const settings = { keep: 1_000_000_000, said: "wal_keep_segments 64" };
-    expect(withoutSlot("server2", settings, rate)).toMatch(
+    expect(withoutSlot("server2", "15", settings, rate)).toMatch(
       /^server2 keeps 1 GB of WAL \(wal_keep_segments 64\): at the rate of the last 40 s, 1 MB\/s, for 16m\./,
     );
-    expect(withoutSlot("server2", settings, { bytes: 0, seconds: 40 })).toContain(
+    expect(withoutSlot("server2", "15", settings, { bytes: 0, seconds: 40 })).toContain(
       "nothing was written in the last 40 s",
     );
+    // Of what the version does not have nobody is told.
+    expect(withoutSlot("server2", "15", settings, rate)).toMatch(/, or have a slot keep it \(--slot\)$/);
+    expect(withoutSlot("server2", "9.5", settings, rate)).toMatch(/may be gone: raise it$/);
     expect(withSlot("server2", "des10", { ...settings, most: 60_000_000 }, rate, 7_200_000_000)).toBe(
       "the slot des10 keeps server2's WAL until somebody has streamed by it; but no more than 60 MB (max_slot_wal_keep_size): at the rate of the last 40 s, 1 MB/s, for 1m; its disk has 7.2 GB free: at the rate of the last 40 s, 1 MB/s, for 2h",
     );
