@@ -96,6 +96,21 @@ describe("a description", () => {
     expect(renderStackFile(found, "orders")).toContain("  pgsite:primary: db1\n");
   });
 
+  it.each<[Major, string, string | undefined]>([
+    ["9.0", "postgres", undefined],
+    ["9.0", "repl", "repl"],
+    ["9.1", "postgres", "postgres"],
+    ["9.1", "replicator", undefined],
+  ])("at %s, of standbys that connect as %s, names the replication role %s", (version, user, named) => {
+    const recovery = { primary_conninfo: `host=192.0.2.1 port=5432 user=${user}` };
+    const servers = [
+      { name: "db1", found: server(version, {}) },
+      { name: "db2", found: server(version, {}, { inRecovery: true, recovery, place }) },
+    ];
+    const { keys, replicationRole } = describeSite({ site: "orders", administrator: "postgres", servers, contents });
+    expect([keys.replicationRole, replicationRole]).toEqual([named, user]);
+  });
+
   it("names the service that starts them all, and makes none where there is none", () => {
     const service = { name: "postgresql", runLevels: [3, 5] };
     const of = (first: Partial<HandMade>, second: Partial<HandMade>) => {
