@@ -55,6 +55,12 @@ describe.each(majors)("a mirror of %s in another stack", (major: Major) => {
 
     const writes = site.write(20);
     const slot = hasSlots(major) ? ["--slot", "des10"] : [];
+    if (!hasSlots(major)) {
+      const args = ["archive", "create", "--stack", "site", "--output", site.folder("kept"), "--slot", "des10"];
+      const { code, text } = await site.pgsite(args);
+      expect(code).not.toBe(0);
+      expect(text).toContain(`from 9.6 on, and server2 is ${major}: leave --slot out, and raise wal_keep_segments`);
+    }
     const said = await site.create("made", ...slot, "--split", "1MB", "--server", "server2");
     await writes;
     expect(said).toContain(`an archive of server2 of the site orders, PostgreSQL ${major}, made 20`);

@@ -37,7 +37,7 @@ describe("an archive", () => {
   it("without a slot says how long its WAL will be there", async () => {
     const said = await site.create("whole", "--split", "1MB");
     expect(said).toMatch(
-      /server2 keeps 67\.1 MB of WAL \(wal_keep_size 64MB\): .*Where the mirror starts later than that lasts, its WAL may be gone: raise it, or have a slot keep it \(--slot\)/,
+      /server2 keeps 67\.1 MB of WAL \(wal_keep_size 64MB\): .*If the mirror starts later than that lasts, its WAL may be gone: raise it, or have a slot keep it \(--slot\)/,
     );
     expect(await site.pgsite(["archive", "create", "--stack", "site", "--output", site.folder("whole")])).toMatchObject(
       {

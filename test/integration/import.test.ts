@@ -59,7 +59,7 @@ for (const [index, major] of triedAt<Major>(["15", "11"], "15").entries()) {
         "max_connections: 30",
         "pgsite:replicationRole: repl",
         "host all all 127.0.0.0/8 md5",
-        "second_dba: { superuser: true }",
+        `second_dba: { superuser: true${has.superusersReplicate ? ", replication: true" : ""} }`,
         'settings: { search_path: "science, public" }, databaseSettings: { science: { work_mem: 20MB } } }',
         "science: { owner: app, schemas: { archive: { owner: second_dba }, science: {} }, settings: { TimeZone: UTC } }",
         ...(has.slots ? ["- backup_tool"] : []),

@@ -60,6 +60,8 @@ async function rollOut(): Promise<{ readonly plan: readonly string[]; readonly r
   const names = namesOf(site.major);
   const flushed = atLeast(site.major, "10") ? "pg_current_wal_flush_lsn()" : names.currentLsn;
   site.beforeStep = async (step) => {
+    // What else is said tells how a standby gets on, which tries again after 5 s before 9.5.
+    if (!/^\d+\. /.test(step)) return;
     await check();
     steps.push(step);
     const [row] = await site.query("server2", "select txid_current()", `select ${flushed}::text as lsn`);
@@ -141,7 +143,7 @@ describe.each(versions)("a rollout at %s", (major) => {
     expect(await rollOut()).toEqual({ plan: planned(lowering, changes(high, low)), restarted: lowering });
     await expectInForce(low);
     await ranAt(major, "floors");
-  }, 60_000);
+  }, 240_000);
 
   it("raises some and lowers others: a hot standby twice, first with those held that are lowered", async () => {
     for (const [from, to] of [
@@ -157,7 +159,7 @@ describe.each(versions)("a rollout at %s", (major) => {
     }
     declare(low);
     expect(await rollOut()).toEqual({ plan: planned(lowering, changes(some, low)), restarted: lowering });
-  }, 60_000);
+  }, 240_000);
 
   it("takes each for what it is, also alone", async () => {
     for (const name of names) {
@@ -169,7 +171,7 @@ describe.each(versions)("a rollout at %s", (major) => {
       expect(await rollOut()).toEqual({ plan: planned(order, changes(to, low)), restarted: order });
       await expectInForce(low);
     }
-  }, 120_000);
+  }, 400_000);
 
   it("restarts nothing where a reload is enough", async () => {
     const started = await startedAt();
@@ -199,7 +201,7 @@ describe.each(versions)("a rollout at %s", (major) => {
       expect(await inForce("des10")).toEqual(low);
       expect(await site.preview()).toEqual([]);
     },
-    60_000,
+    240_000,
   );
 
   it.runIf(major === "13")(
@@ -224,6 +226,6 @@ describe.each(versions)("a rollout at %s", (major) => {
         restarted: ["server2", "des10", "server3"],
       });
     },
-    60_000,
+    240_000,
   );
 });

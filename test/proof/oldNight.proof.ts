@@ -76,20 +76,28 @@ else {
         [["upstream", "dataDirectory"], dataDirectories.server3],
       ];
       const allowed: Change = [["servers", "des10", "seedAgain"], true];
-      if (seeds) {
-        hosts.declare("fnal", ...follow);
-        expect(await words("fnal")).toMatch(
+      hosts.declare("fnal", ...follow);
+      const mirrored = await words("fnal");
+      // Walsenders of 9.0 look for something to send at times of their own: the mirror may have received more than who took over.
+      const isAhead = server.major === "9.0" && /the rollout: 1\. des10: rejoin by /.test(mirrored);
+      if (isAhead) {
+        expect(missing.length).toBeGreaterThan(0);
+        expect(mirrored).toMatch(/des10: rejoin by .* its data are kept in \/data\/database\/sispi_db\.diverged-TIME/);
+      } else if (seeds) {
+        expect(mirrored).toMatch(
           /refused: des10 would be seeded again by (delta copy|base backup) \(it is behind on timeline 1, which server3 left for 2, .* declare servers\.des10\.seedAgain: true, and run pulumi up/,
         );
         const { errors, seconds } = await hosts.failingUp("fnal");
         expect(errors.join("\n")).toContain("declare servers.des10.seedAgain: true");
         expect(seconds).toBeLessThan(60);
       }
-      hosts.declare("fnal", ...follow, ...(seeds ? [allowed] : []));
+      hosts.declare("fnal", ...follow, ...(seeds && !isAhead ? [allowed] : []));
       expect(await words("fnal")).toMatch(
-        seeds
-          ? /the rollout: 1\. des10: seed again by (delta copy|base backup) \(/
-          : /the rollout: 1\. des10: restart \(/,
+        isAhead
+          ? /the rollout: 1\. des10: rejoin by /
+          : seeds
+            ? /the rollout: 1\. des10: seed again by (delta copy|base backup) \(/
+            : /the rollout: 1\. des10: restart \(/,
       );
       await hosts.up("fnal");
       await clean("fnal");

@@ -27,6 +27,8 @@ const run = promisify(execFile);
 function hasAt(major: Major) {
   return {
     replicationAttribute: atLeast(major, "9.1"),
+    /** A superuser is made with that attribute. */
+    superusersReplicate: major === "9.1",
     includeIfExists: atLeast(major, "9.2"),
     alterSystem: atLeast(major, "9.4"),
     slots: atLeast(major, "9.4"),
