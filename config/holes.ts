@@ -11,13 +11,17 @@ export class Holes {
     this.#paths.add(path);
   }
 
+  get isEmpty(): boolean {
+    return this.#paths.size === 0;
+  }
+
   has(path: string): boolean {
     return this.#paths.has(path);
   }
 
   /** Those that are so whatever belongs into the holes. */
   certain<One extends Problem>(problems: readonly One[]): readonly One[] {
-    if (this.#paths.size === 0) return problems;
+    if (this.isEmpty) return problems;
     return problems.filter(({ path, rests = [] }) => ![...this.#paths].some((hole) => isAbout(path, rests, hole)));
   }
 }

@@ -8,7 +8,7 @@ import { type Clients, clientsOf } from "./clients.js";
 import { type Containers, containersOf } from "./containers.js";
 import { Context } from "./context.js";
 import { describeServer } from "./describe.js";
-import { isWithin } from "./holes.js";
+import { type Holes, isWithin } from "./holes.js";
 import type { ServerInputs } from "./inputs.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
@@ -48,11 +48,21 @@ interface Resolved {
   readonly problems: readonly Problem[];
 }
 
+/** What a stack file says, and all that is wrong with it. */
+export interface Judged {
+  readonly problems: readonly Problem[];
+  /** Absent where something is wrong in form: nothing can be made of it. */
+  readonly stack?: ResolvedStack;
+  /** With something in the place of what is wrong in form, for those who judge more of it. */
+  readonly description: StackDescription;
+  readonly holes: Holes;
+}
+
 /**
  * Resolves a stack's configuration. All problems are reported together, each once, sorted as found: form first, then what the
- * site says of itself, then each server. Where there are errors, the stack has something in the place of what is wrong.
+ * site says of itself, then each server.
  */
-export function resolveStack(name: string, raw: RawConfiguration, options: Options = {}): Resolved {
+export function resolveStack(name: string, raw: RawConfiguration, options: Options = {}): Judged {
   const { description, problems: form, holes, renamed } = parseStack(raw);
   const at = (postgresql: string) => resolveDescription(name, { ...description, postgresql }, raw, options);
   const { stack, problems } = at(description.postgresql);
@@ -61,7 +71,12 @@ export function resolveStack(name: string, raw: RawConfiguration, options: Optio
   const found = holes
     .certain(problems)
     .filter(({ path }) => others.every((paths) => paths.some((other) => isWithin(path, other))));
-  return { stack, problems: unique([...form, ...found]).map((problem) => withNames(problem, renamed)) };
+  return {
+    problems: unique([...form, ...found]).map((problem) => withNames(problem, renamed)),
+    ...(holes.isEmpty ? { stack } : {}),
+    description,
+    holes,
+  };
 }
 
 /** With the names that the stack file has. */
