@@ -38,10 +38,9 @@ export default async function main() {
   }
   const name = pulumi.getStack();
   const raw = pulumi.runtime.allConfig();
-  const { stack, problems } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
-  const siblings =
-    stack === undefined ? [] : await checkSiblings(stack.description, await siblingsOf(name, projectFolder));
-  const inClear = [...passwordsInClear(raw), ...secretsInClear(stack?.description ?? {}, encryptedKeys)];
+  const { stack, problems, description, holes } = resolveStack(name, raw, { complete: !pulumi.runtime.isDryRun() });
+  const siblings = holes.certain(await checkSiblings(description, await siblingsOf(name, projectFolder)));
+  const inClear = [...passwordsInClear(raw), ...secretsInClear(description, encryptedKeys)];
   refuse(name, [...problems, ...siblings, ...inClear]);
   const { site, notes, clients } = stack as ResolvedStack;
   if (notes.length > 0) void pulumi.log.info(`translated to PostgreSQL ${site.version}:${listed(notes)}`);

@@ -35,47 +35,77 @@ export interface LoadedSite {
  * @throws with all problems of a stack file, or with Pulumi's own words where it cannot read it
  */
 export async function loadSites(names?: readonly string[]): Promise<LoadedSite[]> {
-  const sites = await loadDeclared(names);
+  const { sites, unread } = await loadWhatCanBe(names);
+  if (unread.length > 0) throw new Error(unread.map(({ why }) => why).join("\n"));
+  return sites;
+}
+
+/**
+ * The same for a command that looks: of all stacks those that can be read, and a line on standard error for each that cannot.
+ * @returns `all`: whether these are all of those that somebody has set up @throws where none can be read
+ */
+export async function loadForLooking(
+  names?: readonly string[],
+): Promise<{ readonly sites: readonly LoadedSite[]; readonly all: boolean }> {
+  const { sites, unread } = await loadWhatCanBe(names);
+  if (sites.length === 0) throw new Error(unread.map(({ why }) => why).join("\n"));
+  for (const { stack, why } of unread) {
+    const [line = "", next] = why.split("\n");
+    process.stderr.write(
+      `left out, since it cannot be read: ${stack}: ${shownInLine(next === undefined ? line : `${line} …`)}\n`,
+    );
+  }
+  return { sites, all: unread.length === 0 };
+}
+
+interface Loaded {
+  readonly sites: LoadedSite[];
+  /** Stacks that somebody has set up, and that cannot be read. */
+  readonly unread: readonly { readonly stack: string; readonly why: string }[];
+}
+
+async function loadWhatCanBe(names: readonly string[] | undefined): Promise<Loaded> {
+  const loaded = await loadDeclared(names);
+  const { sites } = loaded;
   // What is done on each of their servers listens, however many these are.
   setMaxListeners(0, ...sites.map(({ signal }) => signal));
   const servers = sites.flatMap(({ site }) => site.servers.filter(({ lost }) => lost !== undefined));
   declareLost(servers.map(({ name, host }) => ({ server: name, host: host.name })));
-  return sites;
+  return loaded;
 }
 
-async function loadDeclared(names: readonly string[] | undefined): Promise<LoadedSite[]> {
+async function loadDeclared(names: readonly string[] | undefined): Promise<Loaded> {
   const running = process.env.PGSITE_STACK;
-  if (running !== undefined) {
-    const handover = await receiveHandover(running);
-    if (handover !== undefined)
-      return [{ ...handover, signal: AbortSignal.any([handover.signal, interrupted()]), inUp: true }];
+  const handover = running === undefined ? undefined : await receiveHandover(running);
+  if (handover !== undefined) {
+    const signal = AbortSignal.any([handover.signal, interrupted()]);
+    return { sites: [{ ...handover, signal, inUp: true }], unread: [] };
   }
   const project = projectFolder();
-  if (names !== undefined && names.length > 0) return Promise.all(names.map((stack) => loadFromPulumi(project, stack)));
-  if (running !== undefined) return [await loadFromPulumi(project, running)];
-  return loadAll(project, await stacksOf(project));
+  const named = names !== undefined && names.length > 0 ? names : running === undefined ? undefined : [running];
+  if (named === undefined) return loadAll(project, await stacksOf(project));
+  return { sites: await Promise.all(named.map((stack) => loadFromPulumi(project, stack))), unread: [] };
 }
 
 /** All stacks of a project but those that nobody has set up here: a checkout may have files of others'. These are said. */
-async function loadAll(project: string, stacks: readonly string[]): Promise<LoadedSite[]> {
+async function loadAll(project: string, stacks: readonly string[]): Promise<Loaded> {
   const loaded = await Promise.allSettled(stacks.map((stack) => loadFromPulumi(project, stack)));
-  const good = loaded.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  if (good.length === stacks.length) return good;
-  const failures = loaded.map((one) => (one.status === "rejected" ? (one.reason as Error) : undefined));
-  const absent = await notSetUp(project, stacks);
-  const wrong = failures.filter(
-    (failure, index) => failure !== undefined && !absent?.includes(stacks[index] as string),
+  const sites = loaded.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (sites.length === stacks.length) return { sites, unread: [] };
+  const failed = loaded.flatMap((one, index) =>
+    one.status === "rejected" ? [{ stack: stacks[index] as string, why: (one.reason as Error).message }] : [],
   );
+  const absent = await notSetUp(project, stacks);
   // A Pulumi that cannot be asked fails for all of them alike.
-  if (absent === undefined) throw wrong[0];
-  if (wrong.length > 0) throw new Error(wrong.map((failure) => failure?.message).join("\n"));
-  if (good.length === 0) {
+  if (absent === undefined) throw new Error(failed[0]?.why);
+  const unread = failed.filter(({ stack }) => !absent.includes(stack));
+  if (sites.length === 0 && unread.length === 0) {
     throw new Error(
       `nobody has set up a stack here yet (there are files of ${absent.join(", ")}): pgsite init begins a site, pulumi stack init STACK makes the stack of a file`,
     );
   }
   sayLeftOut(absent);
-  return good;
+  return { sites, unread };
 }
 
 /** Which of these stacks Pulumi's state does not know; undefined if it does not say. */

@@ -1,7 +1,7 @@
 import type { HostSpec } from "../hosts/host.js";
 import { error, type Problem, warning } from "../postgres/problem.js";
 import type { Context } from "./context.js";
-import { unknownHost } from "./references.js";
+import { unknownHost, unknownName } from "./references.js";
 import { noSchedule } from "./schema/jobs.js";
 import type { BackupsDescription, StackDescription } from "./schema.js";
 import type { Backups, Server, Site } from "./site.js";
@@ -99,7 +99,13 @@ export function checkJobs(description: StackDescription, servers: readonly Serve
         ]
       : []),
     ...(primary === undefined && backups?.server === primaryWord
-      ? [error("backups.server", "is missing: this stack has no primary; name the mirror that makes the backups")]
+      ? [
+          error(
+            "backups.server",
+            "is missing: this stack has no primary; name the mirror that makes the backups",
+            "primary",
+          ),
+        ]
       : []),
   ];
 }
@@ -110,8 +116,7 @@ function checkBackups(
   servers: readonly Server[],
 ): Problem[] {
   const names = servers.map(({ name }) => name);
-  const known = (path: string, name: string) =>
-    names.includes(name) ? [] : [error(path, `there is no server "${name}"; allowed: ${names.join(", ")}`)];
+  const known = (path: string, name: string) => unknownName("server", path, name, names);
   const on = serversWithBackups({ server, servers: description.servers, primary: description.primary });
   const named = servers.find(({ name }) => name === server);
   const hostOf = ({ server: at, host }: Copy) =>

@@ -11,7 +11,8 @@ import { checkClients } from "./clients.js";
 import { checkContainers } from "./containers.js";
 import { checkLost } from "./lost.js";
 import { passwordKey, passwordOf, type RawConfiguration, rolesWithPassword } from "./parse.js";
-import { unknownHost } from "./references.js";
+import { unknownHost, unknownName } from "./references.js";
+import { checkRoles } from "./rolesChecks.js";
 import type { StackDescription } from "./schema.js";
 import { schemasOf } from "./schemas.js";
 import { checkSessionSettings } from "./sessionSettings.js";
@@ -28,6 +29,7 @@ export function checkStack(description: StackDescription, raw: RawConfiguration,
     ...checkReferences(description),
     ...checkStandalone(description),
     ...checkNames(description),
+    ...checkRoles(description, majorOf(description.postgresql) as Major),
     ...checkOwnRoles(description),
     ...checkAuthentication(description),
     ...checkSynchronous(description),
@@ -52,7 +54,7 @@ function checkReferences(description: StackDescription): Problem[] {
   const { servers, hosts, primary, standalone, upstream, mirrors, synchronous } = description;
   const names = Object.keys(servers);
   const unknownServer = (path: string, server: string, known: readonly string[]) =>
-    known.includes(server) ? [] : [error(path, `there is no server "${server}"; allowed: ${known.join(", ")}`)];
+    unknownName("server", path, server, known);
   const followable = upstream === undefined ? names : [...names, upstream.server];
   return [
     ...(names.length === 0 ? [error("servers", "is empty: describe at least one server")] : []),
@@ -90,6 +92,7 @@ function checkReferences(description: StackDescription): Problem[] {
           error(
             "databases",
             "roles and databases are described in the stack that has the primary; a mirror receives them",
+            "primary",
           ),
         ]
       : []),
@@ -242,7 +245,7 @@ function checkPasswords(description: StackDescription, raw: RawConfiguration, co
           `the password of ${role} has a colon or a backslash in it, which clients of ${version} do not read from a password file (9.2 and later do): standbys would not get in; give the role another (pulumi config set --secret ${passwordKey(role)})`,
         ),
       ),
-    ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`)),
+    ...stray.map((role) => error(passwordKey(role), `there is no role "${role}" in this stack`, `roles.${role}`)),
     ...(replicationRole === administrator && replicating(version).attribute
       ? [
           warning(

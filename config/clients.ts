@@ -4,7 +4,7 @@ import { defined } from "../postgres/defined.js";
 import { error, type Problem } from "../postgres/problem.js";
 import { canBeInIni, renderIni } from "./ini.js";
 import { passwordKey, type RawConfiguration } from "./parse.js";
-import { unknownHost } from "./references.js";
+import { unknownHost, unknownName } from "./references.js";
 import type { StackDescription } from "./schema.js";
 import type { Server } from "./site.js";
 
@@ -129,12 +129,8 @@ export function checkClients(
     ...own.flatMap(({ host, role, database }, index) => [
       ...unknownHost(hosts, `clients.files[${index}].host`, host),
       ...twice(`clients.files[${index}].path`, files, serviceFiles.length + index),
-      ...(role === administrator || roles[role] !== undefined
-        ? []
-        : [error(`clients.files[${index}].role`, `there is no role "${role}" in this stack`)]),
-      ...(database === "postgres" || databases[database] !== undefined
-        ? []
-        : [error(`clients.files[${index}].database`, `there is no database "${database}" in this stack`)]),
+      ...unknownName("role", `clients.files[${index}].role`, role, [...Object.keys(roles), administrator]),
+      ...unknownName("database", `clients.files[${index}].database`, database, [...Object.keys(databases), "postgres"]),
       ...(canBeInIni(raw[`pgsite:${passwordKey(role)}`] ?? "")
         ? []
         : [
@@ -145,7 +141,7 @@ export function checkClients(
           ]),
     ]),
     ...(primary === undefined && (own.length > 0 || links.length > 0 || serviceFiles.length > 0 || hook !== undefined)
-      ? [error("clients", "goes with the stack that has the primary: clients follow it from there")]
+      ? [error("clients", "goes with the stack that has the primary: clients follow it from there", "primary")]
       : []),
   ];
 }

@@ -1,6 +1,8 @@
 import type * as z from "zod";
-import { error, nearest, type Problem } from "../postgres/problem.js";
-import { majorOf } from "../postgres/versions.js";
+import { error, type Problem } from "../postgres/problem.js";
+import { type Major, majorOf } from "../postgres/versions.js";
+import { type Formed, formed } from "./form.js";
+import type { Holes } from "./holes.js";
 import { configurationDirectoryIn, dataDirectoryIn } from "./layouts.js";
 import { type ServerDescription, type StackDescription, stackSchema } from "./schema.js";
 
@@ -43,10 +45,10 @@ export function serversWithKey(raw: RawConfiguration): string[] {
 }
 
 /**
- * Reads a stack's configuration. Every problem of form is reported; where some keys are wrong, the description
- * holds the others, so that the next stage can report its problems in the same run.
+ * Reads a stack's configuration. Every problem of form is reported; something that is right stands for what is wrong, so that
+ * the next stage can report its problems in the same run.
  */
-export function parseStack(raw: RawConfiguration): { description?: StackDescription; problems: Problem[] } {
+export function parseStack(raw: RawConfiguration): Formed<StackDescription> {
   const values: Record<string, unknown> = {};
   for (const [key, text] of Object.entries(raw)) {
     if (!key.startsWith(namespace)) continue;
@@ -54,48 +56,38 @@ export function parseStack(raw: RawConfiguration): { description?: StackDescript
     const isSecret = name.startsWith(passwordPrefix) || name.startsWith(privateKeyPrefix);
     if (!isSecret) values[name] = decode(text);
   }
-  const problems: Problem[] = [];
-  const takenOut = new Set<string>();
-  for (;;) {
-    const result = stackSchema.safeParse(values);
-    if (result.success) {
-      const placed = placeServers(result.data);
-      // What was wrong with it was told already.
-      const missing = placed.problems.filter(({ path }) => !takenOut.has(path));
-      return { description: placed.description, problems: [...problems, ...missing] };
-    }
-    const { issues } = result.error;
-    // What was taken out in an earlier round is missing now, and was reported then.
-    const found = issues.flatMap((issue) => problemsOf(issue, values));
-    problems.push(...found.filter(({ path }) => !takenOut.has(path)));
-    if (!issues.every((issue) => takeOut(values, issue, takenOut))) return { problems };
-  }
+  const { description, problems, ...found } = formed(stackSchema, values);
+  const placed = placeServers(description, found.holes);
+  return { description: placed.description, problems: [...problems, ...placed.problems], ...found };
 }
 
-/** Puts each server where its layout does, unless it says where. One that nobody places is left out, and told of. */
-function placeServers(described: z.output<typeof stackSchema>): {
-  readonly description: StackDescription;
-  readonly problems: readonly Problem[];
-} {
-  const version = majorOf(described.postgresql);
+type Placed = Pick<z.output<typeof stackSchema>["servers"][string], "layout" | "dataDirectory">;
+
+/** Puts each server where its layout does, unless it says where. Of one that nobody places it is told. */
+function placeServers(
+  described: z.output<typeof stackSchema>,
+  holes: Holes,
+): { readonly description: StackDescription; readonly problems: readonly Problem[] } {
+  const version = majorOf(described.postgresql) as Major;
   const problems: Problem[] = [];
-  const servers: Record<string, ServerDescription> = {};
-  for (const [name, server] of Object.entries(described.servers)) {
-    const layout = server.layout ?? described.layout;
-    const dataDirectory =
-      server.dataDirectory ?? (version === undefined ? undefined : dataDirectoryIn(layout, version));
-    if (dataDirectory === undefined || version === undefined) {
-      const path = `servers.${name}.dataDirectory`;
+  const place = (name: string, { layout = described.layout, dataDirectory }: Placed) => {
+    const found = dataDirectory ?? dataDirectoryIn(layout, version);
+    if (found !== undefined) return found;
+    const path = `servers.${name}.dataDirectory`;
+    if (!holes.has(path))
       problems.push(error(path, "is missing; say where it has its data, or a layout that does (layout: debian)"));
-      continue;
-    }
-    const configurationDirectory =
-      server.configurationDirectory ?? configurationDirectoryIn(layout, dataDirectory, version);
-    const apart = configurationDirectory !== undefined && configurationDirectory !== dataDirectory;
-    const { configurationDirectory: _said, ...rest } = server;
-    servers[name] = { ...rest, dataDirectory, ...(apart ? { configurationDirectory } : {}) };
-  }
-  return { description: { ...described, ...headOf(described), servers }, problems };
+    holes.add(path);
+    return `/stand-in/${name}`;
+  };
+  const servers = Object.entries(described.servers).map(([name, { configurationDirectory: said, ...server }]) => {
+    const dataDirectory = place(name, server);
+    const layout = server.layout ?? described.layout;
+    const found = said ?? configurationDirectoryIn(layout, dataDirectory, version);
+    const apart = found !== undefined && found !== dataDirectory;
+    const placed: ServerDescription = { ...server, dataDirectory, ...(apart ? { configurationDirectory: found } : {}) };
+    return [name, placed] as const;
+  });
+  return { description: { ...described, ...headOf(described), servers: Object.fromEntries(servers) }, problems };
 }
 
 /** A standalone server takes writes, as a primary does: all that asks who does finds it there. */
@@ -110,68 +102,4 @@ function decode(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-function problemsOf(issue: z.core.$ZodIssue, values: unknown): Problem[] {
-  const path = pathText(issue.path);
-  if (issue.code === "unrecognized_keys") return [error(path === "" ? "(stack file)" : path, issue.message)];
-  if (issue.code === "invalid_key") {
-    return issue.issues.map((inner) => error(path, inner.message));
-  }
-  const received = valueAt(values, issue.path);
-  if (received === undefined)
-    return [error(path, `is missing; ${plain(issue.message).replace(/, received undefined$/, "")}`)];
-  if (issue.code === "invalid_union") {
-    const deepest = issue.errors.flat().sort((a, b) => b.path.length - a.path.length)[0];
-    if (deepest !== undefined) {
-      return problemsOf({ ...deepest, path: [...issue.path, ...deepest.path] } as z.core.$ZodIssue, values);
-    }
-  }
-  const message = plain(issue.message);
-  const quoted = typeof received === "object" ? "" : `received ${JSON.stringify(received)}; `;
-  const options = issue.code === "invalid_value" ? issue.values.map(String) : [];
-  const near = typeof received === "string" ? nearest(received, options) : undefined;
-  return [error(path, `${quoted}${message}${near === undefined ? "" : ` (did you mean ${near}?)`}`)];
-}
-
-function plain(message: string): string {
-  return message.replace(/^Invalid (input|option): /, "");
-}
-
-/**
- * Takes what is wrong out of the values, as little as possible, so that the rest can be checked: the value at fault,
- * or what it was a required part of. False where that is the whole stack file.
- */
-function takeOut(values: Record<string, unknown>, issue: z.core.$ZodIssue, takenOut: Set<string>): boolean {
-  if (issue.code === "unrecognized_keys") {
-    const holder = valueAt(values, issue.path) as Record<string, unknown>;
-    for (const key of issue.keys) delete holder[key];
-    return true;
-  }
-  for (let path = issue.path; path.length > 0; path = path.slice(0, -1)) {
-    const parent = valueAt(values, path.slice(0, -1)) as Record<PropertyKey, unknown> | undefined;
-    const last = path.at(-1) as PropertyKey;
-    takenOut.add(pathText(path));
-    if (parent === undefined || parent === null || !(last in parent)) continue;
-    if (Array.isArray(parent)) parent.splice(Number(last), 1);
-    else delete parent[last];
-    return true;
-  }
-  return false;
-}
-
-function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
-  let value = values;
-  for (const key of path) {
-    if (value === null || typeof value !== "object") return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key];
-  }
-  return value;
-}
-
-/** A path as an administrator would write it: `access[2].method`. */
-export function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
-    .join("");
 }

@@ -1,13 +1,14 @@
 import { minorOf } from "../postgres/minor.js";
 import type { Problem } from "../postgres/problem.js";
 import type { Note } from "../postgres/settings/resolve.js";
-import { atLeast, type Major, majorOf } from "../postgres/versions.js";
+import { atLeast, type Major, majorOf, majors } from "../postgres/versions.js";
 import { jobsOf } from "./backups.js";
 import { checkServers, checkStack } from "./checks.js";
 import { type Clients, clientsOf } from "./clients.js";
 import { type Containers, containersOf } from "./containers.js";
 import { Context } from "./context.js";
 import { describeServer } from "./describe.js";
+import { type Holes, isWithin } from "./holes.js";
 import type { ServerInputs } from "./inputs.js";
 import { parseStack, type RawConfiguration } from "./parse.js";
 import { rehearse } from "./rehearse.js";
@@ -35,21 +36,65 @@ export interface ResolvedStack {
   readonly notes: readonly Note[];
 }
 
+interface Options {
+  /** A missing password or key is an error: nothing can be brought up without. */
+  readonly complete?: boolean;
+  /** When certificates are judged. */
+  readonly now?: Date;
+}
+
+interface Resolved {
+  readonly stack: ResolvedStack;
+  readonly problems: readonly Problem[];
+}
+
+/** What a stack file says, and all that is wrong with it. */
+export interface Judged {
+  readonly problems: readonly Problem[];
+  /** Absent where something is wrong in form: nothing can be made of it. */
+  readonly stack?: ResolvedStack;
+  /** With something in the place of what is wrong in form, for those who judge more of it. */
+  readonly description: StackDescription;
+  readonly holes: Holes;
+}
+
 /**
- * Resolves a stack's configuration. All problems are reported together, sorted as found: form first, then what the
- * site says of itself, then each server. `stack` is absent where so much is missing that there is nothing to resolve.
- * With `complete` a missing password or key is an error: nothing can be brought up without. Certificates are judged at `now`.
+ * Resolves a stack's configuration. All problems are reported together, each once, sorted as found: form first, then what the
+ * site says of itself, then each server.
  */
-export function resolveStack(
+export function resolveStack(name: string, raw: RawConfiguration, options: Options = {}): Judged {
+  const { description, problems: form, holes, renamed } = parseStack(raw);
+  const at = (postgresql: string) => resolveDescription(name, { ...description, postgresql }, raw, options);
+  const { stack, problems } = at(description.postgresql);
+  // Of a version that nobody knows, what is wrong at every one: there, or in all of what it is in.
+  const others = holes.has("postgresql") ? majors.map((major) => at(major).problems.map((one) => one.path)) : [];
+  const found = holes
+    .certain(problems)
+    .filter(({ path }) => others.every((paths) => paths.some((other) => isWithin(path, other))));
+  return {
+    problems: unique([...form, ...found]).map((problem) => withNames(problem, renamed)),
+    ...(holes.isEmpty ? { stack } : {}),
+    description,
+    holes,
+  };
+}
+
+/** With the names that the stack file has. */
+function withNames({ path, message, severity }: Problem, renamed: ReadonlyMap<string, string>): Problem {
+  const restored = (text: string) =>
+    [...renamed].reduce((found, [standIn, name]) => found.replaceAll(standIn, name), text);
+  return { path: restored(path), message: restored(message), severity };
+}
+
+function resolveDescription(
   name: string,
+  parsed: StackDescription,
   raw: RawConfiguration,
-  { complete = false, now = new Date() }: { readonly complete?: boolean; readonly now?: Date } = {},
-): { readonly stack?: ResolvedStack; readonly problems: readonly Problem[] } {
-  const parsed = parseStack(raw);
-  if (parsed.description === undefined) return { problems: parsed.problems };
-  const { rehearsal } = parsed.description;
-  const description = rehearsal === undefined ? parsed.description : rehearse(parsed.description, rehearsal);
-  const problems = [...parsed.problems, ...maskedSecrets(description), ...checkStack(description, raw, complete)];
+  { complete = false, now = new Date() }: Options,
+): Resolved {
+  const { rehearsal } = parsed;
+  const description = rehearsal === undefined ? parsed : rehearse(parsed, rehearsal);
+  const problems = [...maskedSecrets(description), ...checkStack(description, raw, complete)];
 
   const version = majorOf(description.postgresql) as Major;
   const context = new Context(name, description, version);
@@ -105,7 +150,7 @@ export function resolveStack(
       notes: unique(notes),
       ...(containers === undefined ? {} : { containers }),
     },
-    problems: unique(problems),
+    problems,
   };
 }
 

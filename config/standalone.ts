@@ -1,6 +1,7 @@
 import { error, type Problem } from "../postgres/problem.js";
 import { usualReplicationRole } from "../postgres/replicating.js";
 import type { Major } from "../postgres/versions.js";
+import { unknownName } from "./references.js";
 import type { StackDescription } from "./schema.js";
 
 /*
@@ -31,9 +32,7 @@ export function checkStandalone(description: StackDescription): Problem[] {
     ["hooks.fence", description.hooks.fence !== undefined],
   ];
   return [
-    ...(servers[standalone] === undefined
-      ? [error("standalone", `there is no server "${standalone}"; allowed: ${Object.keys(servers).join(", ")}`)]
-      : []),
+    ...unknownName("server", "standalone", standalone, Object.keys(servers)),
     ...(primary === standalone || primary === undefined
       ? []
       : [error("primary", `is ${primary}, and standalone names ${standalone}: one of them alone can be said`)]),

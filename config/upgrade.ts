@@ -1,6 +1,7 @@
 import { error, type Problem } from "../postgres/problem.js";
 import type { UpgradeWishes } from "../postgres/upgrade/model.js";
 import { minutesOf } from "../postgres/upgrade/window.js";
+import { unknownName } from "./references.js";
 import { weekdays } from "./schema/upgrade.js";
 import type { StackDescription, UpgradeDescription } from "./schema.js";
 
@@ -57,13 +58,8 @@ export function checkUpgrade({ upgrade, primary, databases }: StackDescription):
       ? [error("upgrade.after", "goes with the stack that has the primary: what follows the database follows it")]
       : []),
     ...deferred
-      .filter((database) => Object.keys(databases).length > 0 && databases[database] === undefined)
-      .map((database) =>
-        error(
-          `upgrade.defer.${database}`,
-          `there is no database "${database}"; declared: ${Object.keys(databases).join(", ")}`,
-        ),
-      ),
+      .filter(() => Object.keys(databases).length > 0)
+      .flatMap((database) => unknownName("database", `upgrade.defer.${database}`, database, Object.keys(databases))),
     ...(window !== undefined && minutesOf(window.from) === minutesOf(window.until)
       ? [error("upgrade.window.until", `received "${window.until}", as from: a window has a length`)]
       : []),

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { error, type Problem } from "../postgres/problem.js";
 import { canBeInIni } from "./ini.js";
 import { passwordKey, type RawConfiguration } from "./parse.js";
-import { unknownHost } from "./references.js";
+import { unknownHost, unknownName } from "./references.js";
 import type { StackDescription, ViewersDescription } from "./schema.js";
 import { configurationName, configurationsFolder, productOf } from "./viewers.js";
 
@@ -106,9 +106,7 @@ function checkConfiguration(
       : [error(key, `cannot stand in ${name}, an ini file: ${way} or a control character`)];
   return [
     ...(taken === undefined ? [] : [error(path, `its file for a server, ${taken}, is another configuration's link`)]),
-    ...(role === undefined || role === administrator || roles[role] !== undefined
-      ? []
-      : [error(`${path}.role`, `there is no role "${role}" in this stack`)]),
+    ...(role === undefined ? [] : unknownName("role", `${path}.role`, role, [...Object.keys(roles), administrator])),
     ...(role === undefined ? [] : fits(passwordKey(role), password)),
     ...fits(`${path}.database`, database),
     ...(role === undefined ? [] : fits(`${path}.role`, role)),

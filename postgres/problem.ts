@@ -11,14 +11,16 @@ export interface Problem {
   readonly message: string;
   /** An `error` fails the preview; a `warning` is printed and the preview goes on. */
   readonly severity: "error" | "warning";
+  /** Other places of the stack file that it rests on: "there is no server db1" on `servers.db1`. @default its own alone */
+  readonly rests?: readonly string[];
 }
 
-export function error(path: string, message: string): Problem {
-  return { path, message, severity: "error" };
+export function error(path: string, message: string, ...rests: readonly string[]): Problem {
+  return { path, message, severity: "error", ...(rests.length === 0 ? {} : { rests }) };
 }
 
-export function warning(path: string, message: string): Problem {
-  return { path, message, severity: "warning" };
+export function warning(path: string, message: string, ...rests: readonly string[]): Problem {
+  return { path, message, severity: "warning", ...(rests.length === 0 ? {} : { rests }) };
 }
 
 /** The known name nearest to a misspelt one, or undefined where none is near enough to be what was meant. */

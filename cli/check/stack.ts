@@ -26,9 +26,9 @@ const project = "pgsite";
 export function checkStackFile(name: string, text: string, now: Date = new Date()): CheckedStack {
   try {
     const { raw, unread, encrypted } = readStackText(project, text);
-    const { stack: resolved, problems } = resolveStack(name, raw, { now });
+    const { stack: resolved, problems, description } = resolveStack(name, raw, { now });
     const unseen = unread.map((key) => warning(key, "is encrypted as a whole: what stands in it is not checked here"));
-    const clear = [...inClear(raw), ...secretsInClear(resolved?.description ?? {}, encrypted)];
+    const clear = [...inClear(raw), ...secretsInClear(description, encrypted)];
     const all = [...problems, ...clear, ...unseen];
     return { name, problems: all, ...(resolved === undefined ? {} : { resolved }) };
   } catch (thrown) {

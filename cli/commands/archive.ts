@@ -161,7 +161,7 @@ function describeJoined({ name }: Server, joined: Joined): string {
 }
 
 function onOption(what: string): Option {
-  return new Option("--on <host>", `the host where ${what}: a server's of the stack, or "local" for this machine`);
+  return new Option("--on <server>", `where ${what}: a server of the stack, its host, or "local" for this machine`);
 }
 
 /** The stack that an archive is made in. */
@@ -198,10 +198,10 @@ function hostNamed(site: Site, name: string): HostSpec {
 function hostAmong(sites: readonly Site[], name: string): HostSpec {
   if (name === "local") return thisMachine();
   const specs = sites.flatMap(({ servers, upstream }) => [...servers, ...(upstream === undefined ? [] : [upstream])]);
-  const found = specs.find(({ host }) => host.name === name)?.host;
-  if (found !== undefined) return found;
-  const names = [...new Set(specs.map(({ host }) => host.name)), "local"];
-  throw new Error(`there is no host "${name}" with a server; there are ${names.join(", ")}`);
+  const found = specs.find(({ host }) => host.name === name) ?? specs.find((server) => server.name === name);
+  if (found !== undefined) return found.host;
+  const names = [...new Set(specs.flatMap(({ host, ...server }) => [server.name, host.name])), "local"];
+  throw new Error(`there is no server "${name}", and no host with one; there are ${names.join(", ")}`);
 }
 
 function thisMachine(): HostSpec {

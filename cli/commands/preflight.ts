@@ -6,7 +6,7 @@ import { type PreflightReport, preflight } from "../../preflight/index.js";
 import { countsOf, madeBefore, sortedFindings } from "../../preflight/list.js";
 import { requestOf } from "../../preflight/request.js";
 import { say, sayJson } from "../find.js";
-import { loadSites } from "../load.js";
+import { loadForLooking } from "../load.js";
 
 /** One stack, as `--json` prints it (docs/preflight.md). */
 export interface StackPreflight extends PreflightReport {
@@ -24,7 +24,7 @@ export function preflightCommand(): Command {
     .option("--stack <name...>", "the stacks (default: all)")
     .option("--json", "for programs")
     .action(async (options: { stack?: string[]; json?: boolean }) => {
-      const sites = await loadSites(options.stack);
+      const { sites, all } = await loadForLooking(options.stack);
       const stacks = await Promise.all(
         sites.map(async ({ site }): Promise<StackPreflight> => {
           const report = await preflight(requestOf(site), { hostOf });
@@ -33,7 +33,7 @@ export function preflightCommand(): Command {
       );
       if (options.json === true) sayJson({ stacks });
       else say(stacks.map(renderPreflight).join("\n"));
-      process.exitCode = Math.max(...stacks.map(({ outcome }) => exitCodes[outcome]));
+      process.exitCode = Math.max(all ? 0 : exitCodes.unknown, ...stacks.map(({ outcome }) => exitCodes[outcome]));
     });
 }
 

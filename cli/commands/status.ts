@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { sayJson } from "../find.js";
-import { type LoadedSite, loadSites } from "../load.js";
+import { type LoadedSite, loadForLooking } from "../load.js";
 import { askAll } from "../status/ask.js";
 import { renderStatus, statusJson } from "../status/render.js";
 import { usualPause, watchStatus } from "../status/watch.js";
@@ -22,14 +22,19 @@ export function statusCommand(): Command {
     .option("--watch [seconds]", `ask again and again, with a pause (default: ${usualPause}); q ends`, secondsOf)
     .action(async (options: StatusOptions) => {
       const { watch } = options;
-      if (watch === undefined) return printStatus(await loadSites(options.stack), options);
+      if (watch === undefined) {
+        const { sites, all } = await loadForLooking(options.stack);
+        await printStatus(sites, options);
+        if (!all) process.exitCode = 1;
+        return;
+      }
       if (options.json === true)
         throw new Error("--watch draws for people: call pgsite status --json as often as you like");
       if (!process.stdout.isTTY)
         throw new Error(
           "--watch draws on a terminal, and standard output is none: call pgsite status as often as you like, or have the hosts look by themselves (docs/watch.md)",
         );
-      await watchStatus(await loadSites(options.stack), watch === true ? usualPause : watch);
+      await watchStatus((await loadForLooking(options.stack)).sites, watch === true ? usualPause : watch);
     });
 }
 

@@ -1,3 +1,4 @@
+import { predefinedRoles } from "../../postgres/predefinedRoles.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { type Address, type Login, type Row, type Session, withSession } from "../../servers/sql/session.js";
 import { majorOfServer } from "../../servers/sql/versions.js";
@@ -143,7 +144,10 @@ function askCluster(endpoint: Address, login: Login): Promise<FoundCluster> {
               rolvaliduntil::text as until,
               ${column("9.1", "rolreplication")}, ${column("9.5", "rolbypassrls")}
          from pg_authid
-        where rolcanlogin or rolsuper or oid in (select setrole from pg_db_role_setting) order by rolname`,
+        where rolcanlogin or rolsuper or oid in (select setrole from pg_db_role_setting)
+           or oid in (select roleid from pg_auth_members)
+           or oid in (select refobjid from pg_shdepend where refclassid = 'pg_authid'::regclass and deptype = 'o')
+        order by rolname`,
     );
     const memberships = await session.query(
       "select distinct m.member::text as member, g.rolname from pg_auth_members m join pg_roles g on g.oid = m.roleid order by 2",
@@ -157,7 +161,9 @@ function askCluster(endpoint: Address, login: Login): Promise<FoundCluster> {
     const own = await ownSettings(session);
     const template = databases.find(({ datname }) => datname === "template0");
     return {
-      roles: roles.map((row) => roleOf(row, memberships)),
+      roles: roles
+        .filter(({ rolname }) => !predefinedRoles(version).includes(rolname ?? ""))
+        .map((row) => roleOf(row, memberships)),
       databases: databases.map((row) => ({
         name: row.datname ?? "",
         owner: row.owner ?? "",

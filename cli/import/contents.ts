@@ -1,7 +1,7 @@
 import { shownValue } from "../../postgres/secrets/index.js";
 import type { Contents, FoundDatabase, OwnSetting } from "./ask.js";
 
-/** Those that log in or are superusers. The two that pgsite needs are there by themselves, and said where they have more. */
+/** Those that log in, are superusers, have members or own something. The two that pgsite needs are there by themselves, and said where they have more. */
 export function rolesOf(
   { roles, ownSettings }: Contents,
   administrator: string,

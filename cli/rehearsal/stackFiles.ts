@@ -15,7 +15,7 @@ export interface StackFile {
 export function readStackFile(stack: string, text: string): StackFile {
   const { description, problems } = parseStack(rawConfiguration(text));
   const errors = problems.filter(({ severity }) => severity === "error");
-  if (description === undefined || errors.length > 0) {
+  if (errors.length > 0) {
     const lines = errors.map(({ path, message }) => `  ${path}: ${message}`);
     throw new Error(`the stack ${stack} cannot be rehearsed as it stands:\n${lines.join("\n")}`);
   }

@@ -23,6 +23,9 @@ export interface ShownDifference {
 export function sentence(difference: Difference): string {
   const { server, object, there, declared, consequence } = shownDifference(difference);
   const place = server === undefined ? "" : `${server}: `;
+  // What a server does is a verb.
+  if (difference.object.kind === "replication")
+    return onOneLine(`${place}${object}: ${there} (declared: ${declared}): ${consequence}`);
   const wanted = declared === undefined ? "" : `, declared ${declared}`;
   const pause = difference.object.kind === "rule" && difference.object.line !== undefined ? "," : "";
   return onOneLine(`${place}${object}${pause} is ${there}${wanted}: ${consequence}`);

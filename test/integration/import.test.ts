@@ -59,6 +59,7 @@ for (const [index, major] of triedAt<Major>(["15", "11"], "15").entries()) {
         "max_connections: 30",
         "pgsite:replicationRole: repl",
         "host all all 127.0.0.0/8 md5",
+        "readers: { login: false }",
         `second_dba: { superuser: true${has.superusersReplicate ? ", replication: true" : ""} }`,
         'settings: { search_path: "science, public" }, databaseSettings: { science: { work_mem: 20MB } } }',
         "science: { owner: app, schemas: { archive: { owner: second_dba }, science: {} }, settings: { TimeZone: UTC } }",
@@ -121,6 +122,7 @@ for (const [index, major] of triedAt<Major>(["15", "11"], "15").entries()) {
       const text = readFileSync(stackFile(), "utf8");
       const shorter = parseDocument(text);
       shorter.deleteIn(["config", "pgsite:databases", "science", "settings"]);
+      shorter.deleteIn(["config", "pgsite:databases", "science", "schemas"]);
       shorter.deleteIn(["config", "pgsite:roles", "second_dba"]);
       writeFileSync(stackFile(), `${shorter}`);
       const said = (await sandbox.must(["preview", "--stack", "orders"])).stdout;

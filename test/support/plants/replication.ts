@@ -41,7 +41,7 @@ export const ofReplication: readonly Plant[] = [
       await plot.edit("des10", plot.recoveryFile, elsewhere);
       await plot.restart("des10");
     },
-    said: "des10: replication is off: it does not stream from server2…, declared streams from server2: wait",
+    said: "des10: replication: off: it does not stream from server2… (declared: streams from server2): wait",
     together: false,
   },
   {

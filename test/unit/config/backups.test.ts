@@ -65,6 +65,7 @@ describe("backups in a stack file", () => {
       'backups.schedule: received "2 11 * * 0 root"; it has 6 fields, and a cron expression has five: minute, hour, day of the month, month, day of the week; or none',
       'backups.timeZone: received "America/Santiago de Chile"; a time zone is one of the IANA\'s list: America/Santiago, UTC',
       "backups.databases.sispi.groups.rest: frame, rest and whole are dumps of pgsite's own",
+      'backups.databases.sispi.groups.rest[0]: received "alarms"; a table is SCHEMA.TABLE, with * for anything and ? for one character',
     ]);
     expect(
       problems({
@@ -80,8 +81,8 @@ describe("backups in a stack file", () => {
         },
       }),
     ).toEqual([
-      'backups.server: there is no server "server4"; allowed: server2, server3',
-      'backups.copies[0].server: there is no server "server5"; allowed: server2, server3',
+      'backups.server: there is no server "server4" in this stack; allowed: server2, server3',
+      'backups.copies[0].server: there is no server "server5" in this stack; allowed: server2, server3',
       'backups.copies[1].host: the host "nowhere" has no address: add it to hosts (known: server2, server3, store)',
       "backups.drill.server: server3 has no runs: name a server that makes backups, or one that copies: copies them to",
     ]);

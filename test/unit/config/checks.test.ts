@@ -55,7 +55,8 @@ it("lets nothing through that a file could not hold or a server would not take, 
   expect(paths({ "pgsite:databases": `{"${"ä".repeat(32)}": {}}` })).toHaveLength(1);
   const schemas = (text: string) => paths({ "pgsite:databases": `{"app": {"schemas": ${text}}}` });
   expect(schemas('["a", "B c"]')).toEqual([]);
-  expect(schemas('{"a": {}, "b": {"owner": "reader"}}')).toEqual([]);
+  expect(schemas('{"a": {}, "b": {"owner": "postgres"}}')).toEqual([]);
+  expect(schemas('{"b": {"owner": "reader"}}')).toEqual(["databases.app.schemas.b.owner"]);
   expect(schemas('["a", "pg_mine", "a"]')).toEqual(["databases.app.schemas[1]", "databases.app.schemas[2]"]);
   expect(schemas('{"information_schema": {}}')).toEqual(["databases.app.schemas.information_schema"]);
   expect(paths({ "pgsite:settings": JSON.stringify({ log_directory: "a\nb" }) })).toEqual([]);

@@ -157,9 +157,9 @@ describe("a resolved stack", () => {
       servers: { db1: { dataDirectory: "/a", host: "elsewhere" }, db2: { dataDirectory: "/b", upstream: "db7" } },
     });
     expect(errors).toEqual([
-      'primary: there is no server "db9"; allowed: db1, db2',
+      'primary: there is no server "db9" in this stack; allowed: db1, db2',
       'servers.db1.host: the host "elsewhere" has no address: add it to hosts (known: db1, db2, far)',
-      'servers.db2.upstream: there is no server "db7"; allowed: db1',
+      'servers.db2.upstream: there is no server "db7" in this stack; allowed: db1',
       'mirrors[0]: the host "nowhere" has no address: add it to hosts (known: db1, db2, far)',
     ]);
   });

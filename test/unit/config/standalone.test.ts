@@ -34,7 +34,7 @@ describe("a stack with a standalone server", () => {
     ["replicationRole", "replicator", /^replicationRole: msyspg is standalone/],
     ["upstream", '{"server":"momentum","dataDirectory":"/srv"}', /^upstream: msyspg is standalone/],
     ["primary", "other", /^primary: is other, and standalone names msyspg: one of them alone can be said$/],
-    ["standalone", "msyspq", /^standalone: there is no server "msyspq"; allowed: msyspg$/],
+    ["standalone", "msyspq", /^standalone: there is no server "msyspq" in this stack; allowed: msyspg$/],
   ])("refuses %s: %s", (key, value, refusal) => {
     expect(errors({ [`pgsite:${key}`]: value })).toContainEqual(expect.stringMatching(refusal));
   });

@@ -58,7 +58,11 @@ describe("upgrade", () => {
       {},
       /^upgrade\.method: received "copy"; allowed with upgrade\.defer: dump/,
     ],
-    [{ defer: { shop: ["log.*"] } }, {}, /^upgrade\.defer\.shop: there is no database "shop"; declared: app$/],
+    [
+      { defer: { shop: ["log.*"] } },
+      {},
+      /^upgrade\.defer\.shop: there is no database "shop" in this stack.*: describe it in databases:$/,
+    ],
     [{ defer: { app: ["log.*"] } }, mirrors, /^upgrade\.defer: goes with the stack that has the primary/],
     [{ after: [{ name: "x" }] }, mirrors, /^upgrade\.after: goes with the stack that has the primary/],
     [{ after: [{ name: "x" }, { name: "x" }] }, {}, /^upgrade\.after\[1\]\.name: "x" is a step already/],

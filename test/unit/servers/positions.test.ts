@@ -54,14 +54,14 @@ describe("a server that takes writes beside its declaration", () => {
       { server: "server3", kind: "role", declared: { kind: "streams", from: "server2" }, consequence: "wait" },
     ]);
     expect(said(found)).toEqual([
-      "server2: replication is off: it does not stream from server3, declared takes writes: wait",
+      "server2: replication: off: it does not stream from server3 (declared: takes writes): wait",
       "server3: role is primary (it takes writes), declared a standby of server2; if it is meant to be the primary, declare pgsite:primary: server3: wait",
     ]);
   });
 
   it("is not where another does too", () => {
     expect(said(on("server3", writes))).toEqual([
-      "server3: replication is takes writes, declared streams from server2: wait",
+      "server3: replication: takes writes (declared: streams from server2): wait",
     ]);
   });
 });
@@ -70,10 +70,10 @@ describe("a standby that does not stream", () => {
   it("is quoted", () => {
     const off = { kind: "off", why: { code: "walsenderWaits", upstream: "server2", state: "startup" } } as const;
     expect(said(on("server3", { replication: { ...off, because: "FATAL: no pg_hba.conf entry" } }))).toEqual([
-      'server3: replication is off: its walsender on server2 is in state startup; its log says "FATAL: no pg_hba.conf entry", declared streams from server2: wait',
+      'server3: replication: off: its walsender on server2 is in state startup; its log says "FATAL: no pg_hba.conf entry" (declared: streams from server2): wait',
     ]);
     expect(said(on("server3", { replication: { kind: "recovers" } }))).toEqual([
-      "server3: replication is in recovery, from nobody, declared streams from server2: wait",
+      "server3: replication: in recovery, from nobody (declared: streams from server2): wait",
     ]);
   });
 });
