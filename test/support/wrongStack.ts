@@ -211,7 +211,7 @@ export const faults: readonly Fault[] = [
   at("a database's encoding", ["databases", "shop", "encoding"], "UTF-9", /is no encoding of PostgreSQL/),
   at("the cluster's encoding", ["initdb", "encoding"], "BIG5", /only clients/),
   at("a slot's name", ["slots", 1], "Ware-House", /lower-case letters, digits and _/),
-  at("a role's name", ["roles", "pg_boss"], { login: false }, /PostgreSQL's own/),
+  at("a role's name", ["roles", "pg_boss"], { login: false }, /PostgreSQL's own/, { into: "postgresql" }),
   at("a database's name", ["databases", "x".repeat(64)], {}, /63 at most/),
   at("an access rule as a line", ["access", 0], "host all all 192.0.2.0/24 scram", /scram/, {
     path: "access[0].method",
