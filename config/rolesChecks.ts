@@ -1,4 +1,5 @@
 import { whyNoEncoding } from "../postgres/encodings.js";
+import { isSlotName } from "../postgres/names.js";
 import { databaseOwner, predefinedRoles } from "../postgres/predefinedRoles.js";
 import { error, type Problem } from "../postgres/problem.js";
 import { atLeast, type Major } from "../postgres/versions.js";
@@ -85,14 +86,11 @@ function checkEncodings({ databases, initdb }: StackDescription): Problem[] {
   });
 }
 
-/** ReplicationSlotValidateName: 1 to 63 of these. */
-const slotName = /^[a-z0-9_]{1,63}$/;
-
 function checkSlots({ slots }: StackDescription, version: Major): Problem[] {
   if (slots.length > 0 && !atLeast(version, "9.4"))
     return [error("slots", "replication slots come with 9.4: take them out")];
   return slots.flatMap((name, index) =>
-    slotName.test(name)
+    isSlotName(name)
       ? []
       : [error(`slots[${index}]`, `"${name}" is no name of a slot: 1 to 63 lower-case letters, digits and _`)],
   );

@@ -7,9 +7,8 @@ const ofServers =
 const ofClients =
   "big5 gb18030 gbk johab mskanji shiftjis shiftjis2004 sjis uhc win932 win936 win949 win950 windows932 windows936 windows949 windows950";
 
-/** Names as PostgreSQL compares them. */
-export const serverEncodings: readonly string[] = ofServers.split(" ");
-export const clientEncodings: readonly string[] = ofClients.split(" ");
+const serverEncodings: readonly string[] = ofServers.split(" ");
+const clientEncodings: readonly string[] = ofClients.split(" ");
 
 /** Those that an administrator would write. */
 const usual = ["UTF8", "LATIN1", "LATIN2", "LATIN9", "WIN1252", "EUC_JP", "KOI8R", "SQL_ASCII"];

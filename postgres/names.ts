@@ -33,3 +33,8 @@ export function checkSqlName(kind: NameKind, name: string, major: Major, path: s
     ? refuse(`"${name}": names that begin with pg_ are PostgreSQL's own from 9.6 on; choose another`)
     : [];
 }
+
+/** Whether a replication slot can have a name: 1 to 63 lower-case letters, digits and _ (ReplicationSlotValidateName). */
+export function isSlotName(name: string): boolean {
+  return /^[a-z0-9_]{1,63}$/.test(name);
+}

@@ -19,8 +19,8 @@ export function error(path: string, message: string, ...rests: readonly string[]
   return { path, message, severity: "error", ...(rests.length === 0 ? {} : { rests }) };
 }
 
-export function warning(path: string, message: string, ...rests: readonly string[]): Problem {
-  return { path, message, severity: "warning", ...(rests.length === 0 ? {} : { rests }) };
+export function warning(path: string, message: string): Problem {
+  return { path, message, severity: "warning" };
 }
 
 /** The known name nearest to a misspelt one, or undefined where none is near enough to be what was meant. */

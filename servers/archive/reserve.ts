@@ -3,6 +3,7 @@ import prettyBytes from "pretty-bytes";
 import prettyMilliseconds from "pretty-ms";
 import type { Endpoint, Site } from "../../config/site.js";
 import type { Host } from "../../hosts/host.js";
+import { isSlotName } from "../../postgres/names.js";
 import { slotsOn } from "../../postgres/rollout/slots.js";
 import { atLeast, type Major } from "../../postgres/versions.js";
 import { freeBytes } from "../data/freeSpace.js";
@@ -88,7 +89,7 @@ async function keysIn(session: Session, { dataDirectory }: Endpoint): Promise<re
 /** @returns whether it was made. @throws ArchiveRefused where it would not keep anything, or not for long */
 async function takeSlot(session: Session, site: Site, source: Endpoint, slot: string): Promise<boolean> {
   const { version } = await whoAreYou(session);
-  if (!/^[a-z0-9_]{1,63}$/.test(slot)) {
+  if (!isSlotName(slot)) {
     throw new ArchiveRefused(`"${slot}" is no name of a slot: lower-case letters, digits and _`);
   }
   if (!slotKeeps(version)) {

@@ -1,3 +1,4 @@
+import { pathText } from "../../config/form.js";
 import { passwordKey } from "../../config/parse.js";
 
 /** A stack file with much in it, and what can be wrong with each part. */
@@ -97,9 +98,7 @@ function at(
   says: RegExp,
   more: Partial<Fault> = {},
 ): Fault {
-  const place = path
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index > 0 ? "." : ""}${key}`))
-    .join("");
+  const place = pathText(path);
   return { name, place, says, make: set(path, value), ...more };
 }
 
